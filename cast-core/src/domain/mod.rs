@@ -1,0 +1,30 @@
+//! The words of CAST, as types that cannot hold a wrong value.
+//!
+//! Nothing here waits, fails for reasons of its own, or knows that a network exists.
+
+mod ballot;
+mod key_ring;
+mod log;
+mod name;
+mod outcome;
+mod position;
+mod redemption;
+mod tally;
+mod ticket;
+mod time;
+
+pub use ballot::{
+    Ballot, BallotError, BallotId, ContentsDigest, EmptyBallot, LoggedBallot, MAX_SELECTIONS,
+    MalformedBallotId, Selection, Selections, Votes,
+};
+pub use key_ring::{KeyId, KeyRing, KeyRingError};
+pub use log::{FoldStep, LogBatch, LogEntry, Placed, Record, Rejection, Unreadable, sum_votes};
+pub use name::{Candidate, MAX_NAME_BYTES, NameError, Voter};
+pub use outcome::{Fate, Outcome, Receipt, Refusal};
+pub use position::{LogPosition, Offset, Partition, Partitions};
+pub use redemption::{Claim, Redemption, RedemptionRefusal};
+pub use tally::{Prefix, StoredTally, Tally, Version};
+pub use ticket::{
+    CurrentTicket, GenuineTicket, MalformedTicket, PeriodTicket, Ticket, TicketStamp,
+};
+pub use time::Timestamp;

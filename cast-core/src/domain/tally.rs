@@ -1,0 +1,80 @@
+//! How many votes somebody has, and as of when.
+
+use super::{
+    name::Candidate,
+    position::{Offset, Partition},
+};
+
+/// How much of the log a number takes in: the sum over the partitions of the offsets up to which it
+/// is true.
+///
+/// With one partition it is a position in the log. With several it still only grows, and two equal
+/// versions of a candidate's tally show equal votes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Version(u64);
+
+impl Version {
+    /// The version with this number.
+    pub const fn new(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// Its number.
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
+
+/// A candidate's votes, and the version that they are true as of.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Tally {
+    /// Who.
+    pub candidate: Candidate,
+    /// How many.
+    pub votes: u64,
+    /// As of which version.
+    pub version: Version,
+}
+
+impl Tally {
+    /// The tally of somebody never voted for.
+    pub const fn none(candidate: Candidate) -> Self {
+        Self {
+            candidate,
+            votes: 0,
+            version: Version::new(0),
+        }
+    }
+}
+
+/// A candidate's votes in one partition's records before `as_of`: a pure function of that prefix of
+/// the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Prefix {
+    /// The partition.
+    pub partition: Partition,
+    /// The sum over its records before `as_of`.
+    pub votes: u64,
+    /// The first record that is not in it.
+    pub as_of: Offset,
+}
+
+/// What the store knows of a candidate: one prefix for each partition that was ever folded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredTally {
+    /// Who.
+    pub candidate: Candidate,
+    /// The prefixes; each is as of the store's progress in its partition.
+    pub prefixes: Vec<Prefix>,
+}
+
+impl StoredTally {
+    /// The tally that the prefixes add up to.
+    pub fn tally(&self) -> Tally {
+        Tally {
+            candidate: self.candidate.clone(),
+            votes: self.prefixes.iter().map(|prefix| prefix.votes).sum(),
+            version: Version::new(self.prefixes.iter().map(|prefix| prefix.as_of.get()).sum()),
+        }
+    }
+}

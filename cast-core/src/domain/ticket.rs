@@ -1,0 +1,228 @@
+//! The ticket: 32 bytes that prove by themselves that we issued them.
+
+use std::fmt;
+
+use super::{key_ring::KeyId, time::Timestamp};
+
+/// What a voter shows to be let in: 32 bytes, written as 64 hex digits.
+///
+/// | bytes | hold |
+/// |---|---|
+/// | 0 | the id of the key that made the tag |
+/// | 1 to 6 | when it was issued, milliseconds since the Unix epoch, big-endian |
+/// | 7 to 15 | a random nonce |
+/// | 16 to 31 | HMAC-SHA256 over the 16 bytes before, truncated to 16 bytes |
+///
+/// A `Ticket` has the right length and nothing more: anybody can make one up. Only a [`KeyRing`]
+/// turns it into a [`GenuineTicket`], and only that reaches a port.
+///
+/// A ticket is a bearer token, so `Debug` shows its key and its time, never its nonce or its tag.
+///
+/// [`KeyRing`]: super::KeyRing
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket([u8; Ticket::LEN]);
+
+impl Ticket {
+    /// Length of a ticket in bytes.
+    pub const LEN: usize = 32;
+    /// How many of them the tag covers.
+    pub(super) const BODY_LEN: usize = 16;
+
+    /// The ticket with these bytes.
+    pub const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
+        Self(bytes)
+    }
+
+    /// Parses 64 hex digits of either case.
+    pub fn from_hex(text: &str) -> Result<Self, MalformedTicket> {
+        let mut bytes = [0; Self::LEN];
+        // `decode_to_slice` compares the lengths first: an overlong text costs nothing.
+        hex::decode_to_slice(text, &mut bytes).map_err(|_| MalformedTicket)?;
+        Ok(Self(bytes))
+    }
+
+    /// Its bytes.
+    pub const fn as_bytes(&self) -> &[u8; Self::LEN] {
+        &self.0
+    }
+
+    /// Its 64 lower-case hex digits.
+    ///
+    /// Not `Display`, so that no ticket slips into a log by a stray `{}`.
+    pub fn to_hex(&self) -> String {
+        hex::encode(self.0)
+    }
+
+    /// The key that it says it was made with.
+    pub const fn key_id(&self) -> KeyId {
+        KeyId::new(self.0[0])
+    }
+
+    /// When it says it was issued.
+    pub fn issued_at(&self) -> Timestamp {
+        let mut ms = [0; 8];
+        ms[2..].copy_from_slice(&self.0[1..7]);
+        Timestamp::from_unix_ms(u64::from_be_bytes(ms))
+    }
+
+    pub(super) fn body(&self) -> &[u8] {
+        &self.0[..Self::BODY_LEN]
+    }
+
+    pub(super) fn tag(&self) -> &[u8] {
+        &self.0[Self::BODY_LEN..]
+    }
+
+    /// Lays out the part that the tag covers; times beyond the year 10889 do not fit 48 bits.
+    pub(super) fn lay_out_body(key: KeyId, issued_at: Timestamp, nonce: [u8; 9]) -> [u8; 16] {
+        let ms = issued_at.as_unix_ms().min((1 << 48) - 1).to_be_bytes();
+        let mut body = [0; Self::BODY_LEN];
+        body[0] = key.get();
+        body[1..7].copy_from_slice(&ms[2..]);
+        body[7..].copy_from_slice(&nonce);
+        body
+    }
+}
+
+impl fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Ticket(key {}, issued at {:?}, ..)",
+            self.key_id().get(),
+            self.issued_at()
+        )
+    }
+}
+
+/// The text is not 64 hex digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a ticket is 64 hex digits")]
+pub struct MalformedTicket;
+
+/// A ticket whose tag a [`KeyRing`](super::KeyRing) has checked or made.
+///
+/// Nothing else can make one, so a port that asks for it cannot be reached with a forgery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GenuineTicket(Ticket);
+
+impl GenuineTicket {
+    pub(super) const fn vouched_for(ticket: Ticket) -> Self {
+        Self(ticket)
+    }
+
+    /// The ticket itself.
+    pub const fn ticket(&self) -> &Ticket {
+        &self.0
+    }
+
+    /// When it was issued.
+    pub fn issued_at(&self) -> Timestamp {
+        self.0.issued_at()
+    }
+
+    /// What the log keeps of it.
+    pub fn stamp(&self) -> TicketStamp {
+        TicketStamp {
+            key_id: self.0.key_id(),
+            issued_at: self.0.issued_at(),
+        }
+    }
+}
+
+/// Which ticket a ballot was cast with, without what would let somebody use it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TicketStamp {
+    /// The key that made its tag.
+    pub key_id: KeyId,
+    /// When it was issued.
+    pub issued_at: Timestamp,
+}
+
+/// A ticket as a generator hands it to the ticket source: good for one period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeriodTicket {
+    /// The ticket; its issue time is the start of its period.
+    pub ticket: Ticket,
+    /// From then on it no longer votes.
+    pub valid_until: Timestamp,
+    /// How many ballots it buys.
+    pub use_limit: u32,
+}
+
+impl PeriodTicket {
+    /// When its period begins: not shown and not redeemed before.
+    pub fn valid_from(&self) -> Timestamp {
+        self.ticket.issued_at()
+    }
+
+    /// Whether it is good at `now`.
+    pub fn is_valid_at(&self, now: Timestamp) -> bool {
+        self.valid_from() <= now && now < self.valid_until
+    }
+}
+
+/// The ticket that is good now, as voters are told of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CurrentTicket {
+    /// The ticket to vote with.
+    pub id: Ticket,
+    /// From then on it no longer votes.
+    pub valid_until: Timestamp,
+    /// How many more ballots it buys.
+    pub uses_left: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hex_of_either_case_parses_and_is_shown_in_lower_case() {
+        let ticket = Ticket::from_bytes(std::array::from_fn(|i| u8::try_from(i * 7).unwrap_or(0)));
+        let hex = ticket.to_hex();
+        assert_eq!(hex.len(), 64);
+        assert_eq!(Ticket::from_hex(&hex), Ok(ticket));
+        assert_eq!(Ticket::from_hex(&hex.to_uppercase()), Ok(ticket));
+    }
+
+    #[test]
+    fn other_lengths_and_other_digits_are_malformed() {
+        for text in [
+            "",
+            "ab",
+            &"a".repeat(63),
+            &"a".repeat(65),
+            &"g".repeat(64),
+            &"é".repeat(32),
+        ] {
+            assert_eq!(Ticket::from_hex(text), Err(MalformedTicket), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_neither_nonce_nor_tag() {
+        let ticket = Ticket::from_bytes([0xEE; Ticket::LEN]);
+        let shown = format!("{ticket:?} {:?}", GenuineTicket::vouched_for(ticket));
+        assert!(
+            !shown.contains("eeee") && !shown.contains("238, 238"),
+            "{shown}"
+        );
+    }
+
+    #[test]
+    fn a_period_ticket_is_valid_from_its_issue_until_just_before_its_end() {
+        let at = Timestamp::from_unix_ms;
+        let body = Ticket::lay_out_body(KeyId::new(1), at(2_000), [0; 9]);
+        let mut bytes = [0; Ticket::LEN];
+        bytes[..16].copy_from_slice(&body);
+        let ticket = Ticket::from_bytes(bytes);
+        let period = PeriodTicket {
+            ticket,
+            valid_until: at(4_000),
+            use_limit: 1,
+        };
+        let valid = [1_999, 2_000, 3_999, 4_000].map(|ms| period.is_valid_at(at(ms)));
+        assert_eq!(valid, [false, true, true, false]);
+    }
+}

@@ -1,0 +1,80 @@
+//! Points in time, as CAST keeps them.
+
+use std::{fmt, time::Duration};
+
+/// A point in time: milliseconds since the Unix epoch, UTC.
+///
+/// Arithmetic saturates: a time that is wrong by centuries refuses tickets, it does not panic.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Timestamp(u64);
+
+impl Timestamp {
+    /// The time that is `ms` milliseconds after the Unix epoch.
+    pub const fn from_unix_ms(ms: u64) -> Self {
+        Self(ms)
+    }
+
+    /// Milliseconds since the Unix epoch.
+    pub const fn as_unix_ms(self) -> u64 {
+        self.0
+    }
+
+    /// This time, `later` by a duration (whole milliseconds).
+    pub fn plus(self, later: Duration) -> Self {
+        Self(self.0.saturating_add(whole_ms(later)))
+    }
+
+    /// This time, `earlier` by a duration (whole milliseconds).
+    pub fn minus(self, earlier: Duration) -> Self {
+        Self(self.0.saturating_sub(whole_ms(earlier)))
+    }
+
+    /// How long after `earlier` this is; zero if it is not after.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+
+    /// The last multiple of `period` at or before this time.
+    ///
+    /// Counted from the epoch, so that processes that never met agree on where a period begins.
+    pub fn period_start(self, period: Duration) -> Self {
+        let period_ms = whole_ms(period).max(1);
+        Self(self.0 - self.0 % period_ms)
+    }
+}
+
+fn whole_ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}ms", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_period_starts_at_a_multiple_of_its_length() {
+        let period = Duration::from_secs(2);
+        let start = |ms| {
+            Timestamp::from_unix_ms(ms)
+                .period_start(period)
+                .as_unix_ms()
+        };
+        assert_eq!(
+            [start(0), start(1_999), start(2_000), start(5_001)],
+            [0, 0, 2_000, 4_000]
+        );
+    }
+
+    #[test]
+    fn a_clock_that_went_back_shows_no_time_passed() {
+        let (early, late) = (Timestamp::from_unix_ms(5), Timestamp::from_unix_ms(9));
+        assert_eq!(late.since(early), Duration::from_millis(4));
+        assert_eq!(early.since(late), Duration::ZERO);
+    }
+}

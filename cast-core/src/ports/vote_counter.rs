@@ -1,0 +1,84 @@
+//! The tallies that are shown.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::error::PortError;
+use crate::domain::{Candidate, LogPosition, Prefix, Tally};
+
+/// Shows tallies at once: the settled prefix of the log plus the tail that is recorded behind it.
+///
+/// It is disposable. All that it knows can be loaded from the store again, so it may forget at any
+/// moment, whole or one candidate at a time, and must only never pretend that it did not.
+///
+/// For each candidate and partition it holds a [`Prefix`] (votes, as of an offset) and, by position,
+/// the votes recorded at or behind that offset. What it shows is their sum over the partitions; the
+/// version is the sum, over the partitions, of the offset behind the last record taken in.
+///
+/// # Record
+///
+/// - Votes recorded at a position show in the next reading, and add up over positions.
+/// - Recording the same position again changes nothing.
+/// - Votes at a position that a settled prefix already takes in change nothing.
+/// - The answers are readings of the candidates asked for, in their order, after the recording.
+/// - Several tails in one call, of one partition or of several, all count.
+///
+/// # Settle
+///
+/// - Settling a prefix replaces the votes before its offset and leaves those at and behind it.
+/// - A prefix older than what is settled changes nothing; settling in any order ends the same.
+/// - Prefixes of different partitions do not touch each other.
+/// - Settling a prefix that takes in everything recorded leaves exactly its votes.
+/// - A prefix for a candidate not seen before is kept.
+///
+/// # Read
+///
+/// - A candidate that was never settled as a whole is a miss: its age is none. What is known is
+///   shown all the same.
+/// - A candidate that was settled as a whole is a hit, with the time since then as its age.
+/// - Settling part of it does not make it younger.
+/// - A candidate that was forgotten is a miss.
+/// - Only what has no tail is forgotten to save memory.
+#[async_trait]
+pub trait VoteCounter: Send + Sync {
+    /// Adds tails, then reads `show`; one atomic step for each candidate.
+    async fn record(&self, tails: &[Tail], show: &[Candidate]) -> Result<Vec<Reading>, PortError>;
+
+    /// Takes over settled prefixes.
+    async fn settle(&self, settlements: &[Settlement]) -> Result<(), PortError>;
+
+    /// Reads tallies, one for each candidate, in their order.
+    async fn read(&self, candidates: &[Candidate]) -> Result<Vec<Reading>, PortError>;
+}
+
+/// What one record gives: votes that the log has, and the store may not have yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tail {
+    /// Where the record is.
+    pub position: LogPosition,
+    /// Votes by candidate, each candidate once.
+    pub votes: Vec<(Candidate, u64)>,
+}
+
+/// A candidate's votes as the store has them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settlement {
+    /// Who.
+    pub candidate: Candidate,
+    /// The prefixes, at most one for a partition.
+    pub prefixes: Vec<Prefix>,
+    /// Whether this is all that the store knows of the candidate: a partition not named here has
+    /// none of its votes.
+    pub whole: bool,
+}
+
+/// What a counter shows of a candidate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// Settled prefixes and tails together.
+    pub tally: Tally,
+    /// How long ago the candidate was last settled as a whole; `None` is a miss, and the tally then
+    /// only what happens to be known.
+    pub age: Option<Duration>,
+}

@@ -1,0 +1,83 @@
+//! Where votes are kept for good.
+
+use async_trait::async_trait;
+
+use super::error::PortError;
+use crate::domain::{BallotId, Candidate, Fate, FoldStep, Offset, Partition, StoredTally, Tally};
+
+/// Keeps, for each partition, exactly the fold of the log's prefix up to its own recorded progress.
+///
+/// # Apply
+///
+/// - A step that starts at the progress of its partition is applied, and moves the progress to its
+///   end.
+/// - A step that starts elsewhere is fenced: it changes nothing, and the answer names the progress.
+/// - Of two steps with the same start, at the same time, one is applied and the other fenced.
+/// - A ballot id counts once: within a step, over steps, and over partitions. The first in the log
+///   wins, whatever the others say.
+/// - A step is applied as a whole or not at all.
+/// - Rejections are kept, and count nothing.
+/// - Partitions move independently.
+/// - The answer holds the new total of each candidate that the step names, in that partition.
+/// - An empty step moves the progress.
+/// - A step that the store cannot hold (a total beyond its numbers, a text that it refuses) fails as
+///   corrupt and changes nothing.
+///
+/// # Rehearse
+///
+/// - A rehearsal changes nothing.
+/// - It fails as [`Corrupt`](super::PortErrorKind::Corrupt) exactly where applying the step would.
+///
+/// # Read
+///
+/// - A partition never folded has its progress at the start.
+/// - A candidate's prefixes are as of the progress of their partitions, in one consistent view.
+/// - A candidate never voted for has prefixes of no votes.
+/// - Leaders come by votes, most first, then by name; no more than asked for.
+/// - The fate of a ballot is counted, rejected, or not known; a position is the first in the log.
+/// - A ballot that was both counted and rejected was counted.
+/// - Recounting from the ballots gives the totals.
+#[async_trait]
+pub trait VoteStore: Send + Sync {
+    /// The first record of `partition` that was not applied.
+    async fn progress(&self, partition: Partition) -> Result<Offset, PortError>;
+
+    /// Applies a step: one transaction that checks and moves the progress, adds the ballots that
+    /// are new, and counts only those.
+    ///
+    /// It may be called again after any error: the fence sees to it that it is applied once.
+    async fn apply(&self, step: &FoldStep) -> Result<Applied, PortError>;
+
+    /// Does what [`apply`](Self::apply) would, and undoes it: finds out whether the step can be
+    /// held.
+    async fn rehearse(&self, step: &FoldStep) -> Result<(), PortError>;
+
+    /// What is known of each candidate, in their order.
+    async fn tallies(&self, candidates: &[Candidate]) -> Result<Vec<StoredTally>, PortError>;
+
+    /// The `first` candidates with the most votes.
+    async fn leaders(&self, first: usize) -> Result<Vec<Tally>, PortError>;
+
+    /// What became of a ballot; `None` if the store never saw it. Never [`Fate::Logged`].
+    async fn ballot(&self, id: BallotId) -> Result<Option<Fate>, PortError>;
+
+    /// Counts all ballots again, without the totals: by candidate, in their order.
+    async fn recount(&self) -> Result<Vec<(Candidate, u64)>, PortError>;
+}
+
+/// What became of a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Applied {
+    /// It was applied.
+    Folded {
+        /// The totals of its candidates in its partition, as of its end, in their order.
+        totals: Vec<(Candidate, u64)>,
+        /// How many of its ballots were new.
+        counted: usize,
+    },
+    /// It was not the next step.
+    Fenced {
+        /// The progress of its partition.
+        progress: Offset,
+    },
+}
