@@ -1,12 +1,22 @@
 //! The facade: a whole CAST, or some of its roles, over any four ports.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
-    domain::{Ballot, BallotId, Candidate, CurrentTicket, Fate, KeyRing, Outcome, Tally},
-    fault::Fault,
+    deadline::within,
+    domain::{
+        Ballot, BallotId, Candidate, CurrentTicket, Fate, KeyRing, Outcome, Partition, Tally,
+    },
+    fault::{Fault, FaultKind},
+    folding::Consumer,
+    issuing::Generator,
     ports::{Clock, Entropy, EventBus, PortError, TicketSource, VoteCounter, VoteStore},
     settings::{Settings, SettingsError},
+    showing::{Healer, Tallies},
+    tasks::{TaskDied, Tasks},
+    voting::{Door, Intake},
 };
 
 /// What a CAST stands on. Any of them can be swapped for one of your own.
@@ -45,22 +55,97 @@ impl Roles {
 }
 
 /// Gathers what a CAST needs.
-pub struct CastBuilder {}
+#[must_use = "nothing runs before `start`"]
+pub struct CastBuilder {
+    ports: Ports,
+    keys: KeyRing,
+    settings: Settings,
+    roles: Roles,
+}
 
 impl CastBuilder {
     /// Replaces the default settings.
     pub fn settings(self, settings: Settings) -> Self {
-        todo!("{settings:?}")
+        Self { settings, ..self }
     }
 
     /// Runs only some of the roles; otherwise [`Roles::ALL`].
     pub fn roles(self, roles: Roles) -> Self {
-        todo!("{roles:?}")
+        Self { roles, ..self }
     }
 
     /// Starts the tasks of the roles on the current tokio runtime.
+    ///
+    /// A generator has published the first ticket when this returns. If a port that is needed from
+    /// the start does not answer, nothing is left running, and it may be called again.
     pub async fn start(self) -> Result<Cast, StartError> {
-        todo!()
+        let Self {
+            ports,
+            keys,
+            settings,
+            roles,
+        } = self;
+        settings.check()?;
+        let clock = Arc::clone(&ports.clock);
+        let limit = settings.door.redeem_deadline;
+        let partitions = ports.bus.partitions();
+        let partitions = within(
+            &*clock,
+            limit,
+            "asking the log for its partitions",
+            partitions,
+        );
+        let partitions = partitions.await?;
+        let generator = Generator::new(&ports, keys.clone(), settings.tickets.clone());
+        if roles.generator {
+            generator.tick().await?;
+        }
+
+        let healer = Arc::new(Healer::new(&ports, settings.tallies.clone()));
+        let tallies = Tallies::new(&ports, Arc::clone(&healer), settings.tallies.clone());
+        let tallies = Arc::new(tallies);
+        let shown = Arc::clone(&tallies);
+        let (door, intake) = Intake::open(&ports, keys.clone(), partitions, shown, &settings);
+
+        let tasks = Tasks::default();
+        let (drain, stop) = (CancellationToken::new(), CancellationToken::new());
+        if roles.door {
+            tasks.spawn("intake", &drain, |drain| intake.run(drain));
+            tasks.spawn(
+                "healer",
+                &stop,
+                |stop| async move { healer.run(stop).await },
+            );
+        }
+        if roles.generator {
+            tasks.spawn("generator", &stop, |stop| async move {
+                generator.run(stop).await
+            });
+        }
+        for _ in 0..roles.consumers {
+            let consumer = Consumer::new(&ports, settings.fold.clone());
+            tasks.spawn(
+                "consumer",
+                &stop,
+                |stop| async move { consumer.run(stop).await },
+            );
+        }
+        let guards = (drain.clone().drop_guard(), stop.clone().drop_guard());
+        let inner = Inner {
+            ports,
+            keys,
+            settings,
+            roles,
+            door,
+            tallies,
+            tasks,
+            drain,
+            stop,
+            _guards: guards,
+        };
+        Ok(Cast {
+            inner: Arc::new(inner),
+        })
     }
 }
 
@@ -75,55 +160,159 @@ pub enum StartError {
     Port(#[from] PortError),
 }
 
-/// A running CAST. Clones share it.
+/// A running CAST. Clones share it; with the last of them its tasks end.
 #[derive(Clone)]
-pub struct Cast {}
+pub struct Cast {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    ports: Ports,
+    keys: KeyRing,
+    settings: Settings,
+    roles: Roles,
+    door: Door,
+    tallies: Arc<Tallies>,
+    tasks: Tasks,
+    drain: CancellationToken,
+    stop: CancellationToken,
+    /// End the tasks when nobody holds the CAST any more.
+    _guards: (DropGuard, DropGuard),
+}
 
 impl Cast {
     /// Begins to build one.
-    pub fn builder(_ports: Ports, _keys: KeyRing) -> CastBuilder {
-        todo!()
+    pub fn builder(ports: Ports, keys: KeyRing) -> CastBuilder {
+        CastBuilder {
+            ports,
+            keys,
+            settings: Settings::default(),
+            roles: Roles::ALL,
+        }
     }
 
     /// The ticket that is good now.
     pub async fn current_ticket(&self) -> Result<CurrentTicket, Fault> {
-        todo!()
+        let limit = self.inner.settings.door.redeem_deadline;
+        let current = self.inner.ports.tickets.current();
+        let current = self
+            .within(limit, "asking for the current ticket", current)
+            .await?;
+        current.ok_or(Fault::new(FaultKind::NoTicket))
     }
 
-    /// Votes. Dropping the future before its ballot is taken into a flush withdraws it; later, it
-    /// counts all the same.
+    /// Votes.
+    ///
+    /// Dropping the future before its ballot is taken into a flush withdraws the ballot; afterwards
+    /// it counts all the same. To know, vote with a [`BallotId`] and vote again.
     pub async fn vote(&self, ballot: Ballot) -> Result<Outcome, Fault> {
-        todo!("{ballot:?}")
+        self.inner.door.vote(ballot).await
     }
 
     /// The tallies of candidates, in their order; no votes for a name never voted for.
     pub async fn tallies(&self, candidates: &[Candidate]) -> Result<Vec<Tally>, Fault> {
-        todo!("{candidates:?}")
+        Ok(self.inner.tallies.of(candidates).await?.tallies)
     }
 
     /// The candidates with the most votes, most first, then by name.
     pub async fn leaderboard(&self, first: usize) -> Result<Vec<Tally>, Fault> {
-        todo!("{first}")
+        self.inner.tallies.leaders(first).await
     }
 
-    /// What became of a ballot; `None` if nobody has seen it.
+    /// What became of a ballot; `None` if neither the store nor this door has seen it.
     pub async fn ballot(&self, id: BallotId) -> Result<Option<Fate>, Fault> {
-        todo!("{id}")
+        // Asked before the store: a ballot that is applied in between is found there.
+        let logged = self.inner.door.logged_at(id).map(Fate::Logged);
+        let limit = self.inner.settings.tallies.store_deadline;
+        let stored = self.inner.ports.store.ballot(id);
+        match self
+            .within(limit, "asking the store for a ballot", stored)
+            .await
+        {
+            Ok(stored) => Ok(stored.or(logged)),
+            Err(fault) => logged.map(Some).ok_or(fault),
+        }
     }
 
-    /// Whether each thing that this process needs answers now.
+    /// Whether each thing that the roles of this process need answers now.
     pub async fn readiness(&self) -> Vec<Check> {
-        todo!()
+        let ports = &self.inner.ports;
+        let limit = self.inner.settings.tallies.read_deadline;
+        let roles = self.inner.roles;
+        let (tickets, log, counter, store) = tokio::join!(
+            self.check_ticket(),
+            self.within(
+                limit,
+                "asking the log for its partitions",
+                ports.bus.partitions()
+            ),
+            self.within(limit, "reading tallies", ports.counter.read(&[])),
+            self.within(
+                limit,
+                "asking for progress",
+                ports.store.progress(Partition::new(0))
+            ),
+        );
+        let folds = roles.consumers > 0;
+        // Without counter or store, votes are taken all the same.
+        vec![
+            Check {
+                name: "tickets",
+                needed: roles.door || roles.generator,
+                result: tickets,
+            },
+            Check {
+                name: "log",
+                needed: roles.door || folds,
+                result: log.map(drop),
+            },
+            Check {
+                name: "counter",
+                needed: false,
+                result: counter.map(drop),
+            },
+            Check {
+                name: "store",
+                needed: folds,
+                result: store.map(drop),
+            },
+        ]
+    }
+
+    /// Whether there is a ticket now, and one that this process would take.
+    async fn check_ticket(&self) -> Result<(), Fault> {
+        let current = self.current_ticket().await?;
+        if self.inner.keys.verify(&current.id).is_some() {
+            return Ok(());
+        }
+        let key = current.id.key_id().get();
+        let why = format!(
+            "the current ticket was issued with key {key}, which is not in the key ring here"
+        );
+        Err(PortError::misconfigured("checking the current ticket", why).into())
     }
 
     /// Waits until one of the tasks has died, which none does by itself. A process should then end.
     pub async fn failed(&self) -> TaskDied {
-        todo!()
+        self.inner.tasks.died().await
     }
 
-    /// Drains: takes nothing new, answers what was taken in, ends every task. Returns when all is done.
+    /// Drains: takes nothing new, answers what was taken in, ends every task. Returns when all is
+    /// done; how long that may take, the deadlines of the settings bound.
     pub async fn shutdown(&self) {
-        todo!()
+        self.inner.drain.cancel();
+        self.inner.tasks.ended("intake").await;
+        self.inner.stop.cancel();
+        self.inner.tasks.all_ended().await;
+    }
+
+    async fn within<T>(
+        &self,
+        limit: Duration,
+        operation: &'static str,
+        call: impl Future<Output = Result<T, PortError>>,
+    ) -> Result<T, Fault> {
+        Ok(within(&*self.inner.ports.clock, limit, operation, call).await?)
     }
 }
 
@@ -132,14 +321,8 @@ impl Cast {
 pub struct Check {
     /// What: `tickets`, `log`, `counter`, `store`.
     pub name: &'static str,
+    /// Whether the process can do its job without it.
+    pub needed: bool,
     /// The answer.
     pub result: Result<(), Fault>,
-}
-
-/// A task ended that never should.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the task {task} died")]
-pub struct TaskDied {
-    /// Its name.
-    pub task: &'static str,
 }

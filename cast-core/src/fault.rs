@@ -50,6 +50,12 @@ impl Fault {
         self
     }
 
+    /// The same, where an earlier attempt may have counted.
+    pub(crate) const fn unknown(mut self) -> Self {
+        self.kind = FaultKind::OutcomeUnknown;
+        self
+    }
+
     /// What it is.
     pub const fn kind(&self) -> FaultKind {
         self.kind

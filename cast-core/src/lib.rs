@@ -4,12 +4,22 @@
 pub mod domain;
 pub mod ports;
 
+mod backoff;
 mod cast;
+mod deadline;
 mod fault;
+mod folding;
+mod issuing;
 mod settings;
+mod showing;
+mod tasks;
+mod voting;
 
-pub use cast::{Cast, CastBuilder, Check, Ports, Roles, StartError, TaskDied};
+pub use cast::{Cast, CastBuilder, Check, Ports, Roles, StartError};
 pub use fault::{Fault, FaultKind};
+pub use folding::Consumer;
+pub use issuing::Generator;
 pub use settings::{
     DoorSettings, FoldSettings, Settings, SettingsError, TallySettings, TicketSettings,
 };
+pub use tasks::TaskDied;

@@ -1,0 +1,252 @@
+//! The consumer: apply, settle, commit.
+
+use std::{borrow::Cow, ops::ControlFlow, sync::Arc};
+
+use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
+
+use super::narrow::without_unholdable;
+use crate::{
+    backoff::Backoff,
+    cast::Ports,
+    deadline::within,
+    domain::{Candidate, FoldStep, Offset, Partition, Prefix},
+    ports::{
+        Applied, Clock, EventBus, PortError, PortErrorKind, ResumeFrom, Settlement, Subscription,
+        VoteCounter, VoteStore,
+    },
+    settings::FoldSettings,
+};
+
+/// Folds the log into the store, as one member of the group of consumers.
+///
+/// Where it begins, and what it has done, the store alone knows: a consumer can be killed at any
+/// moment, or go on long after it was thought dead, and nothing is lost or counted twice.
+pub struct Consumer {
+    clock: Arc<dyn Clock>,
+    bus: Arc<dyn EventBus>,
+    counter: Arc<dyn VoteCounter>,
+    store: Arc<dyn VoteStore>,
+    settings: FoldSettings,
+}
+
+impl Consumer {
+    /// A consumer over these ports.
+    pub fn new(ports: &Ports, settings: FoldSettings) -> Self {
+        Self {
+            clock: Arc::clone(&ports.clock),
+            bus: Arc::clone(&ports.bus),
+            counter: Arc::clone(&ports.counter),
+            store: Arc::clone(&ports.store),
+            settings,
+        }
+    }
+
+    /// Joins the group.
+    pub async fn subscribe(&self) -> Result<Box<dyn Subscription>, PortError> {
+        let resume = Arc::new(StoreProgress(Arc::clone(&self.store)));
+        self.bus
+            .subscribe(&self.settings.group, self.settings.max_ballots, resume)
+            .await
+    }
+
+    /// Waits for the next batch and folds it. A failure leaves the batch to be read again.
+    pub async fn step(&self, log: &mut dyn Subscription) -> Result<(), PortError> {
+        let step = FoldStep::from(log.next().await?);
+        let folded = self.fold(log, &step).await;
+        if folded.is_err() {
+            log.seek(step.partition, step.start).await?;
+        }
+        folded
+    }
+
+    /// Folds until it is told to stop; a batch that it is folding then, it finishes first.
+    pub async fn run(&self, stop: CancellationToken) {
+        let mut backoff = Backoff::new(self.settings.min_backoff, self.settings.max_backoff);
+        while let Err(error) = self.fold_as_member(&mut backoff, &stop).await {
+            tracing::warn!(
+                error = error.chain(),
+                "the log cannot be read; joining again"
+            );
+            if self.pause(&mut backoff, &stop).await.is_break() {
+                return;
+            }
+        }
+    }
+
+    /// One membership in the group: ends when the log fails, or well when all is to stop.
+    async fn fold_as_member(
+        &self,
+        backoff: &mut Backoff,
+        stop: &CancellationToken,
+    ) -> Result<(), PortError> {
+        let Some(log) = stop.run_until_cancelled(self.subscribe()).await else {
+            return Ok(());
+        };
+        let mut log = log?;
+        while let Some(batch) = stop.run_until_cancelled(log.next()).await {
+            let step = FoldStep::from(batch?);
+            // The log has handed the batch out: it is folded again here until that works.
+            while let Err(error) = self.fold(&mut *log, &step).await {
+                tracing::warn!(
+                    error = error.chain(),
+                    "a batch cannot be folded; trying again"
+                );
+                if self.pause(backoff, stop).await.is_break() {
+                    return log.close().await;
+                }
+            }
+            backoff.reset();
+        }
+        log.close().await
+    }
+
+    async fn pause(&self, backoff: &mut Backoff, stop: &CancellationToken) -> ControlFlow<()> {
+        let pause = self.clock.sleep(backoff.next_pause());
+        match stop.run_until_cancelled(pause).await {
+            Some(()) => ControlFlow::Continue(()),
+            None => ControlFlow::Break(()),
+        }
+    }
+
+    /// Applies a step and tells the others. It may be called again with the same step after a
+    /// failure: what was applied of it then meets the fence.
+    async fn fold(&self, log: &mut dyn Subscription, step: &FoldStep) -> Result<(), PortError> {
+        // The parts of the step that are still to be applied, the first on top.
+        let mut parts = vec![Cow::Borrowed(step)];
+        while let Some(part) = parts.pop() {
+            match self.apply(&part).await {
+                Ok(Applied::Folded { totals, .. }) => self.tell(log, &part, totals).await,
+                Ok(Applied::Fenced { progress }) if progress < part.start => {
+                    // The store was put back: so does the reader, and what follows is read again.
+                    return log.seek(part.partition, progress).await;
+                }
+                Ok(Applied::Fenced { progress }) if progress < part.next => {
+                    parts.push(Cow::Owned(part.into_owned().resumed_at(progress)));
+                }
+                Ok(Applied::Fenced { progress }) => {
+                    self.settle_from_store(&part).await;
+                    if parts.is_empty() && progress > part.next {
+                        log.seek(part.partition, progress).await?;
+                    }
+                }
+                Err(error) if error.kind() == PortErrorKind::Corrupt => {
+                    parts.extend(self.narrowed(part.into_owned(), error).await?);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    async fn apply(&self, step: &FoldStep) -> Result<Applied, PortError> {
+        let apply = self.store.apply(step);
+        within(
+            &*self.clock,
+            self.settings.apply_deadline,
+            "applying a batch",
+            apply,
+        )
+        .await
+    }
+
+    /// Cuts in two what the store cannot hold, or takes out of a single record the ballots that it
+    /// cannot. The first part comes last.
+    async fn narrowed(
+        &self,
+        step: FoldStep,
+        error: PortError,
+    ) -> Result<Vec<Cow<'static, FoldStep>>, PortError> {
+        let record = match step.halved() {
+            Ok((first, second)) => return Ok(vec![Cow::Owned(second), Cow::Owned(first)]),
+            Err(record) => record,
+        };
+        let ballots = record.ballots.len();
+        let narrowed = without_unholdable(&*self.store, record).await?;
+        if narrowed.ballots.len() == ballots {
+            // The rehearsal went well and the step does not: nothing is left to narrow down.
+            return Err(error);
+        }
+        for rejection in narrowed.rejections.iter().filter(|r| r.ballot().is_some()) {
+            let (ballot, at) = (rejection.ballot(), narrowed.position(rejection.offset()));
+            tracing::error!(
+                ?ballot,
+                ?at,
+                reason = rejection.reason(),
+                "a ballot is rejected"
+            );
+        }
+        Ok(vec![Cow::Owned(narrowed)])
+    }
+
+    /// Tells the counter and the log what the store has now. Both may miss it: the counter heals
+    /// from the store, and the log's note is advisory.
+    async fn tell(
+        &self,
+        log: &mut dyn Subscription,
+        step: &FoldStep,
+        totals: Vec<(Candidate, u64)>,
+    ) {
+        let settlements: Vec<_> = totals
+            .into_iter()
+            .map(|(candidate, votes)| {
+                let prefix = Prefix {
+                    partition: step.partition,
+                    votes,
+                    as_of: step.next,
+                };
+                Settlement {
+                    candidate,
+                    prefixes: vec![prefix],
+                    whole: false,
+                }
+            })
+            .collect();
+        self.settle(&settlements).await;
+        let commit = log.commit(step.partition, step.next);
+        let limit = self.settings.settle_deadline;
+        let told = within(&*self.clock, limit, "noting progress in the log", commit).await;
+        if let Err(error) = told {
+            tracing::warn!(error = error.chain(), "the log's lag is not up to date");
+        }
+    }
+
+    /// Settles again what another consumer applied, or this one without learning of it.
+    async fn settle_from_store(&self, step: &FoldStep) {
+        let limit = self.settings.apply_deadline;
+        let candidates = step.candidates();
+        let read = self.store.tallies(&candidates);
+        match within(&*self.clock, limit, "reading tallies from the store", read).await {
+            Ok(stored) => {
+                let whole = stored.into_iter().map(|stored| Settlement {
+                    candidate: stored.candidate,
+                    prefixes: stored.prefixes,
+                    whole: true,
+                });
+                self.settle(&whole.collect::<Vec<_>>()).await;
+            }
+            Err(error) => tracing::warn!(error = error.chain(), "tallies are not settled again"),
+        }
+    }
+
+    async fn settle(&self, settlements: &[Settlement]) {
+        let limit = self.settings.settle_deadline;
+        let settle = self.counter.settle(settlements);
+        if let Err(error) = within(&*self.clock, limit, "settling tallies", settle).await {
+            tracing::warn!(
+                error = error.chain(),
+                "tallies are not settled; they heal when read"
+            );
+        }
+    }
+}
+
+/// Reads a partition from where the store is.
+struct StoreProgress(Arc<dyn VoteStore>);
+
+#[async_trait]
+impl ResumeFrom for StoreProgress {
+    async fn resume_from(&self, partition: Partition) -> Result<Offset, PortError> {
+        self.0.progress(partition).await
+    }
+}

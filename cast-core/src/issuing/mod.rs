@@ -1,0 +1,5 @@
+//! Issuing a ticket each period.
+
+mod generator;
+
+pub use generator::Generator;

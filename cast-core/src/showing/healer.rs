@@ -1,0 +1,161 @@
+//! Loads into the counter, from the store, what the counter has lost or may have missed.
+
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    cast::Ports,
+    deadline::within,
+    domain::{Candidate, StoredTally},
+    ports::{Clock, PortError, Reading, Settlement, VoteCounter, VoteStore},
+    settings::TallySettings,
+};
+
+/// The most candidates that wait to be healed: one that finds no room is asked for again by the
+/// next that is shown its tally.
+const MAX_WANTED: usize = 4_096;
+
+/// Heals tallies: at once those that are missed, in the background those that are old.
+pub(crate) struct Healer {
+    clock: Arc<dyn Clock>,
+    counter: Arc<dyn VoteCounter>,
+    store: Arc<dyn VoteStore>,
+    settings: TallySettings,
+    /// Candidates that are old. They stay here while they are healed, so that nobody asks again.
+    wanted: Mutex<BTreeSet<Candidate>>,
+    asked: Notify,
+    /// Until when, in monotonic milliseconds, the store is left alone after it failed.
+    store_paused_until_ms: AtomicU64,
+}
+
+impl Healer {
+    pub(crate) fn new(ports: &Ports, settings: TallySettings) -> Self {
+        Self {
+            clock: Arc::clone(&ports.clock),
+            counter: Arc::clone(&ports.counter),
+            store: Arc::clone(&ports.store),
+            settings,
+            wanted: Mutex::default(),
+            asked: Notify::new(),
+            store_paused_until_ms: AtomicU64::new(0),
+        }
+    }
+
+    /// Asks for a candidate to be healed soon.
+    pub(crate) fn want(&self, candidate: &Candidate) {
+        let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        if wanted.len() < MAX_WANTED && !wanted.contains(candidate) {
+            wanted.insert(candidate.clone());
+            self.asked.notify_one();
+        }
+    }
+
+    /// Heals what is asked for, all that waits at once, until it is told to stop.
+    pub(crate) async fn run(&self, stop: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.asked.notified() => {}
+            }
+            let batch: Vec<_> = self.locked_wanted().iter().cloned().collect();
+            if let Err(error) = self.load(&batch, |_| true).await {
+                tracing::warn!(error = error.chain(), "tallies could not be healed");
+            }
+            let mut wanted = self.locked_wanted();
+            for candidate in &batch {
+                wanted.remove(candidate);
+            }
+        }
+    }
+
+    fn locked_wanted(&self) -> std::sync::MutexGuard<'_, BTreeSet<Candidate>> {
+        self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Loads what the store knows of candidates that the counter does not, and settles it; returns
+    /// what the store says, and what the counter shows then.
+    ///
+    /// Somebody never voted for is not settled: else a counter could be filled by asking for names.
+    pub(crate) async fn heal(
+        &self,
+        missed: &[Reading],
+    ) -> Result<(Vec<StoredTally>, Vec<Reading>), PortError> {
+        let candidates: Vec<_> = missed.iter().map(|r| r.tally.candidate.clone()).collect();
+        let has_tail = |at: usize| missed[at].tally.votes > 0;
+        let stored = self.load(&candidates, has_tail).await?;
+        let read = self.counter.read(&candidates);
+        let readings = within(
+            &*self.clock,
+            self.settings.read_deadline,
+            "reading tallies",
+            read,
+        );
+        Ok((stored, readings.await?))
+    }
+
+    async fn load(
+        &self,
+        candidates: &[Candidate],
+        even_without_votes: impl Fn(usize) -> bool,
+    ) -> Result<Vec<StoredTally>, PortError> {
+        let stored = self.stored(candidates).await?;
+        let settlements: Vec<_> = (0..)
+            .zip(&stored)
+            .filter(|(at, stored)| stored.tally().votes > 0 || even_without_votes(*at))
+            .map(|(_, stored)| Settlement {
+                candidate: stored.candidate.clone(),
+                prefixes: stored.prefixes.clone(),
+                whole: true,
+            })
+            .collect();
+        let settle = self.counter.settle(&settlements);
+        within(
+            &*self.clock,
+            self.settings.read_deadline,
+            "settling tallies",
+            settle,
+        )
+        .await?;
+        Ok(stored)
+    }
+
+    /// Reads the store, unless it failed a moment ago: a store that is down must not make each vote
+    /// wait for its deadline.
+    pub(crate) async fn stored(
+        &self,
+        candidates: &[Candidate],
+    ) -> Result<Vec<StoredTally>, PortError> {
+        let operation = "loading tallies from the store";
+        if monotonic_ms(&*self.clock) < self.store_paused_until_ms.load(Ordering::Relaxed) {
+            return Err(PortError::unavailable(
+                operation,
+                "the store failed a moment ago",
+            ));
+        }
+        let read = self.store.tallies(candidates);
+        let stored = within(&*self.clock, self.settings.store_deadline, operation, read).await;
+        if stored.is_err() {
+            let until = self.clock.monotonic() + self.settings.store_pause;
+            self.store_paused_until_ms
+                .store(as_ms(until), Ordering::Relaxed);
+        }
+        stored
+    }
+}
+
+fn monotonic_ms(clock: &dyn Clock) -> u64 {
+    as_ms(clock.monotonic())
+}
+
+fn as_ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,129 @@
+//! Reads tallies for people.
+
+use std::sync::Arc;
+
+use super::healer::Healer;
+use crate::{
+    cast::Ports,
+    deadline::within,
+    domain::{Candidate, StoredTally, Tally},
+    fault::Fault,
+    ports::{Clock, Reading, VoteCounter, VoteStore},
+    settings::TallySettings,
+};
+
+/// Shows what the counter knows, and sees to it that it knows enough.
+pub(crate) struct Tallies {
+    clock: Arc<dyn Clock>,
+    counter: Arc<dyn VoteCounter>,
+    store: Arc<dyn VoteStore>,
+    healer: Arc<Healer>,
+    settings: TallySettings,
+}
+
+/// Tallies as they can be shown now.
+pub(crate) struct Shown {
+    /// One for each candidate asked for, in their order.
+    pub(crate) tallies: Vec<Tally>,
+    /// Whether some of them may lag behind what was acknowledged.
+    pub(crate) stale: bool,
+}
+
+impl Tallies {
+    pub(crate) fn new(ports: &Ports, healer: Arc<Healer>, settings: TallySettings) -> Self {
+        Self {
+            clock: Arc::clone(&ports.clock),
+            counter: Arc::clone(&ports.counter),
+            store: Arc::clone(&ports.store),
+            healer,
+            settings,
+        }
+    }
+
+    /// The tallies of candidates, in their order: the counter's, or else the store's.
+    pub(crate) async fn of(&self, candidates: &[Candidate]) -> Result<Shown, Fault> {
+        let read = self.counter.read(candidates);
+        match within(
+            &*self.clock,
+            self.settings.read_deadline,
+            "reading tallies",
+            read,
+        )
+        .await
+        {
+            Ok(readings) => Ok(self.healed(readings).await),
+            Err(error) => {
+                tracing::warn!(error = error.chain(), "the counter cannot be read");
+                self.of_store(candidates).await
+            }
+        }
+    }
+
+    /// What the store alone knows: true, but behind.
+    pub(crate) async fn of_store(&self, candidates: &[Candidate]) -> Result<Shown, Fault> {
+        let stored = self.healer.stored(candidates).await?;
+        Ok(Shown {
+            tallies: stored.iter().map(StoredTally::tally).collect(),
+            stale: true,
+        })
+    }
+
+    /// Completes the readings of a counter: misses from the store, at once; old ones soon.
+    pub(crate) async fn healed(&self, mut readings: Vec<Reading>) -> Shown {
+        let missed: Vec<_> = readings
+            .iter()
+            .filter(|r| r.age.is_none())
+            .cloned()
+            .collect();
+        for reading in &readings {
+            if reading
+                .age
+                .is_some_and(|age| age >= self.settings.heal_after)
+            {
+                self.healer.want(&reading.tally.candidate);
+            }
+        }
+        let mut stale = false;
+        if !missed.is_empty() {
+            match self.healer.heal(&missed).await {
+                Ok((stored, healed)) => {
+                    let misses = readings.iter_mut().filter(|r| r.age.is_none());
+                    for (miss, (stored, healed)) in misses.zip(stored.into_iter().zip(healed)) {
+                        // Still a miss: never voted for, or forgotten again this very moment.
+                        let settled = healed.age.is_some();
+                        miss.tally = if settled {
+                            healed.tally
+                        } else {
+                            stored.tally()
+                        };
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(error = error.chain(), "tallies are shown without the store");
+                    stale = true;
+                }
+            }
+        }
+        Shown {
+            tallies: readings.into_iter().map(|reading| reading.tally).collect(),
+            stale,
+        }
+    }
+
+    /// The `first` candidates with the most votes.
+    ///
+    /// Who leads, the store says; how many votes each has by now, the counter.
+    pub(crate) async fn leaders(&self, first: usize) -> Result<Vec<Tally>, Fault> {
+        let leaders = self.store.leaders(first);
+        let limit = self.settings.store_deadline;
+        let leaders = within(&*self.clock, limit, "reading the leaders", leaders).await?;
+        let candidates: Vec<_> = leaders.into_iter().map(|leader| leader.candidate).collect();
+        let mut tallies = self.of(&candidates).await?.tallies;
+        tallies.sort_by(|a, b| {
+            b.votes
+                .cmp(&a.votes)
+                .then_with(|| a.candidate.cmp(&b.candidate))
+        });
+        Ok(tallies)
+    }
+}

@@ -1,0 +1,111 @@
+//! The tasks of a process, and word of the first that dies.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
+
+use tokio::sync::watch;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// A task ended that never should: it panicked, or returned before it was told to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the task {task} died")]
+pub struct TaskDied {
+    /// Its name.
+    pub task: &'static str,
+}
+
+/// Tasks by name; several may share one.
+#[derive(Default)]
+pub(crate) struct Tasks {
+    by_name: Mutex<BTreeMap<&'static str, TaskTracker>>,
+    first_death: watch::Sender<Option<TaskDied>>,
+}
+
+impl Tasks {
+    /// Runs a task that ends when `stop` says so, and must not end before.
+    pub(crate) fn spawn<F>(
+        &self,
+        name: &'static str,
+        stop: &CancellationToken,
+        task: impl FnOnce(CancellationToken) -> F,
+    ) where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let task = task(stop.clone());
+        let (stop, first_death) = (stop.clone(), self.first_death.clone());
+        self.tracker(name).spawn(async move {
+            let ended = tokio::spawn(task).await;
+            if ended.is_err() || !stop.is_cancelled() {
+                tracing::error!(task = name, "a task died");
+                first_death.send_if_modified(|first| {
+                    let is_first = first.is_none();
+                    first.get_or_insert(TaskDied { task: name });
+                    is_first
+                });
+            }
+        });
+    }
+
+    /// Waits for the first death.
+    pub(crate) async fn died(&self) -> TaskDied {
+        let mut deaths = self.first_death.subscribe();
+        let first = deaths
+            .wait_for(Option::is_some)
+            .await
+            .expect("we hold a sender");
+        first.expect("it was waited for")
+    }
+
+    /// Waits until all tasks of this name have ended.
+    pub(crate) async fn ended(&self, name: &'static str) {
+        let tracker = self.tracker(name);
+        tracker.close();
+        tracker.wait().await;
+    }
+
+    /// Waits until all tasks have ended.
+    pub(crate) async fn all_ended(&self) {
+        let names: Vec<_> = self.locked().keys().copied().collect();
+        for name in names {
+            self.ended(name).await;
+        }
+    }
+
+    fn tracker(&self, name: &'static str) -> TaskTracker {
+        self.locked().entry(name).or_default().clone()
+    }
+
+    fn locked(&self) -> std::sync::MutexGuard<'_, BTreeMap<&'static str, TaskTracker>> {
+        self.by_name.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_task_that_panics_or_returns_early_is_told_of() {
+        let tasks = Tasks::default();
+        let stop = CancellationToken::new();
+        tasks.spawn("waits", &stop, CancellationToken::cancelled_owned);
+        tasks.spawn("returns", &stop, |_| async {});
+        assert_eq!(tasks.died().await, TaskDied { task: "returns" });
+
+        let tasks = Tasks::default();
+        tasks.spawn("panics", &stop, |_| async { panic!("on purpose") });
+        assert_eq!(tasks.died().await, TaskDied { task: "panics" });
+    }
+
+    #[tokio::test]
+    async fn a_task_that_was_told_to_stop_has_not_died() {
+        let tasks = Tasks::default();
+        let stop = CancellationToken::new();
+        tasks.spawn("waits", &stop, CancellationToken::cancelled_owned);
+        stop.cancel();
+        tasks.all_ended().await;
+        assert!(tasks.first_death.borrow().is_none());
+    }
+}

@@ -1,0 +1,108 @@
+//! The door: checks a ballot without asking anybody, hands it to the intake, waits for the answer.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::recent::Recent;
+use crate::{
+    domain::{
+        Ballot, BallotError, BallotId, GenuineTicket, KeyRing, LogPosition, Outcome, Refusal,
+    },
+    fault::{Fault, FaultKind},
+    ports::Clock,
+    settings::{DoorSettings, TicketSettings},
+};
+
+/// Where ballots come in.
+pub(crate) struct Door {
+    keys: KeyRing,
+    clock: Arc<dyn Clock>,
+    intake: mpsc::Sender<Pending>,
+    recent: Arc<Recent>,
+    max_votes: u32,
+    /// A ticket older than this, by our clock, is refused without asking.
+    max_ticket_age: Duration,
+}
+
+/// A ballot that passed all checks and waits for its flush.
+pub(super) struct Pending {
+    pub(super) ballot: Ballot,
+    pub(super) ticket: GenuineTicket,
+    /// When it was taken in, by the monotonic clock.
+    pub(super) since: Duration,
+    pub(super) reply: oneshot::Sender<Result<Outcome, Fault>>,
+}
+
+impl Door {
+    pub(super) fn new(
+        keys: KeyRing,
+        clock: Arc<dyn Clock>,
+        intake: mpsc::Sender<Pending>,
+        recent: Arc<Recent>,
+        door: &DoorSettings,
+        tickets: &TicketSettings,
+    ) -> Self {
+        let max_ticket_age = tickets.ttl + tickets.clock_skew;
+        Self {
+            keys,
+            clock,
+            intake,
+            recent,
+            max_votes: door.max_votes,
+            max_ticket_age,
+        }
+    }
+
+    /// Votes.
+    pub(crate) async fn vote(&self, ballot: Ballot) -> Result<Outcome, Fault> {
+        let ticket = match self.check(&ballot) {
+            Ok(ticket) => ticket,
+            Err(refusal) => return Ok(Outcome::Refused(refusal)),
+        };
+        let id = ballot.id();
+        let about = |fault: Fault| id.map_or(fault.clone(), |id| fault.about(id));
+        let (reply, answer) = oneshot::channel();
+        let pending = Pending {
+            ballot,
+            ticket,
+            since: self.clock.monotonic(),
+            reply,
+        };
+        self.intake.try_send(pending).map_err(|error| {
+            about(Fault::new(match error {
+                mpsc::error::TrySendError::Full(_) => FaultKind::Overloaded,
+                mpsc::error::TrySendError::Closed(_) => FaultKind::Unavailable,
+            }))
+        })?;
+        // The intake answers each ballot; if it died instead, nobody knows how far it came.
+        answer
+            .await
+            .unwrap_or_else(|_| Err(about(Fault::new(FaultKind::OutcomeUnknown))))
+    }
+
+    /// Everything that can be known of a ballot without asking anybody.
+    fn check(&self, ballot: &Ballot) -> Result<GenuineTicket, Refusal> {
+        let limit = self.max_votes;
+        let too_many = ballot
+            .selections()
+            .iter()
+            .position(|s| s.votes.get() > limit);
+        if let Some(at) = too_many {
+            return Err(BallotError::TooManyVotes { at, limit }.into());
+        }
+        let ticket = self
+            .keys
+            .verify(ballot.ticket())
+            .ok_or(Refusal::TicketInvalid)?;
+        if self.clock.now().since(ticket.issued_at()) >= self.max_ticket_age {
+            return Err(Refusal::TicketExpired);
+        }
+        Ok(ticket)
+    }
+
+    /// Where this door saw a ballot acknowledged.
+    pub(crate) fn logged_at(&self, id: BallotId) -> Option<LogPosition> {
+        self.recent.position(id)
+    }
+}

@@ -1,0 +1,90 @@
+//! Group commit: a flush takes everything that waits, as soon as a slot is free.
+
+use std::sync::Arc;
+
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    door::{Door, Pending},
+    flush::Flusher,
+    recent::Recent,
+};
+use crate::{
+    cast::Ports,
+    domain::{KeyRing, Partitions},
+    settings::Settings,
+    showing::Tallies,
+};
+
+/// Takes ballots in and flushes them, several flushes at once.
+///
+/// There is no timer. A ballot that comes alone is flushed alone, at once; while all slots are
+/// busy, ballots gather, and the next flush takes them all. So the work of the ports grows with the
+/// number of flushes, and flushes grow with the load.
+pub(crate) struct Intake {
+    ballots: mpsc::Receiver<Pending>,
+    flusher: Flusher,
+    flush_limit: usize,
+    flushes_in_flight: usize,
+}
+
+impl Intake {
+    /// An intake, and the door that leads to it.
+    pub(crate) fn open(
+        ports: &Ports,
+        keys: KeyRing,
+        partitions: Partitions,
+        tallies: Arc<Tallies>,
+        settings: &Settings,
+    ) -> (Door, Self) {
+        let door = &settings.door;
+        let (sender, ballots) = mpsc::channel(door.intake_capacity);
+        let recent = Arc::new(Recent::new(door.remembered));
+        let clock = Arc::clone(&ports.clock);
+        let intake = Self {
+            ballots,
+            flusher: Flusher::new(
+                ports,
+                partitions,
+                tallies,
+                Arc::clone(&recent),
+                door.clone(),
+            ),
+            flush_limit: door.flush_limit,
+            flushes_in_flight: door.flushes_in_flight,
+        };
+        (
+            Door::new(keys, clock, sender, recent, door, &settings.tickets),
+            intake,
+        )
+    }
+
+    /// Flushes until it is told to drain: then nothing new is let in, and what was is answered.
+    ///
+    /// All flushes run inside this one future. What a flush computes is little beside what a vote
+    /// costs before it comes here, and a panic in it ends the task, which is noticed, instead of
+    /// some answers.
+    pub(crate) async fn run(mut self, drain: CancellationToken) {
+        let mut flushes = FuturesUnordered::new();
+        let mut batch = Vec::new();
+        let mut open = true;
+        while open || !flushes.is_empty() {
+            let slot_is_free = flushes.len() < self.flushes_in_flight;
+            tokio::select! {
+                biased;
+                Some(()) = flushes.next() => {}
+                () = drain.cancelled(), if !self.ballots.is_closed() => self.ballots.close(),
+                taken = self.ballots.recv_many(&mut batch, self.flush_limit),
+                    if open && slot_is_free =>
+                {
+                    open = taken > 0;
+                    if open {
+                        flushes.push(self.flusher.flush(std::mem::take(&mut batch)));
+                    }
+                }
+            }
+        }
+    }
+}

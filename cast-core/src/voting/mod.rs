@@ -1,0 +1,9 @@
+//! The path of a ballot: check, redeem, publish, record, reply.
+
+mod door;
+mod flush;
+mod intake;
+mod recent;
+
+pub(crate) use door::Door;
+pub(crate) use intake::Intake;
