@@ -118,9 +118,7 @@ impl CastBuilder {
             );
         }
         if roles.generator {
-            tasks.spawn("generator", &stop, |stop| async move {
-                generator.run(stop).await
-            });
+            tasks.spawn("generator", &stop, |stop| generator.run(stop));
         }
         for _ in 0..roles.consumers {
             let consumer = Consumer::new(&ports, settings.fold.clone());

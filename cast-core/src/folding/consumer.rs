@@ -61,7 +61,7 @@ impl Consumer {
     }
 
     /// Folds until it is told to stop; a batch that it is folding then, it finishes first.
-    pub async fn run(&self, stop: CancellationToken) {
+    pub async fn run(self, stop: CancellationToken) {
         let mut backoff = Backoff::new(self.settings.min_backoff, self.settings.max_backoff);
         while let Err(error) = self.fold_as_member(&mut backoff, &stop).await {
             tracing::warn!(

@@ -91,7 +91,7 @@ impl Generator {
     }
 
     /// Ticks until it is told to stop. A failure is logged, and tried again after a pause.
-    pub async fn run(&self, stop: CancellationToken) {
+    pub async fn run(self, stop: CancellationToken) {
         let mut backoff = Backoff::new(self.settings.period / 40, self.settings.period / 4);
         loop {
             let pause = match self.tick().await {

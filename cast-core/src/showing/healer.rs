@@ -52,7 +52,7 @@ impl Healer {
 
     /// Asks for a candidate to be healed soon.
     pub(crate) fn want(&self, candidate: &Candidate) {
-        let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut wanted = self.locked_wanted();
         if wanted.len() < MAX_WANTED && !wanted.contains(candidate) {
             wanted.insert(candidate.clone());
             self.asked.notify_one();
@@ -60,7 +60,7 @@ impl Healer {
     }
 
     /// Heals what is asked for, all that waits at once, until it is told to stop.
-    pub(crate) async fn run(&self, stop: CancellationToken) {
+    pub(crate) async fn run(self: Arc<Self>, stop: CancellationToken) {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
