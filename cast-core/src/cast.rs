@@ -87,7 +87,7 @@ impl CastBuilder {
         } = self;
         settings.check()?;
         let clock = Arc::clone(&ports.clock);
-        let limit = settings.door.redeem_deadline;
+        let limit = settings.door.publish_deadline;
         let partitions = ports.bus.partitions();
         let partitions = within(
             &*clock,

@@ -74,7 +74,7 @@ impl Default for DoorSettings {
             max_votes: 1_000,
             max_wait: Duration::from_secs(2),
             redeem_deadline: Duration::from_secs(1),
-            publish_deadline: Duration::from_secs(5),
+            publish_deadline: Duration::from_secs(3),
             record_deadline: Duration::from_secs(1),
             remembered: 65_536,
         }
@@ -101,7 +101,7 @@ impl Default for TallySettings {
         Self {
             heal_after: Duration::from_secs(5),
             read_deadline: Duration::from_secs(1),
-            store_deadline: Duration::from_secs(2),
+            store_deadline: Duration::from_secs(1),
             store_pause: Duration::from_secs(1),
         }
     }
@@ -118,6 +118,8 @@ pub struct FoldSettings {
     pub apply_deadline: Duration,
     /// How long the counter and the log may take to be told of it.
     pub settle_deadline: Duration,
+    /// How long the log may take to let a consumer join its group.
+    pub join_deadline: Duration,
     /// The first pause after a failure; it doubles with each failure in a row.
     pub min_backoff: Duration,
     /// The longest pause.
@@ -131,6 +133,7 @@ impl Default for FoldSettings {
             max_ballots: 2_000,
             apply_deadline: Duration::from_secs(30),
             settle_deadline: Duration::from_secs(1),
+            join_deadline: Duration::from_secs(30),
             min_backoff: Duration::from_millis(50),
             max_backoff: Duration::from_secs(5),
         }

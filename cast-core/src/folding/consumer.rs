@@ -55,7 +55,7 @@ impl Consumer {
         let step = FoldStep::from(log.next().await?);
         let folded = self.fold(log, &step).await;
         if folded.is_err() {
-            log.seek(step.partition, step.start).await?;
+            self.seek(log, &step, step.start).await?;
         }
         folded
     }
@@ -119,7 +119,7 @@ impl Consumer {
                 Ok(Applied::Folded { totals, .. }) => self.tell(log, &part, totals).await,
                 Ok(Applied::Fenced { progress }) if progress < part.start => {
                     // The store was put back: so does the reader, and what follows is read again.
-                    return log.seek(part.partition, progress).await;
+                    return self.seek(log, &part, progress).await;
                 }
                 Ok(Applied::Fenced { progress }) if progress < part.next => {
                     parts.push(Cow::Owned(part.into_owned().resumed_at(progress)));
@@ -127,7 +127,7 @@ impl Consumer {
                 Ok(Applied::Fenced { progress }) => {
                     self.settle_from_store(&part).await;
                     if parts.is_empty() && progress > part.next {
-                        log.seek(part.partition, progress).await?;
+                        self.seek(log, &part, progress).await?;
                     }
                 }
                 Err(error) if error.kind() == PortErrorKind::Corrupt => {
@@ -137,6 +137,23 @@ impl Consumer {
             }
         }
         Ok(())
+    }
+
+    /// Has the partition of a step read from elsewhere.
+    async fn seek(
+        &self,
+        log: &mut dyn Subscription,
+        step: &FoldStep,
+        next: Offset,
+    ) -> Result<(), PortError> {
+        let seek = log.seek(step.partition, next);
+        within(
+            &*self.clock,
+            self.settings.settle_deadline,
+            "seeking in the log",
+            seek,
+        )
+        .await
     }
 
     async fn apply(&self, step: &FoldStep) -> Result<Applied, PortError> {
@@ -167,15 +184,6 @@ impl Consumer {
             // The rehearsal went well and the step does not: nothing is left to narrow down.
             return Err(error);
         }
-        for rejection in narrowed.rejections.iter().filter(|r| r.ballot().is_some()) {
-            let (ballot, at) = (rejection.ballot(), narrowed.position(rejection.offset()));
-            tracing::error!(
-                ?ballot,
-                ?at,
-                reason = rejection.reason(),
-                "a ballot is rejected"
-            );
-        }
         Ok(vec![Cow::Owned(narrowed)])
     }
 
@@ -187,6 +195,10 @@ impl Consumer {
         step: &FoldStep,
         totals: Vec<(Candidate, u64)>,
     ) {
+        for rejection in &step.rejections {
+            let (ballot, at) = (rejection.ballot(), step.position(rejection.offset()));
+            tracing::error!(?at, ?ballot, reason = rejection.reason(), "rejected");
+        }
         let settlements: Vec<_> = totals
             .into_iter()
             .map(|(candidate, votes)| {
