@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Sets up and passes all tests: `./test.sh`. Arguments go to `cargo test`, as in `./test.sh door`.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+if ! command -v cargo >/dev/null; then
+  echo "Rust is needed (1.89 or newer): see https://rustup.rs" >&2
+  exit 1
+fi
+
+exec cargo test --locked --workspace --all-features "$@"
