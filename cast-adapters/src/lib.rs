@@ -1,1 +1,40 @@
-//! .
+//! Adapters for the ports of CAST: each turns something that exists into what a port's contract
+//! asks for.
+//!
+//! | adapter | port | feature | guarantee |
+//! |---|---|---|---|
+//! | [`system::SystemClock`] | [`Clock`] | | the system's wall clock, and a monotonic one that the whole process shares |
+//! | [`system::SystemEntropy`] | [`Entropy`] | | a cryptographic generator a thread, seeded by the system: fit for keys, cheap enough for ids |
+//! | [`memory::MemoryTickets`] | [`TicketSource`] | `memory` | exact in one process; forgets tickets with it, and then refuses them |
+//! | [`memory::MemoryBus`] | [`EventBus`] | `memory` | a log that lives as long as the process |
+//! | [`memory::MemoryCounter`] | [`VoteCounter`] | `memory` | exact in one process; forgets what can be loaded from the store |
+//! | [`memory::MemoryStore`] | [`VoteStore`] | `memory` | exact and atomic; lives as long as the process |
+//!
+//! `memory` is a default feature. Whatever an adapter remembers, it remembers within a bound that
+//! its options name.
+//!
+//! A whole CAST in one process, for a game night, a test, or a first look:
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use cast_core::domain::Ballot;
+//!
+//! let cast = cast_adapters::memory::start().await?;
+//! let ticket = cast.current_ticket().await?;
+//! let outcome = cast.vote(Ballot::new(ticket.id).select("alice", 1)?).await?;
+//! println!("{outcome:?}");
+//! cast.shutdown().await;
+//! # Ok(()) }
+//! ```
+//!
+//! [`Clock`]: cast_core::ports::Clock
+//! [`Entropy`]: cast_core::ports::Entropy
+//! [`TicketSource`]: cast_core::ports::TicketSource
+//! [`EventBus`]: cast_core::ports::EventBus
+//! [`VoteCounter`]: cast_core::ports::VoteCounter
+//! [`VoteStore`]: cast_core::ports::VoteStore
+#![forbid(unsafe_code)]
+
+#[cfg(feature = "memory")]
+pub mod memory;
+pub mod system;

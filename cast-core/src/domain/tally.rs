@@ -69,12 +69,18 @@ pub struct StoredTally {
 }
 
 impl StoredTally {
-    /// The tally that the prefixes add up to.
+    /// The tally that the prefixes add up to. Saturates: a store bounds each of them to 63 bits, and
+    /// three of those may not fit.
     pub fn tally(&self) -> Tally {
+        let (mut votes, mut version) = (0_u64, 0_u64);
+        for prefix in &self.prefixes {
+            votes = votes.saturating_add(prefix.votes);
+            version = version.saturating_add(prefix.as_of.get());
+        }
         Tally {
             candidate: self.candidate.clone(),
-            votes: self.prefixes.iter().map(|prefix| prefix.votes).sum(),
-            version: Version::new(self.prefixes.iter().map(|prefix| prefix.as_of.get()).sum()),
+            votes,
+            version: Version::new(version),
         }
     }
 }

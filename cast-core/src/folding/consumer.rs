@@ -109,14 +109,17 @@ impl Consumer {
         }
     }
 
-    /// Applies a step and tells the others. It may be called again with the same step after a
+    /// Applies a step, settles it, and notes it in the log. It may be called again with the same step after a
     /// failure: what was applied of it then meets the fence.
     async fn fold(&self, log: &mut dyn Subscription, step: &FoldStep) -> Result<(), PortError> {
         // The parts of the step that are still to be applied, the first on top.
         let mut parts = vec![Cow::Borrowed(step)];
         while let Some(part) = parts.pop() {
             match self.apply(&part).await {
-                Ok(Applied::Folded { totals, .. }) => self.tell(log, &part, totals).await,
+                Ok(Applied::Folded { totals, .. }) => {
+                    self.settle_totals(&part, totals).await;
+                    self.commit(log, part.partition, part.next).await;
+                }
                 Ok(Applied::Fenced { progress }) if progress < part.start => {
                     // The store was put back: so does the reader, and what follows is read again.
                     return self.seek(log, &part, progress).await;
@@ -126,6 +129,7 @@ impl Consumer {
                 }
                 Ok(Applied::Fenced { progress }) => {
                     self.settle_from_store(&part).await;
+                    self.commit(log, part.partition, part.next).await;
                     if parts.is_empty() && progress > part.next {
                         self.seek(log, &part, progress).await?;
                     }
@@ -187,18 +191,9 @@ impl Consumer {
         Ok(vec![Cow::Owned(narrowed)])
     }
 
-    /// Tells the counter and the log what the store has now. Both may miss it: the counter heals
-    /// from the store, and the log's note is advisory.
-    async fn tell(
-        &self,
-        log: &mut dyn Subscription,
-        step: &FoldStep,
-        totals: Vec<(Candidate, u64)>,
-    ) {
-        for rejection in &step.rejections {
-            let (ballot, at) = (rejection.ballot(), step.position(rejection.offset()));
-            tracing::error!(?at, ?ballot, reason = rejection.reason(), "rejected");
-        }
+    /// Settles the totals that a step led to, in the counter. It may miss them: it heals from the
+    /// store.
+    async fn settle_totals(&self, step: &FoldStep, totals: Vec<(Candidate, u64)>) {
         let settlements: Vec<_> = totals
             .into_iter()
             .map(|(candidate, votes)| {
@@ -215,7 +210,18 @@ impl Consumer {
             })
             .collect();
         self.settle(&settlements).await;
-        let commit = log.commit(step.partition, step.next);
+        for rejection in &step.rejections {
+            let (ballot, at) = (rejection.ballot(), step.position(rejection.offset()));
+            tracing::error!(?at, ?ballot, reason = rejection.reason(), "rejected");
+        }
+        if !step.rejections.is_empty() {
+            // What was rejected is in no total, but its votes are in a tail until it is settled.
+            self.settle_from_store(step).await;
+        }
+    }
+
+    async fn commit(&self, log: &mut dyn Subscription, partition: Partition, next: Offset) {
+        let commit = log.commit(partition, next);
         let limit = self.settings.settle_deadline;
         let told = within(&*self.clock, limit, "noting progress in the log", commit).await;
         if let Err(error) = told {

@@ -15,7 +15,9 @@ use crate::domain::{Claim, CurrentTicket, GenuineTicket, PeriodTicket, Redemptio
 /// - The first ticket of a period wins: publishing another one returns the first.
 /// - Publishing the same ticket again changes nothing, and gives back no uses.
 /// - A ticket may be published before its period, and is neither shown nor redeemed until then.
-/// - A ticket whose end has passed is not kept.
+/// - A ticket whose end has passed is not kept, and returned as it is if its period has none.
+/// - A generator publishes only what it has just made: a source that lost everything could not know
+///   that an old ticket was used.
 ///
 /// # Current
 ///
@@ -27,7 +29,8 @@ use crate::domain::{Claim, CurrentTicket, GenuineTicket, PeriodTicket, Redemptio
 ///
 /// - Uses are granted in the order of the claims, as many as are left; the others are exhausted.
 /// - However many redeem at once, the grants of a ticket add up to its limit and no more.
-/// - A repeated id costs nothing, in the same call, in a later one, and with a newer ticket.
+/// - A repeated id costs nothing, in the same call, in a later one, and with a newer ticket, for as
+///   long as the source remembers ids: longer than any client retries.
 /// - A repeated id is repeated even when the ticket has no use left.
 /// - A repeated id with other contents is refused as altered, and costs nothing.
 /// - A ticket that was never published is unknown.

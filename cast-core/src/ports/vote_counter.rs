@@ -27,7 +27,7 @@ use crate::domain::{Candidate, LogPosition, Prefix, Tally};
 /// # Settle
 ///
 /// - Settling a prefix replaces the votes before its offset and leaves those at and behind it.
-/// - A prefix older than what is settled changes nothing; settling in any order ends the same.
+/// - A prefix no newer than what is settled changes nothing; settling in any order ends the same.
 /// - Prefixes of different partitions do not touch each other.
 /// - Settling a prefix that takes in everything recorded leaves exactly its votes.
 /// - A prefix for a candidate not seen before is kept.

@@ -1,0 +1,124 @@
+//! Who of a group reads which partition.
+
+use std::sync::{Arc, Mutex};
+
+use cast_core::domain::{Partition, Partitions};
+use tokio::sync::Notify;
+
+use super::{super::lock, partition::PartitionLog};
+
+/// A group: its members in the order in which they joined, and what each reads.
+///
+/// Lock order: the group before a partition. A partition's lock is never held while taking
+/// another.
+pub(super) struct Group {
+    number: usize,
+    membership: Mutex<Membership>,
+}
+
+struct Membership {
+    members: Vec<Member>,
+    next_member: u64,
+    /// How often the partitions were dealt out.
+    generation: u64,
+    /// By partition.
+    owners: Vec<Owner>,
+}
+
+struct Member {
+    id: u64,
+    wake: Arc<Notify>,
+}
+
+/// Whose a partition is.
+#[derive(Clone, Copy)]
+struct Owner {
+    member: Option<u64>,
+    /// The generation in which it became so.
+    since: u64,
+}
+
+/// A partition in the hands of a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Holding {
+    pub(super) partition: Partition,
+    /// Tells this holding from an earlier one: in between another member may have read on.
+    pub(super) since: u64,
+}
+
+impl Group {
+    pub(super) fn new(number: usize, partitions: Partitions) -> Self {
+        let unowned = Owner {
+            member: None,
+            since: 0,
+        };
+        Self {
+            number,
+            membership: Mutex::new(Membership {
+                members: Vec::new(),
+                next_member: 0,
+                generation: 0,
+                owners: partitions.iter().map(|_| unowned).collect(),
+            }),
+        }
+    }
+
+    /// Its place among the groups of the log, counted from 0.
+    pub(super) const fn number(&self) -> usize {
+        self.number
+    }
+
+    /// Adds a member, to be woken by `wake`; returns its id.
+    pub(super) fn join(&self, wake: Arc<Notify>, logs: &[Mutex<PartitionLog>]) -> u64 {
+        let mut membership = lock(&self.membership);
+        let id = membership.next_member;
+        membership.next_member += 1;
+        membership.members.push(Member { id, wake });
+        membership.deal(self.number, logs);
+        id
+    }
+
+    pub(super) fn leave(&self, member: u64, logs: &[Mutex<PartitionLog>]) {
+        let mut membership = lock(&self.membership);
+        membership.members.retain(|other| other.id != member);
+        membership.deal(self.number, logs);
+    }
+
+    /// What `member` holds, unless nothing was dealt out since `seen`; and the present generation.
+    pub(super) fn holdings_since(&self, seen: u64, member: u64) -> Option<(u64, Vec<Holding>)> {
+        let membership = lock(&self.membership);
+        if membership.generation == seen {
+            return None;
+        }
+        let held = (0..)
+            .zip(&membership.owners)
+            .filter(|(_, owner)| owner.member == Some(member))
+            .map(|(number, owner)| Holding {
+                partition: Partition::new(number),
+                since: owner.since,
+            });
+        Some((membership.generation, held.collect()))
+    }
+}
+
+impl Membership {
+    /// Deals the partitions out to the members by rank, and wakes them all to look at their hands.
+    fn deal(&mut self, group: usize, logs: &[Mutex<PartitionLog>]) {
+        self.generation += 1;
+        let mut ranks = self.members.iter().cycle();
+        for (owner, log) in self.owners.iter_mut().zip(logs) {
+            let member = ranks.next();
+            let dealt_to = member.map(|member| member.id);
+            if owner.member != dealt_to {
+                *owner = Owner {
+                    member: dealt_to,
+                    since: self.generation,
+                };
+                lock(log).set_owner(group, member.map(|member| Arc::clone(&member.wake)));
+            }
+        }
+        for member in &self.members {
+            member.wake.notify_one();
+        }
+    }
+}

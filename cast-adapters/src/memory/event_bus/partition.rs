@@ -1,0 +1,181 @@
+//! One partition: its records, who waits for them, and how far each group is.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use cast_core::{
+    domain::{LogBatch, LogEntry, LoggedBallot, Offset, Partition, Unreadable},
+    ports::{PartitionLag, PortError},
+};
+use tokio::sync::Notify;
+
+/// A record's ballots, or what is there instead.
+pub(super) type Content = Result<Arc<[LoggedBallot]>, Unreadable>;
+
+/// How many ballots a record counts for.
+pub(super) fn weight(content: &Content) -> usize {
+    content.as_ref().map_or(1, |ballots| ballots.len())
+}
+
+pub(super) struct PartitionLog {
+    partition: Partition,
+    /// The offset of the first record that is still there.
+    start: u64,
+    records: VecDeque<Content>,
+    /// By the groups' numbers.
+    groups: Vec<GroupPlace>,
+    /// Every group has committed what lies before it.
+    floor: u64,
+}
+
+/// Where a group is in this partition.
+struct GroupPlace {
+    committed: u64,
+    /// Wakes the member that reads this partition.
+    owner: Option<Arc<Notify>>,
+}
+
+/// What a commit let go of.
+pub(super) struct Committed {
+    /// Ballots that no longer wait.
+    pub(super) ballots: usize,
+    /// Records that are no longer kept.
+    pub(super) trimmed: Vec<Content>,
+}
+
+impl PartitionLog {
+    pub(super) const fn new(partition: Partition) -> Self {
+        Self {
+            partition,
+            start: 0,
+            records: VecDeque::new(),
+            groups: Vec::new(),
+            floor: 0,
+        }
+    }
+
+    pub(super) fn append(&mut self, content: Content) -> Offset {
+        let offset = Offset::new(self.end());
+        self.records.push_back(content);
+        for owner in self.groups.iter().filter_map(|group| group.owner.as_ref()) {
+            // Keeps one permit if nobody waits right now: no record slips by between a member's
+            // look at the log and its wait.
+            owner.notify_one();
+        }
+        offset
+    }
+
+    /// Makes room for one more group, which has committed nothing. Returns how many ballots wait
+    /// again because of it.
+    pub(super) fn add_group(&mut self) -> usize {
+        self.groups.push(GroupPlace {
+            committed: self.start,
+            owner: None,
+        });
+        let again = self.weigh(self.start, self.floor);
+        self.floor = self.start;
+        again
+    }
+
+    pub(super) fn set_owner(&mut self, group: usize, owner: Option<Arc<Notify>>) {
+        self.groups[group].owner = owner;
+    }
+
+    /// Moves a group's commit forward, to the end at most, and then keeps no more than `retained`
+    /// of the records that every group has committed.
+    pub(super) fn commit(&mut self, group: usize, next: Offset, retained: usize) -> Committed {
+        let next = next.get().min(self.end());
+        let committed = &mut self.groups[group].committed;
+        *committed = next.max(*committed);
+        let behind_all = self.groups.iter().map(|group| group.committed).min();
+        let floor = behind_all.unwrap_or(self.floor);
+        let ballots = self.weigh(self.floor, floor);
+        self.floor = floor;
+        let surplus = self.index(floor).saturating_sub(retained);
+        self.start += u64::try_from(surplus).expect("no more records than offsets");
+        Committed {
+            ballots,
+            trimmed: self.records.drain(..surplus).collect(),
+        }
+    }
+
+    /// How far a group is behind; one that never subscribed has committed nothing.
+    pub(super) fn lag(&self, group: Option<usize>) -> PartitionLag {
+        PartitionLag {
+            partition: self.partition,
+            committed: Offset::new(group.map_or(self.start, |group| self.groups[group].committed)),
+            end: Offset::new(self.end()),
+        }
+    }
+
+    /// Refuses an offset from which this log cannot be read without a gap.
+    pub(super) fn check(&self, from: Offset) -> Result<(), PortError> {
+        let (partition, from) = (self.partition.get(), from.get());
+        let (start, end) = (self.start, self.end());
+        let complaint = if from > end {
+            format!(
+                "partition {partition} is to be read from offset {from}, but it ends at {end}: the \
+                 store belongs to another log; start with the store of this one, or an empty one"
+            )
+        } else if from < start {
+            format!(
+                "partition {partition} is to be read from offset {from}, but its records before \
+                 {start} are gone: start with a newer backup of the store, and raise \
+                 retained_records for the next time"
+            )
+        } else {
+            return Ok(());
+        };
+        Err(PortError::misconfigured("reading the log", complaint))
+    }
+
+    /// The records from `from` on: at least one, and otherwise no more than `max_ballots` ballots.
+    /// `None` at the end of the log.
+    pub(super) fn read(
+        &self,
+        from: Offset,
+        max_ballots: usize,
+    ) -> Result<Option<LogBatch>, PortError> {
+        self.check(from)?;
+        let mut entries = Vec::new();
+        let mut ballots = 0;
+        let mut next = from;
+        for content in self.records.range(self.index(from.get())..) {
+            ballots += weight(content);
+            if ballots > max_ballots && !entries.is_empty() {
+                break;
+            }
+            entries.push(LogEntry {
+                offset: next,
+                content: content.clone(),
+            });
+            next = next.next();
+        }
+        Ok((!entries.is_empty()).then_some(LogBatch {
+            partition: self.partition,
+            start: from,
+            next,
+            entries,
+        }))
+    }
+
+    /// How many records are still there.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> u64 {
+        self.end() - self.start
+    }
+
+    fn end(&self) -> u64 {
+        self.start + u64::try_from(self.records.len()).expect("no more records than offsets")
+    }
+
+    /// The place in `records` of an offset that is not before `start`.
+    fn index(&self, offset: u64) -> usize {
+        usize::try_from(offset - self.start).expect("what is held fits in memory")
+    }
+
+    /// The ballots of the records in `from..to`.
+    fn weigh(&self, from: u64, to: u64) -> usize {
+        let records = self.records.range(self.index(from)..self.index(to));
+        records.map(weight).sum()
+    }
+}

@@ -1,0 +1,167 @@
+//! One member's reading of the log.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use cast_core::{
+    domain::{LogBatch, Offset, Partition},
+    ports::{PortError, ResumeFrom, Subscription},
+};
+use tokio::sync::Notify;
+
+use super::{
+    super::lock,
+    Shared,
+    group::{Group, Holding},
+};
+
+pub(super) struct MemorySubscription {
+    shared: Arc<Shared>,
+    group: Arc<Group>,
+    max_ballots: usize,
+    resume: Arc<dyn ResumeFrom>,
+    member: u64,
+    wake: Arc<Notify>,
+    /// The generation of the group that `readings` are of.
+    generation: u64,
+    readings: Vec<Reading>,
+    /// The reading that was served last: the one after it comes next, so that none starves.
+    turn: usize,
+}
+
+/// A partition that is this member's to read.
+struct Reading {
+    holding: Holding,
+    /// What to read next; `None` until it was asked where to resume.
+    position: Option<Offset>,
+}
+
+/// What there is to do next.
+enum Step {
+    Resume(usize),
+    Deliver(LogBatch),
+    Wait,
+}
+
+impl MemorySubscription {
+    pub(super) fn join(
+        shared: Arc<Shared>,
+        group: Arc<Group>,
+        max_ballots: usize,
+        resume: Arc<dyn ResumeFrom>,
+    ) -> Self {
+        let wake = Arc::new(Notify::new());
+        let member = group.join(Arc::clone(&wake), &shared.logs);
+        Self {
+            shared,
+            group,
+            max_ballots,
+            resume,
+            member,
+            wake,
+            // Groups count from 1 once they have a member: whatever it holds is news.
+            generation: 0,
+            readings: Vec::new(),
+            turn: 0,
+        }
+    }
+
+    /// Takes over what the group has dealt out since the last time. What stayed with this member
+    /// goes on where it was; what is new, or was away in between, is asked for anew.
+    fn follow_group(&mut self) {
+        let news = self.group.holdings_since(self.generation, self.member);
+        let Some((generation, holdings)) = news else {
+            return;
+        };
+        self.generation = generation;
+        let before = std::mem::take(&mut self.readings);
+        self.readings = holdings
+            .into_iter()
+            .map(|holding| Reading {
+                holding,
+                position: before
+                    .iter()
+                    .find(|reading| reading.holding == holding)
+                    .and_then(|reading| reading.position),
+            })
+            .collect();
+    }
+
+    /// Looks at the readings in turn, beginning behind the one that was served last.
+    fn step(&mut self) -> Result<Step, PortError> {
+        let count = self.readings.len();
+        for at in (1..=count).map(|ahead| (self.turn + ahead) % count) {
+            let reading = &mut self.readings[at];
+            let Some(position) = reading.position else {
+                self.turn = at;
+                return Ok(Step::Resume(at));
+            };
+            let log = self
+                .shared
+                .log(reading.holding.partition, "reading the log")?;
+            let read = lock(log).read(position, self.max_ballots);
+            match read {
+                Ok(None) => {}
+                Ok(Some(batch)) => {
+                    self.turn = at;
+                    reading.position = Some(batch.next);
+                    return Ok(Step::Deliver(batch));
+                }
+                Err(error) => {
+                    // Asked anew next time: somebody may have put a better store there.
+                    self.turn = at;
+                    reading.position = None;
+                    return Err(error);
+                }
+            }
+        }
+        Ok(Step::Wait)
+    }
+}
+
+#[async_trait]
+impl Subscription for MemorySubscription {
+    async fn next(&mut self) -> Result<LogBatch, PortError> {
+        // A position moves only in `step`, right before its batch is returned: wherever this
+        // future is dropped, nothing is skipped.
+        loop {
+            self.follow_group();
+            match self.step()? {
+                Step::Deliver(batch) => return Ok(batch),
+                Step::Resume(at) => {
+                    let partition = self.readings[at].holding.partition;
+                    let from = self.resume.resume_from(partition).await?;
+                    let log = self.shared.log(partition, "reading the log")?;
+                    lock(log).check(from)?;
+                    self.readings[at].position = Some(from);
+                }
+                Step::Wait => self.wake.notified().await,
+            }
+        }
+    }
+
+    async fn seek(&mut self, partition: Partition, next: Offset) -> Result<(), PortError> {
+        self.follow_group();
+        let is_its = |reading: &&mut Reading| reading.holding.partition == partition;
+        if let Some(reading) = self.readings.iter_mut().find(is_its) {
+            lock(self.shared.log(partition, "seeking in the log")?).check(next)?;
+            reading.position = Some(next);
+        }
+        Ok(())
+    }
+
+    async fn commit(&mut self, partition: Partition, next: Offset) -> Result<(), PortError> {
+        self.shared.commit(&self.group, partition, next)
+    }
+
+    async fn close(self: Box<Self>) -> Result<(), PortError> {
+        // Dropping it leaves the group.
+        Ok(())
+    }
+}
+
+impl Drop for MemorySubscription {
+    fn drop(&mut self) {
+        self.group.leave(self.member, &self.shared.logs);
+    }
+}

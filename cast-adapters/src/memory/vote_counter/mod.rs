@@ -1,0 +1,318 @@
+//! The tallies that are shown, spread over locks by candidate.
+
+mod count;
+mod shard;
+
+use std::{
+    hash::{BuildHasher, RandomState},
+    sync::{Arc, Mutex},
+};
+
+use async_trait::async_trait;
+use cast_core::{
+    domain::{Candidate, LogPosition, Tally},
+    ports::{Clock, PortError, Reading, Settlement, Tail, VoteCounter},
+};
+
+use self::shard::Shard;
+use super::lock;
+
+/// How much [`MemoryCounter`] remembers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CounterOptions {
+    /// How many candidates without unsettled votes are remembered, about 300 bytes each. Beyond it
+    /// those are forgotten that were asked for or settled longest ago. Above 1,024 it is shared
+    /// out among the locks by the candidates' hash, and so only nearly exact.
+    pub max_idle_candidates: usize,
+}
+
+impl Default for CounterOptions {
+    /// 100,000 candidates.
+    fn default() -> Self {
+        Self {
+            max_idle_candidates: 100_000,
+        }
+    }
+}
+
+/// A [`VoteCounter`] in this process.
+///
+/// Candidates with unsettled votes are never forgotten by it, so their number is bounded by what the
+/// log lets wait. Its clock's monotonic time tells the ages.
+pub struct MemoryCounter {
+    clock: Arc<dyn Clock>,
+    hasher: RandomState,
+    /// A candidate's own hash picks its shard: one flush seldom waits for another.
+    shards: Box<[Mutex<Shard>]>,
+}
+
+const MAX_SHARDS: usize = 16;
+const MIN_IDLE_PER_SHARD: usize = 1_024;
+
+/// What one call does in one shard.
+enum Step<'a> {
+    Record(&'a Candidate, LogPosition, u64),
+    Show(&'a Candidate, &'a mut Reading),
+}
+
+impl MemoryCounter {
+    /// A counter that knows nobody yet, with the default options.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self::with_options(clock, CounterOptions::default())
+    }
+
+    /// A counter that knows nobody yet.
+    pub fn with_options(clock: Arc<dyn Clock>, options: CounterOptions) -> Self {
+        let max_idle = options.max_idle_candidates;
+        let shards = (max_idle / MIN_IDLE_PER_SHARD).clamp(1, MAX_SHARDS);
+        Self {
+            clock,
+            hasher: RandomState::new(),
+            shards: (0..shards)
+                .map(|_| Mutex::new(Shard::new(max_idle.div_ceil(shards))))
+                .collect(),
+        }
+    }
+
+    /// Forgets everything, unsettled votes too: what the restart of a disposable server does.
+    pub fn forget(&self) {
+        for shard in &self.shards {
+            lock(shard).clear();
+        }
+    }
+
+    /// Forgets a candidate, its unsettled votes too: what a disposable server does that drops a key.
+    pub fn forget_candidate(&self, candidate: &Candidate) {
+        lock(&self.shards[self.shard_of(candidate)]).remove(candidate);
+    }
+
+    /// How many candidates it remembers something of.
+    pub fn candidates(&self) -> usize {
+        self.shards.iter().map(|shard| lock(shard).len()).sum()
+    }
+
+    fn shard_of(&self, candidate: &Candidate) -> usize {
+        let count = u64::try_from(self.shards.len()).expect("at most sixteen");
+        usize::try_from(self.hasher.hash_one(candidate) % count).expect("a shard's number")
+    }
+
+    /// Records and then shows, each shard under its lock once: for each candidate one atomic step.
+    fn record_and_show(&self, tails: &[Tail], show: &[Candidate]) -> Vec<Reading> {
+        let now = self.clock.monotonic();
+        let mut readings: Vec<Reading> = show.iter().map(nothing_known).collect();
+        let mut steps: Vec<Vec<Step<'_>>> = self.shards.iter().map(|_| Vec::new()).collect();
+        for tail in tails {
+            for (candidate, votes) in &tail.votes {
+                let record = Step::Record(candidate, tail.position, *votes);
+                steps[self.shard_of(candidate)].push(record);
+            }
+        }
+        for (candidate, reading) in show.iter().zip(&mut readings) {
+            steps[self.shard_of(candidate)].push(Step::Show(candidate, reading));
+        }
+        for (shard, steps) in self.shards.iter().zip(steps) {
+            if steps.is_empty() {
+                continue;
+            }
+            let mut shard = lock(shard);
+            for step in steps {
+                match step {
+                    Step::Record(candidate, position, votes) => {
+                        shard.record(candidate, position, votes);
+                    }
+                    Step::Show(candidate, reading) => {
+                        if let Some(known) = shard.read(candidate, now) {
+                            *reading = known;
+                        }
+                    }
+                }
+            }
+        }
+        readings
+    }
+}
+
+fn nothing_known(candidate: &Candidate) -> Reading {
+    Reading {
+        tally: Tally::none(candidate.clone()),
+        age: None,
+    }
+}
+
+#[async_trait]
+impl VoteCounter for MemoryCounter {
+    async fn record(&self, tails: &[Tail], show: &[Candidate]) -> Result<Vec<Reading>, PortError> {
+        Ok(self.record_and_show(tails, show))
+    }
+
+    async fn settle(&self, settlements: &[Settlement]) -> Result<(), PortError> {
+        let now = self.clock.monotonic();
+        for settlement in settlements {
+            let shard = &self.shards[self.shard_of(&settlement.candidate)];
+            lock(shard).settle(settlement, now);
+        }
+        Ok(())
+    }
+
+    async fn read(&self, candidates: &[Candidate]) -> Result<Vec<Reading>, PortError> {
+        Ok(self.record_and_show(&[], candidates))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use cast_core::domain::{Offset, Partition, Prefix};
+
+    use super::*;
+    use crate::memory::fixtures::{ManualClock, candidate, position};
+
+    fn counter(max_idle_candidates: usize) -> (Arc<ManualClock>, MemoryCounter) {
+        let clock = Arc::new(ManualClock::new());
+        let options = CounterOptions {
+            max_idle_candidates,
+        };
+        let counter = MemoryCounter::with_options(Arc::clone(&clock) as Arc<dyn Clock>, options);
+        (clock, counter)
+    }
+
+    fn whole(name: &str, votes: u64, as_of: u64) -> Settlement {
+        let prefix = Prefix {
+            partition: Partition::new(0),
+            votes,
+            as_of: Offset::new(as_of),
+        };
+        Settlement {
+            candidate: candidate(name),
+            prefixes: vec![prefix],
+            whole: true,
+        }
+    }
+
+    fn tail(offset: u64, name: &str, votes: u64) -> Tail {
+        Tail {
+            position: position(0, offset),
+            votes: vec![(candidate(name), votes)],
+        }
+    }
+
+    async fn read(counter: &MemoryCounter, name: &str) -> (u64, u64, Option<Duration>) {
+        let readings = counter.read(&[candidate(name)]).await.expect("a reading");
+        let tally = &readings[0].tally;
+        assert_eq!(tally.candidate, candidate(name));
+        (tally.votes, tally.version.get(), readings[0].age)
+    }
+
+    #[tokio::test]
+    async fn who_was_asked_for_longest_ago_is_forgotten_first() {
+        let (_, counter) = counter(2);
+        for name in ["a", "b"] {
+            counter.settle(&[whole(name, 1, 1)]).await.expect("settled");
+        }
+        read(&counter, "a").await;
+        counter.settle(&[whole("c", 1, 1)]).await.expect("settled");
+        let known = [
+            read(&counter, "a").await,
+            read(&counter, "b").await,
+            read(&counter, "c").await,
+        ];
+        assert_eq!(known.map(|(votes, ..)| votes), [1, 0, 1]);
+        assert_eq!(counter.candidates(), 2);
+    }
+
+    #[tokio::test]
+    async fn nobody_with_a_tail_is_forgotten_before_the_tail_is_settled() {
+        let (_, counter) = counter(1);
+        let recorded = counter.record(&[tail(5, "a", 3)], &[]).await;
+        assert_eq!(recorded.expect("recorded"), []);
+        counter.settle(&[whole("a", 2, 4)]).await.expect("settled");
+        for name in ["b", "c", "d"] {
+            counter.settle(&[whole(name, 1, 1)]).await.expect("settled");
+        }
+        assert_eq!(read(&counter, "a").await, (5, 6, Some(Duration::ZERO)));
+        assert_eq!(counter.candidates(), 2);
+
+        counter.settle(&[whole("a", 5, 6)]).await.expect("settled");
+        counter.settle(&[whole("b", 1, 1)]).await.expect("settled");
+        assert_eq!(read(&counter, "a").await, (0, 0, None));
+        assert_eq!(counter.candidates(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_tail_makes_an_idle_candidate_safe_again() {
+        let (_, counter) = counter(1);
+        counter.settle(&[whole("a", 2, 4)]).await.expect("settled");
+        counter
+            .record(&[tail(4, "a", 3)], &[])
+            .await
+            .expect("recorded");
+        counter.settle(&[whole("b", 1, 1)]).await.expect("settled");
+        counter.settle(&[whole("c", 1, 1)]).await.expect("settled");
+        assert_eq!(read(&counter, "a").await.0, 5);
+    }
+
+    #[tokio::test]
+    async fn asking_for_strangers_remembers_nothing() {
+        let (_, counter) = counter(10);
+        assert_eq!(read(&counter, "nobody").await, (0, 0, None));
+        assert_eq!(counter.candidates(), 0);
+    }
+
+    #[tokio::test]
+    async fn what_is_forgotten_by_hand_is_a_miss() {
+        let (clock, counter) = counter(100_000);
+        counter
+            .settle(&[whole("a", 1, 1), whole("b", 1, 1)])
+            .await
+            .expect("settled");
+        counter
+            .record(&[tail(7, "a", 3)], &[])
+            .await
+            .expect("recorded");
+        clock.advance(Duration::from_secs(3));
+        counter.forget_candidate(&candidate("a"));
+        assert_eq!(read(&counter, "a").await, (0, 0, None));
+        assert_eq!(read(&counter, "b").await.2, Some(Duration::from_secs(3)));
+        counter.forget();
+        assert_eq!(read(&counter, "b").await, (0, 0, None));
+        assert_eq!(counter.candidates(), 0);
+        // What is recorded afterwards is kept as of a candidate never seen.
+        counter
+            .record(&[tail(8, "a", 3)], &[])
+            .await
+            .expect("recorded");
+        assert_eq!(read(&counter, "a").await, (3, 9, None));
+    }
+
+    #[tokio::test]
+    async fn the_bound_holds_over_many_shards() {
+        let (_, counter) = counter(16 * 1_024);
+        assert_eq!(counter.shards.len(), 16);
+        let settlements: Vec<_> = (0..40_000).map(|n| whole(&n.to_string(), 1, 1)).collect();
+        counter.settle(&settlements).await.expect("settled");
+        assert_eq!(counter.candidates(), 16 * 1_024);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn recording_from_many_tasks_adds_up() {
+        let (_, counter) = counter(100_000);
+        let counter = Arc::new(counter);
+        let tasks: Vec<_> = (0..8_u64)
+            .map(|task| {
+                let counter = Arc::clone(&counter);
+                tokio::spawn(async move {
+                    for at in 0..100 {
+                        let tails = [tail(task * 100 + at, "a", 1)];
+                        let shown = counter.record(&tails, &[candidate("a")]).await;
+                        assert!(shown.expect("recorded")[0].tally.votes > at);
+                    }
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.expect("the task ends well");
+        }
+        assert_eq!(read(&counter, "a").await, (800, 800, None));
+    }
+}

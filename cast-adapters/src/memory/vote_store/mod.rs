@@ -1,0 +1,309 @@
+//! Where votes are kept, under one lock: the lock is the transaction.
+
+mod ballots;
+mod state;
+
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use cast_core::{
+    domain::{
+        BallotId, Candidate, Fate, FoldStep, LogPosition, LoggedBallot, Offset, Partition,
+        Rejection, StoredTally, Tally,
+    },
+    ports::{Applied, PortError, VoteStore},
+};
+
+use self::state::State;
+use super::lock;
+
+/// How much [`MemoryStore`] remembers, and how large its numbers may get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoreOptions {
+    /// How many counted ballots, and how many ids of rejected ones, are remembered; a ballot takes
+    /// some 300 bytes. Beyond it the oldest are forgotten: their votes stay in every total and in
+    /// the recount, but their fate is not known any more, and their ids would count again. So it
+    /// must be more than the log keeps.
+    pub max_ballots: usize,
+    /// How many rejections are kept for whoever looks into them; the oldest go first. The fate of
+    /// their ballots stays known.
+    pub max_rejections: usize,
+    /// The largest number of votes of a candidate in a partition. A step beyond it cannot be held.
+    pub largest_total: u64,
+}
+
+impl Default for StoreOptions {
+    /// 4,000,000 ballots, 10,000 rejections, and the numbers of a database's `bigint`.
+    fn default() -> Self {
+        Self {
+            max_ballots: 4_000_000,
+            max_rejections: 10_000,
+            largest_total: i64::MAX.unsigned_abs(),
+        }
+    }
+}
+
+/// A [`VoteStore`] in this process.
+///
+/// It holds any text and any position, so a total beyond its largest is all that it refuses as
+/// corrupt.
+#[derive(Default)]
+pub struct MemoryStore {
+    options: StoreOptions,
+    state: Mutex<State>,
+}
+
+/// A backup of a [`MemoryStore`]: all that it held at one moment.
+#[derive(Clone)]
+pub struct StoreSnapshot(State);
+
+impl MemoryStore {
+    /// An empty store, with the default options.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// An empty store.
+    pub fn with_options(options: StoreOptions) -> Self {
+        Self {
+            options,
+            state: Mutex::default(),
+        }
+    }
+
+    /// Takes a backup: a copy of everything, under the lock.
+    pub fn snapshot(&self) -> StoreSnapshot {
+        StoreSnapshot(lock(&self.state).clone())
+    }
+
+    /// Puts a backup back: whatever was applied since then is gone, its progress included.
+    pub fn restore(&self, snapshot: StoreSnapshot) {
+        *lock(&self.state) = snapshot.0;
+    }
+
+    /// The newest rejections, oldest first, each with its partition.
+    pub fn rejections(&self) -> Vec<(Partition, Rejection)> {
+        lock(&self.state).rejections()
+    }
+
+    /// The newest counted ballots in the order in which they were counted, each with the position
+    /// that the log first has it at.
+    pub fn ballots(&self) -> Vec<(LogPosition, LoggedBallot)> {
+        let ballots = lock(&self.state).ballots.clone();
+        ballots.iter().cloned().collect()
+    }
+}
+
+#[async_trait]
+impl VoteStore for MemoryStore {
+    async fn progress(&self, partition: Partition) -> Result<Offset, PortError> {
+        Ok(lock(&self.state).progress(partition))
+    }
+
+    async fn apply(&self, step: &FoldStep) -> Result<Applied, PortError> {
+        lock(&self.state).apply(step, &self.options)
+    }
+
+    async fn rehearse(&self, step: &FoldStep) -> Result<(), PortError> {
+        lock(&self.state).rehearse(step, &self.options)
+    }
+
+    async fn tallies(&self, candidates: &[Candidate]) -> Result<Vec<StoredTally>, PortError> {
+        let state = lock(&self.state);
+        Ok(candidates.iter().map(|who| state.tally(who)).collect())
+    }
+
+    async fn leaders(&self, first: usize) -> Result<Vec<Tally>, PortError> {
+        Ok(lock(&self.state).leaders(first))
+    }
+
+    async fn ballot(&self, id: BallotId) -> Result<Option<Fate>, PortError> {
+        Ok(lock(&self.state).fate(id))
+    }
+
+    async fn recount(&self) -> Result<Vec<(Candidate, u64)>, PortError> {
+        let ballots = lock(&self.state).ballots.clone();
+        Ok(ballots.recount().await)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cast_core::{
+        domain::{Placed, Unreadable},
+        ports::PortErrorKind,
+    };
+
+    use super::*;
+    use crate::memory::fixtures::{ballot, candidate, id, position};
+
+    /// A step of partition 0 from `start` on: a record for each ballot.
+    fn step(start: u64, ballots: Vec<LoggedBallot>) -> FoldStep {
+        let ballots: Vec<_> = (start..)
+            .zip(ballots)
+            .map(|(offset, ballot)| Placed {
+                offset: Offset::new(offset),
+                ballot,
+            })
+            .collect();
+        FoldStep {
+            partition: Partition::new(0),
+            start: Offset::new(start),
+            next: Offset::new(start + ballots.len() as u64),
+            ballots,
+            rejections: Vec::new(),
+        }
+    }
+
+    fn rejection(offset: u64, number: u64) -> Rejection {
+        Rejection::Ballot {
+            placed: Placed {
+                offset: Offset::new(offset),
+                ballot: ballot(number, "a", 1),
+            },
+            reason: format!("reason {number}"),
+        }
+    }
+
+    async fn fold(store: &MemoryStore, step: &FoldStep) -> usize {
+        match store.apply(step).await.expect("applied") {
+            Applied::Folded { counted, .. } => counted,
+            Applied::Fenced { progress } => panic!("fenced at {progress:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_total_beyond_the_largest_is_corrupt_and_changes_nothing() {
+        let store = MemoryStore::with_options(StoreOptions {
+            largest_total: 10,
+            ..StoreOptions::default()
+        });
+        fold(&store, &step(0, vec![ballot(0, "a", 9)])).await;
+        let mut beyond = step(1, vec![ballot(1, "b", 1), ballot(2, "a", 2)]);
+        beyond.rejections.push(rejection(1, 7));
+        for error in [
+            store.rehearse(&beyond).await.expect_err("beyond"),
+            store.apply(&beyond).await.expect_err("beyond"),
+        ] {
+            assert_eq!(error.kind(), PortErrorKind::Corrupt);
+        }
+        let leaders = store.leaders(9).await.expect("leaders");
+        assert_eq!((leaders.len(), leaders[0].votes), (1, 9));
+        let partition = Partition::new(0);
+        assert_eq!(
+            store.progress(partition).await.expect("told"),
+            Offset::new(1)
+        );
+        assert_eq!(store.ballot(id(1)).await.expect("told"), None);
+        assert_eq!((store.ballots().len(), store.rejections().len()), (1, 0));
+
+        let just_fits = step(1, vec![ballot(2, "a", 1), ballot(2, "a", 1)]);
+        store
+            .rehearse(&just_fits)
+            .await
+            .expect("a repeat weighs nothing");
+        assert_eq!(fold(&store, &just_fits).await, 1);
+    }
+
+    #[tokio::test]
+    async fn forgotten_ballots_stay_in_the_totals_and_in_the_recount() {
+        let store = MemoryStore::with_options(StoreOptions {
+            max_ballots: 3,
+            ..StoreOptions::default()
+        });
+        for number in 0..10 {
+            fold(&store, &step(number, vec![ballot(number, "a", 2)])).await;
+        }
+        assert_eq!(store.ballots().len(), 3);
+        assert_eq!(store.ballot(id(6)).await.expect("told"), None);
+        let fate = store.ballot(id(7)).await.expect("told");
+        assert_eq!(fate, Some(Fate::Counted(position(0, 7))));
+        let leaders = store.leaders(1).await.expect("leaders");
+        assert_eq!((leaders[0].votes, leaders[0].version.get()), (20, 10));
+        let recount = store.recount().await.expect("recounted");
+        assert_eq!(recount, [(candidate("a"), 20)]);
+    }
+
+    #[tokio::test]
+    async fn the_newest_rejections_are_kept_and_the_fates_of_all() {
+        let store = MemoryStore::with_options(StoreOptions {
+            max_rejections: 2,
+            ..StoreOptions::default()
+        });
+        let mut rejecting = step(0, Vec::new());
+        rejecting.next = Offset::new(4);
+        rejecting.rejections = (0..3).map(|n| rejection(n, n)).collect();
+        rejecting.rejections.push(Rejection::Record {
+            offset: Offset::new(3),
+            content: Unreadable {
+                bytes: (*b"?").into(),
+                reason: "no record".into(),
+            },
+        });
+        fold(&store, &rejecting).await;
+        let kept = store.rejections();
+        assert_eq!(kept.len(), 2);
+        assert_eq!(kept[1].1.reason(), "no record");
+        let fate = store.ballot(id(0)).await.expect("told");
+        let expected = Fate::Rejected {
+            position: position(0, 0),
+            reason: "reason 0".into(),
+        };
+        assert_eq!(fate, Some(expected));
+    }
+
+    #[tokio::test]
+    async fn the_fates_of_rejected_ballots_are_bounded_as_those_of_counted_ones() {
+        let store = MemoryStore::with_options(StoreOptions {
+            max_ballots: 2,
+            ..StoreOptions::default()
+        });
+        let mut rejecting = step(0, Vec::new());
+        rejecting.next = Offset::new(3);
+        rejecting.rejections = (0..3).map(|n| rejection(n, n)).collect();
+        fold(&store, &rejecting).await;
+        assert_eq!(store.ballot(id(0)).await.expect("told"), None);
+        assert!(store.ballot(id(1)).await.expect("told").is_some());
+    }
+
+    #[tokio::test]
+    async fn a_restored_backup_holds_what_it_held_and_folds_on_from_there() {
+        let store = MemoryStore::new();
+        fold(&store, &step(0, vec![ballot(0, "a", 1)])).await;
+        let backup = store.snapshot();
+        let second = step(1, vec![ballot(1, "b", 5), ballot(0, "a", 1)]);
+        assert_eq!(fold(&store, &second).await, 1);
+
+        store.restore(backup.clone());
+        let partition = Partition::new(0);
+        assert_eq!(
+            store.progress(partition).await.expect("told"),
+            Offset::new(1)
+        );
+        assert_eq!(store.ballot(id(1)).await.expect("told"), None);
+        let recount = store.recount().await.expect("recounted");
+        assert_eq!(recount, [(candidate("a"), 1)]);
+
+        assert_eq!(fold(&store, &second).await, 1);
+        let recount = store.recount().await.expect("recounted");
+        assert_eq!(recount, [(candidate("a"), 1), (candidate("b"), 5)]);
+        let other = MemoryStore::new();
+        other.restore(backup);
+        assert_eq!(other.ballots().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn the_ranking_follows_every_step() {
+        let store = MemoryStore::new();
+        let first = vec![ballot(0, "a", 1), ballot(1, "c", 2), ballot(2, "b", 2)];
+        fold(&store, &step(0, first)).await;
+        fold(&store, &step(3, vec![ballot(3, "a", 5), ballot(4, "c", 1)])).await;
+        let leaders = store.leaders(2).await.expect("leaders");
+        let leaders: Vec<_> = leaders
+            .iter()
+            .map(|tally| (tally.candidate.as_str(), tally.votes))
+            .collect();
+        assert_eq!(leaders, [("a", 6), ("c", 3)]);
+        assert_eq!(store.leaders(9).await.expect("leaders").len(), 3);
+    }
+}

@@ -1,0 +1,240 @@
+//! What the store holds, and how a step of the fold changes it.
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
+    sync::Arc,
+};
+
+use cast_core::{
+    domain::{
+        BallotId, Candidate, Fate, FoldStep, LogPosition, Offset, Partition, Placed, Prefix,
+        Rejection, StoredTally, Tally, Version, sum_votes,
+    },
+    ports::{Applied, PortError},
+};
+
+use super::{StoreOptions, ballots::Ballots};
+
+/// Everything that one transaction may change.
+#[derive(Clone, Default)]
+pub(super) struct State {
+    progress: BTreeMap<Partition, Offset>,
+    totals: HashMap<Candidate, Totals>,
+    /// All candidates by votes, most first, then by name.
+    ranking: BTreeSet<(Reverse<u64>, Candidate)>,
+    fates: HashMap<BallotId, Known>,
+    pub(super) ballots: Ballots,
+    rejections: VecDeque<(Partition, Rejection)>,
+    /// The ids with a rejected fate, oldest first; some may have been counted since.
+    rejected: VecDeque<BallotId>,
+}
+
+/// A candidate's votes.
+#[derive(Clone, Default)]
+struct Totals {
+    by_partition: BTreeMap<Partition, u64>,
+    /// Over all partitions.
+    sum: u64,
+}
+
+/// What is known of a ballot id.
+#[derive(Clone)]
+enum Known {
+    Counted(LogPosition),
+    Rejected(LogPosition, Arc<str>),
+}
+
+/// What a step comes to, found out before anything is changed.
+struct Plan<'a> {
+    /// The ballots to count.
+    new: Vec<&'a Placed>,
+    /// What they give to each candidate.
+    added: BTreeMap<Candidate, u64>,
+    /// The totals afterwards of all whom the step names.
+    totals: Vec<(Candidate, u64)>,
+}
+
+impl State {
+    pub(super) fn progress(&self, partition: Partition) -> Offset {
+        self.progress.get(&partition).copied().unwrap_or_default()
+    }
+
+    /// Applies a step as a whole, or changes nothing.
+    pub(super) fn apply(
+        &mut self,
+        step: &FoldStep,
+        options: &StoreOptions,
+    ) -> Result<Applied, PortError> {
+        let progress = self.progress(step.partition);
+        if step.start != progress {
+            return Ok(Applied::Fenced { progress });
+        }
+        // The last thing that can fail.
+        let Plan { new, added, totals } = self.plan(step, options, "applying a step")?;
+        self.progress.insert(step.partition, step.next);
+        for (candidate, votes) in added {
+            self.add(candidate, step.partition, votes);
+        }
+        for placed in &new {
+            self.count(step.position(placed.offset), placed, options);
+        }
+        for rejection in &step.rejections {
+            self.reject(step.position(rejection.offset()), rejection, options);
+        }
+        Ok(Applied::Folded {
+            totals,
+            counted: new.len(),
+        })
+    }
+
+    /// Fails where [`apply`](Self::apply) would.
+    pub(super) fn rehearse(
+        &self,
+        step: &FoldStep,
+        options: &StoreOptions,
+    ) -> Result<(), PortError> {
+        if step.start != self.progress(step.partition) {
+            return Ok(());
+        }
+        self.plan(step, options, "rehearsing a step").map(drop)
+    }
+
+    fn plan<'a>(
+        &self,
+        step: &'a FoldStep,
+        options: &StoreOptions,
+        operation: &'static str,
+    ) -> Result<Plan<'a>, PortError> {
+        let mut in_step = HashSet::with_capacity(step.ballots.len());
+        let is_new = |placed: &&Placed| {
+            let id = placed.ballot.id;
+            !matches!(self.fates.get(&id), Some(Known::Counted(_))) && in_step.insert(id)
+        };
+        let new: Vec<&Placed> = step.ballots.iter().filter(is_new).collect();
+        let added = sum_votes(new.iter().map(|placed| &placed.ballot));
+        let total_after = |candidate: Candidate| {
+            let before = self.total(&candidate, step.partition);
+            let votes = added.get(&candidate).copied().unwrap_or(0);
+            match before.checked_add(votes) {
+                Some(total) if total <= options.largest_total => Ok((candidate, total)),
+                _ => Err(PortError::corrupt(
+                    operation,
+                    format!(
+                        "{votes} votes more for {candidate:?} would be beyond the largest total, \
+                         {}",
+                        options.largest_total
+                    ),
+                )),
+            }
+        };
+        let totals = step
+            .candidates()
+            .into_iter()
+            .map(total_after)
+            .collect::<Result<_, _>>()?;
+        Ok(Plan { new, added, totals })
+    }
+
+    fn total(&self, candidate: &Candidate, partition: Partition) -> u64 {
+        self.totals
+            .get(candidate)
+            .and_then(|totals| totals.by_partition.get(&partition).copied())
+            .unwrap_or(0)
+    }
+
+    fn add(&mut self, candidate: Candidate, partition: Partition, votes: u64) {
+        let totals = self.totals.entry(candidate.clone()).or_default();
+        *totals.by_partition.entry(partition).or_default() += votes;
+        let before = totals.sum;
+        // Each partition's total is checked; only the sum of several may be more than it can say.
+        totals.sum = before.saturating_add(votes);
+        let after = totals.sum;
+        let mut rank = (Reverse(before), candidate);
+        self.ranking.remove(&rank);
+        rank.0 = Reverse(after);
+        self.ranking.insert(rank);
+    }
+
+    fn count(&mut self, position: LogPosition, placed: &Placed, options: &StoreOptions) {
+        self.fates
+            .insert(placed.ballot.id, Known::Counted(position));
+        let kept = (position, placed.ballot.clone());
+        for forgotten in self.ballots.push(kept, options.max_ballots) {
+            self.fates.remove(&forgotten);
+        }
+    }
+
+    fn reject(&mut self, position: LogPosition, rejection: &Rejection, options: &StoreOptions) {
+        self.rejections
+            .push_back((position.partition, rejection.clone()));
+        while self.rejections.len() > options.max_rejections {
+            self.rejections.pop_front();
+        }
+        let Some(id) = rejection.ballot() else {
+            return;
+        };
+        // Counted beats rejected, and an earlier place in the log beats a later one.
+        match self.fates.get(&id) {
+            Some(Known::Counted(_)) => return,
+            Some(Known::Rejected(first, _)) => {
+                if first.partition != position.partition || first.offset <= position.offset {
+                    return;
+                }
+            }
+            None => self.rejected.push_back(id),
+        }
+        let reason = rejection.reason().into();
+        self.fates.insert(id, Known::Rejected(position, reason));
+        while self.rejected.len() > options.max_ballots {
+            self.forget_oldest_rejected();
+        }
+    }
+
+    fn forget_oldest_rejected(&mut self) {
+        if let Some(id) = self.rejected.pop_front()
+            && matches!(self.fates.get(&id), Some(Known::Rejected(..)))
+        {
+            self.fates.remove(&id);
+        }
+    }
+
+    pub(super) fn tally(&self, candidate: &Candidate) -> StoredTally {
+        let prefix = |(&partition, &as_of)| Prefix {
+            partition,
+            votes: self.total(candidate, partition),
+            as_of,
+        };
+        StoredTally {
+            candidate: candidate.clone(),
+            prefixes: self.progress.iter().map(prefix).collect(),
+        }
+    }
+
+    pub(super) fn leaders(&self, first: usize) -> Vec<Tally> {
+        let as_of = self.progress.values().map(|as_of| as_of.get());
+        let version = Version::new(as_of.fold(0, u64::saturating_add));
+        let ranked = self.ranking.iter().take(first);
+        ranked
+            .map(|(Reverse(votes), candidate)| Tally {
+                candidate: candidate.clone(),
+                votes: *votes,
+                version,
+            })
+            .collect()
+    }
+
+    pub(super) fn fate(&self, id: BallotId) -> Option<Fate> {
+        self.fates.get(&id).map(|known| match known {
+            Known::Counted(position) => Fate::Counted(*position),
+            Known::Rejected(position, reason) => Fate::Rejected {
+                position: *position,
+                reason: reason.to_string(),
+            },
+        })
+    }
+
+    pub(super) fn rejections(&self) -> Vec<(Partition, Rejection)> {
+        self.rejections.iter().cloned().collect()
+    }
+}

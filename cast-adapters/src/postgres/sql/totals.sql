@@ -1,0 +1,4 @@
+-- The totals of some candidates in one partition; who is missing has none.
+--
+-- $1 partition, $2 candidates.
+SELECT candidate, votes FROM totals WHERE partition = $1 AND candidate = ANY ($2)

@@ -1,0 +1,90 @@
+//! SQL in files of its own, as statements that are prepared once a connection.
+
+use diesel::{QueryResult, pg::Pg, query_builder::AstPass};
+
+/// The text of a statement between its placeholders, and which placeholder follows each part.
+///
+/// The placeholders `$1`, `$2` … must first appear in this order: that is how they get their values.
+pub(super) struct Text {
+    parts: Vec<(String, usize)>,
+    end: String,
+}
+
+impl Text {
+    /// Takes a file apart. The comments are for its readers: they would hide the statement in the
+    /// server's list of what it is doing.
+    pub(super) fn of(file: &str) -> Self {
+        let code = file.lines().filter(|line| !line.starts_with("--"));
+        let code = code.collect::<Vec<_>>().join("\n");
+        let mut pieces = code.split('$');
+        let mut before = pieces.next().unwrap_or_default().to_owned();
+        let mut parts = Vec::new();
+        for piece in pieces {
+            let digits = piece.bytes().take_while(u8::is_ascii_digit).count();
+            let (number, after) = piece.split_at(digits);
+            let number = number.parse().expect("a $ begins a placeholder");
+            parts.push((std::mem::replace(&mut before, after.to_owned()), number));
+        }
+        Self { parts, end: before }
+    }
+
+    /// Writes the statement, with a value where a placeholder appears for the first time.
+    pub(super) fn write<'b>(
+        &self,
+        mut out: AstPass<'_, 'b, Pg>,
+        values: &[&dyn Fn(AstPass<'_, 'b, Pg>) -> QueryResult<()>],
+    ) -> QueryResult<()> {
+        let mut given = 0;
+        for (sql, number) in &self.parts {
+            out.push_sql(sql);
+            if *number <= given {
+                out.push_sql(&format!("${number}"));
+            } else {
+                given += 1;
+                assert_eq!(*number, given, "placeholders first appear in order");
+                values[given - 1](out.reborrow())?;
+            }
+        }
+        assert_eq!(values.len(), given, "each value has its placeholder");
+        out.push_sql(&self.end);
+        Ok(())
+    }
+}
+
+/// Declares a statement: a struct with a field for each placeholder, the file with its text, and
+/// the SQL types of a row of its answer.
+macro_rules! statement {
+    ($(#[$doc:meta])* $name:ident($($value:ident: $type:ty => $sql_type:ty),*) -> $row:ty, $file:literal) => {
+        $(#[$doc])*
+        pub(super) struct $name {
+            $(pub(super) $value: $type,)*
+        }
+
+        impl diesel::query_builder::QueryFragment<diesel::pg::Pg> for $name {
+            fn walk_ast<'b>(
+                &'b self,
+                out: diesel::query_builder::AstPass<'_, 'b, diesel::pg::Pg>,
+            ) -> diesel::QueryResult<()> {
+                static TEXT: std::sync::LazyLock<$crate::postgres::statement::Text> =
+                    std::sync::LazyLock::new(|| {
+                        $crate::postgres::statement::Text::of(include_str!(concat!("../sql/", $file)))
+                    });
+                TEXT.write(out, &[$(&|mut out: diesel::query_builder::AstPass<'_, 'b, diesel::pg::Pg>| {
+                    out.push_bind_param::<$sql_type, _>(&self.$value)
+                }),*])
+            }
+        }
+
+        impl diesel::query_builder::QueryId for $name {
+            // The text never changes, so that one prepared statement a connection serves them all.
+            type QueryId = Self;
+            const HAS_STATIC_QUERY_ID: bool = true;
+        }
+
+        impl diesel::query_builder::Query for $name {
+            type SqlType = $row;
+        }
+    };
+}
+
+pub(super) use statement;

@@ -1,0 +1,229 @@
+//! The fold: exact whatever is delivered, put back, raced or impossible to hold.
+
+mod world;
+
+use std::sync::Arc;
+
+use cast_adapters::memory::StoreOptions;
+use cast_core::{
+    domain::{Fate, LoggedBallot, Offset, Partition, Rejection},
+    ports::{EventBus as _, VoteStore as _},
+};
+use cast_testkit::fixtures;
+use world::{World, candidate, id, tally_of, votes_of};
+
+const P0: Partition = Partition::new(0);
+
+fn gives(number: u128, name: &str, votes: u32) -> LoggedBallot {
+    fixtures::ballot(id(number), &[(&candidate(name), votes)])
+}
+
+async fn stored(world: &World, name: &str) -> u64 {
+    let tallies = world
+        .store
+        .tallies(&[candidate(name)])
+        .await
+        .expect("tallies");
+    tallies[0].tally().votes
+}
+
+#[tokio::test]
+async fn what_is_folded_is_settled_and_committed() {
+    let world = World::new(1);
+    world
+        .append(P0, vec![gives(1, "alice", 2), gives(2, "bob", 3)])
+        .await;
+    world.append(P0, vec![gives(3, "alice", 4)]).await;
+    world.drain().await;
+    assert_eq!(
+        [stored(&world, "alice").await, stored(&world, "bob").await],
+        [6, 3]
+    );
+    assert_eq!(
+        [world.counted("alice").await, world.counted("bob").await],
+        [6, 3]
+    );
+    assert_eq!(world.behind().await, 0);
+}
+
+#[tokio::test]
+async fn a_repeated_ballot_counts_once_in_a_record_and_over_records() {
+    let world = World::new(1);
+    world
+        .append(P0, vec![gives(1, "alice", 2), gives(1, "alice", 2)])
+        .await;
+    world.append(P0, vec![gives(1, "alice", 2)]).await;
+    world.drain().await;
+    assert_eq!(stored(&world, "alice").await, 2);
+}
+
+#[tokio::test]
+async fn a_consumer_resumes_where_the_store_is_whatever_was_committed() {
+    let world = World::new(1);
+    for number in 1..=4 {
+        world.append(P0, vec![gives(number, "alice", 1)]).await;
+    }
+    world.drain().await;
+    let backup = world.store.snapshot();
+    for number in 5..=9 {
+        world.append(P0, vec![gives(number, "alice", 1)]).await;
+    }
+    world.drain().await;
+    assert_eq!(stored(&world, "alice").await, 9);
+
+    // A new consumer asks the store, which has forgotten five ballots; the group's commit says 9.
+    world.store.restore(backup);
+    world.append(P0, vec![gives(10, "alice", 1)]).await;
+    world.drain().await;
+    assert_eq!(stored(&world, "alice").await, 10);
+}
+
+#[tokio::test]
+async fn a_store_that_is_put_back_under_a_running_consumer_is_folded_again() {
+    let world = World::new(1);
+    let consumer = world.consumer();
+    let mut log = consumer.subscribe().await.expect("subscribed");
+    let backup = world.store.snapshot();
+    for number in 1..=5 {
+        world.append(P0, vec![gives(number, "alice", 1)]).await;
+    }
+    world.drain_with(&consumer, &mut *log).await;
+    world.store.restore(backup);
+
+    world.append(P0, vec![gives(6, "alice", 1)]).await;
+    let until = Offset::new(6);
+    while world.store.progress(P0).await.expect("progress") < until {
+        consumer.step(&mut *log).await.expect("folded");
+    }
+    assert_eq!(stored(&world, "alice").await, 6);
+}
+
+#[tokio::test]
+async fn a_zombie_meets_the_fence_and_settles_what_the_other_applied() {
+    let world = World::new(1);
+    let (zombie, other) = (world.consumer(), world.consumer());
+    world.append(P0, vec![gives(1, "alice", 1)]).await;
+    let mut slow = zombie.subscribe().await.expect("subscribed");
+    // Another group's reading stands for the consumer that took over.
+    let mut taken_over = {
+        let resume = Arc::new(fixtures::Progress::at_start());
+        let group = cast_core::ports::GroupName::new("taken-over");
+        world
+            .bus
+            .subscribe(&group, 100, resume)
+            .await
+            .expect("subscribed")
+    };
+    other.step(&mut *taken_over).await.expect("folded");
+    world.counter.forget();
+
+    // The zombie still has the batch that it was handed before the other took over.
+    slow.seek(P0, Offset::START).await.expect("sought");
+    zombie.step(&mut *slow).await.expect("fenced, not failed");
+    assert_eq!(stored(&world, "alice").await, 1);
+    assert_eq!(
+        world.counted("alice").await,
+        1,
+        "the store's value is settled again"
+    );
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_rejected_and_the_rest_counts() {
+    let world = World::new(1);
+    world.append(P0, vec![gives(1, "alice", 1)]).await;
+    world
+        .bus
+        .append_unreadable(P0, *b"not a record", "it is no record")
+        .expect("appended");
+    world.append(P0, vec![gives(2, "alice", 1)]).await;
+    world.drain().await;
+    assert_eq!(stored(&world, "alice").await, 2);
+    let rejections = world.store.rejections();
+    assert_eq!(rejections.len(), 1);
+    assert_eq!(rejections[0].1.reason(), "it is no record");
+    assert_eq!(rejections[0].1.offset(), Offset::new(1));
+}
+
+#[tokio::test]
+async fn a_ballot_that_cannot_be_held_is_narrowed_down_to_and_the_rest_counts() {
+    let world = World::with_store(
+        1,
+        StoreOptions {
+            largest_total: 1_000,
+            ..StoreOptions::default()
+        },
+    );
+    for record in 0..8 {
+        let ballots = (0..8).map(|n| match (record, n) {
+            (5, 3) => gives(53, "greedy", 2_000),
+            _ => gives(record * 100 + n + 1_000, "alice", 1),
+        });
+        world.append(P0, ballots.collect()).await;
+    }
+    world.drain().await;
+    assert_eq!(stored(&world, "alice").await, 63);
+    assert_eq!(stored(&world, "greedy").await, 0);
+    let rejections = world.store.rejections();
+    assert!(
+        matches!(&rejections[..], [(_, Rejection::Ballot { placed, .. })]
+            if placed.ballot.id == id(53) && placed.offset == Offset::new(5)),
+        "{rejections:?}"
+    );
+    let fate = world.store.ballot(id(53)).await.expect("a fate");
+    assert!(matches!(fate, Some(Fate::Rejected { .. })), "{fate:?}");
+}
+
+#[tokio::test]
+async fn ballots_that_are_too_many_only_together_are_rejected_from_the_first_that_does_not_fit() {
+    let world = World::with_store(
+        1,
+        StoreOptions {
+            largest_total: 10,
+            ..StoreOptions::default()
+        },
+    );
+    let ballots = (1..=6).map(|number| gives(number, "alice", 3)).collect();
+    world.append(P0, ballots).await;
+    world.drain().await;
+    assert_eq!(stored(&world, "alice").await, 9);
+    let rejected: Vec<_> = world
+        .store
+        .rejections()
+        .iter()
+        .filter_map(|(_, r)| r.ballot())
+        .collect();
+    assert_eq!(rejected, [id(4), id(5), id(6)]);
+}
+
+#[tokio::test]
+async fn a_settling_that_was_lost_heals_when_the_tally_is_old() {
+    let world = World::new(1);
+    let cast = world.door().await;
+    world.append(P0, vec![gives(1, "alice", 1)]).await;
+    world.drain().await;
+    assert_eq!(votes_of(&cast, "alice").await, 1);
+
+    // Folded by a consumer that died before it could settle: nobody votes for alice again.
+    world.append(P0, vec![gives(2, "alice", 1)]).await;
+    let elsewhere = cast_adapters::memory::MemoryCounter::new(world.clock.clone());
+    let mut ports = world.ports();
+    ports.counter = Arc::new(elsewhere);
+    let consumer = cast_core::Consumer::new(&ports, world.settings.fold.clone());
+    let mut log = consumer.subscribe().await.expect("subscribed");
+    world.drain_with(&consumer, &mut *log).await;
+    assert_eq!(
+        votes_of(&cast, "alice").await,
+        1,
+        "the counter has not heard of it"
+    );
+
+    world.clock.advance(world.settings.tallies.heal_after);
+    cast_testkit::eventually(
+        std::time::Duration::from_secs(10),
+        "alice heals",
+        async || (votes_of(&cast, "alice").await == 2).then_some(()),
+    )
+    .await;
+    assert_eq!(tally_of(&cast, "alice").await.version.get(), 2);
+}
