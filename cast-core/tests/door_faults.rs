@@ -1,0 +1,322 @@
+//! The door when a port fails: what the voter is told is true, and a retry counts once.
+
+mod world;
+
+use std::{sync::Arc, time::Duration};
+
+use cast_core::{
+    Cast, FaultKind, Ports,
+    domain::{Ballot, Outcome},
+};
+use cast_testkit::faults::{Fault, FaultPlan, Gate, Moment, Operation, intercept};
+use world::{World, ballot, current, id, receipt, votes_of};
+
+struct Faulty {
+    world: World,
+    plan: Arc<FaultPlan>,
+    cast: Cast,
+}
+
+async fn faulty() -> Faulty {
+    let world = World::new(2);
+    let plan = FaultPlan::quiet(world.clock.clone());
+    let cast = world.door_over(intercept(&world.ports(), &plan)).await;
+    Faulty { world, plan, cast }
+}
+
+impl Faulty {
+    async fn ballot(&self, number: u128) -> Ballot {
+        ballot(current(&self.cast).await, "alice", 1).with_id(id(number))
+    }
+
+    /// The kind of fault that a ballot ends with; silence is waited out on the test's clock.
+    async fn fault_of(&self, ballot: Ballot) -> FaultKind {
+        let vote = self.cast.vote(ballot);
+        let passing = async {
+            loop {
+                self.world.clock.until_sleepers(1).await;
+                self.world.clock.advance(Duration::from_secs(1));
+            }
+        };
+        let answer = tokio::select! { answer = vote => answer, () = passing => unreachable!() };
+        let fault = answer.expect_err("a fault");
+        assert!(fault.is_retryable());
+        assert_eq!(fault.ballot(), Some(id(1)), "it names the ballot");
+        fault.kind()
+    }
+
+    async fn counted(&self) -> u64 {
+        self.world.drain().await;
+        votes_of(&self.cast, "alice").await
+    }
+}
+
+#[tokio::test]
+async fn a_redemption_that_fails_in_any_way_is_unavailable_and_nothing_is_published() {
+    for fault in [
+        Fault::Refused,
+        Fault::Lost,
+        Fault::LostInSilence,
+        Fault::DoneButUntold,
+        Fault::DoneInSilence,
+    ] {
+        let faulty = faulty().await;
+        faulty.plan.next(Operation::Redeem, fault);
+        let ballot = faulty.ballot(1).await;
+        assert_eq!(
+            faulty.fault_of(ballot).await,
+            FaultKind::Unavailable,
+            "{fault:?}"
+        );
+        assert_eq!(faulty.counted().await, 0, "{fault:?}");
+        let again = faulty
+            .cast
+            .vote(faulty.ballot(1).await)
+            .await
+            .expect("an answer");
+        receipt(again);
+        assert_eq!(faulty.counted().await, 1, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_publish_that_was_not_sent_is_unavailable_and_wastes_a_use() {
+    let faulty = faulty().await;
+    faulty.plan.next(Operation::Publish, Fault::Refused);
+    let ballot = faulty.ballot(1).await;
+    assert_eq!(faulty.fault_of(ballot).await, FaultKind::Unavailable);
+    assert_eq!(
+        faulty
+            .cast
+            .current_ticket()
+            .await
+            .expect("a ticket")
+            .uses_left,
+        99
+    );
+    assert_eq!(faulty.counted().await, 0);
+}
+
+#[tokio::test]
+async fn a_publish_that_may_have_happened_is_unknown_and_the_retry_counts_once() {
+    for fault in [
+        Fault::Lost,
+        Fault::LostInSilence,
+        Fault::DoneButUntold,
+        Fault::DoneInSilence,
+    ] {
+        let faulty = faulty().await;
+        faulty.plan.next(Operation::Publish, fault);
+        let ballot = faulty.ballot(1).await;
+        assert_eq!(
+            faulty.fault_of(ballot).await,
+            FaultKind::OutcomeUnknown,
+            "{fault:?}"
+        );
+        let again = faulty
+            .cast
+            .vote(faulty.ballot(1).await)
+            .await
+            .expect("an answer");
+        assert!(receipt(again).repeated, "{fault:?}");
+        assert_eq!(faulty.counted().await, 1, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_retry_that_is_not_sent_is_still_unknown_for_the_first_may_be_in_the_log() {
+    let faulty = faulty().await;
+    faulty.plan.next(Operation::Publish, Fault::DoneButUntold);
+    faulty.plan.next(Operation::Publish, Fault::Refused);
+    let (first, again) = (faulty.ballot(1).await, faulty.ballot(1).await);
+    assert_eq!(faulty.fault_of(first).await, FaultKind::OutcomeUnknown);
+    assert_eq!(faulty.fault_of(again).await, FaultKind::OutcomeUnknown);
+    assert_eq!(faulty.counted().await, 1);
+}
+
+#[tokio::test]
+async fn a_vote_succeeds_without_the_counter_and_says_so() {
+    let faulty = faulty().await;
+    receipt(
+        faulty
+            .cast
+            .vote(faulty.ballot(1).await)
+            .await
+            .expect("an answer"),
+    );
+    faulty.world.drain().await;
+    faulty.plan.always(Operation::Record, Fault::Refused);
+    faulty.plan.always(Operation::Read, Fault::Refused);
+    let receipt = receipt(
+        faulty
+            .cast
+            .vote(faulty.ballot(2).await)
+            .await
+            .expect("an answer"),
+    );
+    assert!(receipt.stale);
+    assert_eq!(receipt.tallies[0].votes, 1, "what the store has");
+    faulty.plan.heal();
+    assert_eq!(faulty.counted().await, 2);
+}
+
+#[tokio::test]
+async fn a_vote_succeeds_without_counter_and_store_and_shows_itself() {
+    let faulty = faulty().await;
+    for operation in [Operation::Record, Operation::Read, Operation::Tallies] {
+        faulty.plan.always(operation, Fault::Refused);
+    }
+    let receipt = receipt(
+        faulty
+            .cast
+            .vote(faulty.ballot(1).await)
+            .await
+            .expect("an answer"),
+    );
+    assert!(receipt.stale);
+    assert_eq!(receipt.tallies[0].votes, 1);
+}
+
+#[tokio::test]
+async fn a_store_that_is_down_is_not_waited_for_by_every_vote() {
+    let faulty = faulty().await;
+    faulty.plan.always(Operation::Tallies, Fault::Refused);
+    for number in 1..=5 {
+        let vote = faulty.cast.vote(faulty.ballot(number).await);
+        assert!(receipt(vote.await.expect("an answer")).stale);
+    }
+    assert_eq!(faulty.plan.fired_in_all(Fault::Refused), 1);
+    faulty.plan.heal();
+    faulty
+        .world
+        .clock
+        .advance(faulty.world.settings.tallies.store_pause);
+    let healed = faulty
+        .cast
+        .vote(faulty.ballot(6).await)
+        .await
+        .expect("an answer");
+    let healed = receipt(healed);
+    assert!(!healed.stale);
+    assert_eq!(healed.tallies[0].votes, 6);
+}
+
+/// A door over one slow log: flushes wait until the test lets them go.
+async fn held(intake_capacity: usize, flushes_in_flight: usize) -> (World, Arc<Gate>, Cast) {
+    let mut world = World::new(1);
+    world.settings.door.intake_capacity = intake_capacity;
+    world.settings.door.flushes_in_flight = flushes_in_flight;
+    let gate = Gate::new();
+    let ports: Ports = intercept(&world.ports(), &gate);
+    let cast = world.door_over(ports).await;
+    gate.close(Operation::Publish, Moment::Before);
+    (world, gate, cast)
+}
+
+fn spawn_vote(cast: &Cast, ballot: Ballot) -> tokio::task::JoinHandle<VoteAnswer> {
+    let cast = cast.clone();
+    tokio::spawn(async move { cast.vote(ballot).await })
+}
+
+type VoteAnswer = Result<Outcome, cast_core::Fault>;
+
+#[tokio::test]
+async fn a_full_intake_answers_overloaded_at_once_and_keeps_what_it_has() {
+    let (world, gate, cast) = held(2, 1).await;
+    let ticket = current(&cast).await;
+    let first = spawn_vote(&cast, ballot(ticket, "alice", 1));
+    gate.until_waiting(Operation::Publish, Moment::Before, 1)
+        .await;
+    let waiting: Vec<_> = (0..2)
+        .map(|_| spawn_vote(&cast, ballot(ticket, "alice", 1)))
+        .collect();
+    tokio::task::yield_now().await;
+
+    let fault = cast
+        .vote(ballot(ticket, "alice", 1))
+        .await
+        .expect_err("full");
+    assert_eq!(fault.kind(), FaultKind::Overloaded);
+    assert!(fault.is_retryable());
+
+    gate.open(Operation::Publish, Moment::Before);
+    for vote in waiting.into_iter().chain([first]) {
+        receipt(vote.await.expect("no panic").expect("an answer"));
+    }
+    assert_eq!(cast.current_ticket().await.expect("a ticket").uses_left, 97);
+    world.drain().await;
+    assert_eq!(votes_of(&cast, "alice").await, 3);
+}
+
+#[tokio::test]
+async fn who_waited_too_long_for_a_flush_is_told_overloaded_and_has_lost_nothing() {
+    let (world, gate, cast) = held(8, 1).await;
+    let ticket = current(&cast).await;
+    let first = spawn_vote(&cast, ballot(ticket, "alice", 1));
+    gate.until_waiting(Operation::Publish, Moment::Before, 1)
+        .await;
+    let late = spawn_vote(&cast, ballot(ticket, "alice", 1).with_id(id(9)));
+    tokio::task::yield_now().await;
+    world
+        .clock
+        .advance(world.settings.door.max_wait + Duration::from_millis(1));
+    gate.open(Operation::Publish, Moment::Before);
+    receipt(first.await.expect("no panic").expect("an answer"));
+    let fault = late.await.expect("no panic").expect_err("too late");
+    assert_eq!(
+        (fault.kind(), fault.ballot()),
+        (FaultKind::Overloaded, Some(id(9)))
+    );
+    world.drain().await;
+    assert_eq!(votes_of(&cast, "alice").await, 1);
+}
+
+#[tokio::test]
+async fn a_voter_who_hangs_up_before_the_flush_has_not_voted_and_one_after_it_has() {
+    let (world, gate, cast) = held(8, 1).await;
+    let ticket = current(&cast).await;
+    let in_flush = spawn_vote(&cast, ballot(ticket, "alice", 1));
+    gate.until_waiting(Operation::Publish, Moment::Before, 1)
+        .await;
+    let in_intake = spawn_vote(&cast, ballot(ticket, "bob", 1));
+    tokio::task::yield_now().await;
+    for vote in [in_flush, in_intake] {
+        vote.abort();
+        assert!(vote.await.expect_err("aborted").is_cancelled());
+    }
+    gate.open(Operation::Publish, Moment::Before);
+    cast.shutdown().await;
+    world.drain().await;
+    assert_eq!(
+        [votes_of(&cast, "alice").await, votes_of(&cast, "bob").await],
+        [1, 0]
+    );
+}
+
+#[tokio::test]
+async fn a_drain_answers_what_was_taken_in_and_takes_nothing_new() {
+    let (world, gate, cast) = held(8, 1).await;
+    let ticket = current(&cast).await;
+    let votes: Vec<_> = (0..5)
+        .map(|_| spawn_vote(&cast, ballot(ticket, "alice", 1)))
+        .collect();
+    gate.until_waiting(Operation::Publish, Moment::Before, 1)
+        .await;
+    let shutdown = {
+        let cast = cast.clone();
+        tokio::spawn(async move { cast.shutdown().await })
+    };
+    tokio::task::yield_now().await;
+    let fault = cast
+        .vote(ballot(ticket, "alice", 1))
+        .await
+        .expect_err("closed");
+    assert_eq!(fault.kind(), FaultKind::Unavailable);
+    gate.open(Operation::Publish, Moment::Before);
+    for vote in votes {
+        receipt(vote.await.expect("no panic").expect("an answer"));
+    }
+    shutdown.await.expect("no panic");
+    world.drain().await;
+    assert_eq!(votes_of(&cast, "alice").await, 5);
+}

@@ -1,0 +1,204 @@
+//! Group commit: one flush for all that wait, exact for each of them.
+
+mod world;
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use async_trait::async_trait;
+use cast_core::{
+    Cast,
+    domain::{BallotId, Outcome, Partitions, Refusal},
+    ports::EventBus as _,
+};
+use cast_testkit::{
+    faults::{Call, Counts, Fault, Gate, Intercept, Late, Moment, Operation, intercept},
+    race,
+};
+use world::{World, ballot, current, receipt, votes_of};
+
+/// Has `count` ballots gather behind one flush that is held, lets them go, and returns the answers.
+async fn flushed_together(cast: &Cast, gate: &Gate, count: usize) -> Vec<Outcome> {
+    let ticket = current(cast).await;
+    gate.close(Operation::Redeem, Moment::Before);
+    let vote = |name: &'static str| {
+        let cast = cast.clone();
+        tokio::spawn(async move { cast.vote(ballot(ticket, name, 1)).await })
+    };
+    let first = vote("first");
+    gate.until_waiting(Operation::Redeem, Moment::Before, 1)
+        .await;
+    let votes: Vec<_> = (0..count).map(|_| vote("alice")).collect();
+    tokio::task::yield_now().await;
+    gate.open(Operation::Redeem, Moment::Before);
+    first.await.expect("no panic").expect("an answer");
+    let mut outcomes = Vec::new();
+    for vote in votes {
+        outcomes.push(vote.await.expect("no panic").expect("an answer"));
+    }
+    outcomes
+}
+
+async fn one_slot(partitions: u32) -> (World, Arc<Gate>, Arc<Counts>, Cast) {
+    let mut world = World::new(partitions);
+    world.settings.door.flushes_in_flight = 1;
+    let (gate, counts) = (Gate::new(), Counts::new());
+    let ports = intercept(&intercept(&world.ports(), &counts), &gate);
+    let cast = world.door_over(ports).await;
+    (world, gate, counts, cast)
+}
+
+#[tokio::test]
+async fn what_waits_goes_together_as_one_call_of_each_port_and_one_record() {
+    let (world, gate, counts, cast) = one_slot(5).await;
+    let outcomes = flushed_together(&cast, &gate, 50).await;
+    assert_eq!(outcomes.len(), 50);
+    for operation in [Operation::Redeem, Operation::Publish, Operation::Record] {
+        assert_eq!(
+            counts.calls(operation),
+            2,
+            "{operation}: the first ballot, and the rest"
+        );
+    }
+    let lag = world
+        .bus
+        .lag(&world.settings.fold.group)
+        .await
+        .expect("a lag");
+    assert_eq!(
+        lag.iter().map(|p| p.end.get()).sum::<u64>(),
+        2,
+        "two records"
+    );
+}
+
+#[tokio::test]
+async fn each_voter_is_shown_the_tally_after_their_own_ballot() {
+    let (_world, gate, _, cast) = one_slot(1).await;
+    let outcomes = flushed_together(&cast, &gate, 50).await;
+    let shown: Vec<u64> = outcomes
+        .into_iter()
+        .map(|outcome| receipt(outcome).tallies[0].votes)
+        .collect();
+    assert_eq!(shown, (1..=50).collect::<Vec<u64>>());
+}
+
+#[tokio::test]
+async fn a_flush_that_finds_three_uses_for_five_ballots_grants_the_first_three() {
+    let (mut world, _, _, _) = one_slot(1).await;
+    world.settings.tickets.uses = 4;
+    world.tickets.forget();
+    let gate = Gate::new();
+    let cast = world.door_over(intercept(&world.ports(), &gate)).await;
+    let outcomes = flushed_together(&cast, &gate, 5).await;
+    let granted: Vec<bool> = outcomes
+        .iter()
+        .map(|outcome| matches!(outcome, Outcome::Accepted(_)))
+        .collect();
+    assert_eq!(granted, [true, true, true, false, false]);
+    assert_eq!(outcomes[4], Outcome::Refused(Refusal::TicketExhausted));
+    world.drain().await;
+    assert_eq!(votes_of(&cast, "alice").await, 3);
+}
+
+#[tokio::test]
+async fn ids_that_voters_bring_go_to_the_partition_that_is_theirs() {
+    let world = World::new(4);
+    let cast = world.door().await;
+    let partitions = Partitions::new(4).expect("four");
+    for number in 1..=40 {
+        let id: BallotId = world::id(number * 7_919);
+        let ticket = current(&cast).await;
+        let answer = cast.vote(ballot(ticket, "alice", 1).with_id(id)).await;
+        let position = receipt(answer.expect("an answer"))
+            .position
+            .expect("a position");
+        assert_eq!(position.partition, partitions.home_of(id));
+    }
+    let minted: BTreeSet<_> = {
+        let mut homes = BTreeSet::new();
+        for _ in 0..4 {
+            let ticket = current(&cast).await;
+            let answer = cast
+                .vote(ballot(ticket, "bob", 1))
+                .await
+                .expect("an answer");
+            let receipt = receipt(answer);
+            let position = receipt.position.expect("a position");
+            assert_eq!(position.partition, partitions.home_of(receipt.ballot));
+            homes.insert(position.partition);
+        }
+        homes
+    };
+    assert_eq!(minted.len(), 4, "flushes take the partitions in turn");
+}
+
+/// Votes from `tasks` tasks at once, over ports that answer a little later, as those behind a
+/// network do; returns the calls that ports took for each ballot.
+async fn calls_a_ballot(tasks: usize) -> f64 {
+    const VOTES: usize = 50;
+    let mut world = World::new(1);
+    world.settings.tickets.uses = 1_000_000;
+    let counts = Counts::new();
+    let ports = intercept(&intercept(&world.ports(), &counts), &Arc::new(Yielding));
+    let cast = world.door_over(ports).await;
+    let ticket = current(&cast).await;
+    counts.reset();
+    let answers = race(tasks, |_| {
+        let cast = cast.clone();
+        async move {
+            for _ in 0..VOTES {
+                receipt(
+                    cast.vote(ballot(ticket, "alice", 1))
+                        .await
+                        .expect("an answer"),
+                );
+            }
+        }
+    });
+    answers.await;
+    let ballots = tasks * VOTES;
+    assert_eq!(
+        votes_of(&cast, "alice").await,
+        u64::try_from(ballots).expect("it fits")
+    );
+    let operations = [Operation::Redeem, Operation::Publish, Operation::Record];
+    let calls = operations
+        .iter()
+        .map(|operation| counts.calls(*operation))
+        .sum::<u64>();
+    f64::from(u32::try_from(calls).expect("it fits"))
+        / f64::from(u32::try_from(ballots).expect("it fits"))
+}
+
+/// Lets other tasks run while a port is asked.
+struct Yielding;
+
+#[async_trait]
+impl Intercept for Yielding {
+    async fn before(&self, _: Call) -> Fault {
+        for _ in 0..16 {
+            tokio::task::yield_now().await;
+        }
+        Fault::None
+    }
+
+    async fn after(&self, _: Call) {}
+
+    fn hold(&self, _: Call, _: Late) {}
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn port_calls_a_ballot_fall_as_load_rises() {
+    let alone = calls_a_ballot(1).await;
+    let some = calls_a_ballot(8).await;
+    let many = calls_a_ballot(64).await;
+    assert!(
+        (alone - 3.0).abs() < f64::EPSILON,
+        "a lonely ballot is flushed alone: {alone}"
+    );
+    assert!(some < alone / 1.5, "{some} calls a ballot at 8 tasks");
+    assert!(
+        many < some / 2.0,
+        "{many} calls a ballot at 64 tasks, {some} at 8"
+    );
+}
