@@ -8,4 +8,7 @@ if ! command -v cargo >/dev/null; then
   exit 1
 fi
 
+# Redis, PostgreSQL and Apache Kafka: done at once when they are there.
+.ci/install-test-servers
+
 exec cargo test --locked --workspace --all-features "$@"

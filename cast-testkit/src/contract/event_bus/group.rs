@@ -1,0 +1,120 @@
+//! Subscribe, as one of several members or groups.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use cast_core::domain::{LogPosition, Partition};
+
+use super::{
+    EventBusHarness, Skipped, Stage, assert_holds,
+    members::{Group, Leave, Member},
+};
+use crate::{fixtures::Progress, waiting::eventually};
+
+pub(super) async fn two_members_share_the_partitions(
+    harness: &dyn EventBusHarness,
+) -> Result<(), Skipped> {
+    let stage = Stage::set(harness).await;
+    let group = Group::new(&stage);
+    let members = [group.join(0).await, group.join(1).await];
+    let owners = group.settle(members.len()).await;
+    let read: BTreeSet<_> = owners.into_keys().collect();
+    assert_eq!(
+        read,
+        stage.partitions.iter().collect(),
+        "together they read all of them"
+    );
+    for member in members {
+        member.leave(Leave::Closing).await;
+    }
+    Ok(())
+}
+
+pub(super) async fn partitions_of_a_member_that_leaves_are_taken_over(
+    harness: &dyn EventBusHarness,
+) -> Result<(), Skipped> {
+    taken_over_after(harness, Leave::Closing).await
+}
+
+pub(super) async fn partitions_of_a_dropped_member_are_taken_over(
+    harness: &dyn EventBusHarness,
+) -> Result<(), Skipped> {
+    taken_over_after(harness, Leave::Dropping).await
+}
+
+async fn taken_over_after(harness: &dyn EventBusHarness, how: Leave) -> Result<(), Skipped> {
+    let stage = Stage::set(harness).await;
+    let group = Group::new(&stage);
+    let [leaver, stayer]: [Member; 2] = [group.join(0).await, group.join(1).await];
+    let owners = group.settle(2).await;
+    let (&left, _) = owners
+        .iter()
+        .find(|(_, owner)| **owner == 0)
+        .expect("a settled member reads something");
+    let [before, resumed, _] = *read_of(&stage, &group, left).await else {
+        unreachable!("three records were asked for")
+    };
+
+    // What the store names when the partition changes hands, not what was read or committed.
+    group.rewind(left, resumed.offset);
+    leaver.leave(how).await;
+    let first = eventually(
+        harness.patience(),
+        "its partition to be taken over",
+        || async {
+            let read = group.readers_of(resumed);
+            (!read.is_empty()).then_some(read)
+        },
+    )
+    .await;
+    assert_eq!(first, [1], "the other member reads from there, once");
+    assert_eq!(
+        group.readers_of(before),
+        [],
+        "what lies before it is not read"
+    );
+    assert_eq!(
+        group.settle(1).await.into_values().collect::<BTreeSet<_>>(),
+        [1].into()
+    );
+    stayer.leave(Leave::Closing).await;
+    Ok(())
+}
+
+/// Three records that follow each other in a partition, and that the group has read.
+async fn read_of(stage: &Stage<'_>, group: &Group<'_>, partition: Partition) -> Vec<LogPosition> {
+    let positions = stage.fill(partition, 3).await;
+    eventually(
+        stage.harness.patience(),
+        "three records to be read",
+        || async {
+            let read = |at: &LogPosition| !group.readers_of(*at).is_empty();
+            positions.iter().all(read).then_some(())
+        },
+    )
+    .await;
+    positions
+}
+
+pub(super) async fn two_groups_each_read_everything(
+    harness: &dyn EventBusHarness,
+) -> Result<(), Skipped> {
+    let stage = Stage::set(harness).await;
+    let progress = || Arc::new(Progress::at_start());
+    let mut readers = [
+        stage.reader(10, &progress()).await,
+        stage.reader(10, &progress()).await,
+    ];
+    let (mut records, mut positions) = (Vec::new(), Vec::new());
+    for _ in 0..3 {
+        let more = stage.records(4);
+        positions.extend(stage.publish(&more).await);
+        records.extend(more);
+        for reader in &mut readers {
+            reader.read_up_to(&positions).await;
+        }
+    }
+    for reader in readers {
+        assert_holds(&reader.close().await, &records, &positions);
+    }
+    Ok(())
+}

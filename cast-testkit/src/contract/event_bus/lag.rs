@@ -1,0 +1,129 @@
+//! Commit and lag.
+
+use std::sync::Arc;
+
+use cast_core::{
+    domain::{Offset, Partition},
+    ports::{GroupName, PartitionLag},
+};
+
+use super::{EventBusHarness, Skipped, Stage};
+use crate::{fixtures::Progress, waiting::eventually};
+
+impl Stage<'_> {
+    async fn lag(&self, group: &GroupName, partition: Partition) -> PartitionLag {
+        let lags = self.bus.lag(group).await.expect("the log tells the lag");
+        assert_eq!(
+            lags.len(),
+            self.partitions.count() as usize,
+            "one for each partition"
+        );
+        let of = lags.into_iter().find(|lag| lag.partition == partition);
+        of.expect("the lag of each partition")
+    }
+
+    /// Waits until the log shows what was committed, which may take a moment.
+    async fn until_committed(&self, group: &GroupName, partition: Partition, next: Offset) {
+        let what = format!("the commit of {next:?} to show");
+        eventually(self.harness.patience(), what, || async {
+            (self.lag(group, partition).await.committed == next).then_some(())
+        })
+        .await;
+    }
+}
+
+pub(super) async fn lag_counts_from_the_commit_to_the_end(
+    harness: &dyn EventBusHarness,
+) -> Result<(), Skipped> {
+    let stage = Stage::set(harness).await;
+    let (group, other) = (stage.fixtures.group("lags"), stage.fixtures.group("beside"));
+    let (partition, beside) = (Partition::new(0), Partition::new(1));
+    let at = stage.fill(partition, 8).await;
+    let end = at[7].offset.next();
+    let fresh = PartitionLag {
+        partition,
+        committed: Offset::START,
+        end,
+    };
+    assert_eq!(
+        stage.lag(&group, partition).await,
+        fresh,
+        "of a group that nobody joined"
+    );
+
+    let progress = Arc::new(Progress::at_start());
+    let mut subscription = stage
+        .subscribe(&group, 100, &progress)
+        .await
+        .expect("a member");
+    subscription.next().await.expect("a batch");
+    for next in [at[3].offset, end] {
+        subscription
+            .commit(partition, next)
+            .await
+            .expect("the log notes a commit");
+        stage.until_committed(&group, partition, next).await;
+        let lag = stage.lag(&group, partition).await;
+        assert_eq!(
+            lag,
+            PartitionLag {
+                committed: next,
+                ..fresh
+            }
+        );
+        assert_eq!(lag.behind(), end.get() - next.get());
+    }
+    let more = stage.fill(partition, 1).await[0].offset.next();
+    assert_eq!(
+        stage.lag(&group, partition).await.end,
+        more,
+        "the end moves on"
+    );
+    assert_eq!(
+        stage.lag(&other, partition).await.committed,
+        Offset::START,
+        "of another group"
+    );
+    assert_eq!(
+        stage.lag(&group, beside).await.committed,
+        Offset::START,
+        "of another partition"
+    );
+    Ok(())
+}
+
+pub(super) async fn a_commit_moves_forward_only(
+    harness: &dyn EventBusHarness,
+) -> Result<(), Skipped> {
+    let stage = Stage::set(harness).await;
+    let (group, partition) = (stage.fixtures.group("commits"), Partition::new(0));
+    let at = stage.fill(partition, 8).await;
+    let progress = Arc::new(Progress::at_start());
+    let mut subscription = stage
+        .subscribe(&group, 100, &progress)
+        .await
+        .expect("a member");
+    subscription.next().await.expect("a batch");
+
+    let forward = [2, 6].map(|record| at[record].offset);
+    for next in forward {
+        subscription
+            .commit(partition, next)
+            .await
+            .expect("the log notes a commit");
+        stage.until_committed(&group, partition, next).await;
+    }
+    for back in [1, 5, 0] {
+        // Late, or from a member that was slow: it may be refused, and must not count.
+        let _ = subscription.commit(partition, at[back].offset).await;
+        let lag = stage.lag(&group, partition).await;
+        assert_eq!(lag.committed, forward[1], "after a commit of record {back}");
+    }
+    // A commit that comes later still counts, and comes after what was in flight before it.
+    subscription
+        .commit(partition, at[7].offset)
+        .await
+        .expect("the log notes a commit");
+    stage.until_committed(&group, partition, at[7].offset).await;
+    Ok(())
+}

@@ -1,0 +1,193 @@
+//! Publish.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use cast_core::{domain::Partition, ports::PortErrorKind};
+
+use super::{super::RACERS, EventBusHarness, Skipped, Stage, assert_holds, position};
+use crate::waiting::{dropped_after, race};
+
+pub(super) async fn there_is_one_result_for_each_record_in_order(
+    harness: &dyn EventBusHarness,
+) -> Result<(), Skipped> {
+    let stage = Stage::set(harness).await;
+    assert!(
+        stage.bus.publish(&[]).await.is_empty(),
+        "no records, no results"
+    );
+    let mut records = stage.records(5);
+    stage.fixtures.entropy().shuffle(&mut records);
+    let positions = stage.publish(&records).await;
+    assert_holds(&stage.read_all().await, &records, &positions);
+    Ok(())
+}
+
+pub(super) async fn the_failure_of_one_record_is_not_anothers(
+    harness: &dyn EventBusHarness,
+) -> Result<(), Skipped> {
+    let stage = Stage::set(harness).await;
+    let mut records = stage.records(2);
+    let refused = harness.refused(&stage.fixtures, stage.partitions);
+    records.insert(1, refused);
+    let mut results = stage.bus.publish(&records).await;
+    assert_eq!(results.len(), records.len(), "one result for each record");
+    assert!(results[1].is_err(), "the log took what it should refuse");
+    drop((records.remove(1), results.remove(1)));
+
+    let positions: Vec<_> = results.into_iter().map(position).collect();
+    assert_holds(&stage.read_all().await, &records, &positions);
+    Ok(())
+}
+
+pub(super) async fn an_acknowledged_record_stays_at_its_position(
+    harness: &dyn EventBusHarness,
+) -> Result<(), Skipped> {
+    let stage = Stage::set(harness).await;
+    let (mut records, mut positions) = (Vec::new(), Vec::new());
+    for round in 0..3 {
+        let more = stage.records(3);
+        positions.extend(stage.publish(&more).await);
+        records.extend(more);
+        let log = stage.read_all().await;
+        assert_holds(&log, &records, &positions);
+        assert!(round > 0 || log.len() == records.len() + stage.partitions.count() as usize);
+    }
+    let other = Stage {
+        bus: harness.open().await,
+        ..stage
+    };
+    assert_holds(&other.read_all().await, &records, &positions);
+    Ok(())
+}
+
+pub(super) async fn positions_grow_with_each_record(
+    harness: &dyn EventBusHarness,
+) -> Result<(), Skipped> {
+    let stage = Stage::set(harness).await;
+    let other = harness.open().await;
+    let told = race(RACERS, |racer| {
+        let bus = Arc::clone(if racer % 2 == 0 { &stage.bus } else { &other });
+        let flushes: Vec<_> = (0..3).map(|_| stage.records(3)).collect();
+        async move {
+            let mut told = Vec::new();
+            for flush in flushes {
+                told.extend(bus.publish(&flush).await.into_iter().map(position));
+            }
+            told
+        }
+    })
+    .await;
+    let distinct: BTreeSet<_> = told.iter().flatten().collect();
+    assert_eq!(
+        distinct.len(),
+        told.iter().flatten().count(),
+        "two records share a position"
+    );
+    for publisher in told {
+        let mut last = BTreeMap::new();
+        for position in publisher {
+            let before = last.insert(position.partition, position.offset);
+            assert!(
+                before < Some(position.offset),
+                "{position:?} follows {before:?}"
+            );
+        }
+    }
+    Ok(())
+}
+
+pub(super) async fn a_record_is_in_the_log_as_a_whole(
+    harness: &dyn EventBusHarness,
+) -> Result<(), Skipped> {
+    let stage = Stage::set(harness).await;
+    let published = race(RACERS, |racer| {
+        let bus = Arc::clone(&stage.bus);
+        let records: Vec<_> = stage
+            .partitions
+            .iter()
+            .map(|partition| stage.record(partition, 1 + racer * 7))
+            .collect();
+        async move {
+            let results = bus.publish(&records).await;
+            (
+                records,
+                results.into_iter().map(position).collect::<Vec<_>>(),
+            )
+        }
+    })
+    .await;
+    let log = stage.read_all().await;
+    for (records, positions) in &published {
+        assert_holds(&log, records, positions);
+    }
+    // The records, and one for each partition that marks the end of reading.
+    let partitions = stage.partitions.count() as usize;
+    assert_eq!(
+        log.len(),
+        (RACERS + 1) * partitions,
+        "there are no pieces beside them"
+    );
+    Ok(())
+}
+
+pub(super) async fn a_dropped_publish_happened_as_a_whole_or_not_at_all(
+    harness: &dyn EventBusHarness,
+) -> Result<(), Skipped> {
+    let stage = Stage::set(harness).await;
+    let mut records = Vec::new();
+    for polls in 0..6 {
+        let record = stage.record(Partition::new(0), 50);
+        drop(dropped_after(polls, stage.bus.publish(std::slice::from_ref(&record))).await);
+        records.push(record);
+    }
+    let log = stage.read_all().await;
+    for record in records {
+        let first = record.ballots()[0].id;
+        let pieces: Vec<_> = log
+            .values()
+            .filter_map(|content| content.as_ref().ok())
+            .filter(|ballots| ballots.iter().any(|ballot| ballot.id == first))
+            .collect();
+        assert!(pieces.len() <= 1, "one publish, two records");
+        assert!(
+            pieces.iter().all(|piece| *piece == record.ballots()),
+            "half a record"
+        );
+    }
+    Ok(())
+}
+
+pub(super) async fn what_was_unavailable_is_never_in_the_log(
+    harness: &dyn EventBusHarness,
+) -> Result<(), Skipped> {
+    let stage = Stage::set(harness).await;
+    harness.obstruct(true).await?;
+    let records = stage.records(3);
+    let results = stage.bus.publish(&records).await;
+    harness.obstruct(false).await?;
+
+    assert_eq!(results.len(), records.len(), "one result for each record");
+    // What follows in the log is after anything that was still on its way.
+    stage.publish(&stage.records(2)).await;
+    let log = stage.read_all().await;
+    let logged = |id| {
+        let ballots = log.values().filter_map(|content| content.as_ref().ok());
+        ballots
+            .flat_map(|ballots| ballots.iter())
+            .any(|ballot| ballot.id == id)
+    };
+    for (record, result) in records.iter().zip(results) {
+        let there = record.ballots().iter().any(|ballot| logged(ballot.id));
+        match result {
+            Ok(_) => assert!(there, "acknowledged, and not in the log"),
+            Err(error) if error.kind() == PortErrorKind::Unavailable => {
+                assert!(!there, "said to be unavailable, and in the log");
+            }
+            Err(_) => (),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,195 @@
+//! The contract of [`VoteCounter`], clause by clause.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use cast_core::{
+    domain::{Candidate, LogPosition, Offset, Partition, Prefix},
+    ports::{Reading, Settlement, Tail, VoteCounter},
+};
+
+use super::{Harness, IntoHarness, Skipped};
+use crate::fixtures::Fixtures;
+
+mod read;
+mod record;
+mod settle;
+
+/// Opens a counter for the clauses, and does to it what they ask for.
+#[async_trait]
+pub trait VoteCounterHarness: Harness {
+    /// A handle to the counter under test. It knows nobody at first, and all handles of one harness
+    /// see the same counter: an adapter of a server gives each its own connections.
+    async fn open(&self) -> Arc<dyn VoteCounter>;
+
+    /// A time that the counter can tell from none: 200 ms for a server, anything where time stands
+    /// still.
+    fn while_passing(&self) -> Duration;
+
+    /// Lets time pass for the counter: at least `duration`.
+    async fn pass(&self, duration: Duration);
+
+    /// Forgets a candidate, as a server does that loses a key.
+    async fn forget(&self, candidate: &Candidate) -> Result<(), Skipped>;
+
+    /// Makes the counter forget whatever it forgets to save memory.
+    async fn save_memory(&self) -> Result<(), Skipped>;
+}
+
+/// Proves one clause by name. [`vote_counter_contract!`](crate::vote_counter_contract) calls it for each.
+pub fn prove<M>(clause: &str, make: impl AsyncFnOnce() -> M)
+where
+    M: IntoHarness<Harness: VoteCounterHarness + 'static>,
+{
+    let make = async || {
+        let harness = make().await.into_harness()?;
+        Ok(Box::new(harness) as Box<dyn VoteCounterHarness>)
+    };
+    super::prove(super::find(CLAUSES, clause), make);
+}
+
+/// Expands to one `#[test]` for each clause of the contract of `VoteCounter`; takes the
+/// function that opens a harness: `async fn() -> H` or `async fn() -> Result<H, Skipped>`, where `H` is
+/// a [`VoteCounterHarness`](crate::contract::vote_counter::VoteCounterHarness).
+#[macro_export]
+macro_rules! vote_counter_contract {
+    ($make:expr) => {
+        $crate::__vote_counter_clauses! { __clause_tests (vote_counter, $make) }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __vote_counter_clauses {
+    ($callback:ident $arguments:tt) => {
+        $crate::$callback! { $arguments
+            "the version is the sum, over the partitions, of the offset behind the last record taken in."
+                => record::the_version_sums_the_offsets_behind_the_last_records,
+            "Votes recorded at a position show in the next reading, and add up over positions."
+                => record::votes_add_up_over_positions,
+            "Recording the same position again changes nothing."
+                => record::recording_a_position_again_changes_nothing,
+            "Recording the same position again changes nothing."
+                => record::racing_recordings_count_each_position_once,
+            "Votes at a position that a settled prefix already takes in change nothing."
+                => record::votes_that_are_settled_change_nothing,
+            "The answers are readings of the candidates asked for, in their order, after the recording."
+                => record::the_answers_are_readings_after_the_recording,
+            "Several tails in one call, of one partition or of several, all count."
+                => record::several_tails_in_one_call_all_count,
+            "The caller puts a deadline on every call and drops the future when it passes; what it asked for has then happened as a whole or not at all."
+                => record::a_dropped_recording_happened_as_a_whole_or_not_at_all,
+            "Settling a prefix replaces the votes before its offset and leaves those at and behind it."
+                => settle::settling_replaces_what_is_before_and_leaves_the_rest,
+            "A prefix older than what is settled changes nothing; settling in any order ends the same."
+                => settle::an_older_prefix_changes_nothing,
+            "A prefix older than what is settled changes nothing; settling in any order ends the same."
+                => settle::settling_in_any_order_ends_the_same,
+            "Prefixes of different partitions do not touch each other."
+                => settle::prefixes_of_different_partitions_do_not_touch,
+            "Settling a prefix that takes in everything recorded leaves exactly its votes."
+                => settle::settling_everything_leaves_exactly_its_votes,
+            "A prefix for a candidate not seen before is kept."
+                => settle::a_prefix_for_a_stranger_is_kept,
+            "A candidate that was never settled as a whole is a miss: its age is none. What is known is shown all the same."
+                => read::what_was_never_settled_as_a_whole_is_a_miss,
+            "A candidate that was settled as a whole is a hit, with the time since then as its age."
+                => read::what_was_settled_as_a_whole_has_an_age,
+            "Settling part of it does not make it younger."
+                => read::settling_part_makes_nobody_younger,
+            "A candidate that was forgotten is a miss."
+                => read::a_forgotten_candidate_is_a_miss,
+            "Only what has no tail is forgotten to save memory."
+                => read::only_what_has_no_tail_is_forgotten_to_save_memory,
+        }
+    };
+}
+
+crate::__vote_counter_clauses! { __clause_table (VoteCounterHarness) }
+
+const P0: Partition = Partition::new(0);
+const P1: Partition = Partition::new(1);
+
+/// A counter, and who records and settles there.
+struct Stage {
+    counter: Arc<dyn VoteCounter>,
+    fixtures: Fixtures,
+    /// Whom most clauses are about.
+    alice: Candidate,
+    bob: Candidate,
+}
+
+impl Stage {
+    async fn set(harness: &dyn VoteCounterHarness) -> Self {
+        let fixtures = Fixtures::new();
+        Self {
+            counter: harness.open().await,
+            alice: fixtures.candidate("alice"),
+            bob: fixtures.candidate("bob"),
+            fixtures,
+        }
+    }
+
+    async fn record(&self, tails: &[Tail], show: &[Candidate]) -> Vec<Reading> {
+        let readings = self.counter.record(tails, show).await;
+        readings.expect("the counter records")
+    }
+
+    async fn settle(&self, settlements: &[Settlement]) {
+        let settled = self.counter.settle(settlements).await;
+        settled.expect("the counter settles");
+    }
+
+    async fn read(&self, candidate: &Candidate) -> Reading {
+        let candidates = std::slice::from_ref(candidate);
+        let readings = self.counter.read(candidates).await;
+        let [reading] = <[Reading; 1]>::try_from(readings.expect("the counter reads"))
+            .expect("one reading for one candidate");
+        assert_eq!(reading.tally.candidate, *candidate);
+        reading
+    }
+
+    async fn votes(&self, candidate: &Candidate) -> u64 {
+        self.read(candidate).await.tally.votes
+    }
+}
+
+/// What the record at `offset` gives to some candidates.
+fn tail(partition: Partition, offset: u64, votes: &[(&Candidate, u64)]) -> Tail {
+    Tail {
+        position: LogPosition {
+            partition,
+            offset: Offset::new(offset),
+        },
+        votes: votes
+            .iter()
+            .map(|(candidate, votes)| ((*candidate).clone(), *votes))
+            .collect(),
+    }
+}
+
+/// `votes` in the records of a partition before `as_of`.
+fn prefix(partition: Partition, votes: u64, as_of: u64) -> Prefix {
+    Prefix {
+        partition,
+        votes,
+        as_of: Offset::new(as_of),
+    }
+}
+
+/// Some of what the store knows of a candidate.
+fn part(candidate: &Candidate, prefixes: &[Prefix]) -> Settlement {
+    Settlement {
+        candidate: candidate.clone(),
+        prefixes: prefixes.to_vec(),
+        whole: false,
+    }
+}
+
+/// All that the store knows of a candidate.
+fn whole(candidate: &Candidate, prefixes: &[Prefix]) -> Settlement {
+    Settlement {
+        whole: true,
+        ..part(candidate, prefixes)
+    }
+}

@@ -1,0 +1,150 @@
+//! Read.
+
+use super::{P0, P1, Skipped, Stage, VoteCounterHarness, part, prefix, tail, whole};
+
+pub(super) async fn what_was_never_settled_as_a_whole_is_a_miss(
+    harness: &dyn VoteCounterHarness,
+) -> Result<(), Skipped> {
+    let stage = Stage::set(harness).await;
+    let Stage { alice, bob, .. } = &stage;
+    let nothing = stage.read(alice).await;
+    assert_eq!(
+        (nothing.tally.votes, nothing.age),
+        (0, None),
+        "of somebody never seen"
+    );
+    stage.record(&[tail(P0, 3, &[(alice, 2)])], &[]).await;
+    stage.settle(&[part(bob, &[prefix(P0, 5, 3)])]).await;
+    for (who, votes) in [(alice, 2), (bob, 5)] {
+        let known = stage.read(who).await;
+        assert_eq!(
+            (known.tally.votes, known.age),
+            (votes, None),
+            "what is known is shown"
+        );
+    }
+    Ok(())
+}
+
+pub(super) async fn what_was_settled_as_a_whole_has_an_age(
+    harness: &dyn VoteCounterHarness,
+) -> Result<(), Skipped> {
+    let stage = Stage::set(harness).await;
+    let (alice, a_while) = (&stage.alice, harness.while_passing());
+    // Nobody has voted for this one yet, which is as good to know as a number.
+    stage.settle(&[whole(alice, &[])]).await;
+    let fresh = stage.read(alice).await;
+    assert_eq!(fresh.tally.votes, 0);
+    let fresh = fresh.age.expect("a hit");
+    harness.pass(a_while).await;
+    let later = stage.read(alice).await.age.expect("a hit");
+    assert!(
+        later >= fresh + a_while,
+        "{a_while:?} later the age is {fresh:?} and then {later:?}"
+    );
+    // As a whole again, with news and with what is old.
+    for (votes, as_of) in [(3, 4), (1, 2)] {
+        harness.pass(a_while).await;
+        let old = stage.read(alice).await.age.expect("a hit");
+        stage
+            .settle(&[whole(alice, &[prefix(P0, votes, as_of)])])
+            .await;
+        let young = stage.read(alice).await.age.expect("a hit");
+        assert!(
+            young < old,
+            "settled as a whole at {old:?}, it is still {young:?} old"
+        );
+    }
+    Ok(())
+}
+
+pub(super) async fn settling_part_makes_nobody_younger(
+    harness: &dyn VoteCounterHarness,
+) -> Result<(), Skipped> {
+    let stage = Stage::set(harness).await;
+    let Stage { alice, bob, .. } = &stage;
+    let a_while = harness.while_passing();
+    stage.settle(&[whole(alice, &[prefix(P0, 3, 4)])]).await;
+    harness.pass(a_while).await;
+    stage
+        .settle(&[
+            part(alice, &[prefix(P0, 4, 6)]),
+            part(bob, &[prefix(P0, 1, 6)]),
+        ])
+        .await;
+    stage.settle(&[part(alice, &[prefix(P1, 5, 2)])]).await;
+    stage.record(&[tail(P0, 8, &[(alice, 1)])], &[]).await;
+    let partly = stage.read(alice).await;
+    assert_eq!(partly.tally.votes, 10);
+    let age = partly.age.expect("a hit");
+    assert!(
+        age >= a_while,
+        "settled as a whole {a_while:?} ago, it is {age:?} old"
+    );
+    assert_eq!(stage.read(bob).await.age, None, "nor is a miss made a hit");
+    Ok(())
+}
+
+pub(super) async fn a_forgotten_candidate_is_a_miss(
+    harness: &dyn VoteCounterHarness,
+) -> Result<(), Skipped> {
+    let stage = Stage::set(harness).await;
+    let Stage { alice, bob, .. } = &stage;
+    let known = [
+        whole(alice, &[prefix(P0, 3, 4)]),
+        whole(bob, &[prefix(P0, 1, 4)]),
+    ];
+    stage.settle(&known).await;
+    stage.record(&[tail(P0, 5, &[(alice, 1)])], &[]).await;
+
+    harness.forget(alice).await?;
+    assert_eq!(stage.read(alice).await.age, None);
+    let after = stage
+        .record(&[tail(P0, 6, &[(alice, 2)])], std::slice::from_ref(alice))
+        .await;
+    assert_eq!(
+        after[0].age, None,
+        "new votes do not hide that the old ones are gone"
+    );
+    stage.settle(&[part(alice, &[prefix(P0, 4, 6)])]).await;
+    assert_eq!(stage.read(alice).await.age, None, "nor does a part");
+    assert!(
+        stage.read(bob).await.age.is_some(),
+        "others are still known"
+    );
+    stage.settle(&[whole(alice, &[prefix(P0, 4, 6)])]).await;
+    let healed = stage.read(alice).await;
+    assert!(healed.age.is_some());
+    assert_eq!(healed.tally.votes, 6);
+    Ok(())
+}
+
+pub(super) async fn only_what_has_no_tail_is_forgotten_to_save_memory(
+    harness: &dyn VoteCounterHarness,
+) -> Result<(), Skipped> {
+    let stage = Stage::set(harness).await;
+    let Stage { alice, bob, .. } = &stage;
+    let known = [
+        whole(alice, &[prefix(P0, 30, 4), prefix(P1, 1, 1)]),
+        whole(bob, &[prefix(P0, 1, 4)]),
+    ];
+    stage.settle(&known).await;
+    stage
+        .record(
+            &[tail(P0, 4, &[(alice, 7)]), tail(P0, 6, &[(alice, 2)])],
+            &[],
+        )
+        .await;
+    let before = stage.read(alice).await.tally;
+
+    harness.save_memory().await?;
+    let with_a_tail = stage.read(alice).await;
+    assert_eq!(with_a_tail.tally, before);
+    assert!(with_a_tail.age.is_some(), "it is known as a whole");
+    let without = stage.read(bob).await;
+    assert!(
+        without.age.is_some() || without.tally.votes <= 1,
+        "known, or a miss"
+    );
+    Ok(())
+}

@@ -1,0 +1,189 @@
+//! Settle.
+
+use std::sync::Arc;
+
+use cast_core::ports::{Settlement, Tail};
+
+use super::{super::RACERS, P0, P1, Skipped, Stage, VoteCounterHarness, part, prefix, tail, whole};
+use crate::waiting::race;
+
+pub(super) async fn settling_replaces_what_is_before_and_leaves_the_rest(
+    harness: &dyn VoteCounterHarness,
+) -> Result<(), Skipped> {
+    let stage = Stage::set(harness).await;
+    let alice = &stage.alice;
+    for (offset, votes) in [(1, 1), (2, 10), (3, 100), (4, 1_000)] {
+        stage
+            .record(&[tail(P0, offset, &[(alice, votes)])], &[])
+            .await;
+    }
+    // The store deduplicated: what it counted is less than what was recorded.
+    stage.settle(&[part(alice, &[prefix(P0, 7, 3)])]).await;
+    assert_eq!(stage.votes(alice).await, 7 + 100 + 1_000);
+    stage.settle(&[whole(alice, &[prefix(P0, 107, 4)])]).await;
+    assert_eq!(stage.votes(alice).await, 107 + 1_000);
+    Ok(())
+}
+
+pub(super) async fn an_older_prefix_changes_nothing(
+    harness: &dyn VoteCounterHarness,
+) -> Result<(), Skipped> {
+    let stage = Stage::set(harness).await;
+    let alice = &stage.alice;
+    stage.record(&[tail(P0, 12, &[(alice, 1)])], &[]).await;
+    stage.settle(&[part(alice, &[prefix(P0, 70, 10)])]).await;
+    let before = stage.read(alice).await.tally;
+    assert_eq!((before.votes, before.version.get()), (71, 13));
+    for (votes, as_of) in [(3, 4), (69, 9), (0, 0), (70, 10)] {
+        stage
+            .settle(&[part(alice, &[prefix(P0, votes, as_of)])])
+            .await;
+        stage
+            .settle(&[whole(alice, &[prefix(P0, votes, as_of)])])
+            .await;
+        assert_eq!(
+            stage.read(alice).await.tally,
+            before,
+            "after a prefix as of {as_of}"
+        );
+    }
+    Ok(())
+}
+
+/// One thing that is told to a counter.
+#[derive(Clone)]
+enum Told {
+    Tail(Tail),
+    Settlement(Settlement),
+}
+
+pub(super) async fn settling_in_any_order_ends_the_same(
+    harness: &dyn VoteCounterHarness,
+) -> Result<(), Skipped> {
+    const RECORDS: u64 = 12;
+    let stage = Stage::set(harness).await;
+    let other = harness.open().await;
+    for round in 0..8 {
+        let who = stage.fixtures.candidate(&format!("candidate {round}"));
+        let tails = (0..RECORDS).map(|at| Told::Tail(tail(P0, at, &[(&who, at + 1)])));
+        // A prefix of n records, each told as a part and as a whole; the last records stay a tail.
+        let settled = |n: u64| prefix(P0, n * (n + 1) / 2, n);
+        let settlements = (1..RECORDS - 2)
+            .flat_map(|n| [part(&who, &[settled(n)]), whole(&who, &[settled(n)])])
+            .map(Told::Settlement);
+        let mut all: Vec<Told> = tails.chain(settlements).collect();
+        stage.fixtures.entropy().shuffle(&mut all);
+
+        // Told in that order, and then once more by racing tasks.
+        for told in &all {
+            tell(&*stage.counter, told).await;
+        }
+        race(RACERS / 4, |racer| {
+            let counter = Arc::clone(if racer % 2 == 0 {
+                &stage.counter
+            } else {
+                &other
+            });
+            stage.fixtures.entropy().shuffle(&mut all);
+            let all = all.clone();
+            async move {
+                for told in &all {
+                    tell(&*counter, told).await;
+                }
+            }
+        })
+        .await;
+        let shown = stage.read(&who).await.tally;
+        let total = RECORDS * (RECORDS + 1) / 2;
+        assert_eq!(
+            (shown.votes, shown.version.get()),
+            (total, RECORDS),
+            "in round {round}"
+        );
+    }
+    Ok(())
+}
+
+async fn tell(counter: &dyn cast_core::ports::VoteCounter, told: &Told) {
+    match told {
+        Told::Tail(tail) => {
+            let recorded = counter.record(std::slice::from_ref(tail), &[]).await;
+            drop(recorded.expect("the counter records"));
+        }
+        Told::Settlement(settlement) => {
+            let settled = counter.settle(std::slice::from_ref(settlement)).await;
+            settled.expect("the counter settles");
+        }
+    }
+}
+
+pub(super) async fn prefixes_of_different_partitions_do_not_touch(
+    harness: &dyn VoteCounterHarness,
+) -> Result<(), Skipped> {
+    let stage = Stage::set(harness).await;
+    let Stage { alice, bob, .. } = &stage;
+    let tails = [
+        tail(P0, 2, &[(alice, 1)]),
+        tail(P1, 2, &[(alice, 10), (bob, 5)]),
+    ];
+    stage.record(&tails, &[]).await;
+    stage.settle(&[part(alice, &[prefix(P0, 100, 9)])]).await;
+    assert_eq!(
+        stage.votes(alice).await,
+        110,
+        "the other partition's tail stays"
+    );
+    // Older than what is settled of the other partition, and news for its own.
+    stage.settle(&[part(alice, &[prefix(P1, 1_000, 4)])]).await;
+    let shown = stage.read(alice).await.tally;
+    assert_eq!((shown.votes, shown.version.get()), (1_100, 9 + 4));
+    stage
+        .settle(&[part(alice, &[prefix(P0, 200, 12), prefix(P1, 9, 3)])])
+        .await;
+    assert_eq!(
+        stage.votes(alice).await,
+        1_200,
+        "one of two prefixes is old"
+    );
+    assert_eq!(
+        stage.votes(bob).await,
+        5,
+        "nor do candidates touch each other"
+    );
+    Ok(())
+}
+
+pub(super) async fn settling_everything_leaves_exactly_its_votes(
+    harness: &dyn VoteCounterHarness,
+) -> Result<(), Skipped> {
+    let stage = Stage::set(harness).await;
+    let alice = &stage.alice;
+    let tails: Vec<_> = (0..20).map(|at| tail(P0, at, &[(alice, 5)])).collect();
+    stage.record(&tails, &[]).await;
+    stage.settle(&[whole(alice, &[prefix(P0, 61, 20)])]).await;
+    let shown = stage.read(alice).await.tally;
+    assert_eq!((shown.votes, shown.version.get()), (61, 20));
+    // Nothing of the tail comes back with what follows.
+    stage.record(&[tail(P0, 20, &[(alice, 1)])], &[]).await;
+    assert_eq!(stage.votes(alice).await, 62);
+    Ok(())
+}
+
+pub(super) async fn a_prefix_for_a_stranger_is_kept(
+    harness: &dyn VoteCounterHarness,
+) -> Result<(), Skipped> {
+    let stage = Stage::set(harness).await;
+    let Stage { alice, bob, .. } = &stage;
+    stage
+        .settle(&[
+            part(alice, &[prefix(P1, 3, 8)]),
+            whole(bob, &[prefix(P0, 4, 9)]),
+        ])
+        .await;
+    let shown = stage.read(alice).await.tally;
+    assert_eq!((shown.votes, shown.version.get()), (3, 8));
+    assert_eq!(stage.votes(bob).await, 4);
+    stage.record(&[tail(P1, 7, &[(alice, 100)])], &[]).await;
+    assert_eq!(stage.votes(alice).await, 3, "what it takes in is known");
+    Ok(())
+}

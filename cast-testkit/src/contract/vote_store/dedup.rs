@@ -1,0 +1,106 @@
+//! Apply, where a ballot id comes again.
+
+use std::sync::Arc;
+
+use cast_core::domain::{LoggedBallot, Partition};
+
+use super::{P0, P1, Skipped, Stage, VoteStoreHarness, counted, next, step};
+use crate::{fixtures::ballot, waiting::race};
+
+impl Stage {
+    /// A ballot, and one of the same id that says something else.
+    fn ballot_and_impostor(&self) -> (LoggedBallot, LoggedBallot) {
+        let first = self.for_alice(1);
+        let impostor = ballot(first.id, &[(&self.bob, 1_000), (&self.alice, 10)]);
+        (first, impostor)
+    }
+
+    async fn assert_first_alone_counts(&self, first: &LoggedBallot) {
+        assert_eq!(self.votes(&self.alice).await, 1);
+        assert_eq!(self.votes(&self.bob).await, 0);
+        let view = self.view(&[first.id]).await;
+        assert_eq!(view.recount, [(self.alice.clone(), 1)]);
+    }
+}
+
+pub(super) async fn a_ballot_id_counts_once_within_a_step(
+    harness: &dyn VoteStoreHarness,
+) -> Result<(), Skipped> {
+    let stage = Stage::set(harness).await;
+    let (first, impostor) = stage.ballot_and_impostor();
+    let copies = [
+        (3, first.clone()),
+        (3, first.clone()),
+        (4, impostor),
+        (7, first.clone()),
+    ];
+    let (totals, new) = stage.fold(&step(P0, (0, 9), copies)).await;
+    assert_eq!(new, 1);
+    assert_eq!(totals, [(stage.alice.clone(), 1), (stage.bob.clone(), 0)]);
+    stage.assert_first_alone_counts(&first).await;
+    assert_eq!(stage.fate(first.id).await, Some(counted(P0, 3)));
+    Ok(())
+}
+
+pub(super) async fn a_ballot_id_counts_once_over_steps(
+    harness: &dyn VoteStoreHarness,
+) -> Result<(), Skipped> {
+    let stage = Stage::set(harness).await;
+    let (first, impostor) = stage.ballot_and_impostor();
+    stage.fold(&next(P0, 0, &[&first])).await;
+    for (start, copy) in [(1, &first), (2, &impostor), (3, &first)] {
+        let (_, new) = stage.fold(&next(P0, start, &[copy])).await;
+        assert_eq!(new, 0);
+        stage.assert_first_alone_counts(&first).await;
+    }
+    assert_eq!(stage.fate(first.id).await, Some(counted(P0, 0)));
+    Ok(())
+}
+
+pub(super) async fn a_ballot_id_counts_once_over_partitions(
+    harness: &dyn VoteStoreHarness,
+) -> Result<(), Skipped> {
+    let stage = Stage::set(harness).await;
+    let (first, impostor) = stage.ballot_and_impostor();
+    stage.fold(&next(P1, 0, &[&first])).await;
+    for (start, copy) in [(0, &impostor), (1, &first)] {
+        let (_, new) = stage.fold(&next(P0, start, &[copy])).await;
+        assert_eq!(new, 0);
+        stage.assert_first_alone_counts(&first).await;
+    }
+    assert_eq!(stage.fate(first.id).await, Some(counted(P1, 0)));
+    Ok(())
+}
+
+pub(super) async fn a_ballot_id_counts_once_when_partitions_race(
+    harness: &dyn VoteStoreHarness,
+) -> Result<(), Skipped> {
+    const BALLOTS: usize = 20;
+    let stage = Stage::set(harness).await;
+    let mut ballots: Vec<_> = (0..BALLOTS).map(|_| stage.for_alice(1)).collect();
+    for round in 0..4 {
+        // Each partition's step has all the ballots, in an order of its own: the straightest way
+        // into a deadlock for a store that locks rows as it goes.
+        let new = race(4, |number| {
+            let store = Arc::clone(&stage.store);
+            stage.fixtures.entropy().shuffle(&mut ballots);
+            let partition = Partition::new(u32::try_from(number).expect("a few"));
+            let step = next(partition, round, &ballots.iter().collect::<Vec<_>>());
+            async move {
+                match store.apply(&step).await.expect("the store applies a step") {
+                    cast_core::ports::Applied::Folded { counted, .. } => counted,
+                    fenced @ cast_core::ports::Applied::Fenced { .. } => panic!("{fenced:?}"),
+                }
+            }
+        })
+        .await;
+        let expected = if round == 0 { BALLOTS } else { 0 };
+        assert_eq!(
+            new.iter().sum::<usize>(),
+            expected,
+            "new to the partitions: {new:?}"
+        );
+        assert_eq!(stage.votes(&stage.alice).await, BALLOTS as u64);
+    }
+    Ok(())
+}

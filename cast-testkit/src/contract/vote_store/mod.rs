@@ -1,0 +1,254 @@
+//! The contract of [`VoteStore`], clause by clause.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use cast_core::{
+    domain::{
+        BallotId, Candidate, Fate, FoldStep, LogPosition, LoggedBallot, Offset, Partition,
+        Rejection, StoredTally,
+    },
+    ports::{Applied, PortErrorKind, VoteStore},
+};
+
+use super::{Harness, IntoHarness, Skipped};
+use crate::fixtures::{Fixtures, step};
+
+mod apply;
+mod dedup;
+mod read;
+mod rehearse;
+mod whole;
+
+/// Opens a store for the clauses, and does to it what they ask for.
+#[async_trait]
+pub trait VoteStoreHarness: Harness {
+    /// A handle to the store under test. It is empty at first, holds nothing of other tests, and
+    /// all handles of one harness see the same: an adapter of a server gives each its own
+    /// connections.
+    async fn open(&self) -> Arc<dyn VoteStore>;
+
+    /// A ballot that the store cannot hold, whatever a step has beside it. It may take some
+    /// preparing: a total close to the largest number, say, of the candidate that it votes for.
+    async fn unholdable(&self, fixtures: &Fixtures) -> Result<LoggedBallot, Skipped>;
+
+    /// The positions of all rejections that the store has kept.
+    async fn rejections(&self) -> Result<Vec<LogPosition>, Skipped>;
+}
+
+/// Proves one clause by name. [`vote_store_contract!`](crate::vote_store_contract) calls it for each.
+pub fn prove<M>(clause: &str, make: impl AsyncFnOnce() -> M)
+where
+    M: IntoHarness<Harness: VoteStoreHarness + 'static>,
+{
+    let make = async || {
+        let harness = make().await.into_harness()?;
+        Ok(Box::new(harness) as Box<dyn VoteStoreHarness>)
+    };
+    super::prove(super::find(CLAUSES, clause), make);
+}
+
+/// Expands to one `#[test]` for each clause of the contract of `VoteStore`; takes the
+/// function that opens a harness: `async fn() -> H` or `async fn() -> Result<H, Skipped>`, where `H` is
+/// a [`VoteStoreHarness`](crate::contract::vote_store::VoteStoreHarness).
+#[macro_export]
+macro_rules! vote_store_contract {
+    ($make:expr) => {
+        $crate::__vote_store_clauses! { __clause_tests (vote_store, $make) }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __vote_store_clauses {
+    ($callback:ident $arguments:tt) => {
+        $crate::$callback! { $arguments
+            "A step that starts at the progress of its partition is applied, and moves the progress to its end."
+                => apply::a_step_at_the_progress_is_applied,
+            "A step that starts elsewhere is fenced: it changes nothing, and the answer names the progress."
+                => apply::a_step_that_starts_elsewhere_is_fenced,
+            "Of two steps with the same start, at the same time, one is applied and the other fenced."
+                => apply::of_racing_steps_with_the_same_start_one_is_applied,
+            "A ballot id counts once: within a step, over steps, and over partitions. The first in the log wins, whatever the others say."
+                => dedup::a_ballot_id_counts_once_within_a_step,
+            "A ballot id counts once: within a step, over steps, and over partitions. The first in the log wins, whatever the others say."
+                => dedup::a_ballot_id_counts_once_over_steps,
+            "A ballot id counts once: within a step, over steps, and over partitions. The first in the log wins, whatever the others say."
+                => dedup::a_ballot_id_counts_once_over_partitions,
+            "A ballot id counts once: within a step, over steps, and over partitions. The first in the log wins, whatever the others say."
+                => dedup::a_ballot_id_counts_once_when_partitions_race,
+            "A step is applied as a whole or not at all."
+                => whole::a_step_is_applied_as_a_whole_or_not_at_all,
+            "The caller puts a deadline on every call and drops the future when it passes; what it asked for has then happened as a whole or not at all."
+                => whole::a_dropped_step_is_applied_as_a_whole_or_not_at_all,
+            "Rejections are kept, and count nothing."
+                => apply::rejections_count_nothing,
+            "Rejections are kept, and count nothing."
+                => apply::rejections_are_kept,
+            "Partitions move independently."
+                => apply::partitions_move_independently,
+            "The answer holds the new total of each candidate that the step names, in that partition."
+                => apply::the_answer_holds_the_new_totals_of_that_partition,
+            "An empty step moves the progress."
+                => apply::an_empty_step_moves_the_progress,
+            "A step that the store cannot hold (a total beyond its numbers, a text that it refuses) fails as corrupt and changes nothing."
+                => whole::a_step_that_cannot_be_held_is_corrupt_and_changes_nothing,
+            "A rehearsal changes nothing."
+                => rehearse::a_rehearsal_changes_nothing,
+            "It fails as Corrupt exactly where applying the step would."
+                => rehearse::a_rehearsal_fails_exactly_where_applying_would,
+            "A partition never folded has its progress at the start."
+                => read::a_partition_never_folded_is_at_the_start,
+            "A candidate's prefixes are as of the progress of their partitions, in one consistent view."
+                => read::prefixes_are_as_of_the_progress,
+            "A candidate's prefixes are as of the progress of their partitions, in one consistent view."
+                => whole::readers_see_one_consistent_view,
+            "A candidate never voted for has prefixes of no votes."
+                => read::a_stranger_has_prefixes_of_no_votes,
+            "Leaders come by votes, most first, then by name; no more than asked for."
+                => read::leaders_come_by_votes_and_then_by_name,
+            "The fate of a ballot is counted, rejected, or not known; a position is the first in the log."
+                => read::the_fate_of_a_ballot_is_that_of_its_first_position,
+            "A ballot that was both counted and rejected was counted."
+                => read::a_ballot_both_counted_and_rejected_was_counted,
+            "Recounting from the ballots gives the totals."
+                => read::recounting_gives_the_totals,
+        }
+    };
+}
+
+crate::__vote_store_clauses! { __clause_table (VoteStoreHarness) }
+
+const P0: Partition = Partition::new(0);
+const P1: Partition = Partition::new(1);
+
+/// A store, and a consumer that folds into it.
+struct Stage {
+    store: Arc<dyn VoteStore>,
+    fixtures: Fixtures,
+    /// Whom most clauses are about.
+    alice: Candidate,
+    bob: Candidate,
+}
+
+/// All that a store tells of some candidates and ballots.
+#[derive(Debug, PartialEq, Eq)]
+struct View {
+    progress: [Offset; 2],
+    tallies: Vec<StoredTally>,
+    fates: Vec<Option<Fate>>,
+    recount: Vec<(Candidate, u64)>,
+}
+
+impl Stage {
+    async fn set(harness: &dyn VoteStoreHarness) -> Self {
+        let fixtures = Fixtures::new();
+        Self {
+            store: harness.open().await,
+            alice: fixtures.candidate("alice"),
+            bob: fixtures.candidate("bob"),
+            fixtures,
+        }
+    }
+
+    /// A fresh ballot that gives `votes` to alice.
+    fn for_alice(&self, votes: u32) -> LoggedBallot {
+        self.fixtures.ballot(&[(&self.alice, votes)])
+    }
+
+    async fn apply(&self, step: &FoldStep) -> Applied {
+        self.store
+            .apply(step)
+            .await
+            .expect("the store applies a step")
+    }
+
+    /// Applies a step that must be the next; its totals, and how many ballots were new.
+    async fn fold(&self, step: &FoldStep) -> (Vec<(Candidate, u64)>, usize) {
+        match self.apply(step).await {
+            Applied::Folded { totals, counted } => (totals, counted),
+            Applied::Fenced { progress } => panic!("{step:?} was fenced at {progress:?}"),
+        }
+    }
+
+    /// Applies a step that cannot be held; what kind of error that is.
+    async fn refused(&self, step: &FoldStep) -> PortErrorKind {
+        match self.store.apply(step).await {
+            Ok(applied) => panic!("what cannot be held was applied: {applied:?}"),
+            Err(error) => error.kind(),
+        }
+    }
+
+    async fn progress(&self, partition: Partition) -> Offset {
+        let progress = self.store.progress(partition).await;
+        progress.expect("the store tells its progress")
+    }
+
+    async fn tally(&self, candidate: &Candidate) -> StoredTally {
+        let tallies = self.store.tallies(std::slice::from_ref(candidate)).await;
+        let tally = tallies.expect("the store tells tallies").pop();
+        let tally = tally.expect("one for one");
+        assert_eq!(tally.candidate, *candidate);
+        tally
+    }
+
+    async fn votes(&self, candidate: &Candidate) -> u64 {
+        self.tally(candidate).await.tally().votes
+    }
+
+    async fn fate(&self, id: BallotId) -> Option<Fate> {
+        let fate = self.store.ballot(id).await;
+        fate.expect("the store tells a fate")
+    }
+
+    async fn view(&self, ballots: &[BallotId]) -> View {
+        let mut fates = Vec::new();
+        for id in ballots {
+            fates.push(self.fate(*id).await);
+        }
+        let candidates = [self.alice.clone(), self.bob.clone()];
+        let tallies = self.store.tallies(&candidates).await;
+        let recount = self.store.recount().await;
+        View {
+            progress: [self.progress(P0).await, self.progress(P1).await],
+            tallies: tallies.expect("the store tells tallies"),
+            fates,
+            recount: recount.expect("the store recounts"),
+        }
+    }
+}
+
+fn at(partition: Partition, offset: u64) -> LogPosition {
+    LogPosition {
+        partition,
+        offset: Offset::new(offset),
+    }
+}
+
+fn counted(partition: Partition, offset: u64) -> Fate {
+    Fate::Counted(at(partition, offset))
+}
+
+/// A step of one record at `start`.
+fn next(partition: Partition, start: u64, ballots: &[&LoggedBallot]) -> FoldStep {
+    let placed = ballots.iter().map(|ballot| (start, (*ballot).clone()));
+    step(partition, (start, start + 1), placed)
+}
+
+/// A step of one record at `start`, one ballot of which the store could not hold.
+fn rejecting(partition: Partition, start: u64, ballot: &LoggedBallot) -> FoldStep {
+    let mut rejecting = next(partition, start, &[ballot]);
+    let placed = rejecting.ballots.pop().expect("one ballot");
+    rejecting.rejections.push(Rejection::Ballot {
+        placed,
+        reason: "too much".into(),
+    });
+    rejecting
+}
+
+fn rejected(partition: Partition, offset: u64) -> Fate {
+    Fate::Rejected {
+        position: at(partition, offset),
+        reason: "too much".into(),
+    }
+}

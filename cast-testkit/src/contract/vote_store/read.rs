@@ -1,0 +1,209 @@
+//! Read.
+
+use cast_core::domain::{Candidate, Offset, Prefix};
+
+use super::{P0, P1, Skipped, Stage, VoteStoreHarness, counted, next, rejected, rejecting, step};
+use crate::fixtures::ballot;
+
+pub(super) async fn a_partition_never_folded_is_at_the_start(
+    harness: &dyn VoteStoreHarness,
+) -> Result<(), Skipped> {
+    let stage = Stage::set(harness).await;
+    assert_eq!(stage.progress(P0).await, Offset::START);
+    stage.fold(&next(P0, 0, &[&stage.for_alice(1)])).await;
+    assert_eq!(stage.progress(P1).await, Offset::START);
+    Ok(())
+}
+
+pub(super) async fn prefixes_are_as_of_the_progress(
+    harness: &dyn VoteStoreHarness,
+) -> Result<(), Skipped> {
+    let stage = Stage::set(harness).await;
+    let Stage { alice, bob, .. } = &stage;
+    let prefixes = async |who: &Candidate| {
+        let mut prefixes = stage.tally(who).await.prefixes;
+        prefixes.sort_by_key(|prefix| prefix.partition);
+        prefixes
+    };
+    let of = |partition, votes, as_of| Prefix {
+        partition,
+        votes,
+        as_of: Offset::new(as_of),
+    };
+    assert_eq!(prefixes(alice).await, [], "nothing was ever folded");
+    stage
+        .fold(&step(P0, (0, 4), [(1, stage.for_alice(3))]))
+        .await;
+    assert_eq!(prefixes(alice).await, [of(P0, 3, 4)]);
+    stage
+        .fold(&next(
+            P1,
+            0,
+            &[&stage.fixtures.ballot(&[(bob, 5), (alice, 1)])],
+        ))
+        .await;
+    // Steps that do not name a candidate take its prefix along all the same.
+    stage
+        .fold(&step(P0, (4, 9), [(8, stage.fixtures.ballot(&[(bob, 7)]))]))
+        .await;
+    assert_eq!(prefixes(alice).await, [of(P0, 3, 9), of(P1, 1, 1)]);
+    assert_eq!(prefixes(bob).await, [of(P0, 7, 9), of(P1, 5, 1)]);
+
+    let in_order = [bob.clone(), alice.clone()];
+    let tallies = stage
+        .store
+        .tallies(&in_order)
+        .await
+        .expect("the store tells tallies");
+    let told = tallies.into_iter().map(|tally| tally.candidate);
+    assert_eq!(told.collect::<Vec<_>>(), in_order);
+    Ok(())
+}
+
+pub(super) async fn a_stranger_has_prefixes_of_no_votes(
+    harness: &dyn VoteStoreHarness,
+) -> Result<(), Skipped> {
+    let stage = Stage::set(harness).await;
+    stage
+        .fold(&step(P0, (0, 4), [(1, stage.for_alice(3))]))
+        .await;
+    stage.fold(&step(P1, (0, 2), [])).await;
+    let mut stranger = stage.tally(&stage.fixtures.candidate("stranger")).await;
+    stranger.prefixes.sort_by_key(|prefix| prefix.partition);
+    let nothing = |partition, as_of| Prefix {
+        partition,
+        votes: 0,
+        as_of: Offset::new(as_of),
+    };
+    assert_eq!(stranger.prefixes, [nothing(P0, 4), nothing(P1, 2)]);
+    Ok(())
+}
+
+pub(super) async fn leaders_come_by_votes_and_then_by_name(
+    harness: &dyn VoteStoreHarness,
+) -> Result<(), Skipped> {
+    let stage = Stage::set(harness).await;
+    let leaders = async |first| {
+        let leaders = stage
+            .store
+            .leaders(first)
+            .await
+            .expect("the store tells the leaders");
+        let told = leaders
+            .into_iter()
+            .map(|tally| (tally.candidate, tally.votes));
+        told.collect::<Vec<_>>()
+    };
+    assert_eq!(leaders(10).await, [], "nobody was voted for");
+    // In the order of their bytes, which is not that of any language.
+    let names = ["B", "Z", "_", "a", "ab", "é", "神田"].map(|name| stage.fixtures.candidate(name));
+    for (start, who) in (0..).zip(names.iter().rev()) {
+        let partition = if start % 2 == 0 { P0 } else { P1 };
+        stage
+            .fold(&next(
+                partition,
+                start / 2,
+                &[&stage.fixtures.ballot(&[(who, 5)])],
+            ))
+            .await;
+    }
+    // Their votes come from several partitions.
+    let top = stage.fixtures.candidate("y");
+    stage
+        .fold(&next(P0, 4, &[&stage.fixtures.ballot(&[(&top, 3)])]))
+        .await;
+    stage
+        .fold(&next(P1, 3, &[&stage.fixtures.ballot(&[(&top, 3)])]))
+        .await;
+
+    let expected: Vec<_> = [(top, 6)]
+        .into_iter()
+        .chain(names.into_iter().map(|name| (name, 5)))
+        .collect();
+    assert_eq!(leaders(100).await, expected);
+    assert_eq!(leaders(3).await, expected[..3]);
+    assert_eq!(leaders(1).await, expected[..1]);
+    assert_eq!(leaders(0).await, []);
+    Ok(())
+}
+
+pub(super) async fn the_fate_of_a_ballot_is_that_of_its_first_position(
+    harness: &dyn VoteStoreHarness,
+) -> Result<(), Skipped> {
+    let stage = Stage::set(harness).await;
+    let (good, bad) = (stage.for_alice(1), stage.for_alice(2));
+    assert_eq!(stage.fate(good.id).await, None, "not known");
+    stage
+        .fold(&step(P1, (0, 9), [(3, good.clone()), (6, good.clone())]))
+        .await;
+    stage.fold(&rejecting(P1, 9, &bad)).await;
+    assert_eq!(stage.fate(good.id).await, Some(counted(P1, 3)));
+    assert_eq!(stage.fate(bad.id).await, Some(rejected(P1, 9)));
+
+    stage.fold(&next(P1, 10, &[&good])).await;
+    stage.fold(&rejecting(P1, 11, &bad)).await;
+    assert_eq!(
+        stage.fate(good.id).await,
+        Some(counted(P1, 3)),
+        "the first, whatever comes later"
+    );
+    assert_eq!(
+        stage.fate(bad.id).await,
+        Some(rejected(P1, 9)),
+        "the first, whatever comes later"
+    );
+    assert_eq!(stage.fate(stage.fixtures.ballot_id()).await, None);
+    Ok(())
+}
+
+pub(super) async fn a_ballot_both_counted_and_rejected_was_counted(
+    harness: &dyn VoteStoreHarness,
+) -> Result<(), Skipped> {
+    let stage = Stage::set(harness).await;
+    let (counted_first, rejected_first) = (stage.for_alice(1), stage.for_alice(10));
+    stage.fold(&next(P0, 0, &[&counted_first])).await;
+    stage.fold(&rejecting(P0, 1, &counted_first)).await;
+    assert_eq!(stage.fate(counted_first.id).await, Some(counted(P0, 0)));
+    stage.fold(&rejecting(P0, 2, &rejected_first)).await;
+    stage.fold(&next(P0, 3, &[&rejected_first])).await;
+    assert_eq!(stage.fate(rejected_first.id).await, Some(counted(P0, 3)));
+    assert_eq!(stage.votes(&stage.alice).await, 11);
+    Ok(())
+}
+
+pub(super) async fn recounting_gives_the_totals(
+    harness: &dyn VoteStoreHarness,
+) -> Result<(), Skipped> {
+    let stage = Stage::set(harness).await;
+    let Stage {
+        fixtures,
+        alice,
+        bob,
+        ..
+    } = &stage;
+    let recount = async || stage.store.recount().await.expect("the store recounts");
+    assert_eq!(recount().await, []);
+    let twice = fixtures.ballot(&[(bob, 3), (alice, 1), (bob, 4)]);
+    let impostor = ballot(twice.id, &[(alice, 500)]);
+    stage
+        .fold(&step(
+            P0,
+            (0, 5),
+            [(0, twice.clone()), (2, stage.for_alice(10))],
+        ))
+        .await;
+    stage
+        .fold(&next(P1, 0, &[&impostor, &stage.for_alice(100)]))
+        .await;
+    stage.fold(&rejecting(P1, 1, &stage.for_alice(1_000))).await;
+    let recounted = recount().await;
+    assert_eq!(
+        recounted,
+        [(alice.clone(), 111), (bob.clone(), 7)],
+        "in the candidates' order"
+    );
+    for (who, votes) in recounted {
+        assert_eq!(stage.votes(&who).await, votes);
+    }
+    Ok(())
+}

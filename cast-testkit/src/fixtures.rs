@@ -1,0 +1,226 @@
+//! Tickets, ballots, records and candidates with random names, so that tests can share a server.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
+
+use async_trait::async_trait;
+use cast_core::{
+    domain::{
+        BallotId, Candidate, Claim, FoldStep, GenuineTicket, KeyId, KeyRing, LogBatch,
+        LoggedBallot, Offset, Partition, Partitions, Placed, Record, Selection, Selections,
+        TicketStamp, Timestamp, Votes,
+    },
+    ports::{GroupName, PortError, ResumeFrom},
+};
+
+use crate::{clock::ManualClock, entropy::SeededEntropy, seed::Seed};
+
+/// A name that no other test uses, of letters and digits: for key prefixes, topics and databases.
+///
+/// It is random whatever the seed, so that two runs of one seed do not meet on a shared server.
+pub fn namespace() -> String {
+    format!("t{:016x}", Seed::random().get())
+}
+
+/// Makes what tests are about. Everything follows from its seed, and its names are its own.
+#[derive(Debug)]
+pub struct Fixtures {
+    entropy: SeededEntropy,
+    tag: String,
+    keys: KeyRing,
+}
+
+impl Fixtures {
+    /// Fixtures of a seed from the environment, or a random one; see [`Seed`].
+    pub fn new() -> Self {
+        Self::of(Seed::from_env_or_random())
+    }
+
+    /// Fixtures of this seed.
+    pub fn of(seed: Seed) -> Self {
+        let entropy = seed.entropy();
+        let tag = format!("{:08x}", entropy.next() >> 32);
+        let keys = key_ring(&entropy);
+        Self { entropy, tag, keys }
+    }
+
+    /// The randomness that all of it comes from.
+    pub const fn entropy(&self) -> &SeededEntropy {
+        &self.entropy
+    }
+
+    /// The keys that its tickets are made with.
+    pub const fn keys(&self) -> &KeyRing {
+        &self.keys
+    }
+
+    /// The candidate `name`, of these fixtures: two of them order as their names do.
+    pub fn candidate(&self, name: &str) -> Candidate {
+        Candidate::new(&format!("{name} {}", self.tag)).expect("a short name with a tag is a name")
+    }
+
+    /// A group of readers of its own.
+    pub fn group(&self, name: &str) -> GroupName {
+        GroupName::new(format!(
+            "{name}-{}-{:08x}",
+            self.tag,
+            self.entropy.next() >> 32
+        ))
+    }
+
+    /// A genuine ticket.
+    pub fn ticket(&self, issued_at: Timestamp) -> GenuineTicket {
+        self.keys.issue(issued_at, &self.entropy)
+    }
+
+    /// A fresh ballot id.
+    pub fn ballot_id(&self) -> BallotId {
+        self.ballot_id_at(Partition::new(0), Partitions::ONE)
+    }
+
+    /// A fresh ballot id that belongs to `home`.
+    pub fn ballot_id_at(&self, home: Partition, partitions: Partitions) -> BallotId {
+        BallotId::mint(home, partitions, ManualClock::START, &self.entropy)
+    }
+
+    /// A fresh ballot.
+    pub fn ballot(&self, votes: &[(&Candidate, u32)]) -> LoggedBallot {
+        ballot(self.ballot_id(), votes)
+    }
+
+    /// A claim of a fresh ballot.
+    pub fn claim(&self) -> Claim {
+        Claim::of(&self.ballot(&[(&self.candidate("somebody"), 1)]))
+    }
+
+    /// Claims of so many fresh ballots.
+    pub fn claims(&self, count: usize) -> Vec<Claim> {
+        (0..count).map(|_| self.claim()).collect()
+    }
+
+    /// The same ballot's claim, had it said something else.
+    pub fn altered(&self, claim: Claim) -> Claim {
+        Claim {
+            ballot: claim.ballot,
+            ..self.claim_for("somebody else")
+        }
+    }
+
+    /// A record of so many fresh ballots, which belong to its partition.
+    pub fn record(&self, home: Partition, partitions: Partitions, ballots: usize) -> Record {
+        let candidate = self.candidate("somebody");
+        let ballots: Vec<_> = (0..ballots)
+            .map(|_| {
+                let votes = u32::try_from(self.entropy.below(9)).expect("below nine") + 1;
+                ballot(self.ballot_id_at(home, partitions), &[(&candidate, votes)])
+            })
+            .collect();
+        Record::new(home, ballots)
+    }
+
+    fn claim_for(&self, name: &str) -> Claim {
+        Claim::of(&self.ballot(&[(&self.candidate(name), 1)]))
+    }
+}
+
+impl Default for Fixtures {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A ring of two keys, the newer of which issues.
+pub fn key_ring(entropy: &SeededEntropy) -> KeyRing {
+    let secret = || {
+        let mut secret = [0; KeyRing::MIN_SECRET_LEN];
+        cast_core::ports::Entropy::fill(entropy, &mut secret);
+        secret
+    };
+    KeyRing::new([(KeyId::new(2), secret()), (KeyId::new(1), secret())])
+        .expect("two long secrets under two ids are a ring")
+}
+
+/// The ballot `id` with these votes, as the log keeps it.
+pub fn ballot(id: BallotId, votes: &[(&Candidate, u32)]) -> LoggedBallot {
+    let selections: Vec<_> = votes
+        .iter()
+        .map(|(candidate, votes)| Selection {
+            candidate: (*candidate).clone(),
+            votes: Votes::new(*votes).expect("a fixture votes at least once"),
+        })
+        .collect();
+    LoggedBallot {
+        id,
+        ticket: TicketStamp {
+            key_id: KeyId::new(2),
+            issued_at: ManualClock::START,
+        },
+        voter: None,
+        selections: Selections::new(selections).expect("a fixture has 1 to 16 selections"),
+    }
+}
+
+/// A step of the fold from `start` to `next`, with ballots and the offsets of their records.
+pub fn step(
+    partition: Partition,
+    (start, next): (u64, u64),
+    ballots: impl IntoIterator<Item = (u64, LoggedBallot)>,
+) -> FoldStep {
+    let placed = |(offset, ballot)| Placed {
+        offset: Offset::new(offset),
+        ballot,
+    };
+    FoldStep {
+        partition,
+        start: Offset::new(start),
+        next: Offset::new(next),
+        ballots: ballots.into_iter().map(placed).collect(),
+        rejections: Vec::new(),
+    }
+}
+
+/// Where a reader of the log has come to, for all partitions: the store's progress, without a store.
+#[derive(Debug, Default)]
+pub struct Progress {
+    next: Mutex<BTreeMap<Partition, Offset>>,
+}
+
+impl Progress {
+    /// Nothing read.
+    pub fn at_start() -> Self {
+        Self::default()
+    }
+
+    /// Puts a partition there, forward or back.
+    pub fn set(&self, partition: Partition, next: Offset) {
+        self.positions().insert(partition, next);
+    }
+
+    /// Takes in a batch that was read.
+    pub fn advance(&self, batch: &LogBatch) {
+        let mut positions = self.positions();
+        let next = positions.entry(batch.partition).or_default();
+        *next = batch.next.max(*next);
+    }
+
+    /// Where a partition is.
+    pub fn of(&self, partition: Partition) -> Offset {
+        self.positions()
+            .get(&partition)
+            .copied()
+            .unwrap_or_default()
+    }
+
+    fn positions(&self) -> std::sync::MutexGuard<'_, BTreeMap<Partition, Offset>> {
+        self.next.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl ResumeFrom for Progress {
+    async fn resume_from(&self, partition: Partition) -> Result<Offset, PortError> {
+        Ok(self.of(partition))
+    }
+}

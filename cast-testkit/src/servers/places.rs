@@ -1,0 +1,59 @@
+//! Where programs, ports and folders are.
+
+use std::{
+    env, fs,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    path::{Path, PathBuf},
+    sync::{
+        LazyLock,
+        atomic::{AtomicU16, Ordering},
+    },
+};
+
+use super::random_name;
+use crate::Seed;
+
+/// Below the ports that systems hand out to connections: a server that is restarted finds its port
+/// free, and not taken by somebody's outgoing connection.
+const PORTS: std::ops::Range<u16> = 20_000..32_000;
+
+/// A loopback address that nobody listens on.
+///
+/// Somebody else may take it before the server does; then the server is started at another.
+pub(super) fn free_address() -> SocketAddr {
+    // Each process begins somewhere, and each call goes on from there: no two calls get the same.
+    static NEXT: LazyLock<AtomicU16> = LazyLock::new(|| {
+        let start = Seed::random().get() % u64::from(u16::MAX);
+        AtomicU16::new(u16::try_from(start).expect("a remainder is smaller"))
+    });
+    (0..PORTS.len())
+        .map(|_| PORTS.start + NEXT.fetch_add(1, Ordering::Relaxed) % (PORTS.end - PORTS.start))
+        .map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+        .find(|address| TcpListener::bind(address).is_ok())
+        .expect("one of thousands of ports is free")
+}
+
+/// A new folder to throw away.
+pub(super) fn fresh_folder(name: &str) -> PathBuf {
+    let folder = env::temp_dir().join(format!("cast-{}-{}", name.to_lowercase(), random_name()));
+    fs::create_dir(&folder).unwrap_or_else(|e| panic!("cannot make {}: {e}", folder.display()));
+    folder
+}
+
+/// Where a program is, by the `PATH`.
+pub(super) fn program(name: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path)
+        .map(|folder| folder.join(name))
+        .find(|program| program.is_file())
+}
+
+/// Copies the files of a folder, which has no others in it, into a new one.
+pub(super) fn copy_files(from: &Path, to: &Path) -> std::io::Result<()> {
+    fs::create_dir(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        fs::copy(entry.path(), to.join(entry.file_name()))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,144 @@
+//! Redis.
+
+use std::{
+    fs,
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use super::{
+    Mode, Private,
+    blocking::{blocking, run},
+    kind::Kind,
+    places::{free_address, program},
+};
+
+/// How long a look at whether it answers may take.
+const LOOK_DEADLINE: Duration = Duration::from_secs(1);
+
+/// A Redis that can be reached.
+#[derive(Clone, Debug)]
+pub struct Redis {
+    url: String,
+    /// Unknown, and not needed, of one that a variable names.
+    own: Option<Own>,
+}
+
+#[derive(Clone, Debug)]
+struct Own {
+    program: PathBuf,
+    address: SocketAddr,
+    mode: Mode,
+}
+
+impl Redis {
+    /// Starts one for this test alone; `None` if this machine has none.
+    pub async fn start() -> Option<Private<Self>> {
+        Self::start_as(Mode::Quick).await
+    }
+
+    /// Starts one for this test alone, as careful as that; `None` if this machine has none.
+    pub async fn start_as(mode: Mode) -> Option<Private<Self>> {
+        Private::start(|| Self::place(mode)).await
+    }
+
+    /// `redis://127.0.0.1:PORT/0`, or what `CAST_TEST_REDIS_URL` says.
+    ///
+    /// Keys begin with a [`random_name`](super::random_name): others use this database, too.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// What `redis-cli` says to a command, as in `redis.cli(["DEL", &key])`.
+    ///
+    /// # Panics
+    ///
+    /// When Redis does not answer, or refuses the command.
+    pub async fn cli<A: Into<String>>(&self, command: impl IntoIterator<Item = A>) -> String {
+        let command = self.cli_command(command);
+        blocking(move || run(command)).await
+    }
+
+    fn cli_command<A: Into<String>>(&self, arguments: impl IntoIterator<Item = A>) -> Command {
+        let mut command = Command::new("redis-cli");
+        // -e: an error reply is an exit code, too.
+        command.args(["-e", "-u", &self.url]);
+        command.args(arguments.into_iter().map(Into::into));
+        command
+    }
+
+    fn own(&self) -> &Own {
+        self.own.as_ref().expect("only servers of our own are run")
+    }
+}
+
+impl Kind for Redis {
+    const NAME: &'static str = "Redis";
+    /// What is in memory is thrown away, so there is nothing to clean up.
+    const STOP_SIGNAL: &'static str = "KILL";
+    const URL_VARIABLE: &'static str = "CAST_TEST_REDIS_URL";
+
+    fn place(mode: Mode) -> Result<Self, String> {
+        let program = program("redis-server").ok_or("redis-server is not on the PATH")?;
+        let address = free_address();
+        Ok(Self {
+            url: format!("redis://{address}/0"),
+            own: Some(Own {
+                program,
+                address,
+                mode,
+            }),
+        })
+    }
+
+    fn named(url: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            own: None,
+        }
+    }
+
+    fn prepare(&self, folder: &Path) {
+        fs::create_dir(folder.join("data")).expect("the folder is ours");
+    }
+
+    fn command(&self, folder: &Path) -> Command {
+        let Own {
+            program,
+            address,
+            mode,
+        } = self.own();
+        let mut command = Command::new(program);
+        command.args(["--bind", &address.ip().to_string()]);
+        command.args(["--port", &address.port().to_string()]);
+        command.arg("--dir").arg(folder.join("data"));
+        // Snapshots would keep what the append-only file is there, or not there, to keep.
+        command.args(["--save", ""]);
+        match mode {
+            Mode::Quick => command.args(["--appendonly", "no"]),
+            Mode::Durable => command.args(["--appendonly", "yes", "--appendfsync", "always"]),
+        };
+        command
+    }
+
+    fn is_ready(&self, _folder: &Path, pid: u32) -> bool {
+        let look = || -> std::io::Result<String> {
+            let mut link = TcpStream::connect_timeout(&self.own().address, LOOK_DEADLINE)?;
+            link.set_read_timeout(Some(LOOK_DEADLINE))?;
+            link.write_all(b"INFO server\r\nQUIT\r\n")?;
+            let mut answer = String::new();
+            link.read_to_string(&mut answer)?;
+            Ok(answer)
+        };
+        look().is_ok_and(|answer| answer.contains(&format!("\nprocess_id:{pid}\r\n")))
+    }
+
+    fn furnish(&self) {}
+
+    fn empty(&self) {
+        run(self.cli_command(["FLUSHALL", "SYNC"]));
+    }
+}

@@ -1,0 +1,292 @@
+//! Counters that are broken on purpose: each clause of the contract is seen to fail.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use cast_adapters::memory::MemoryCounter;
+use cast_core::{
+    domain::{Candidate, LogPosition, Offset, Partition, Version},
+    ports::{PortError, Reading, Settlement, Tail, VoteCounter},
+};
+use cast_testkit::contract::{Harness, Skipped, vote_counter::VoteCounterHarness};
+use tokio::task::yield_now;
+
+crate::caught::caught! { vote_counter, broken:
+    the_version_sums_the_offsets_behind_the_last_records => CountingVersions,
+    votes_add_up_over_positions => ShowingTheLastRecord,
+    recording_a_position_again_changes_nothing => CountingEveryRecording,
+    racing_recordings_count_each_position_once => LookingBeforeRecording,
+    votes_that_are_settled_change_nothing => CountingEveryRecording,
+    the_answers_are_readings_after_the_recording => AnsweringBefore | AnsweringByName,
+    several_tails_in_one_call_all_count => TakingOneTail | TakingOneTailAPartition,
+    a_dropped_recording_happened_as_a_whole_or_not_at_all => RecordingTailByTail,
+    settling_replaces_what_is_before_and_leaves_the_rest => DroppingTheTail | AddingPrefixes,
+    an_older_prefix_changes_nothing => TakingOlderPrefixes,
+    settling_in_any_order_ends_the_same => TakingOlderPrefixes,
+    prefixes_of_different_partitions_do_not_touch => KnowingOnePartition,
+    settling_everything_leaves_exactly_its_votes => AddingPrefixes,
+    a_prefix_for_a_stranger_is_kept => IgnoringStrangers,
+    what_was_never_settled_as_a_whole_is_a_miss => NeverMissing | ShowingNoMisses,
+    what_was_settled_as_a_whole_has_an_age => NeverMissing | NeverGettingYounger,
+    settling_part_makes_nobody_younger => TakingPartsForWholes,
+    a_forgotten_candidate_is_a_miss => HidingLosses,
+    only_what_has_no_tail_is_forgotten_to_save_memory => ForgettingTails,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum How {
+    AddingPrefixes,
+    AnsweringBefore,
+    AnsweringByName,
+    CountingEveryRecording,
+    CountingVersions,
+    DroppingTheTail,
+    ForgettingTails,
+    HidingLosses,
+    IgnoringStrangers,
+    KnowingOnePartition,
+    LookingBeforeRecording,
+    NeverGettingYounger,
+    NeverMissing,
+    RecordingTailByTail,
+    ShowingNoMisses,
+    ShowingTheLastRecord,
+    Sound,
+    TakingOlderPrefixes,
+    TakingOneTail,
+    TakingOneTailAPartition,
+    TakingPartsForWholes,
+}
+
+/// The memory adapter behind something that breaks it.
+struct Broken {
+    how: How,
+    inner: Arc<MemoryCounter>,
+    memory: Mutex<Memory>,
+}
+
+/// What the breakers remember, each for its purpose.
+#[derive(Default)]
+struct Memory {
+    recordings: u32,
+    last: HashMap<Candidate, u64>,
+    seen: HashSet<LogPosition>,
+    known: HashSet<Candidate>,
+    newest: HashMap<Candidate, Offset>,
+    eldest: HashMap<Candidate, Duration>,
+}
+
+impl Broken {
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().expect("nothing panics under the lock")
+    }
+
+    /// The same votes at a position where nothing was ever recorded or settled.
+    fn disguised(&self, tail: &Tail) -> Tail {
+        let mut memory = self.memory();
+        memory.recordings += 1;
+        let position = LogPosition {
+            partition: Partition::new(1_000 + memory.recordings),
+            offset: Offset::START,
+        };
+        Tail {
+            position,
+            ..tail.clone()
+        }
+    }
+
+    /// What the breaker hands on of a recording.
+    async fn bend(&self, tails: &[Tail]) -> Vec<Tail> {
+        let mut tails = tails.to_vec();
+        match self.how {
+            How::TakingOneTail => tails.truncate(1),
+            How::TakingOneTailAPartition => {
+                let mut partitions = HashSet::new();
+                tails.retain(|tail| partitions.insert(tail.position.partition));
+            }
+            How::CountingEveryRecording => {
+                tails = tails.iter().map(|tail| self.disguised(tail)).collect();
+            }
+            How::LookingBeforeRecording => {
+                let seen = self.memory().seen.clone();
+                tails.retain(|tail| !seen.contains(&tail.position));
+                yield_now().await;
+                self.memory()
+                    .seen
+                    .extend(tails.iter().map(|tail| tail.position));
+                tails = tails.iter().map(|tail| self.disguised(tail)).collect();
+            }
+            How::KnowingOnePartition => {
+                for tail in &mut tails {
+                    tail.position.partition = Partition::new(0);
+                }
+            }
+            _ => {}
+        }
+        tails
+    }
+
+    /// Whether a candidate was settled further before.
+    fn is_older(&self, settlement: &Settlement) -> bool {
+        let as_of = settlement.prefixes.iter().map(|prefix| prefix.as_of).max();
+        let mut memory = self.memory();
+        let newest = memory
+            .newest
+            .entry(settlement.candidate.clone())
+            .or_default();
+        let before = *newest;
+        *newest = as_of.unwrap_or_default().max(before);
+        as_of < Some(before)
+    }
+
+    /// What the breaker makes of a reading.
+    fn twist(&self, reading: &mut Reading) {
+        let who = reading.tally.candidate.clone();
+        let mut memory = self.memory();
+        match self.how {
+            How::ShowingTheLastRecord => {
+                reading.tally.votes = memory.last.get(&who).copied().unwrap_or(0);
+            }
+            How::CountingVersions => reading.tally.version = Version::new(memory.recordings.into()),
+            How::NeverMissing => reading.age = Some(Duration::ZERO),
+            How::ShowingNoMisses if reading.age.is_none() => reading.tally.votes = 0,
+            How::HidingLosses if memory.known.contains(&who) => {
+                reading.age = reading.age.or(Some(Duration::ZERO));
+            }
+            How::NeverGettingYounger => {
+                let eldest = memory.eldest.entry(who).or_default();
+                *eldest = reading.age.unwrap_or_default().max(*eldest);
+                reading.age = reading.age.and(Some(*eldest));
+            }
+            _ => {}
+        }
+    }
+}
+
+#[async_trait]
+impl VoteCounter for Broken {
+    async fn record(&self, tails: &[Tail], show: &[Candidate]) -> Result<Vec<Reading>, PortError> {
+        let before = self.inner.read(show).await?;
+        {
+            let mut memory = self.memory();
+            memory.recordings += 1;
+            memory
+                .last
+                .extend(tails.iter().flat_map(|tail| tail.votes.clone()));
+        }
+        let mut tails = self.bend(tails).await;
+        if self.how == How::RecordingTailByTail {
+            for tail in tails.drain(..) {
+                self.inner.record(&[tail], &[]).await?;
+                yield_now().await;
+            }
+        }
+        let mut readings = self.inner.record(&tails, show).await?;
+        match self.how {
+            How::AnsweringBefore => readings = before,
+            How::AnsweringByName => {
+                readings.sort_by(|a, b| a.tally.candidate.cmp(&b.tally.candidate));
+            }
+            _ => {}
+        }
+        for reading in &mut readings {
+            self.twist(reading);
+        }
+        Ok(readings)
+    }
+
+    async fn settle(&self, settlements: &[Settlement]) -> Result<(), PortError> {
+        for settlement in settlements {
+            let mut settlement = settlement.clone();
+            let who = &settlement.candidate;
+            if settlement.whole {
+                self.memory().known.insert(who.clone());
+            }
+            match self.how {
+                How::TakingPartsForWholes => settlement.whole = true,
+                How::TakingOlderPrefixes if self.is_older(&settlement) => {
+                    self.inner.forget_candidate(who);
+                }
+                How::IgnoringStrangers if !self.memory().last.contains_key(who) => continue,
+                How::DroppingTheTail => {
+                    for prefix in &mut settlement.prefixes {
+                        prefix.as_of = Offset::new(prefix.as_of.get() + 100);
+                    }
+                }
+                How::KnowingOnePartition => {
+                    settlement.prefixes.truncate(1);
+                    let only = settlement.prefixes.iter_mut();
+                    only.for_each(|prefix| prefix.partition = Partition::new(0));
+                }
+                How::AddingPrefixes => {
+                    for prefix in &mut settlement.prefixes {
+                        prefix.partition = Partition::new(2_000 + prefix.partition.get());
+                    }
+                }
+                _ => {}
+            }
+            self.inner.settle(&[settlement]).await?;
+        }
+        Ok(())
+    }
+
+    async fn read(&self, candidates: &[Candidate]) -> Result<Vec<Reading>, PortError> {
+        let mut readings = self.inner.read(candidates).await?;
+        for reading in &mut readings {
+            self.twist(reading);
+        }
+        Ok(readings)
+    }
+}
+
+struct BrokenHarness {
+    good: crate::memory::Counter,
+    counter: Arc<Broken>,
+}
+
+fn broken(how: How) -> BrokenHarness {
+    let good = crate::memory::counter();
+    let counter = Arc::new(Broken {
+        how,
+        inner: Arc::clone(&good.counter),
+        memory: Mutex::default(),
+    });
+    BrokenHarness { good, counter }
+}
+
+#[async_trait]
+impl Harness for BrokenHarness {
+    async fn close(&self) {
+        self.good.close().await;
+    }
+}
+
+#[async_trait]
+impl VoteCounterHarness for BrokenHarness {
+    async fn open(&self) -> Arc<dyn VoteCounter> {
+        Arc::clone(&self.counter) as _
+    }
+
+    fn while_passing(&self) -> Duration {
+        self.good.while_passing()
+    }
+
+    async fn pass(&self, duration: Duration) {
+        self.good.pass(duration).await;
+    }
+
+    async fn forget(&self, candidate: &Candidate) -> Result<(), Skipped> {
+        self.good.forget(candidate).await
+    }
+
+    async fn save_memory(&self) -> Result<(), Skipped> {
+        if self.counter.how == How::ForgettingTails {
+            self.good.counter.forget();
+        }
+        self.good.save_memory().await
+    }
+}

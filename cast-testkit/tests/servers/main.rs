@@ -1,0 +1,12 @@
+//! The servers of the kit start, answer, break as told, and leave nothing behind.
+//!
+//! Without a server on this machine its tests are skipped, and fail with `CI=true`.
+#![cfg(feature = "servers")]
+
+mod client;
+mod kafka;
+mod leftovers;
+mod missing;
+mod postgres;
+mod proxy;
+mod redis;
