@@ -1,0 +1,215 @@
+//! The vote path over HTTP, beside the same endpoint doing nothing, and beside the endpoint that
+//! comes with the crates doing nothing.
+//!
+//! `cargo bench -p cast-server --bench vote_path -- [--rounds 5] [--seconds 2] [--connections 64]`
+//!
+//! Each side is a process of its own. They are driven in turn, round by round, so that a machine
+//! whose speed drifts drifts for all; what counts are the ratios of one round, and their median.
+#![expect(clippy::print_stdout, reason = "its report goes there")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::unwrap_used,
+    reason = "a benchmark measures real time, computes with rounded figures, and may give up"
+)]
+
+mod load;
+mod sides;
+
+use std::{
+    io::{BufRead, BufReader},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use load::Measured;
+use sides::Side;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const CANDIDATES: usize = 100;
+const DOCUMENT: &str = "mutation Vote($usernames: [String!]!, $counts: [Int!]!, $ticket: String!) \
+    { vote(usernames: $usernames, voteCount: $counts, ticket: $ticket) \
+    { success message usernames votes } }";
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    let value = |name: &str| {
+        let at = arguments.iter().position(|argument| argument == name)?;
+        Some(arguments[at + 1].clone())
+    };
+    if let Some(side) = value("--serve") {
+        return sides::serve(Side::named(&side));
+    }
+    let number = |name, default| value(name).map_or(default, |text| text.parse().unwrap());
+    let rounds = number("--rounds", 5);
+    let duration = Duration::from_secs(number("--seconds", 2) as u64);
+    let connections = number("--connections", 64);
+    println!(
+        "{rounds} rounds of {duration:?} a side, {connections} connections, {CANDIDATES} \
+         candidates; one {}-core machine for servers and load",
+        std::thread::available_parallelism().unwrap()
+    );
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(compare(rounds, duration, connections));
+}
+
+async fn compare(rounds: usize, duration: Duration, connections: usize) {
+    let mut servers: Vec<_> = Side::ALL.into_iter().map(Server::start).collect();
+    let mut measured: Vec<Vec<Round>> = Side::ALL.iter().map(|_| Vec::new()).collect();
+    for round in 0..=rounds {
+        for (server, rounds) in servers.iter_mut().zip(&mut measured) {
+            let one = server.round(connections, duration).await;
+            // The first round warms up.
+            if round > 0 {
+                rounds.push(one);
+            }
+        }
+    }
+    report(&measured);
+}
+
+/// One side in one round.
+struct Round {
+    measured: Measured,
+    cpu_us: f64,
+}
+
+fn report(measured: &[Vec<Round>]) {
+    println!(
+        "\n{:<34}{:>12}{:>18}{:>10}{:>10}{:>12}",
+        "side", "answers/s", "(min to max)", "p50 ms", "p99 ms", "CPU us each"
+    );
+    for (side, rounds) in Side::ALL.iter().zip(measured) {
+        let of = |figure: fn(&Round) -> f64| spread(rounds.iter().map(figure));
+        let (low, rate, high) = of(|round| round.measured.per_second());
+        let (_, p50, _) = of(|round| round.measured.percentile_ms(0.5));
+        let (_, p99, _) = of(|round| round.measured.percentile_ms(0.99));
+        let (_, cpu, _) = of(|round| round.cpu_us);
+        let range = format!("{low:.0} to {high:.0}");
+        println!(
+            "{:<34}{rate:>12.0}{range:>18}{p50:>10.2}{p99:>10.2}{cpu:>12.1}",
+            side.title()
+        );
+    }
+    println!("\nratios, round by round: median (min to max)");
+    for (above, below) in [
+        (Side::Votes, Side::Nothing),
+        (Side::Nothing, Side::Defaults),
+    ] {
+        let rate = |side: Side, round: usize| measured[side as usize][round].measured.per_second();
+        let ratios = (0..measured[0].len()).map(|round| rate(above, round) / rate(below, round));
+        let (low, median, high) = spread(ratios);
+        println!(
+            "{} / {}: {median:.2} ({low:.2} to {high:.2})",
+            above.title(),
+            below.title()
+        );
+    }
+    let wrong: usize = measured
+        .iter()
+        .flatten()
+        .map(|round| round.measured.wrong)
+        .sum();
+    assert_eq!(
+        wrong, 0,
+        "answers were not as they should be: the figures mean nothing"
+    );
+}
+
+/// Least, median and greatest.
+fn spread(figures: impl Iterator<Item = f64>) -> (f64, f64, f64) {
+    let mut figures: Vec<_> = figures.collect();
+    figures.sort_by(f64::total_cmp);
+    (
+        figures[0],
+        figures[figures.len() / 2],
+        figures[figures.len() - 1],
+    )
+}
+
+/// A side in a process of its own, which ends with this one.
+struct Server {
+    process: Child,
+    address: String,
+    bodies: Vec<String>,
+}
+
+impl Server {
+    fn start(side: Side) -> Self {
+        let mut process = Command::new(std::env::current_exe().unwrap())
+            .args(["--serve", side.name()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // It says its address and the ticket to vote with.
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let address = lines.next().unwrap().unwrap();
+        let ticket = lines.next().unwrap().unwrap();
+        let bodies = (0..CANDIDATES)
+            .map(|n| body(&format!("candidate-{n}"), &ticket))
+            .collect();
+        Self {
+            process,
+            address,
+            bodies,
+        }
+    }
+
+    async fn round(&self, connections: usize, duration: Duration) -> Round {
+        let before = self.cpu();
+        let measured = load::drive(
+            &self.address,
+            &self.bodies,
+            connections,
+            duration,
+            "\"success\":true",
+        );
+        let measured = measured.await;
+        let cpu = self.cpu().saturating_sub(before);
+        Round {
+            cpu_us: cpu.as_secs_f64() * 1e6 / measured.answers as f64,
+            measured,
+        }
+    }
+
+    /// Processor time that the side has used, in user and system mode.
+    fn cpu(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id()));
+        let stat = stat.unwrap_or_default();
+        // Fields 14 and 15, counted behind the name in brackets; in ticks of 10 ms.
+        let fields = stat
+            .rsplit(')')
+            .next()
+            .unwrap_or_default()
+            .split_whitespace();
+        let ticks: u64 = fields
+            .skip(11)
+            .take(2)
+            .filter_map(|f| f.parse::<u64>().ok())
+            .sum();
+        Duration::from_millis(ticks * 10)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn body(candidate: &str, ticket: &str) -> String {
+    serde_json::json!({
+        "query": DOCUMENT,
+        "variables": {"usernames": [candidate], "counts": [1], "ticket": ticket},
+    })
+    .to_string()
+}

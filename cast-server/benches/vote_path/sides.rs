@@ -1,0 +1,171 @@
+//! What is compared.
+
+use std::{io::Write as _, sync::Arc, time::Duration};
+
+use async_graphql::{EmptySubscription, Object, Schema, SimpleObject, ValidationMode};
+use async_graphql_poem::GraphQL;
+use cast_adapters::memory;
+use cast_core::{Roles, Settings, domain::KeyRing};
+use cast_server::{
+    graphql::{DocumentLimits, Engine},
+    http::{self, HttpSettings},
+    roles::serve::App,
+};
+use poem::{EndpointExt as _, Route, listener::TcpListener as PoemListener, post};
+use tokio::net::TcpListener;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    Votes = 0,
+    Nothing = 1,
+    Defaults = 2,
+}
+
+impl Side {
+    pub(crate) const ALL: [Self; 3] = [Self::Votes, Self::Nothing, Self::Defaults];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Votes => "votes",
+            Self::Nothing => "nothing",
+            Self::Defaults => "defaults",
+        }
+    }
+
+    pub(crate) const fn title(self) -> &'static str {
+        match self {
+            Self::Votes => "votes, memory adapters",
+            Self::Nothing => "our endpoint doing nothing",
+            Self::Defaults => "crates' endpoint doing nothing",
+        }
+    }
+
+    pub(crate) fn named(name: &str) -> Self {
+        Self::ALL
+            .into_iter()
+            .find(|side| side.name() == name)
+            .expect("a side")
+    }
+}
+
+/// Serves until the process that started this one is gone.
+pub(crate) fn serve(side: Side) {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        match side {
+            Side::Votes => votes().await,
+            Side::Nothing => nothing().await,
+            Side::Defaults => defaults().await,
+        }
+    });
+}
+
+fn announce(address: impl std::fmt::Display, ticket: &str) {
+    println!("{address}\n{ticket}");
+    std::io::stdout().flush().unwrap();
+}
+
+/// Standard input ends with the process that holds the other end of it.
+async fn until_alone() {
+    let ended = tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new()));
+    let _ = ended.await;
+}
+
+async fn votes() {
+    let ports = memory::ports();
+    let mut settings = Settings::default();
+    // One ticket for the whole run: what is measured is the vote, not the fetching of tickets.
+    settings.tickets.period = Duration::from_secs(3_600);
+    settings.tickets.ttl = Duration::from_secs(7_200);
+    settings.tickets.uses = u32::MAX;
+    let app = App {
+        keys: KeyRing::generate(&*ports.entropy),
+        ports,
+        settings,
+        roles: Roles::ALL,
+        http: HttpSettings::default(),
+        documents: DocumentLimits::default(),
+    };
+    let running = app.start("127.0.0.1:0").await.expect("started");
+    let ticket = running.cast().current_ticket().await.expect("a ticket");
+    announce(running.address(), &ticket.id.to_hex());
+    until_alone().await;
+}
+
+async fn nothing() {
+    let schema = |mode| {
+        Schema::build(NoQuery, NoVote, EmptySubscription)
+            .validation_mode(mode)
+            .finish()
+    };
+    let (strict, fast) = (schema(ValidationMode::Strict), schema(ValidationMode::Fast));
+    let engine = Engine::new(strict, fast, DocumentLimits::default());
+    let ports = memory::ports();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let clock = Arc::clone(&ports.clock);
+    let settings = HttpSettings::default();
+    let server = http::serve(listener, engine, None, clock, ports.entropy, &settings).unwrap();
+    announce(server.address(), &"0".repeat(64));
+    until_alone().await;
+}
+
+async fn defaults() {
+    let schema = Schema::new(NoQuery, NoVote, EmptySubscription);
+    let routes = Route::new()
+        .at("/graphql", post(GraphQL::new(schema)))
+        .boxed();
+    // The listener of the crate does not say which port it took.
+    let free = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let server = poem::Server::new(PoemListener::bind(free.to_string())).run(routes);
+    let server = tokio::spawn(server);
+    while tokio::net::TcpStream::connect(free).await.is_err() {
+        tokio::task::yield_now().await;
+    }
+    announce(free, &"0".repeat(64));
+    until_alone().await;
+    server.abort();
+}
+
+struct NoQuery;
+
+#[Object]
+impl NoQuery {
+    async fn query(&self, username: String) -> i32 {
+        i32::try_from(username.len()).unwrap_or(0)
+    }
+}
+
+struct NoVote;
+
+/// The contract's answer, without anything behind it.
+#[Object]
+impl NoVote {
+    async fn vote(
+        &self,
+        usernames: Vec<String>,
+        vote_count: Vec<i32>,
+        ticket: String,
+        #[graphql(name = "voterUsername")] _voter_username: Option<String>,
+    ) -> NoResult {
+        NoResult {
+            success: !ticket.is_empty(),
+            message: "Votes recorded successfully".into(),
+            usernames,
+            votes: vote_count,
+        }
+    }
+}
+
+#[derive(SimpleObject)]
+struct NoResult {
+    success: bool,
+    message: String,
+    usernames: Vec<String>,
+    votes: Vec<i32>,
+}

@@ -1,0 +1,157 @@
+//! Settings: a flag wins over its environment variable, that over `cast.toml`, that over the
+//! default.
+//!
+//! One struct a concern, each field a flag. The names of the variable (`CAST_TICKET_USES`) and of
+//! the file's key (`ticket-uses`) follow from the flag's (`--ticket-uses`), and what the file says
+//! goes in as the flag's default: so the order above is clap's own.
+
+mod documents;
+mod door;
+mod environment;
+mod file;
+mod fold;
+mod http;
+mod log;
+mod tallies;
+mod tickets;
+mod urls;
+mod values;
+
+use cast_core::{Roles, Settings};
+use clap::Args;
+
+pub use self::{
+    documents::Documents,
+    door::Door,
+    fold::Folding,
+    http::Http,
+    log::{Log, LogFormat},
+    tallies::Tallies,
+    tickets::Tickets,
+    urls::Urls,
+    values::{PortUrl, Secret},
+};
+pub(crate) use self::{environment::check as check_environment, file::File};
+use crate::{graphql::DocumentLimits, http::HttpSettings};
+
+/// Settings that cannot work, in a sentence for whoever gave them.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ConfigError(pub String);
+
+/// The settings of `serve`.
+#[derive(Args, Clone, Debug)]
+#[expect(missing_docs, reason = "each field is documented at its type")]
+pub struct ServeConfig {
+    #[command(flatten)]
+    pub http: Http,
+    #[command(flatten)]
+    pub urls: Urls,
+    #[command(flatten)]
+    pub tickets: Tickets,
+    #[command(flatten)]
+    pub door: Door,
+    #[command(flatten)]
+    pub tallies: Tallies,
+    #[command(flatten)]
+    pub fold: Folding,
+    #[command(flatten)]
+    pub documents: Documents,
+    #[command(flatten)]
+    pub log: Log,
+}
+
+impl ServeConfig {
+    /// The settings of the use cases, checked.
+    pub fn settings(&self) -> Result<Settings, ConfigError> {
+        let settings = Settings {
+            tickets: self.tickets.settings(),
+            door: self.door.settings(),
+            tallies: self.tallies.settings(),
+            fold: self.fold.settings(),
+        };
+        settings
+            .check()
+            .map_err(|error| ConfigError(error.to_string()))?;
+        let door = &settings.door;
+        let vote =
+            door.max_wait + door.redeem_deadline + door.publish_deadline + door.record_deadline;
+        let request = self.http.settings().request_deadline;
+        if request <= vote {
+            // Otherwise voters would be told that the outcome is not known where it is.
+            let what = format!(
+                "request-deadline ({request:?}) must be longer than max-wait, redeem-deadline, \
+                 publish-deadline and record-deadline together ({vote:?})"
+            );
+            return Err(ConfigError(what));
+        }
+        Ok(settings)
+    }
+
+    /// What connections and requests are bound to.
+    pub const fn http(&self) -> HttpSettings {
+        self.http.settings()
+    }
+
+    /// What a document may be.
+    pub fn documents(&self) -> DocumentLimits {
+        self.documents.limits()
+    }
+
+    /// Everything in one process.
+    pub const fn roles(&self) -> Roles {
+        Roles {
+            consumers: self.fold.consumers,
+            ..Roles::ALL
+        }
+    }
+}
+
+/// The name of the variable that stands for the flag `--long`.
+pub(crate) fn variable_of(long: &str) -> String {
+    format!("CAST_{}", long.replace('-', "_").to_ascii_uppercase())
+}
+
+/// The known name that is most like `name`, if any is.
+pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let (distance, nearest) = known
+        .into_iter()
+        .map(|known| (distance(name, known), known))
+        .min()?;
+    (distance <= name.len().max(3) / 3).then_some(nearest)
+}
+
+/// How many letters must be changed, added or removed (Levenshtein).
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.bytes().enumerate() {
+            let substituted = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_name_is_offered_only_if_it_is_near() {
+        let known = ["ticket-uses", "ticket-period", "log"];
+        assert_eq!(nearest("ticket-use", known), Some("ticket-uses"));
+        assert_eq!(nearest("tiket-perod", known), Some("ticket-period"));
+        assert_eq!(nearest("lgo", known), None);
+        assert_eq!(nearest("replicas", known), None);
+        assert_eq!((distance("", "abc"), distance("kitten", "sitting")), (3, 3));
+    }
+
+    #[test]
+    fn variables_are_named_after_flags() {
+        assert_eq!(variable_of("ticket-uses"), "CAST_TICKET_USES");
+    }
+}

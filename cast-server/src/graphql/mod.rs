@@ -1,0 +1,94 @@
+//! The GraphQL schema, and the engine that executes it.
+//!
+//! One file for each operation, named as its field. The wire has names of its own, kept from the
+//! first CAST: its `username` is the domain's candidate, its `votes` a tally.
+
+mod ballot;
+mod cas;
+mod document;
+pub(crate) mod engine;
+pub(crate) mod error;
+mod guard;
+mod leaderboard;
+mod long;
+mod query;
+mod tallies;
+mod tally;
+mod variables;
+mod vote;
+
+use async_graphql::{
+    Context, EmptySubscription, MergedObject, SDLExportOptions, Schema, ValidationMode,
+};
+use cast_core::{
+    Cast,
+    ports::{Clock, Entropy},
+};
+use std::sync::Arc;
+
+pub use self::{
+    engine::{DocumentLimits, Engine},
+    vote::VoteMutation,
+};
+
+/// What can be asked.
+#[derive(Default, MergedObject)]
+pub struct Query(
+    query::QueryQuery,
+    cas::CasQuery,
+    tally::TallyQuery,
+    tallies::TalliesQuery,
+    leaderboard::LeaderboardQuery,
+    ballot::BallotQuery,
+);
+
+/// The schema of CAST.
+pub type CastSchema = Schema<Query, VoteMutation, EmptySubscription>;
+
+/// What the schema stands on.
+#[derive(Clone)]
+pub struct Backend {
+    /// What takes votes and shows tallies.
+    pub cast: Cast,
+    /// The most votes of one selection, for a number that does not even fit a ballot.
+    pub max_votes: u32,
+    /// For the ids of ballots that were refused before they had one.
+    pub clock: Arc<dyn Clock>,
+    /// Likewise.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+impl Backend {
+    fn of<'a>(ctx: &Context<'a>) -> &'a Self {
+        ctx.data_unchecked()
+    }
+}
+
+/// The engine that executes the schema of CAST.
+pub fn engine(backend: &Backend, limits: DocumentLimits) -> Engine<CastSchema> {
+    let schema = |mode| {
+        Schema::build(Query::default(), VoteMutation, EmptySubscription)
+            .data(backend.clone())
+            .validation_mode(mode)
+            // Here too, though a document's size was checked before: see `document`.
+            .limit_depth(limits.max_depth)
+            .limit_directives(limits.max_directives)
+            .finish()
+    };
+    let (strict, fast) = (schema(ValidationMode::Strict), schema(ValidationMode::Fast));
+    Engine::new(strict, fast, limits)
+}
+
+/// The schema in its own language, sorted.
+pub fn sdl() -> String {
+    let options = SDLExportOptions::new()
+        .sorted_fields()
+        .sorted_arguments()
+        .sorted_enum_items()
+        .use_space_ident();
+    let schema = Schema::new(Query::default(), VoteMutation, EmptySubscription);
+    let mut sdl = schema.sdl_with_options(options);
+    sdl.truncate(sdl.trim_end().len());
+    sdl.push('\n');
+    sdl
+}

@@ -1,0 +1,134 @@
+//! Takes connections in, as many as there is room for.
+
+use std::{
+    io::{self, Write as _},
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
+
+use cast_core::ports::Clock;
+use http::uri::Scheme;
+use poem::{
+    listener::Acceptor,
+    web::{LocalAddr, RemoteAddr},
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+};
+
+use super::{
+    HttpSettings, canned,
+    connection::{Connection, Limits},
+};
+
+/// The first pause after the system refused a connection; it doubles with each refusal in a row.
+const MIN_PAUSE: Duration = Duration::from_millis(10);
+/// The longest pause.
+const MAX_PAUSE: Duration = Duration::from_secs(1);
+
+/// A TCP acceptor with a cap on connections, and a deadline on all that each of them does.
+///
+/// It never fails: what the system refuses is logged, and tried again after a pause.
+pub(super) struct CappedAcceptor {
+    listener: TcpListener,
+    local: SocketAddr,
+    places: Arc<Semaphore>,
+    clock: Arc<dyn Clock>,
+    limits: Limits,
+    pause: Duration,
+}
+
+impl CappedAcceptor {
+    pub(super) fn new(
+        listener: TcpListener,
+        clock: Arc<dyn Clock>,
+        settings: &HttpSettings,
+    ) -> io::Result<Self> {
+        let places = settings.max_connections.min(Semaphore::MAX_PERMITS);
+        Ok(Self {
+            local: listener.local_addr()?,
+            listener,
+            places: Arc::new(Semaphore::new(places)),
+            clock,
+            limits: Limits::new(settings),
+            pause: MIN_PAUSE,
+        })
+    }
+
+    pub(super) const fn address(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// A place for the connection, or the end of it.
+    fn admit(&self, stream: TcpStream) -> Option<Connection> {
+        let Ok(permit) = Arc::clone(&self.places).try_acquire_owned() else {
+            turn_away(stream);
+            return None;
+        };
+        // Answers are small and written at once: nothing is gained by waiting for more of them.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "a connection was gone before it began");
+            return None;
+        }
+        let clock = Arc::clone(&self.clock);
+        Some(Connection::new(stream, clock, self.limits, permit))
+    }
+
+    /// Waits until accepting may work again.
+    async fn back_off(&mut self, error: io::Error) {
+        if is_about_one_connection(&error) {
+            return;
+        }
+        // Mostly the limit of open files: there is no other way than to wait for one to close.
+        tracing::warn!(%error, pause = ?self.pause, "cannot accept connections");
+        self.clock.sleep(self.pause).await;
+        self.pause = (self.pause * 2).min(MAX_PAUSE);
+    }
+}
+
+impl Acceptor for CappedAcceptor {
+    type Io = Connection;
+
+    fn local_addr(&self) -> Vec<LocalAddr> {
+        vec![LocalAddr(self.local.into())]
+    }
+
+    async fn accept(&mut self) -> io::Result<(Connection, LocalAddr, RemoteAddr, Scheme)> {
+        loop {
+            match self.listener.accept().await {
+                Ok((stream, peer)) => {
+                    self.pause = MIN_PAUSE;
+                    if let Some(connection) = self.admit(stream) {
+                        let local = LocalAddr(self.local.into());
+                        let remote = RemoteAddr(peer.into());
+                        return Ok((connection, local, remote, Scheme::HTTP));
+                    }
+                }
+                Err(error) => self.back_off(error).await,
+            }
+        }
+    }
+}
+
+/// Whether the next connection may do better at once.
+fn is_about_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::Interrupted
+    )
+}
+
+/// Says that there is no place, as far as that works without waiting.
+fn turn_away(stream: TcpStream) {
+    tracing::debug!("turned a connection away: there are as many as there may be");
+    // The plain socket: tokio's would wait until it is told that it can be written to.
+    if let Ok(mut stream) = stream.into_std() {
+        let _ = stream.write(canned::TOO_MANY_CONNECTIONS);
+        let _ = stream.shutdown(std::net::Shutdown::Write);
+    }
+}

@@ -1,0 +1,50 @@
+//! What those who run CAST ask: does the process work, and can it do its job now?
+
+use std::fmt::Write as _;
+
+use cast_core::{Cast, Check};
+use http::{HeaderValue, StatusCode, header};
+use poem::Response;
+
+/// `/livez`: the process works. It asks nobody: a server that lost its dependencies must not be
+/// restarted for it.
+pub(super) fn live() -> Response {
+    plain(StatusCode::OK, "ok\n".into())
+}
+
+/// `/readyz` and `/healthz`: whether each thing that the job needs answers, by name.
+pub(super) async fn ready(cast: &Cast) -> Response {
+    let checks = cast.readiness().await;
+    let missing = |check: &&Check| check.needed && check.result.is_err();
+    let status = match checks.iter().find(missing) {
+        None => StatusCode::OK,
+        Some(_) => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    plain(status, describe(&checks, status == StatusCode::OK))
+}
+
+/// One line for the whole, and one for each thing that does not answer.
+pub(crate) fn describe(checks: &[Check], is_ready: bool) -> String {
+    let mut text = String::from(if is_ready { "ok\n" } else { "not ready\n" });
+    for check in checks {
+        if let Err(fault) = &check.result {
+            let role = if check.needed { "needed" } else { "not needed" };
+            // The kind only: what lies beneath is for the log, not for whoever asks.
+            let _ = writeln!(text, "{}: {} ({role})", check.name, fault.kind());
+        }
+    }
+    text
+}
+
+fn plain(status: StatusCode, text: String) -> Response {
+    let mut response = Response::default();
+    response.set_status(status);
+    response.set_body(text);
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; charset=utf-8"),
+    );
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

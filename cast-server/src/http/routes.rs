@@ -1,0 +1,118 @@
+//! Which path leads where, and what every answer has.
+
+use std::{panic::AssertUnwindSafe, sync::Arc};
+
+use async_graphql::Executor;
+use cast_core::{
+    Cast,
+    ports::{Clock, Entropy},
+};
+use futures_util::FutureExt;
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use poem::{Endpoint, Request, Response};
+use tracing::{Instrument, Level};
+
+use super::{
+    graphql::{GraphqlEndpoint, MediaType, error_response},
+    health,
+    request_id::{self, RequestId},
+};
+use crate::graphql::error::ErrorCode;
+
+/// The root of the server.
+pub(super) struct Routes<E> {
+    pub(super) graphql: GraphqlEndpoint<E>,
+    /// What `/readyz` asks; an endpoint without a CAST behind it is always ready.
+    pub(super) cast: Option<Cast>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) entropy: Arc<dyn Entropy>,
+}
+
+impl<E: Executor> Endpoint for Routes<E> {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> poem::Result<Response> {
+        let given = request.headers().get(request_id::HEADER);
+        let id = RequestId::of(given, &*self.entropy);
+        // Neither the query string nor a body is ever logged: they hold tickets.
+        let span = tracing::debug_span!(
+            "request",
+            request_id = %id,
+            method = %request.method(),
+            route = route(request.uri().path())
+        );
+        let answer = self.answer(request, &id).instrument(span);
+        // A panic is our fault: it must neither take the connection's other requests with it nor
+        // leave the client without an answer.
+        let mut response = match AssertUnwindSafe(answer).catch_unwind().await {
+            Ok(response) => response,
+            Err(_) => internal_error(&id),
+        };
+        let name = HeaderName::from_static(request_id::HEADER);
+        response.headers_mut().insert(name, id.into_header());
+        Ok(response)
+    }
+}
+
+impl<E: Executor> Routes<E> {
+    async fn answer(&self, request: Request, id: &RequestId) -> Response {
+        if !tracing::enabled!(Level::DEBUG) {
+            return self.dispatch(request, id).await;
+        }
+        let start = self.clock.monotonic();
+        let response = self.dispatch(request, id).await;
+        let elapsed = self.clock.monotonic().saturating_sub(start);
+        tracing::debug!(status = response.status().as_u16(), ?elapsed, "answered");
+        response
+    }
+
+    async fn dispatch(&self, request: Request, id: &RequestId) -> Response {
+        let probe = matches!(*request.method(), Method::GET | Method::HEAD);
+        match request.uri().path() {
+            "/graphql" => self.graphql.answer(request, id).await,
+            "/livez" if probe => health::live(),
+            "/healthz" | "/readyz" if probe => match &self.cast {
+                Some(cast) => health::ready(cast).await,
+                None => health::live(),
+            },
+            "/livez" | "/healthz" | "/readyz" => method_not_allowed(),
+            _ => error_response(
+                MediaType::Json,
+                StatusCode::NOT_FOUND,
+                ErrorCode::BadUserInput,
+                "There is nothing at this path",
+            ),
+        }
+    }
+}
+
+/// The path, if it is one of ours: a client's own words stay out of the log.
+fn route(path: &str) -> &'static str {
+    const ROUTES: [&str; 4] = ["/graphql", "/livez", "/healthz", "/readyz"];
+    ROUTES
+        .into_iter()
+        .find(|route| *route == path)
+        .unwrap_or("other")
+}
+
+fn method_not_allowed() -> Response {
+    let mut response = error_response(
+        MediaType::Json,
+        StatusCode::METHOD_NOT_ALLOWED,
+        ErrorCode::BadUserInput,
+        "This path answers GET and HEAD",
+    );
+    let allowed = HeaderValue::from_static("GET, HEAD");
+    response.headers_mut().insert(header::ALLOW, allowed);
+    response
+}
+
+fn internal_error(id: &RequestId) -> Response {
+    tracing::error!(request_id = %id, "a request panicked");
+    error_response(
+        MediaType::Json,
+        StatusCode::INTERNAL_SERVER_ERROR,
+        ErrorCode::Internal,
+        "Internal error",
+    )
+}

@@ -1,0 +1,22 @@
+//! The server of CAST: GraphQL over HTTP, in one process.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`cli`], [`config`] | what can be set, and where from |
+//! | [`wiring`] | which adapter a URL means; nothing else names one |
+//! | [`roles`] | what a process does: one file a role |
+//! | [`graphql`] | the schema, a file an operation, and the engine that executes it |
+//! | [`http`] | connections, paths and the GraphQL endpoint |
+//! | [`telemetry`] | the log |
+//!
+//! It is a library so that its tests and benchmarks can start it in their own process; the program
+//! is a few lines around it.
+#![forbid(unsafe_code)]
+
+pub mod cli;
+pub mod config;
+pub mod graphql;
+pub mod http;
+pub mod roles;
+pub mod telemetry;
+pub mod wiring;

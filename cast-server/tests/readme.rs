@@ -1,0 +1,72 @@
+//! What the README says is true: its commands run, and print what it shows.
+
+#![expect(missing_docs, reason = "a test has no API")]
+
+use std::{
+    io::{BufRead, BufReader},
+    process::{Child, Command, Stdio},
+};
+
+const README: &str = include_str!("../../README.md");
+
+/// A server that ends with the test.
+struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The blocks of one language, in their order.
+fn blocks(language: &str) -> Vec<&'static str> {
+    README
+        .split("\n```")
+        .filter_map(|block| block.strip_prefix(language)?.strip_prefix('\n'))
+        .collect()
+}
+
+#[test]
+fn the_vote_that_is_cast_with_curl_is_in_the_tally() {
+    let serve = blocks("sh")[0];
+    assert_eq!(serve.trim(), "cargo run --release -p cast-server -- serve");
+    let mut server = Command::new(env!("CARGO_BIN_EXE_cast-server"))
+        .args(["serve", "--listen", "127.0.0.1:0"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map(Server)
+        .expect("started");
+    let stdout = server.0.stdout.take().expect("a pipe");
+    let line = BufReader::new(stdout)
+        .lines()
+        .next()
+        .expect("a line")
+        .expect("text");
+    let url = line.split_whitespace().nth(2).expect("listening on URL");
+
+    let script = blocks("sh")[1].replace("http://127.0.0.1:8000", url);
+    let shown: String = blocks("json")[0].split_whitespace().collect();
+    // A period may end between fetching the ticket and voting with it, and the vote is refused.
+    let printed = (0..10)
+        .map(|_| run(&script))
+        .find(|printed| !printed.contains("Ticketexpired"));
+    assert_eq!(printed.as_ref(), Some(&shown));
+}
+
+/// What a script prints, without white space.
+fn run(script: &str) -> String {
+    let output = Command::new("bash")
+        .args(["-euo", "pipefail", "-c", script])
+        .output();
+    let output = output.expect("bash and curl are there");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8_lossy(&output.stdout)
+        .split_whitespace()
+        .collect()
+}

@@ -1,0 +1,208 @@
+//! Connections that dawdle, crowd or break off: each ends in time, and bothers nobody else.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::{
+    hostile::AT_ONCE,
+    support::{SOON, Server, app, one_vote, raw, timed},
+};
+
+/// A server that waits a fifth of a second for a head or a body, and half a one for silence to end.
+async fn impatient() -> Server {
+    let mut app = app();
+    app.http.header_deadline = Duration::from_millis(200);
+    app.http.body_deadline = Duration::from_millis(200);
+    app.http.idle_timeout = Duration::from_millis(500);
+    Server::of(app).await
+}
+
+#[tokio::test]
+async fn a_request_that_is_begun_and_not_finished_is_ended() {
+    let server = impatient().await;
+    for begun in [
+        "G",
+        "GET /livez HTTP/1.1",
+        "GET /livez HTTP/1.1\r\nhost: x\r\n",
+        "\r\n\r\n\r\n",
+        // Behind a whole one, on the same connection.
+        "GET /livez HTTP/1.1\r\nhost: x\r\n\r\nGET /livez HTTP/1.1\r\nhos",
+    ] {
+        let mut stream = server.connect().await;
+        let (answer, took) = timed(raw(&mut stream, begun.as_bytes())).await;
+        assert!(took < AT_ONCE, "{took:?} for {begun:?}");
+        if !begun.contains("\r\n\r\n") {
+            assert!(answer.starts_with("HTTP/1.1 408 "), "{begun:?} {answer:?}");
+        }
+    }
+    let mut stream = server.connect().await;
+    let begun = "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
+                 content-length: 30\r\n\r\n{\"query\"";
+    let (answer, took) = timed(raw(&mut stream, begun.as_bytes())).await;
+    assert!(
+        answer.starts_with("HTTP/1.1 408 ") && took < AT_ONCE,
+        "{took:?} {answer}"
+    );
+}
+
+#[tokio::test]
+async fn a_request_that_drips_is_ended_at_its_deadline_too() {
+    let server = impatient().await;
+    let mut stream = server.connect().await;
+    let dripping = async {
+        stream.write_all(b"GET /livez HTTP/1.1\r\n").await.unwrap();
+        let (mut read, mut write) = stream.split();
+        let mut answer = Vec::new();
+        let drip = async {
+            while write.write_all(b"x: y\r\n").await.is_ok() {
+                cast_testkit::pause(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::select! {
+            read = read.read_to_end(&mut answer) => drop(read),
+            () = drip => {}
+        }
+    };
+    let ((), took) = timed(cast_testkit::within(SOON, "its end", dripping)).await;
+    assert!(took < AT_ONCE, "{took:?}");
+}
+
+#[tokio::test]
+async fn a_connection_that_is_silent_is_closed() {
+    let server = impatient().await;
+    let mut never = server.connect().await;
+    let mut after_one = server.connect().await;
+    let one = b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n";
+    let (never, after_one) =
+        tokio::join!(timed(raw(&mut never, b"")), timed(raw(&mut after_one, one)));
+    assert!(never.0.is_empty() && never.1 < AT_ONCE, "{never:?}");
+    assert!(
+        after_one.0.starts_with("HTTP/1.1 200 ") && after_one.1 < AT_ONCE,
+        "{after_one:?}"
+    );
+}
+
+#[tokio::test]
+async fn heads_without_end_and_http_2_are_refused() {
+    let server = Server::start().await;
+    let filler = "x-filler: 0123456789\r\n".repeat(1_000);
+    let mut stream = server.connect().await;
+    let answer = raw(
+        &mut stream,
+        format!("GET / HTTP/1.1\r\n{filler}").as_bytes(),
+    )
+    .await;
+    assert!(
+        answer.starts_with("HTTP/1.1 431 ") || answer.is_empty(),
+        "{answer}"
+    );
+    let mut stream = server.connect().await;
+    let answer = raw(&mut stream, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 505 "), "{answer}");
+    let mut stream = server.connect().await;
+    let answer = raw(
+        &mut stream,
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\n\n\n\n",
+    )
+    .await;
+    assert!(
+        answer.is_empty() || answer.starts_with("HTTP/1.1 400 "),
+        "{answer}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hundreds_of_idle_and_half_sent_connections_bother_nobody() {
+    let server = Server::start().await;
+    let mut held = Vec::new();
+    for at in 0..400 {
+        let mut stream = server.connect().await;
+        if at % 2 == 0 {
+            stream
+                .write_all(b"POST /graphql HTTP/1.1\r\nhost:")
+                .await
+                .unwrap();
+        }
+        held.push(stream);
+    }
+    let ticket = server.client.ticket().await;
+    let ((), took) = timed(async {
+        for _ in 0..100 {
+            let result = server.client.vote(one_vote(&ticket, "honest")).await;
+            assert_eq!(result["success"], true);
+        }
+    })
+    .await;
+    assert_eq!(server.client.tally("honest").await, 100);
+    assert!(took < AT_ONCE * 2, "{took:?}");
+    drop(held);
+}
+
+#[tokio::test]
+async fn one_connection_too_many_is_told_so_at_once_and_its_place_comes_back() {
+    let mut app = app();
+    app.http.max_connections = 3;
+    let server = Server::of(app).await;
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        let mut stream = server.connect().await;
+        stream
+            .write_all(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n")
+            .await
+            .unwrap();
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).await.unwrap();
+        held.push(stream);
+    }
+    let mut stream = server.connect().await;
+    let (answer, took) = timed(raw(&mut stream, b"")).await;
+    assert!(
+        answer.starts_with("HTTP/1.1 503 ") && answer.contains("OVERLOADED"),
+        "{answer}"
+    );
+    assert!(took < AT_ONCE, "{took:?}");
+    held.pop();
+    cast_testkit::eventually(SOON, "the place", || async {
+        let reply = server
+            .client
+            .http
+            .get(format!("{}/livez", server.client.url))
+            .send()
+            .await;
+        reply.is_ok_and(|reply| reply.status() == 200).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn clients_that_hang_up_in_the_middle_leave_nothing_behind() {
+    let mut app = app();
+    app.http.max_connections = 8;
+    let server = Server::of(app).await;
+    let ticket = server.client.ticket().await;
+    let body =
+        json!({"query": crate::support::VOTE, "variables": one_vote(&ticket, "x")}).to_string();
+    let request = format!(
+        "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    for at in 0..200 {
+        if let Ok(mut stream) = tokio::net::TcpStream::connect(server.running.address()).await {
+            let cut = request.len() * (at % 20 + 1) / 20;
+            let _ = stream.write_all(&request.as_bytes()[..cut]).await;
+        }
+    }
+    cast_testkit::eventually(SOON, "a place", || async {
+        let reply = server
+            .client
+            .http
+            .get(format!("{}/livez", server.client.url))
+            .send()
+            .await;
+        reply.is_ok_and(|reply| reply.status() == 200).then_some(())
+    })
+    .await;
+}

@@ -1,0 +1,205 @@
+//! When it is our side that is wrong: codes, ids to retry with, and masked internals.
+
+use std::{sync::Arc, time::Duration};
+
+use cast_adapters::system::SystemClock;
+use cast_testkit::{
+    eventually,
+    faults::{Fault, FaultPlan, Gate, Moment, Operation, intercept},
+};
+use serde_json::{Value, json};
+
+use crate::support::{SOON, Server, VOTE, app_over, one_vote, ports, timed};
+
+/// A server whose ports fail as the plan says.
+async fn faulty() -> (Server, Arc<FaultPlan>) {
+    let plan = FaultPlan::quiet(Arc::new(SystemClock));
+    let server = Server::of(app_over(intercept(&ports(), &plan))).await;
+    (server, plan)
+}
+
+#[tokio::test]
+async fn a_full_intake_says_overloaded_at_once() {
+    let gate = Gate::new();
+    let mut app = app_over(intercept(&ports(), &gate));
+    app.settings.door.intake_capacity = 2;
+    app.settings.door.flush_limit = 1;
+    app.settings.door.flushes_in_flight = 1;
+    app.settings.door.max_wait = SOON;
+    app.settings.door.publish_deadline = SOON;
+    app.http.request_deadline = SOON * 5;
+    let server = Server::of(app).await;
+    let ticket = server.client.ticket().await;
+    gate.close(Operation::Publish, Moment::Before);
+    let vote = |name: &str| {
+        let (client, variables) = (server.client.clone(), one_vote(&ticket, name));
+        async move { client.ask(VOTE, variables).await }
+    };
+    let mut waiting: Vec<_> = (0..16).map(|_| tokio::spawn(vote("waits"))).collect();
+    gate.until_waiting(Operation::Publish, Moment::Before, 1)
+        .await;
+    // Some of them are told at once; then there is no room for any other.
+    let (reply, took) = timed(eventually(SOON, "an overload", || async {
+        let reply = vote("turned away").await;
+        (reply.code() == "OVERLOADED").then_some(reply)
+    }))
+    .await;
+    let extensions = &reply.body["errors"][0]["extensions"];
+    assert_eq!(
+        (reply.status, &extensions["retryable"]),
+        (200, &json!(true))
+    );
+    assert_eq!(reply.body["data"], Value::Null);
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    // Questions are answered all the while.
+    assert_eq!(server.client.tally("turned away").await, 0);
+    gate.open(Operation::Publish, Moment::Before);
+    let mut accepted = 0;
+    for reply in waiting.drain(..) {
+        let reply = reply.await.unwrap();
+        match reply.code() {
+            "" => accepted += 1,
+            code => assert_eq!(code, "OVERLOADED"),
+        }
+    }
+    assert!(accepted >= 1);
+    assert_eq!(server.client.tally("waits").await, accepted);
+}
+
+#[tokio::test]
+async fn a_log_that_is_away_is_unavailable_and_the_vote_does_not_count() {
+    let (server, plan) = faulty().await;
+    let ticket = server.client.ticket().await;
+    plan.next(Operation::Publish, Fault::Refused);
+    let reply = server.client.ask(VOTE, one_vote(&ticket, "a")).await;
+    assert_eq!(
+        (reply.status, reply.code()),
+        (200, "UNAVAILABLE"),
+        "{reply:?}"
+    );
+    assert_eq!(reply.body["errors"][0]["extensions"]["retryable"], true);
+    assert_eq!(reply.body["errors"][0]["path"], json!(["vote"]));
+    assert_eq!(server.client.tally("a").await, 0);
+}
+
+#[tokio::test]
+async fn an_unknown_outcome_names_the_ballot_and_the_same_ballot_counts_once() {
+    for (fault, before) in [(Fault::DoneButUntold, 1), (Fault::Lost, 0)] {
+        let (server, plan) = faulty().await;
+        let client = &server.client;
+        let ticket = client.ticket().await;
+        plan.next(Operation::Publish, fault);
+        let mut vote = one_vote(&ticket, "a");
+        let reply = client.ask(VOTE, vote.clone()).await;
+        assert_eq!(reply.code(), "OUTCOME_UNKNOWN", "{reply:?}");
+        let extensions = &reply.body["errors"][0]["extensions"];
+        assert_eq!(extensions["retryable"], true);
+        eventually(SOON, "what the log has", || async {
+            (client.tally("a").await == before).then_some(())
+        })
+        .await;
+        vote["ballotId"] = extensions["ballotId"].clone();
+        let result = client.vote(vote).await;
+        assert_eq!(
+            (&result["success"], &result["code"]),
+            (&json!(true), &json!("DUPLICATE"))
+        );
+        eventually(SOON, "one vote", || async {
+            (client.tally("a").await == 1).then_some(())
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_counter_that_is_away_makes_a_vote_stale_and_no_failure() {
+    let (server, plan) = faulty().await;
+    let ticket = server.client.ticket().await;
+    plan.always(Operation::Record, Fault::Refused);
+    let result = server.client.vote(one_vote(&ticket, "a")).await;
+    assert_eq!(
+        (&result["success"], &result["stale"]),
+        (&json!(true), &json!(true)),
+        "{result}"
+    );
+    plan.heal();
+    eventually(SOON, "the settled vote", || async {
+        (server.client.tally("a").await == 1).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn without_a_ticket_cas_says_so_and_readiness_names_it() {
+    let plan = FaultPlan::quiet(Arc::new(SystemClock));
+    let mut app = app_over(intercept(&ports(), &plan));
+    app.settings.tickets.period = Duration::from_millis(100);
+    app.settings.tickets.ttl = Duration::from_millis(100);
+    let server = Server::of(app).await;
+    assert_eq!(server.client.get("/readyz").await.status, 200);
+    plan.always(Operation::PublishTicket, Fault::Refused);
+    let reply = eventually(SOON, "the last ticket's end", || async {
+        let reply = server.client.ask("{ cas { ticket } }", Value::Null).await;
+        (reply.code() == "NO_TICKET").then_some(reply)
+    })
+    .await;
+    assert_eq!(reply.body["errors"][0]["extensions"]["retryable"], true);
+    for path in ["/readyz", "/healthz"] {
+        let reply = server.client.get(path).await;
+        let text = reply.body.as_str().unwrap();
+        assert_eq!(reply.status, 503, "{text}");
+        assert!(
+            text.contains("tickets: ") && !text.contains("log: "),
+            "{text}"
+        );
+    }
+    assert_eq!(server.client.get("/livez").await.status, 200);
+    plan.heal();
+    eventually(SOON, "a ticket", || async {
+        (server.client.get("/readyz").await.status == 200).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn readiness_names_what_is_missing_and_what_it_can_do_without() {
+    let (server, plan) = faulty().await;
+    plan.always(Operation::Partitions, Fault::Refused);
+    plan.always(Operation::Read, Fault::Refused);
+    let reply = server.client.get("/readyz").await;
+    let text = reply.body.as_str().unwrap();
+    assert_eq!(reply.status, 503);
+    assert!(
+        text.contains("log: ") && text.contains("(needed)"),
+        "{text}"
+    );
+    assert!(
+        text.contains("counter: ") && text.contains("(not needed)"),
+        "{text}"
+    );
+    plan.heal();
+    plan.always(Operation::Read, Fault::Refused);
+    assert_eq!(server.client.get("/readyz").await.status, 200);
+}
+
+#[tokio::test]
+async fn an_answer_that_takes_too_long_is_cut_off() {
+    let gate = Gate::new();
+    let mut app = app_over(intercept(&ports(), &gate));
+    app.settings.door.publish_deadline = SOON;
+    app.http.request_deadline = Duration::from_millis(200);
+    let server = Server::of(app).await;
+    let ticket = server.client.ticket().await;
+    gate.close(Operation::Publish, Moment::Before);
+    let reply = server.client.ask(VOTE, one_vote(&ticket, "a")).await;
+    assert_eq!(
+        (reply.status, reply.code()),
+        (504, "OUTCOME_UNKNOWN"),
+        "{reply:?}"
+    );
+    gate.open(Operation::Publish, Moment::Before);
+    eventually(SOON, "the vote that counted all the same", || async {
+        (server.client.tally("a").await == 1).then_some(())
+    })
+    .await;
+}

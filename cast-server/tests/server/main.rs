@@ -1,0 +1,16 @@
+//! The server from outside: real TCP, a client that knows docs and nothing else, real processes.
+
+#![expect(clippy::unwrap_used, reason = "in a test it fails the test")]
+
+mod bad_input;
+mod config;
+mod connections;
+mod contract;
+mod documents;
+mod faults;
+mod hostile;
+mod process;
+mod protocol;
+mod schema;
+mod secrets;
+mod support;
