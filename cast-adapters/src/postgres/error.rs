@@ -19,11 +19,16 @@ pub(super) enum Error {
     /// Something outside of the database is in the way, or the server refuses us.
     #[error("no connection")]
     Connect(#[source] tokio_postgres::Error),
+    /// Its first words were not understood.
+    #[error("the connection cannot be set up")]
+    Setup(#[source] ConnectionError),
     #[error("no connection within {0:?}")]
     NoConnection(Duration),
     /// The database is not the one that this binary works with.
     #[error("{0}")]
     Schema(String),
+    #[error("a migration failed")]
+    Migration(#[source] BoxError),
     /// A statement failed, or its connection did, before the transaction was told to commit.
     #[error(transparent)]
     Statement(#[from] QueryError),
@@ -50,6 +55,14 @@ impl Error {
         Self::Options(message)
     }
 
+    /// The end of a task that was awaited: its panic goes on here.
+    pub(super) fn of_task(ended: tokio::task::JoinError) -> Self {
+        match ended.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Self::Abandoned,
+        }
+    }
+
     /// The port's error, naming what it was doing.
     pub(super) fn doing(self, operation: &'static str) -> PortError {
         PortError::new(self.kind(), operation).because(self)
@@ -57,11 +70,13 @@ impl Error {
 
     fn kind(&self) -> PortErrorKind {
         match self {
-            Self::Options(_) | Self::Url(_) | Self::Schema(_) => PortErrorKind::Misconfigured,
+            Self::Options(_) | Self::Url(_) | Self::Schema(_) | Self::Migration(_) => {
+                PortErrorKind::Misconfigured
+            }
             #[cfg(feature = "postgres-tls")]
             Self::Tls(_) => PortErrorKind::Misconfigured,
             Self::Connect(error) => kind_of_connect(error),
-            Self::NoConnection(_) | Self::Deadline(_) => PortErrorKind::Unavailable,
+            Self::Setup(_) | Self::NoConnection(_) | Self::Deadline(_) => PortErrorKind::Unavailable,
             Self::Statement(error) => kind_of_statement(error),
             Self::Commit(error) => kind_of_commit(error),
             Self::CommitDeadline(_) | Self::Abandoned => PortErrorKind::OutcomeUnknown,

@@ -67,7 +67,11 @@ macro_rules! statement {
             ) -> diesel::QueryResult<()> {
                 static TEXT: std::sync::LazyLock<$crate::postgres::statement::Text> =
                     std::sync::LazyLock::new(|| {
-                        $crate::postgres::statement::Text::of(include_str!(concat!("../sql/", $file)))
+                        $crate::postgres::statement::Text::of(include_str!(concat!(
+                            env!("CARGO_MANIFEST_DIR"),
+                            "/src/postgres/sql/",
+                            $file
+                        )))
                     });
                 TEXT.write(out, &[$(&|mut out: diesel::query_builder::AstPass<'_, 'b, diesel::pg::Pg>| {
                     out.push_bind_param::<$sql_type, _>(&self.$value)

@@ -1,13 +1,13 @@
 -- Adds votes to the totals of a partition, and tells the new totals of those for whom they fit: who
 -- is missing in the answer has no room for so many.
 --
--- $1 partition, $2 candidates, $3 their votes (at least 1 each), $4 the end of the step.
+-- $1 partition, $2 the end of the step, $3 candidates, $4 their votes (at least 1 each).
 --
 -- Safe at READ COMMITTED: whoever writes totals of this partition holds the lock of its progress.
 WITH moved AS (
     INSERT INTO totals AS total (candidate, partition, votes, as_of)
-    SELECT candidate, $1, votes, $4
-    FROM unnest($2::text[], $3::bigint[]) AS added (candidate, votes)
+    SELECT candidate, $1, votes, $2
+    FROM unnest($3::text[], $4::bigint[]) AS added (candidate, votes)
     ON CONFLICT (candidate, partition) DO UPDATE
     SET votes = total.votes + EXCLUDED.votes, as_of = EXCLUDED.as_of
     WHERE total.votes <= 9223372036854775807 - EXCLUDED.votes

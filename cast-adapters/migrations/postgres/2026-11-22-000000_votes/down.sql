@@ -1,0 +1,2 @@
+DROP VIEW votes;
+DROP TABLE rejected, candidates, totals, ballots, progress;

@@ -1,0 +1,237 @@
+//! Questions to the cluster: about the topic, its ends, and what groups have committed.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
+
+use cast_core::{
+    domain::{Offset, Partition, Partitions},
+    ports::{GroupName, PartitionLag},
+};
+use rdkafka::{
+    Offset as KafkaOffset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer as _},
+    error::{IsError as _, KafkaError},
+    types::RDKafkaErrorCode,
+};
+
+use super::{blocking, context::Quiet, error::Error, options::KafkaOptions, producer::Sender};
+
+/// How many groups' clients are kept. A process asks about one or two.
+const MAX_GROUPS: usize = 8;
+
+/// The ends of a partition.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ends {
+    /// The first record that is still there.
+    pub(super) start: Offset,
+    /// Behind the last one.
+    pub(super) end: Offset,
+}
+
+impl Ends {
+    /// Refuses an offset from which the partition cannot be read without a gap.
+    pub(super) fn check(self, partition: Partition, from: Offset) -> Result<(), Error> {
+        let Self { start, end } = self;
+        if from > end {
+            Err(Error::BehindTheEnd {
+                partition,
+                from,
+                end,
+            })
+        } else if from < start {
+            Err(Error::BeforeTheStart {
+                partition,
+                from,
+                start,
+            })
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// How many partitions the topic has now.
+pub(super) async fn partitions(
+    options: &Arc<KafkaOptions>,
+    sender: Arc<Sender>,
+) -> Result<Partitions, Error> {
+    let options = Arc::clone(options);
+    blocking::run(move || {
+        let topic = &options.topic;
+        let metadata = sender
+            .client()
+            .fetch_metadata(Some(topic), options.request_timeout)
+            .map_err(Error::Ask)?;
+        let no_topic = || Error::NoTopic {
+            topic: topic.clone(),
+            brokers: options.brokers.clone(),
+        };
+        let found = metadata.topics().iter().find(|found| found.name() == topic);
+        let found = found.ok_or_else(no_topic)?;
+        match found.error().map(RDKafkaErrorCode::from) {
+            None => {}
+            Some(RDKafkaErrorCode::UnknownTopicOrPartition) => return Err(no_topic()),
+            Some(code) => return Err(Error::Ask(KafkaError::MetadataFetch(code))),
+        }
+        for partition in found.partitions() {
+            // A replica may be missing; a leader may not.
+            let code = partition.error().filter(|_| partition.leader() < 0);
+            if let Some(code) = code.filter(|code| code.is_error()) {
+                return Err(Error::NoLeader {
+                    topic: topic.clone(),
+                    partition: partition.id(),
+                    code: code.into(),
+                });
+            }
+        }
+        let count = u32::try_from(found.partitions().len()).ok();
+        count.and_then(Partitions::new).ok_or_else(no_topic)
+    })
+    .await
+}
+
+/// The ends of some partitions, asked of their leaders.
+pub(super) async fn ends(
+    options: &Arc<KafkaOptions>,
+    sender: Arc<Sender>,
+    partitions: Vec<Partition>,
+) -> Result<Vec<Ends>, Error> {
+    let options = Arc::clone(options);
+    blocking::run(move || {
+        let ends = |partition: Partition| {
+            let (start, end) = sender
+                .client()
+                .fetch_watermarks(&options.topic, number(partition), options.request_timeout)
+                .map_err(Error::Ask)?;
+            Ok(Ends {
+                start: offset(start).unwrap_or_default(),
+                end: offset(end).unwrap_or_default(),
+            })
+        };
+        partitions.into_iter().map(ends).collect()
+    })
+    .await
+}
+
+/// What groups have committed: a client for each group asked about.
+pub(super) struct Groups {
+    options: Arc<KafkaOptions>,
+    clients: Mutex<Clients>,
+}
+
+type Clients = HashMap<GroupName, Arc<BaseConsumer<Quiet>>>;
+
+impl Groups {
+    pub(super) fn new(options: Arc<KafkaOptions>) -> Self {
+        Self {
+            options,
+            clients: Mutex::default(),
+        }
+    }
+
+    /// What `group` has committed of some partitions; `None` where it has not.
+    pub(super) async fn committed(
+        self: &Arc<Self>,
+        group: &GroupName,
+        partitions: Vec<Partition>,
+    ) -> Result<Vec<Option<Offset>>, Error> {
+        let (groups, group) = (Arc::clone(self), group.clone());
+        blocking::run(move || {
+            let client = groups.client(&group)?;
+            let topic = &groups.options.topic;
+            let mut asked = TopicPartitionList::with_capacity(partitions.len());
+            for partition in &partitions {
+                asked.add_partition(topic, number(*partition));
+            }
+            let told = client.committed_offsets(asked, groups.options.request_timeout);
+            drain(&client);
+            let told = told.map_err(Error::Ask)?;
+            let of = |partition: Partition| {
+                let told = told.find_partition(topic, number(partition))?;
+                match told.offset() {
+                    KafkaOffset::Offset(at) => offset(at),
+                    _ => None,
+                }
+            };
+            Ok(partitions.into_iter().map(of).collect())
+        })
+        .await
+    }
+
+    fn client(&self, group: &GroupName) -> Result<Arc<BaseConsumer<Quiet>>, Error> {
+        let mut clients = self.clients();
+        if let Some(client) = clients.get(group) {
+            return Ok(Arc::clone(client));
+        }
+        let config = self.options.reader(group.as_str());
+        let client: BaseConsumer<Quiet> =
+            config.create_with_context(Quiet).map_err(Error::Client)?;
+        let client = Arc::new(client);
+        if clients.len() >= MAX_GROUPS {
+            retire(std::mem::take(&mut *clients));
+        }
+        clients.insert(group.clone(), Arc::clone(&client));
+        Ok(client)
+    }
+
+    fn clients(&self) -> MutexGuard<'_, Clients> {
+        self.clients
+            .lock()
+            .expect("nothing panics while it holds this lock")
+    }
+}
+
+impl Drop for Groups {
+    fn drop(&mut self) {
+        retire(std::mem::take(&mut *self.clients()));
+    }
+}
+
+/// Closing a client waits for its threads.
+fn retire(clients: Clients) {
+    if !clients.is_empty() {
+        // Without a thread for it they were closed on this one.
+        let _ = blocking::leave("kafka-groups", move || drop(clients));
+    }
+}
+
+/// Has a client that nobody reads from tell its log, which would pile up otherwise.
+fn drain(client: &BaseConsumer<Quiet>) {
+    // It gives nothing for a line that it told, as for none: so a few times, whatever it says.
+    for _ in 0..32 {
+        drop(client.poll(Duration::ZERO));
+    }
+}
+
+/// A partition, as the client numbers them.
+pub(super) fn number(partition: Partition) -> i32 {
+    i32::try_from(partition.get()).unwrap_or(i32::MAX)
+}
+
+/// A partition that the client named.
+pub(super) fn partition(number: i32) -> Option<Partition> {
+    u32::try_from(number).ok().map(Partition::new)
+}
+
+/// An offset that the client named; it uses negative numbers for what is none.
+pub(super) fn offset(at: i64) -> Option<Offset> {
+    u64::try_from(at).ok().map(Offset::new)
+}
+
+/// How far a group is behind in each partition.
+pub(super) fn lag(
+    partitions: &[Partition],
+    ends: &[Ends],
+    committed: Vec<Option<Offset>>,
+) -> Vec<PartitionLag> {
+    let each = partitions.iter().zip(ends).zip(committed);
+    each.map(|((&partition, ends), committed)| PartitionLag {
+        partition,
+        committed: committed.unwrap_or(ends.start),
+        end: ends.end,
+    })
+    .collect()
+}

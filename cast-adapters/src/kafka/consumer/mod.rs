@@ -1,0 +1,177 @@
+//! One member's reading of the log: a thread that reads, and a subscription that hands out.
+
+mod held;
+mod holdings;
+mod member;
+mod reader;
+
+use std::{ops::Deref, panic::resume_unwind, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use cast_core::{
+    domain::{LogBatch, Offset, Partition},
+    ports::{GroupName, PortError, ResumeFrom, Subscription},
+};
+use tokio::{
+    sync::oneshot,
+    task::JoinSet,
+    time::timeout,
+};
+
+use self::{
+    held::Weight,
+    holdings::{Holdings, Placing, Unplaced},
+};
+use super::{blocking, error::Error, topic::Topic};
+
+const RESUMING: &str = "finding the place to read from";
+const SEEKING: &str = "seeking in the log";
+const JOINING: &str = "joining the group";
+const LEAVING: &str = "leaving the group";
+
+/// How long leaving may take. Then it goes on without anybody waiting for it.
+const LEAVE_DEADLINE: Duration = Duration::from_secs(5);
+
+/// A member of a group. Its thread reads ahead; what comes out of here was read already.
+pub(super) struct KafkaSubscription {
+    topic: Arc<Topic>,
+    group: GroupName,
+    max_ballots: usize,
+    resume: Arc<dyn ResumeFrom>,
+    holdings: CloseOnDrop,
+    /// Looks for the places of partitions that came, each in a task: they go on when the future of
+    /// `next` is dropped, and end with the subscription.
+    placing: JoinSet<(Unplaced, Result<Placing, PortError>)>,
+    has_left: oneshot::Receiver<()>,
+}
+
+impl KafkaSubscription {
+    pub(super) async fn join(
+        topic: Arc<Topic>,
+        group: GroupName,
+        max_ballots: usize,
+        resume: Arc<dyn ResumeFrom>,
+    ) -> Result<Self, PortError> {
+        // If this future is dropped meanwhile, the thread has nobody to read for.
+        let holdings = CloseOnDrop(Arc::new(Holdings::new(Weight {
+            bytes: topic.options().prefetch_bytes,
+            // At least what is asked for at once.
+            ballots: topic.options().prefetch_ballots.max(max_ballots),
+        })));
+        let started = {
+            let (topic, group) = (Arc::clone(&topic), group.clone());
+            let holdings = Arc::clone(&holdings);
+            blocking::run(move || reader::start(topic.options(), group.as_str(), &holdings)).await
+        };
+        let has_left = started.map_err(|error| error.while_(JOINING))?;
+        Ok(Self {
+            topic,
+            group,
+            max_ballots,
+            resume,
+            holdings,
+            placing: JoinSet::new(),
+            has_left,
+        })
+    }
+
+    /// Begins to look for the places of partitions that came.
+    fn place_arrivals(&mut self) {
+        for unplaced in self.holdings.unplaced() {
+            let (topic, group) = (Arc::clone(&self.topic), self.group.clone());
+            let resume = Arc::clone(&self.resume);
+            self.placing.spawn(async move {
+                let placing = place(&topic, &group, &*resume, unplaced.partition).await;
+                (unplaced, placing)
+            });
+        }
+    }
+}
+
+/// Where to read a partition from: where the store is, if the log can be read from there.
+async fn place(
+    topic: &Topic,
+    group: &GroupName,
+    resume: &dyn ResumeFrom,
+    partition: Partition,
+) -> Result<Placing, PortError> {
+    let at = resume.resume_from(partition).await?;
+    let found = async {
+        topic.check(partition, at).await?;
+        let committed = topic.committed(group, vec![partition]).await?;
+        let committed = committed.into_iter().next().flatten();
+        Ok::<_, Error>(committed.unwrap_or_default())
+    };
+    let committed = found.await.map_err(|error| error.while_(RESUMING))?;
+    Ok(Placing { at, committed })
+}
+
+#[async_trait]
+impl Subscription for KafkaSubscription {
+    async fn next(&mut self) -> Result<LogBatch, PortError> {
+        // A position moves only in `take`, right before its batch is returned: wherever this future
+        // is dropped, nothing is skipped.
+        loop {
+            self.place_arrivals();
+            if let Some(batch) = self.holdings.take(self.max_ballots)? {
+                return Ok(batch);
+            }
+            tokio::select! {
+                () = self.holdings.news() => {}
+                Some(placed) = self.placing.join_next() => {
+                    let (unplaced, placing) = placed.unwrap_or_else(|error| {
+                        // Tasks are ended only together with this.
+                        resume_unwind(error.into_panic())
+                    });
+                    match placing {
+                        Ok(placing) => self.holdings.place(unplaced, Some(placing)),
+                        Err(error) => {
+                            self.holdings.place(unplaced, None);
+                            return Err(error);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    async fn seek(&mut self, partition: Partition, next: Offset) -> Result<(), PortError> {
+        if self.holdings.holds(partition) {
+            let checked = self.topic.check(partition, next).await;
+            checked.map_err(|error| error.while_(SEEKING))?;
+            self.holdings.seek(partition, next);
+        }
+        Ok(())
+    }
+
+    async fn commit(&mut self, partition: Partition, next: Offset) -> Result<(), PortError> {
+        self.holdings.commit(partition, next);
+        Ok(())
+    }
+
+    async fn close(mut self: Box<Self>) -> Result<(), PortError> {
+        self.holdings.close();
+        match timeout(LEAVE_DEADLINE, &mut self.has_left).await {
+            // The thread said so, or is gone.
+            Ok(_) => Ok(()),
+            Err(_) => Err(Error::TimedOut.while_(LEAVING)),
+        }
+    }
+}
+
+/// Has the reading thread leave the group when nobody asks it any more; nobody waits for it.
+struct CloseOnDrop(Arc<Holdings>);
+
+impl Deref for CloseOnDrop {
+    type Target = Arc<Holdings>;
+
+    fn deref(&self) -> &Arc<Holdings> {
+        &self.0
+    }
+}
+
+impl Drop for CloseOnDrop {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}

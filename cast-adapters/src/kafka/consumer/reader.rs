@@ -1,0 +1,220 @@
+//! The reading thread of a member: the only one that touches its client.
+
+use std::{sync::Arc, thread, time::Duration};
+
+use cast_core::domain::{LogEntry, Offset, Partition, Unreadable};
+use rdkafka::{
+    Message, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer as _},
+    error::{KafkaError, KafkaResult},
+    message::BorrowedMessage,
+    types::RDKafkaErrorCode,
+};
+use tokio::sync::oneshot;
+
+use super::{
+    super::{
+        blocking,
+        cluster::{offset, partition},
+        error::{Error, needs_somebody},
+        options::KafkaOptions,
+    },
+    held::{Ahead, Weight},
+    holdings::{Begin, Holdings},
+    member::Member,
+};
+use crate::record;
+
+const READING: &str = "reading the log";
+
+/// How long the thread sleeps when nobody wakes it. Both the client and the subscription do; this is
+/// for what they may have missed, and for the group, which wants a sign of life.
+const NAP: Duration = Duration::from_millis(100);
+
+/// Reads for one member, from its joining the group to its leaving.
+pub(super) struct Reader {
+    client: BaseConsumer<Member>,
+    topic: String,
+    holdings: Arc<Holdings>,
+    /// Whether the partitions are paused because too much was read ahead.
+    is_paused: bool,
+}
+
+/// Starts the reading thread. It joins the group, and leaves it when the holdings are closed; the
+/// receiver hears when it has.
+pub(super) fn start(
+    options: &KafkaOptions,
+    group: &str,
+    holdings: &Arc<Holdings>,
+) -> Result<oneshot::Receiver<()>, Error> {
+    let member = Member::new(options.topic.clone(), Arc::clone(holdings));
+    let config = options.consumer(group);
+    let client: BaseConsumer<Member> =
+        config.create_with_context(member).map_err(Error::Client)?;
+    client.subscribe(&[&options.topic]).map_err(Error::Read)?;
+    let reader = Reader {
+        client,
+        topic: options.topic.clone(),
+        holdings: Arc::clone(holdings),
+        is_paused: false,
+    };
+    let (left, has_left) = oneshot::channel();
+    blocking::leave("kafka-reader", move || {
+        reader.run();
+        // Nobody may be waiting any more.
+        let _ = left.send(());
+    })
+    .map_err(|error| Error::Client(KafkaError::ClientCreation(error.to_string())))?;
+    Ok(has_left)
+}
+
+impl Reader {
+    fn run(mut self) {
+        let _end = End(Arc::clone(&self.holdings));
+        let this_thread = thread::current();
+        self.holdings.begin(this_thread.clone());
+        self.client.set_nonempty_callback(move || this_thread.unpark());
+        while !self.holdings.is_closing() {
+            self.begin();
+            self.pace();
+            self.read();
+            self.commit();
+            thread::park_timeout(NAP);
+        }
+        let last = self.holdings.to_commit();
+        self.client.context().commit(&self.client, last);
+        // Dropping the client leaves the group, and waits until that is done: here and nowhere else,
+        // because it may take as long as the brokers do.
+    }
+
+    /// Begins to read where a place was told.
+    fn begin(&self) {
+        for Begin { partition, at } in self.holdings.to_begin() {
+            let here = self.list([(partition, at)]);
+            // What was being read of it, in a seek, ends first: with that, all of it that is still
+            // on its way is outdated and never comes.
+            let member = self.client.context();
+            if member.has_stopped(partition) {
+                self.told(self.client.incremental_unassign(&here), "stopping a partition");
+            }
+            match self.client.incremental_assign(&here) {
+                Ok(()) => member.has_started(partition),
+                Err(error) => self.holdings.fail(Error::Read(error).while_(READING)),
+            }
+            // A pause belongs to the partition, and outlives its stopping.
+            let paced = if self.is_paused {
+                self.client.pause(&here)
+            } else {
+                self.client.resume(&here)
+            };
+            self.told(paced, "pacing a partition");
+        }
+    }
+
+    /// Stops reading while enough was read ahead. The polling goes on: a group wants to know that
+    /// its members live, and rebalances while they are busy.
+    fn pace(&mut self) {
+        let should_pause = if self.is_paused {
+            !self.holdings.has_room()
+        } else {
+            self.holdings.is_full()
+        };
+        if should_pause == self.is_paused {
+            return;
+        }
+        self.is_paused = should_pause;
+        let all = self.client.context().started();
+        // The client goes on where this thread is: behind the last record that it was given.
+        let paced = if should_pause {
+            self.client.pause(&all)
+        } else {
+            self.client.resume(&all)
+        };
+        self.told(paced, "pacing the reading");
+    }
+
+    /// Takes everything that the client has, as long as there is room for it.
+    fn read(&mut self) {
+        loop {
+            let events = self.client.context().events();
+            match self.client.poll(Duration::ZERO) {
+                Some(Ok(message)) => {
+                    self.take_in(&message);
+                    drop(message);
+                    self.pace();
+                }
+                Some(Err(error)) => self.take_error(error),
+                // The client gives nothing for an event, as for nothing: only without an event there
+                // is no more, and the next one will wake this thread.
+                None if self.client.context().events() == events => return,
+                None => {}
+            }
+        }
+    }
+
+    fn take_in(&self, message: &BorrowedMessage<'_>) {
+        let (Some(partition), Some(offset)) =
+            (partition(message.partition()), offset(message.offset()))
+        else {
+            return;
+        };
+        let bytes = message.payload().unwrap_or_default();
+        let content = record::decode(bytes).map(|decoded| decoded.ballots);
+        let weight = Weight {
+            bytes: bytes.len(),
+            ballots: content.as_ref().map_or(1, |ballots| ballots.len()),
+        };
+        if let Err(Unreadable { reason, .. }) = &content {
+            tracing::warn!(partition = partition.get(), offset = offset.get(), reason, "unreadable");
+        }
+        let entry = LogEntry { offset, content };
+        self.holdings.push(partition, Ahead { entry, weight });
+    }
+
+    fn take_error(&self, error: KafkaError) {
+        let code = error.rdkafka_error_code();
+        let is_fatal = matches!(error, KafkaError::MessageConsumptionFatal(_));
+        let error = match code {
+            Some(
+                RDKafkaErrorCode::AutoOffsetReset
+                | RDKafkaErrorCode::OffsetOutOfRange
+                | RDKafkaErrorCode::LogTruncation,
+            ) => Error::PositionLost(self.client.context().last_reason()),
+            Some(code) if needs_somebody(code) || is_fatal => Error::Read(error),
+            // The client tries again by itself, for as long as it takes.
+            _ => {
+                tracing::debug!(target: "kafka", %error, "reading goes on");
+                return;
+            }
+        };
+        self.holdings.fail(error.while_(READING));
+    }
+
+    /// Commits what was noted, unless a commit is under way: what gathers meanwhile becomes one.
+    fn commit(&self) {
+        let member = self.client.context();
+        if !member.is_committing() {
+            member.commit(&self.client, self.holdings.to_commit());
+        }
+    }
+
+    fn list(&self, of: impl IntoIterator<Item = (Partition, Offset)>) -> TopicPartitionList {
+        self.client.context().list(of)
+    }
+
+    /// Notes what failed and cannot be helped: the partition is about to be someone else's.
+    fn told(&self, result: KafkaResult<()>, what: &str) {
+        if let Err(error) = result {
+            tracing::debug!(target: "kafka", %error, topic = self.topic, "{what}");
+        }
+    }
+}
+
+/// Tells the subscription when the thread ends, also by a panic.
+struct End(Arc<Holdings>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.end(Error::ReaderDied.while_(READING));
+    }
+}

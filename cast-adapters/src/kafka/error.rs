@@ -1,0 +1,186 @@
+//! What goes wrong in Kafka, and what that means to a port.
+
+use cast_core::{
+    domain::{Offset, Partition},
+    ports::{BoxError, PortError, PortErrorKind},
+};
+use rdkafka::{error::KafkaError, types::RDKafkaErrorCode as Code};
+
+use crate::record::EncodeError;
+
+/// Something went wrong while doing something.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) operation: &'static str,
+    pub(super) error: Error,
+}
+
+/// What went wrong. Its text says what somebody can do about it, where somebody can.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    /// The settings cannot work, or the machine has no threads left.
+    #[error("the client cannot be made: {0}")]
+    Client(#[source] KafkaError),
+    /// A question that changes nothing, however it ended.
+    #[error("{0}")]
+    Ask(#[source] KafkaError),
+    /// A record never left.
+    #[error("the record was not sent: {0}")]
+    Enqueue(#[source] KafkaError),
+    /// A record left, and may have arrived.
+    #[error("the record was not acknowledged: {0}")]
+    Delivery(#[source] KafkaError),
+    /// The producer went away with a record in its hands.
+    #[error("the producer was closed before the record was acknowledged")]
+    Abandoned,
+    /// The producer cannot be used any more, and a new one is not there yet.
+    #[error("the producer died and is made anew: {0}")]
+    ProducerDied(String),
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+    #[error(
+        "there is no partition {}: this log has {partitions}, counted from 0; everything that uses \
+         it must be set up for as many", .partition.get()
+    )]
+    NoSuchPartition { partition: Partition, partitions: u32 },
+    #[error(
+        "there is no topic {topic}; make it, with as many partitions as it is ever to have: \
+         kafka-topics.sh --bootstrap-server {brokers} --create --topic {topic} --partitions 12 \
+         --replication-factor 3 --config min.insync.replicas=2 \
+         --config unclean.leader.election.enable=false"
+    )]
+    NoTopic { topic: String, brokers: String },
+    /// Some partition has no leader at this moment.
+    #[error("partition {partition} of {topic} has no leader now: {code}")]
+    NoLeader {
+        topic: String,
+        partition: i32,
+        code: Code,
+    },
+    #[error(
+        "the topic {topic} has {found} partitions, and {expected} are expected ({why}). Their number \
+         decides where a ballot belongs, so every server must agree on it. If {found} is a mistake, \
+         name the right topic. If it was raised on purpose: stop all doors, let the consumers come \
+         to the end of the log, wait until no voter sends an old ballot again, and start every \
+         server with partitions={found}"
+    )]
+    PartitionsChanged {
+        topic: String,
+        found: u32,
+        expected: u32,
+        why: &'static str,
+    },
+    #[error(
+        "partition {} is to be read from offset {}, but it ends at {}: the store belongs to another \
+         log; start with the store of this one, or an empty one",
+        .partition.get(), .from.get(), .end.get()
+    )]
+    BehindTheEnd {
+        partition: Partition,
+        from: Offset,
+        end: Offset,
+    },
+    #[error(
+        "partition {} is to be read from offset {}, but its records before {} are gone: start with \
+         a newer backup of the store, and raise the topic's retention.ms for the next time",
+        .partition.get(), .from.get(), .start.get()
+    )]
+    BeforeTheStart {
+        partition: Partition,
+        from: Offset,
+        start: Offset,
+    },
+    /// The log no longer has what comes next, found out while reading.
+    #[error(
+        "the log no longer has what comes next ({0}): its retention passed this reader, or it was \
+         cut off behind it"
+    )]
+    PositionLost(String),
+    #[error("the log cannot be read: {0}")]
+    Read(#[source] KafkaError),
+    #[error("the reading thread ended")]
+    ReaderDied,
+    #[error("no answer in time")]
+    TimedOut,
+    /// Asked of an administrator.
+    #[error("the topic cannot be made: {0}")]
+    CreateTopic(Code),
+}
+
+impl Error {
+    /// This error of `operation`, as the port tells it.
+    pub(super) fn while_(self, operation: &'static str) -> PortError {
+        Failure {
+            operation,
+            error: self,
+        }
+        .into()
+    }
+
+    fn kind(&self) -> PortErrorKind {
+        use PortErrorKind::{Corrupt, Misconfigured, OutcomeUnknown, Unavailable};
+
+        match self {
+            Self::Delivery(_) | Self::Abandoned => OutcomeUnknown,
+            Self::Encode(_) => Corrupt,
+            Self::Enqueue(error) => match error.rdkafka_error_code() {
+                Some(Code::MessageSizeTooLarge) => Corrupt,
+                Some(Code::UnknownPartition | Code::UnknownTopic) => Misconfigured,
+                _ => Unavailable,
+            },
+            Self::Client(_)
+            | Self::NoSuchPartition { .. }
+            | Self::NoTopic { .. }
+            | Self::PartitionsChanged { .. }
+            | Self::BehindTheEnd { .. }
+            | Self::BeforeTheStart { .. }
+            | Self::PositionLost(_) => Misconfigured,
+            Self::Ask(error) | Self::Read(error) => of_code(error.rdkafka_error_code()),
+            Self::CreateTopic(code) => of_code(Some(*code)),
+            Self::NoLeader { .. }
+            | Self::ProducerDied(_)
+            | Self::ReaderDied
+            | Self::TimedOut => Unavailable,
+        }
+    }
+}
+
+/// Whether what Kafka refused it will refuse again.
+fn of_code(code: Option<Code>) -> PortErrorKind {
+    if code.is_some_and(needs_somebody) {
+        PortErrorKind::Misconfigured
+    } else {
+        PortErrorKind::Unavailable
+    }
+}
+
+/// Whether an error stays until somebody changes the setup.
+pub(super) const fn needs_somebody(code: Code) -> bool {
+    matches!(
+        code,
+        Code::TopicAuthorizationFailed
+            | Code::GroupAuthorizationFailed
+            | Code::ClusterAuthorizationFailed
+            | Code::SaslAuthenticationFailed
+            | Code::UnsupportedSASLMechanism
+            | Code::UnsupportedVersion
+            | Code::UnsupportedFeature
+            | Code::InvalidTopic
+            | Code::InvalidPartitions
+            | Code::InvalidReplicationFactor
+            | Code::InvalidConfig
+            | Code::PolicyViolation
+            | Code::InvalidGroupId
+            | Code::InvalidSessionTimeout
+            | Code::InconsistentGroupProtocol
+            | Code::UnknownTopicOrPartition
+            | Code::UnknownTopic
+            | Code::UnknownPartition
+    )
+}
+
+impl From<Failure> for PortError {
+    fn from(Failure { operation, error }: Failure) -> Self {
+        Self::new(error.kind(), operation).because(BoxError::from(error))
+    }
+}

@@ -1,0 +1,171 @@
+//! TLS and SASL.
+
+use std::fmt;
+
+use rdkafka::ClientConfig;
+
+use super::{options::KafkaUrlError, url::Url};
+
+/// How connections are secured.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Security {
+    tls: Option<Tls>,
+    sasl: Option<Sasl>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Tls {
+    ca: Option<String>,
+    certificate: Option<(String, String)>,
+}
+
+#[derive(Clone)]
+struct Sasl {
+    mechanism: &'static str,
+    user: String,
+    password: String,
+}
+
+impl fmt::Debug for Sasl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sasl({}, {}, ..)", self.mechanism, self.user)
+    }
+}
+
+impl Security {
+    pub(super) fn of(url: &Url<'_>) -> Result<Self, KafkaUrlError> {
+        let file = |name| url.parameter(name).map(decoded).transpose();
+        let (ca, cert, key) = (file("ca")?, file("cert")?, file("key")?);
+        let certificate = match (cert, key) {
+            (Some(cert), Some(key)) => Some((cert, key)),
+            (None, None) => None,
+            _ => {
+                return Err(KafkaUrlError::Parameter {
+                    name: "cert",
+                    must_be: "there together with key",
+                });
+            }
+        };
+        if !url.is_tls && (ca.is_some() || certificate.is_some()) {
+            return Err(KafkaUrlError::Parameter {
+                name: "ca, cert and key",
+                must_be: "in a URL that begins with kafkas://",
+            });
+        }
+        Ok(Self {
+            tls: url.is_tls.then_some(Tls { ca, certificate }),
+            sasl: url.user.map(|user| Sasl::of(user, url)).transpose()?,
+        })
+    }
+
+    pub(super) fn apply(&self, config: &mut ClientConfig) {
+        let protocol = match (&self.tls, &self.sasl) {
+            (None, None) => "plaintext",
+            (Some(_), None) => "ssl",
+            (None, Some(_)) => "sasl_plaintext",
+            (Some(_), Some(_)) => "sasl_ssl",
+        };
+        config.set("security.protocol", protocol);
+        if let Some(tls) = &self.tls {
+            // The name in a broker's certificate is the one that we asked for.
+            config.set("enable.ssl.certificate.verification", "true");
+            config.set("ssl.endpoint.identification.algorithm", "https");
+            if let Some(ca) = &tls.ca {
+                config.set("ssl.ca.location", ca);
+            }
+            if let Some((certificate, key)) = &tls.certificate {
+                config.set("ssl.certificate.location", certificate);
+                config.set("ssl.key.location", key);
+            }
+        }
+        if let Some(sasl) = &self.sasl {
+            config.set("sasl.mechanism", sasl.mechanism);
+            config.set("sasl.username", &sasl.user);
+            config.set("sasl.password", &sasl.password);
+        }
+    }
+}
+
+impl Sasl {
+    fn of(user: &str, url: &Url<'_>) -> Result<Self, KafkaUrlError> {
+        let mechanism = match url.parameter("sasl") {
+            None | Some("scram-sha-512") => "SCRAM-SHA-512",
+            Some("scram-sha-256") => "SCRAM-SHA-256",
+            Some("plain") => "PLAIN",
+            Some(_) => {
+                return Err(KafkaUrlError::Parameter {
+                    name: "sasl",
+                    must_be: "plain, scram-sha-256 or scram-sha-512",
+                });
+            }
+        };
+        let (user, password) = user.split_once(':').ok_or(KafkaUrlError::Form)?;
+        Ok(Self {
+            mechanism,
+            user: decoded(user)?,
+            password: decoded(password)?,
+        })
+    }
+}
+
+/// Undoes the escapes of a URL.
+fn decoded(text: &str) -> Result<String, KafkaUrlError> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        if byte != b'%' {
+            bytes.push(byte);
+            continue;
+        }
+        let mut digit = || char::from(rest.next()?).to_digit(16);
+        let (Some(high), Some(low)) = (digit(), digit()) else {
+            return Err(KafkaUrlError::Form);
+        };
+        bytes.push(u8::try_from(high << 4 | low).expect("two hex digits are a byte"));
+    }
+    String::from_utf8(bytes).map_err(|_| KafkaUrlError::Form)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(url: &str) -> Result<ClientConfig, KafkaUrlError> {
+        let mut config = ClientConfig::new();
+        Security::of(&Url::parse(url)?)?.apply(&mut config);
+        Ok(config)
+    }
+
+    #[test]
+    fn tls_and_sasl_become_settings() {
+        let config = settings("kafkas://me:p%40ss@a:1/t?ca=/etc/ca.pem&sasl=scram-sha-256");
+        let config = config.expect("a URL");
+        let get = |name| config.get(name);
+        assert_eq!(get("security.protocol"), Some("sasl_ssl"));
+        assert_eq!(get("ssl.ca.location"), Some("/etc/ca.pem"));
+        assert_eq!(get("sasl.mechanism"), Some("SCRAM-SHA-256"));
+        assert_eq!((get("sasl.username"), get("sasl.password")), (Some("me"), Some("p@ss")));
+        let plain = settings("kafka://a:1/t").expect("a URL");
+        assert_eq!(plain.get("security.protocol"), Some("plaintext"));
+    }
+
+    #[test]
+    fn what_would_not_be_secure_is_refused() {
+        for url in [
+            "kafka://a:1/t?ca=/etc/ca.pem",
+            "kafkas://a:1/t?cert=/etc/cert.pem",
+            "kafkas://me:x@a:1/t?sasl=gssapi",
+            "kafkas://me@a:1/t",
+            "kafkas://me:%zz@a:1/t",
+        ] {
+            assert!(settings(url).is_err(), "{url}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_no_password() {
+        let url = Url::parse("kafkas://me:hunter2@a:1/t").expect("a URL");
+        let security = Security::of(&url).expect("secured");
+        assert!(!format!("{security:?}").contains("hunter2"));
+    }
+}

@@ -1,0 +1,128 @@
+//! The tables: how they are made, and whether they are those that this binary works with.
+
+use cast_core::ports::PortError;
+use diesel::{
+    pg::Pg,
+    sql_types::{Array, Bool, Text},
+};
+use diesel_async::{
+    AsyncMigrationHarness, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection,
+};
+use diesel_migrations::{
+    EmbeddedMigrations, MigrationHarness, embed_migrations,
+};
+use diesel::migration::MigrationSource;
+
+use super::{connect, error::Error, options::PostgresOptions, statement::statement};
+
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");
+
+statement! {
+    /// What there is of the tables.
+    Schema() -> (Bool, Array<Text>, Array<Text>, Text), "schema.sql"
+}
+
+statement! {
+    /// Which migrations were run.
+    Versions() -> Text, "versions.sql"
+}
+
+/// Brings the tables up to date, and tells which migrations that took; none if they were.
+///
+/// Each migration is a transaction. Two processes that migrate at once take turns, so that any
+/// number of them may be started with a deployment. It must reach the server itself, not a
+/// transaction pooler: the turn belongs to the session.
+///
+/// # Errors
+///
+/// `Misconfigured` where the database is newer than this binary, or a migration fails.
+pub async fn migrate(options: &PostgresOptions) -> Result<Vec<String>, PortError> {
+    let migrated = migrate_in_turn(options).await;
+    migrated.map_err(|error| error.doing("migrating the store"))
+}
+
+async fn migrate_in_turn(options: &PostgresOptions) -> Result<Vec<String>, Error> {
+    let mut patient = options.clone();
+    // A migration may take its time; what it may not is wait for a lock, and have all others wait
+    // behind it.
+    patient.statement_timeout = std::time::Duration::ZERO;
+    let limit = options.connect_timeout;
+    let connecting = tokio::time::timeout(limit, connect::unchecked(&patient));
+    let mut connection = connecting.await.map_err(|_| Error::NoConnection(limit))??;
+    connection
+        .batch_execute(
+            // The key is "cast" in ASCII. The session holds the lock until it ends.
+            "SELECT pg_advisory_lock(1667331956); SET lock_timeout = '30s'",
+        )
+        .await?;
+    refuse_newer(&applied(&mut connection).await?)?;
+    // The harness blocks the thread that it runs on.
+    let run = tokio::task::spawn_blocking(move || {
+        let mut harness = AsyncMigrationHarness::new(connection);
+        let versions = harness.run_pending_migrations(MIGRATIONS);
+        versions.map(|versions| versions.iter().map(ToString::to_string).collect())
+    });
+    match run.await {
+        Ok(migrated) => migrated.map_err(Error::Migration),
+        Err(ended) => Err(Error::of_task(ended)),
+    }
+}
+
+/// Whether these are the tables that this binary works with; if not, says what to do.
+pub(super) async fn check(connection: &mut AsyncPgConnection) -> Result<(), Error> {
+    let (migrated, missing, unreadable, encoding): (bool, Vec<String>, Vec<String>, String) =
+        Schema {}.get_result(connection).await?;
+    if !migrated {
+        return Err(Error::Schema(
+            "the database has no tables of CAST: run `cast-server migrate`".into(),
+        ));
+    }
+    if encoding != "UTF8" {
+        return Err(Error::Schema(format!(
+            "the database's encoding is {encoding}, and names need UTF8: create it with ENCODING 'UTF8'"
+        )));
+    }
+    if !unreadable.is_empty() {
+        return Err(Error::Schema(format!("this role may not read {unreadable:?}: grant it SELECT")));
+    }
+    let applied = applied(connection).await?;
+    refuse_newer(&applied)?;
+    if let Some(version) = known().into_iter().find(|known| !applied.contains(known)) {
+        return Err(Error::Schema(format!(
+            "the database is older than this binary (migration {version} is missing): run `cast-server migrate`"
+        )));
+    }
+    if !missing.is_empty() {
+        return Err(Error::Schema(format!(
+            "{missing:?} are gone, though the migrations that make them were run: put a backup back"
+        )));
+    }
+    Ok(())
+}
+
+fn refuse_newer(applied: &[String]) -> Result<(), Error> {
+    let known = known();
+    match applied.iter().find(|version| !known.contains(version)) {
+        None => Ok(()),
+        Some(version) => Err(Error::Schema(format!(
+            "the database is newer than this binary (migration {version}): upgrade the binary"
+        ))),
+    }
+}
+
+async fn applied(connection: &mut AsyncPgConnection) -> Result<Vec<String>, Error> {
+    let (migrated, ..): (bool, Vec<String>, Vec<String>, String) =
+        Schema {}.get_result(connection).await?;
+    if !migrated {
+        return Ok(Vec::new());
+    }
+    Ok(Versions {}.get_results(connection).await?)
+}
+
+/// The migrations of this binary.
+fn known() -> Vec<String> {
+    let migrations = MigrationSource::<Pg>::migrations(&MIGRATIONS);
+    let migrations = migrations.expect("the migrations were read when this was compiled");
+    let version = |migration: Box<dyn diesel::migration::Migration<Pg>>| migration.name().version().to_string();
+    migrations.into_iter().map(version).collect()
+}

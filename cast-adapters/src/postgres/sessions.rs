@@ -1,0 +1,158 @@
+//! Connections, and transactions that end whatever becomes of their caller.
+
+use std::{sync::Arc, time::Duration};
+
+use diesel::result::ConnectionError;
+use diesel_async::{
+    AnsiTransactionManager, AsyncPgConnection, TransactionManager as _,
+    pooled_connection::{
+        AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
+        deadpool::{Object, Pool, PoolError},
+    },
+};
+use futures_util::{FutureExt as _, future::BoxFuture};
+use tokio::time::timeout;
+
+use super::{connect, error::Error, options::PostgresOptions};
+
+/// The isolation level is named, because every statement argues from it and a database may have
+/// another default.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+
+/// A pool of connections, and how work is done on them.
+///
+/// Work runs in a task of its own, which the caller awaits: a caller that gives up leaves a
+/// transaction that still commits or rolls back as a whole, and soon. A connection whose work failed
+/// is closed, never used again.
+#[derive(Clone)]
+pub(super) struct Sessions {
+    pool: Pool<AsyncPgConnection>,
+    connect_timeout: Duration,
+    transaction_timeout: Duration,
+}
+
+/// How a transaction ends.
+pub(super) enum End<T> {
+    /// It is kept.
+    Commit(T),
+    /// As if it had never been.
+    RollBack(T),
+}
+
+impl Sessions {
+    /// No connection is made before it is needed.
+    pub(super) fn new(options: &PostgresOptions) -> Self {
+        let mut config = ManagerConfig::default();
+        let shared = Arc::new(options.clone());
+        config.custom_setup = Box::new(move |_| {
+            let options = Arc::clone(&shared);
+            async move { connect::checked(&options).await.map_err(ConnectionError::from) }.boxed()
+        });
+        // A connection that the server has closed is seen without asking; one that hangs, the
+        // deadline finds.
+        config.recycling_method = RecyclingMethod::Fast;
+        let manager = AsyncDieselConnectionManager::new_with_config("", config);
+        let pool = Pool::builder(manager).max_size(options.pool_size.max(1)).build();
+        Self {
+            pool: pool.expect("a pool without timeouts of its own needs no runtime"),
+            connect_timeout: options.connect_timeout,
+            transaction_timeout: options.transaction_timeout,
+        }
+    }
+
+    /// Runs one statement that only reads.
+    pub(super) async fn read<T, W>(&self, work: W) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        W: for<'c> FnOnce(&'c mut AsyncPgConnection) -> BoxFuture<'c, Result<T, Error>>
+            + Send
+            + 'static,
+    {
+        let limit = self.transaction_timeout;
+        self.run(move |connection| {
+            async move {
+                let read = timeout(limit, work(connection)).await;
+                read.map_err(|_| Error::Deadline(limit))?
+            }
+            .boxed()
+        })
+        .await
+    }
+
+    /// Runs a transaction at READ COMMITTED, which must be ready to end within `limit`.
+    pub(super) async fn transaction<T, W>(&self, limit: Duration, work: W) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        W: for<'c> FnOnce(&'c mut AsyncPgConnection) -> BoxFuture<'c, Result<End<T>, Error>>
+            + Send
+            + 'static,
+    {
+        self.run(move |connection| transaction(connection, limit, work).boxed())
+            .await
+    }
+
+    /// The limit of a transaction that reads or writes a step.
+    pub(super) const fn transaction_timeout(&self) -> Duration {
+        self.transaction_timeout
+    }
+
+    async fn run<T, W>(&self, work: W) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        W: for<'c> FnOnce(&'c mut AsyncPgConnection) -> BoxFuture<'c, Result<T, Error>>
+            + Send
+            + 'static,
+    {
+        // Before there is a connection nothing has happened: a caller that gives up here leaves
+        // nothing behind.
+        let mut connection = self.connection().await?;
+        let task = tokio::spawn(async move {
+            let result = work(&mut connection).await;
+            if result.is_err() {
+                drop(Object::take(connection));
+            }
+            result
+        });
+        task.await.unwrap_or_else(|ended| Err(Error::of_task(ended)))
+    }
+
+    async fn connection(&self) -> Result<Object<AsyncPgConnection>, Error> {
+        let limit = self.connect_timeout;
+        match timeout(limit, self.pool.get()).await {
+            Ok(Ok(connection)) => Ok(connection),
+            Ok(Err(PoolError::Backend(error))) => Err(error.into()),
+            // The pool has no timeouts or hooks of its own, and is never closed.
+            Ok(Err(_)) | Err(_) => Err(Error::NoConnection(limit)),
+        }
+    }
+}
+
+async fn transaction<T, W>(
+    connection: &mut AsyncPgConnection,
+    limit: Duration,
+    work: W,
+) -> Result<T, Error>
+where
+    W: for<'c> FnOnce(&'c mut AsyncPgConnection) -> BoxFuture<'c, Result<End<T>, Error>>,
+{
+    let ready = async {
+        AnsiTransactionManager::begin_transaction_sql(connection, BEGIN).await?;
+        work(connection).await
+    };
+    // Until here nothing has happened, whatever goes wrong: the connection is closed, and takes the
+    // transaction along.
+    let end = timeout(limit, ready).await.map_err(|_| Error::Deadline(limit))??;
+    match end {
+        End::Commit(value) => {
+            let commit = AnsiTransactionManager::commit_transaction(connection);
+            let committed = timeout(limit, commit).await;
+            committed.map_err(|_| Error::CommitDeadline(limit))?.map_err(Error::Commit)?;
+            Ok(value)
+        }
+        End::RollBack(value) => {
+            let undo = AnsiTransactionManager::rollback_transaction(connection);
+            timeout(limit, undo).await.map_err(|_| Error::Deadline(limit))??;
+            Ok(value)
+        }
+    }
+}

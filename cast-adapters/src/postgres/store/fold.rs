@@ -1,0 +1,155 @@
+//! The transaction of a step.
+
+use std::collections::{BTreeMap, HashSet};
+
+use cast_core::{
+    domain::{Candidate, LoggedBallot, Partition, sum_votes},
+    ports::Applied,
+};
+use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
+use uuid::Uuid;
+
+use super::{
+    read,
+    rows::{Rows, texts, whole},
+    statements::{AddVotes, Advance, Begin, InsertBallots, NameCandidates, Totals},
+};
+use crate::postgres::error::Error;
+
+/// Does all of a step but commit it. What it answers holds if the transaction commits.
+///
+/// Every transaction takes its locks in one order: the progress of its partition, ids of ballots
+/// (sorted), totals of its partition, names of candidates (sorted). So no two wait for each other.
+pub(super) async fn fold(
+    connection: &mut AsyncPgConnection,
+    partition: Partition,
+    rows: Rows,
+) -> Result<Applied, Error> {
+    let next = rows.advance.next;
+    if !advance(connection, rows.advance).await? {
+        let progress = read::progress(connection, partition).await?;
+        return Ok(Applied::Fenced { progress });
+    }
+    if let Some(reject) = rows.reject {
+        reject.execute(connection).await?;
+    }
+    let Some(insert) = rows.insert else {
+        return Ok(Applied::Folded {
+            totals: Vec::new(),
+            counted: 0,
+        });
+    };
+    let new = insert_ballots(connection, insert).await?;
+    let counted = new.len();
+    let added = if counted == rows.ballots.len() {
+        sum_votes(&rows.ballots)
+    } else {
+        let is_new = |ballot: &&LoggedBallot| new.contains(&ballot.id.as_uuid());
+        sum_votes(rows.ballots.iter().filter(is_new))
+    };
+    let mut totals = add_votes(connection, partition, &added, next).await?;
+    if counted < rows.ballots.len() || !rows.repeated.is_empty() {
+        let named = sum_votes(rows.ballots.iter().chain(&rows.repeated)).into_keys();
+        let idle: Vec<_> = named.filter(|who| !added.contains_key(who)).collect();
+        totals.extend(totals_of(connection, partition, idle).await?);
+    }
+    Ok(Applied::Folded {
+        totals: totals.into_iter().collect(),
+        counted,
+    })
+}
+
+/// Whether the progress was at the start of the step, and is now at its end.
+async fn advance(connection: &mut AsyncPgConnection, step: Advance) -> Result<bool, Error> {
+    let begin = Begin {
+        partition: step.partition,
+        next: step.next,
+        last_ballot: step.last_ballot,
+        last_offset: step.last_offset,
+    };
+    let at_the_start = step.start == 0;
+    if step.execute(connection).await? == 1 {
+        return Ok(true);
+    }
+    Ok(at_the_start && begin.execute(connection).await? == 1)
+}
+
+async fn insert_ballots(
+    connection: &mut AsyncPgConnection,
+    insert: InsertBallots,
+) -> Result<HashSet<Uuid>, Error> {
+    // One row with an array: a row for each id would cost more than the id.
+    let new: Vec<Uuid> = insert.get_result(connection).await?;
+    Ok(new.into_iter().collect())
+}
+
+/// Adds votes to the totals of a partition; the new totals of all of these candidates.
+async fn add_votes(
+    connection: &mut AsyncPgConnection,
+    partition: Partition,
+    added: &BTreeMap<Candidate, u64>,
+    next: i64,
+) -> Result<BTreeMap<Candidate, u64>, Error> {
+    if added.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let add = AddVotes {
+        partition: partition.get().into(),
+        candidates: texts(added.keys()),
+        votes: added
+            .values()
+            .map(|votes| whole("a number of votes", *votes))
+            .collect::<Result<_, _>>()?,
+        next,
+    };
+    let (names, votes): (Vec<String>, Vec<i64>) = add.get_result(connection).await?;
+    let mut totals = BTreeMap::new();
+    let mut unnamed = Vec::new();
+    for (name, total) in names.iter().zip(votes) {
+        let (candidate, votes) = added
+            .get_key_value(name.as_str())
+            .ok_or_else(|| Error::Unreadable(format!("{name:?} where nobody voted for it")))?;
+        let total = read::count(total)?;
+        // No total is zero, so this one is new: nobody in this partition voted for them before, and
+        // perhaps nobody did anywhere.
+        if total == *votes {
+            unnamed.push(candidate);
+        }
+        totals.insert(candidate.clone(), total);
+    }
+    if let Some((candidate, votes)) = added.iter().find(|(who, _)| !totals.contains_key(*who)) {
+        return Err(Error::Unholdable(format!(
+            "{votes} votes more for {candidate:?} would be beyond the largest total, {}",
+            i64::MAX
+        )));
+    }
+    if !unnamed.is_empty() {
+        unnamed.sort_unstable();
+        let candidates = texts(unnamed);
+        NameCandidates { candidates }.execute(connection).await?;
+    }
+    Ok(totals)
+}
+
+/// What these candidates have in a partition, to which the step added nothing.
+async fn totals_of(
+    connection: &mut AsyncPgConnection,
+    partition: Partition,
+    idle: Vec<Candidate>,
+) -> Result<BTreeMap<Candidate, u64>, Error> {
+    if idle.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let totals = Totals {
+        partition: partition.get().into(),
+        candidates: texts(&idle),
+    };
+    let known: Vec<(String, i64)> = totals.get_results(connection).await?;
+    let mut totals: BTreeMap<_, _> = idle.into_iter().map(|candidate| (candidate, 0)).collect();
+    for (name, votes) in known {
+        if let Some(total) = totals.get_mut(name.as_str()) {
+            *total = read::count(votes)?;
+        }
+    }
+    Ok(totals)
+}

@@ -1,0 +1,128 @@
+//! The store: each method a transaction or a statement.
+
+mod fold;
+mod read;
+mod rows;
+mod statements;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use cast_core::{
+    domain::{BallotId, Candidate, Fate, FoldStep, Offset, Partition, StoredTally, Tally},
+    ports::{Applied, PortError, VoteStore},
+};
+use futures_util::FutureExt as _;
+
+use self::rows::Rows;
+use super::{
+    error::Error,
+    options::PostgresOptions,
+    sessions::{End, Sessions},
+};
+
+/// A [`VoteStore`] in PostgreSQL.
+///
+/// A handle to it is cheap to clone, and any number of processes may work on one database.
+#[derive(Clone)]
+pub struct PostgresStore {
+    sessions: Sessions,
+    options: Arc<PostgresOptions>,
+}
+
+impl PostgresStore {
+    /// A store in this database. Connects when it is first used: a server that is not there yet
+    /// makes that call fail, not this one.
+    pub fn new(options: PostgresOptions) -> Self {
+        Self {
+            sessions: Sessions::new(&options),
+            options: Arc::new(options),
+        }
+    }
+
+    /// Whether the database answers, and has the tables that this binary works with.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` while it may yet come; `Misconfigured` where somebody has to do something (run
+    /// `cast-server migrate`, upgrade the binary, correct the URL), which the source names.
+    pub async fn check(&self) -> Result<(), PortError> {
+        let progress = self.sessions.read(|connection| {
+            async { read::progress(connection, Partition::new(0)).await }.boxed()
+        });
+        let checked = progress.await.map(drop);
+        checked.map_err(|error| error.doing("checking the store"))
+    }
+
+    /// Runs the transaction of a step, and keeps it or not.
+    async fn step(&self, step: &FoldStep, keep: bool) -> Result<Applied, Error> {
+        let (partition, rows) = (step.partition, Rows::of(step)?);
+        let limit = self.sessions.transaction_timeout();
+        let folded = self.sessions.transaction(limit, move |connection| {
+            async move {
+                let applied = fold::fold(connection, partition, rows).await?;
+                Ok(match applied {
+                    folded @ Applied::Folded { .. } if keep => End::Commit(folded),
+                    other => End::RollBack(other),
+                })
+            }
+            .boxed()
+        });
+        folded.await
+    }
+}
+
+#[async_trait]
+impl VoteStore for PostgresStore {
+    async fn progress(&self, partition: Partition) -> Result<Offset, PortError> {
+        let progress = self
+            .sessions
+            .read(move |connection| read::progress(connection, partition).boxed());
+        let progress = progress.await;
+        progress.map_err(|error| error.doing("reading progress"))
+    }
+
+    async fn apply(&self, step: &FoldStep) -> Result<Applied, PortError> {
+        let applied = self.step(step, true).await;
+        applied.map_err(|error| error.doing("applying a step"))
+    }
+
+    async fn rehearse(&self, step: &FoldStep) -> Result<(), PortError> {
+        let rehearsed = self.step(step, false).await.map(drop);
+        rehearsed.map_err(|error| error.doing("rehearsing a step"))
+    }
+
+    async fn tallies(&self, candidates: &[Candidate]) -> Result<Vec<StoredTally>, PortError> {
+        let candidates = candidates.to_vec();
+        let tallies = self
+            .sessions
+            .read(move |connection| read::tallies(connection, candidates).boxed());
+        let tallies = tallies.await;
+        tallies.map_err(|error| error.doing("reading tallies"))
+    }
+
+    async fn leaders(&self, first: usize) -> Result<Vec<Tally>, PortError> {
+        let leaders = self
+            .sessions
+            .read(move |connection| read::leaders(connection, first).boxed());
+        let leaders = leaders.await;
+        leaders.map_err(|error| error.doing("reading the leaders"))
+    }
+
+    async fn ballot(&self, id: BallotId) -> Result<Option<Fate>, PortError> {
+        let fate = self
+            .sessions
+            .read(move |connection| read::ballot(connection, id).boxed());
+        let fate = fate.await;
+        fate.map_err(|error| error.doing("reading a ballot's fate"))
+    }
+
+    async fn recount(&self) -> Result<Vec<(Candidate, u64)>, PortError> {
+        let limit = self.options.recount_timeout;
+        let recounted = self.sessions.transaction(limit, move |connection| {
+            async move { Ok(End::RollBack(read::recount(connection, limit).await?)) }.boxed()
+        });
+        let recounted = recounted.await;
+        recounted.map_err(|error| error.doing("recounting ballots"))
+    }
+}

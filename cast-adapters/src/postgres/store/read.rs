@@ -1,0 +1,125 @@
+//! What the tables tell.
+
+use std::time::Duration;
+
+use cast_core::domain::{
+    BallotId, Candidate, Fate, LogPosition, Offset, Partition, Prefix, StoredTally, Tally, Version,
+};
+use diesel::OptionalExtension as _;
+use diesel_async::{AsyncPgConnection, RunQueryDsl as _, SimpleAsyncConnection as _};
+
+use super::{
+    rows::texts,
+    statements::{Ballot, Leaders, LeadersBar, Progress, Recount, Tallies},
+};
+use crate::postgres::error::Error;
+
+pub(super) async fn progress(
+    connection: &mut AsyncPgConnection,
+    partition: Partition,
+) -> Result<Offset, Error> {
+    let partition = partition.get().into();
+    let next = Progress { partition }.get_result(connection).await;
+    let next: Option<i64> = next.optional()?;
+    Ok(Offset::new(count(next.unwrap_or(0))?))
+}
+
+pub(super) async fn tallies(
+    connection: &mut AsyncPgConnection,
+    candidates: Vec<Candidate>,
+) -> Result<Vec<StoredTally>, Error> {
+    let names = texts(&candidates);
+    let rows: Vec<(i64, i64, i64, i64)> =
+        Tallies { candidates: names }.get_results(connection).await?;
+    let none = |candidate| StoredTally {
+        candidate,
+        prefixes: Vec::new(),
+    };
+    let mut tallies: Vec<_> = candidates.into_iter().map(none).collect();
+    for (place, partition, votes, next) in rows {
+        let prefix = Prefix {
+            partition: partition_of(partition)?,
+            votes: count(votes)?,
+            as_of: Offset::new(count(next)?),
+        };
+        // Places are counted from 1.
+        let tally = usize::try_from(place).ok().and_then(|place| tallies.get_mut(place - 1));
+        let tally = tally.expect("a row is about one of those who were asked about");
+        tally.prefixes.push(prefix);
+    }
+    Ok(tallies)
+}
+
+pub(super) async fn leaders(
+    connection: &mut AsyncPgConnection,
+    first: usize,
+) -> Result<Vec<Tally>, Error> {
+    // More than there can be candidates; and it may be multiplied by a number of partitions.
+    let first = i64::try_from(first).unwrap_or(i64::MAX).min(i32::MAX.into());
+    if first == 0 {
+        return Ok(Vec::new());
+    }
+    let mut bar: i64 = LeadersBar { first }.get_result(connection).await?;
+    loop {
+        let rows: Vec<(String, i64, i64)> = Leaders { first, bar }.get_results(connection).await?;
+        // There were enough above the bar, unless the database was put back to a backup meanwhile.
+        if bar == 0 || i64::try_from(rows.len()).is_ok_and(|found| found == first) {
+            let tally = |(name, votes, version): (String, i64, i64)| {
+                Ok(Tally {
+                    candidate: candidate(&name)?,
+                    votes: count(votes)?,
+                    version: Version::new(count(version)?),
+                })
+            };
+            return rows.into_iter().map(tally).collect();
+        }
+        bar = 0;
+    }
+}
+
+pub(super) async fn ballot(
+    connection: &mut AsyncPgConnection,
+    id: BallotId,
+) -> Result<Option<Fate>, Error> {
+    let found = Ballot { id: id.as_uuid() }.get_result(connection).await;
+    let found: Option<(i64, i64, Option<String>)> = found.optional()?;
+    let Some((partition, offset, reason)) = found else {
+        return Ok(None);
+    };
+    let position = LogPosition {
+        partition: partition_of(partition)?,
+        offset: Offset::new(count(offset)?),
+    };
+    Ok(Some(match reason {
+        None => Fate::Counted(position),
+        Some(reason) => Fate::Rejected { position, reason },
+    }))
+}
+
+/// Counts again, within `limit`: inside of a transaction, which takes the server's own limit along.
+pub(super) async fn recount(
+    connection: &mut AsyncPgConnection,
+    limit: Duration,
+) -> Result<Vec<(Candidate, u64)>, Error> {
+    let longer = format!("SET LOCAL statement_timeout = {}", limit.as_millis());
+    connection.batch_execute(&longer).await?;
+    let rows: Vec<(String, i64)> = Recount {}.get_results(connection).await?;
+    let counted = |(name, votes): (String, i64)| Ok((candidate(&name)?, count(votes)?));
+    rows.into_iter().map(counted).collect()
+}
+
+/// A number of the database as one of ours.
+pub(super) fn count(number: i64) -> Result<u64, Error> {
+    u64::try_from(number).map_err(|_| Error::Unreadable(format!("a count of {number}")))
+}
+
+fn partition_of(number: i64) -> Result<Partition, Error> {
+    let number = u32::try_from(number);
+    let number = number.map_err(|_| Error::Unreadable("a partition that is none".into()))?;
+    Ok(Partition::new(number))
+}
+
+fn candidate(name: &str) -> Result<Candidate, Error> {
+    Candidate::new(name)
+        .map_err(|why| Error::Unreadable(format!("a candidate {name:?} whose name {why}")))
+}

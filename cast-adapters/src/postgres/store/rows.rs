@@ -1,0 +1,201 @@
+//! A step as the tables take it: columns of numbers and texts that fit them.
+
+use cast_core::domain::{Candidate, FoldStep, LoggedBallot, Placed, Rejection, Timestamp};
+use diesel::pg::data_types::PgTimestamp;
+use serde_json::json;
+
+use super::statements::{Advance, InsertBallots, Reject};
+use crate::postgres::error::Error;
+
+/// All that a step's transaction sends, made before it begins.
+pub(super) struct Rows {
+    pub(super) advance: Advance,
+    /// `None` where the step has none.
+    pub(super) insert: Option<InsertBallots>,
+    /// `None` where the step has none.
+    pub(super) reject: Option<Reject>,
+    /// The ballots of `insert`, in its order: by id, each id once.
+    pub(super) ballots: Vec<LoggedBallot>,
+    /// What came again within the step: the first in the log wins.
+    pub(super) repeated: Vec<LoggedBallot>,
+}
+
+impl Rows {
+    /// Fails where a number does not fit its column: such a step cannot be held.
+    pub(super) fn of(step: &FoldStep) -> Result<Self, Error> {
+        let partition = i64::from(step.partition.get());
+        let last = step.ballots.last();
+        let last_offset = last.map(|placed| whole("an offset", placed.offset.get()));
+        let advance = Advance {
+            partition,
+            start: whole("an offset", step.start.get())?,
+            next: whole("an offset", step.next.get())?,
+            last_ballot: last.map(|placed| placed.ballot.id.as_uuid()),
+            last_offset: last_offset.transpose()?,
+        };
+        let (first, repeated) = firsts_by_id(&step.ballots);
+        let cloned = |placed: &[&Placed]| placed.iter().map(|p| p.ballot.clone()).collect();
+        Ok(Self {
+            advance,
+            insert: some_rows(&first, |first| insert(partition, first))?,
+            reject: some_rows(&step.rejections, |rejected| reject(partition, rejected))?,
+            ballots: cloned(&first),
+            repeated: cloned(&repeated),
+        })
+    }
+}
+
+fn some_rows<T, R>(
+    items: &[T],
+    rows: impl FnOnce(&[T]) -> Result<R, Error>,
+) -> Result<Option<R>, Error> {
+    if items.is_empty() {
+        return Ok(None);
+    }
+    rows(items).map(Some)
+}
+
+/// The first in the log of each id, by id; and what comes after it.
+fn firsts_by_id(ballots: &[Placed]) -> (Vec<&Placed>, Vec<&Placed>) {
+    let mut sorted: Vec<&Placed> = ballots.iter().collect();
+    // Stable: equal ids keep the log's order.
+    sorted.sort_by_key(|placed| placed.ballot.id);
+    let mut first: Vec<&Placed> = Vec::with_capacity(sorted.len());
+    let mut repeated = Vec::new();
+    for placed in sorted {
+        match first.last() {
+            Some(before) if before.ballot.id == placed.ballot.id => repeated.push(placed),
+            _ => first.push(placed),
+        }
+    }
+    (first, repeated)
+}
+
+fn insert(partition: i64, ballots: &[&Placed]) -> Result<InsertBallots, Error> {
+    let of = |column: fn(&LoggedBallot) -> String| {
+        ballots.iter().map(move |placed| column(&placed.ballot)).collect()
+    };
+    Ok(InsertBallots {
+        partition,
+        ids: ballots.iter().map(|placed| placed.ballot.id.as_uuid()).collect(),
+        offsets: ballots
+            .iter()
+            .map(|placed| whole("an offset", placed.offset.get()))
+            .collect::<Result<_, _>>()?,
+        ticket_keys: ballots.iter().map(|p| p.ballot.ticket.key_id.get().into()).collect(),
+        tickets_issued_at: ballots
+            .iter()
+            .map(|placed| timestamp(placed.ballot.ticket.issued_at))
+            .collect::<Result<_, _>>()?,
+        voters: ballots
+            .iter()
+            .map(|placed| placed.ballot.voter.as_ref().map(ToString::to_string))
+            .collect(),
+        candidates: of(candidates_literal),
+        votes: of(votes_literal),
+    })
+}
+
+fn reject(partition: i64, rejections: &[Rejection]) -> Result<Reject, Error> {
+    let mut rejections: Vec<&Rejection> = rejections.iter().collect();
+    // Their numbers tell the log's order.
+    rejections.sort_by_key(|rejection| rejection.offset());
+    Ok(Reject {
+        partition,
+        offsets: rejections
+            .iter()
+            .map(|rejection| whole("an offset", rejection.offset().get()))
+            .collect::<Result<_, _>>()?,
+        ballot_ids: rejections.iter().map(|r| r.ballot().map(|id| id.as_uuid())).collect(),
+        ballots: rejections.iter().map(|rejection| ballot_json(rejection)).collect(),
+        bytes: rejections.iter().map(|rejection| bytes(rejection)).collect(),
+        reasons: rejections
+            .iter()
+            // A text of the database holds any character but this one.
+            .map(|rejection| rejection.reason().replace('\0', "\u{fffd}"))
+            .collect(),
+    })
+}
+
+fn bytes(rejection: &Rejection) -> Option<Vec<u8>> {
+    match rejection {
+        Rejection::Record { content, .. } => Some(content.bytes.to_vec()),
+        Rejection::Ballot { .. } => None,
+    }
+}
+
+/// A rejected ballot whole, as it was: JSON's numbers have no limit that a ballot could be beyond.
+fn ballot_json(rejection: &Rejection) -> Option<String> {
+    let Rejection::Ballot { placed, .. } = rejection else {
+        return None;
+    };
+    let ballot = &placed.ballot;
+    let selections: Vec<_> = ballot
+        .selections
+        .iter()
+        .map(|selection| {
+            json!({ "candidate": selection.candidate.as_str(), "votes": selection.votes.get() })
+        })
+        .collect();
+    let ballot = json!({
+        "id": ballot.id.to_string(),
+        "voter": ballot.voter.as_ref().map(ToString::to_string),
+        "ticket": {
+            "key_id": ballot.ticket.key_id.get(),
+            "issued_at_ms": ballot.ticket.issued_at.as_unix_ms(),
+        },
+        "selections": selections,
+    });
+    Some(ballot.to_string())
+}
+
+/// The names of a ballot's selections, as the text of an array.
+fn candidates_literal(ballot: &LoggedBallot) -> String {
+    let mut literal = String::with_capacity(32);
+    for selection in ballot.selections.iter() {
+        literal.push_str(if literal.is_empty() { "{\"" } else { ",\"" });
+        for character in selection.candidate.as_str().chars() {
+            if matches!(character, '"' | '\\') {
+                literal.push('\\');
+            }
+            literal.push(character);
+        }
+        literal.push('"');
+    }
+    literal.push('}');
+    literal
+}
+
+/// The votes of a ballot's selections, as the text of an array.
+fn votes_literal(ballot: &LoggedBallot) -> String {
+    let mut literal = String::with_capacity(16);
+    for selection in ballot.selections.iter() {
+        literal.push(if literal.is_empty() { '{' } else { ',' });
+        literal.push_str(&selection.votes.get().to_string());
+    }
+    literal.push('}');
+    literal
+}
+
+/// A number of ours as a `bigint`.
+pub(super) fn whole(what: &str, number: u64) -> Result<i64, Error> {
+    i64::try_from(number)
+        .map_err(|_| Error::Unholdable(format!("{what} of {number} is beyond a bigint")))
+}
+
+/// The names as a column.
+pub(super) fn texts<'a>(names: impl IntoIterator<Item = &'a Candidate>) -> Vec<String> {
+    names.into_iter().map(ToString::to_string).collect()
+}
+
+fn timestamp(time: Timestamp) -> Result<PgTimestamp, Error> {
+    /// The database counts from the year 2000, in microseconds, until the end of the year 294276.
+    const YEAR_2000_MS: i128 = 946_684_800_000;
+    const END_US: i128 = 9_223_371_331_200_000_000;
+    let ms = time.as_unix_ms();
+    let us = (i128::from(ms) - YEAR_2000_MS) * 1_000;
+    match i64::try_from(us) {
+        Ok(us) if i128::from(us) < END_US => Ok(PgTimestamp(us)),
+        _ => Err(Error::Unholdable(format!("a time of {ms} ms is beyond a timestamptz"))),
+    }
+}

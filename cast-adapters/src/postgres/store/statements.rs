@@ -1,0 +1,113 @@
+//! The statements of the store: what goes in, what comes out, and the file with the text.
+
+use diesel::{
+    pg::data_types::PgTimestamp,
+    sql_types::{
+        Array, BigInt, Binary, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid,
+    },
+};
+use uuid::Uuid;
+
+use crate::postgres::statement::statement;
+
+statement! {
+    /// The fence.
+    Advance(
+        next: i64 => BigInt,
+        last_ballot: Option<Uuid> => Nullable<SqlUuid>,
+        last_offset: Option<i64> => Nullable<BigInt>,
+        partition: i64 => BigInt,
+        start: i64 => BigInt
+    ) -> (), "advance.sql"
+}
+
+statement! {
+    /// The first progress of a partition.
+    Begin(
+        partition: i64 => BigInt,
+        next: i64 => BigInt,
+        last_ballot: Option<Uuid> => Nullable<SqlUuid>,
+        last_offset: Option<i64> => Nullable<BigInt>
+    ) -> (), "begin.sql"
+}
+
+statement! {
+    /// How far a partition was folded.
+    Progress(partition: i64 => BigInt) -> BigInt, "progress.sql"
+}
+
+statement! {
+    /// Inserts the ballots that are new, and tells their ids.
+    InsertBallots(
+        partition: i64 => BigInt,
+        ids: Vec<Uuid> => Array<SqlUuid>,
+        offsets: Vec<i64> => Array<BigInt>,
+        ticket_keys: Vec<i16> => Array<SmallInt>,
+        tickets_issued_at: Vec<PgTimestamp> => Array<Timestamptz>,
+        voters: Vec<Option<String>> => Array<Nullable<Text>>,
+        candidates: Vec<String> => Array<Text>,
+        votes: Vec<String> => Array<Text>
+    ) -> Array<SqlUuid>, "insert_ballots.sql"
+}
+
+statement! {
+    /// Adds votes, and tells the new totals.
+    AddVotes(
+        partition: i64 => BigInt,
+        next: i64 => BigInt,
+        candidates: Vec<String> => Array<Text>,
+        votes: Vec<i64> => Array<BigInt>
+    ) -> (Array<Text>, Array<BigInt>), "add_votes.sql"
+}
+
+statement! {
+    /// Gives numbers to candidates.
+    NameCandidates(candidates: Vec<String> => Array<Text>) -> (), "name_candidates.sql"
+}
+
+statement! {
+    /// The totals of some candidates in a partition.
+    Totals(
+        partition: i64 => BigInt,
+        candidates: Vec<String> => Array<Text>
+    ) -> (Text, BigInt), "totals.sql"
+}
+
+statement! {
+    /// Writes down what could not be counted.
+    Reject(
+        partition: i64 => BigInt,
+        offsets: Vec<i64> => Array<BigInt>,
+        ballot_ids: Vec<Option<Uuid>> => Array<Nullable<SqlUuid>>,
+        ballots: Vec<Option<String>> => Array<Nullable<Text>>,
+        bytes: Vec<Option<Vec<u8>>> => Array<Nullable<Binary>>,
+        reasons: Vec<String> => Array<Text>
+    ) -> (), "reject.sql"
+}
+
+statement! {
+    /// What is known of candidates: place, partition, votes, progress.
+    Tallies(
+        candidates: Vec<String> => Array<Text>
+    ) -> (BigInt, BigInt, BigInt, BigInt), "tallies.sql"
+}
+
+statement! {
+    /// The least that a leader has in some partition.
+    LeadersBar(first: i64 => BigInt) -> BigInt, "leaders_bar.sql"
+}
+
+statement! {
+    /// The leaders: name, votes, version.
+    Leaders(bar: i64 => BigInt, first: i64 => BigInt) -> (Text, BigInt, BigInt), "leaders.sql"
+}
+
+statement! {
+    /// A ballot's fate: partition, offset, reason.
+    Ballot(id: Uuid => SqlUuid) -> (BigInt, BigInt, Nullable<Text>), "ballot.sql"
+}
+
+statement! {
+    /// Every candidate's votes, from the ballots.
+    Recount() -> (Text, BigInt), "recount.sql"
+}

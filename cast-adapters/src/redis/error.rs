@@ -1,0 +1,181 @@
+//! What can go wrong between here and the server, and whether it may have happened all the same.
+
+use std::time::Duration;
+
+use bb8_redis::redis::{ErrorKind, RedisError, ServerErrorKind};
+use cast_core::ports::{PortError, PortErrorKind};
+
+/// A call of a port that gave no answer.
+#[derive(Debug)]
+pub(super) struct Failed {
+    operation: &'static str,
+    cause: Cause,
+}
+
+/// What happened to a call. The stage it came to decides what it may have done.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Cause {
+    /// An option makes no sense.
+    #[error("{0}")]
+    Option(&'static str),
+    /// The URL, or what else describes the connection, makes no sense.
+    #[error("this does not describe a connection to Redis")]
+    Address(#[source] RedisError),
+    /// There is no connection; nothing was sent.
+    #[error("no connection")]
+    Connect(#[source] RedisError),
+    /// There was none in time; nothing was sent.
+    #[error("no connection within {0:?}")]
+    ConnectTimeout(Duration),
+    /// The command may have been sent.
+    #[error("the command failed")]
+    Command(#[source] RedisError),
+    /// Some of the commands of a pipeline were done, and this one failed.
+    #[error("some of the commands failed")]
+    Partly(#[source] RedisError),
+    /// The server answered, but not as this adapter's scripts do.
+    #[error("the answer makes no sense: {0}")]
+    Answer(&'static str),
+}
+
+impl Failed {
+    pub(super) const fn new(operation: &'static str, cause: Cause) -> Self {
+        Self { operation, cause }
+    }
+}
+
+impl From<Failed> for PortError {
+    fn from(Failed { operation, cause }: Failed) -> Self {
+        Self::new(cause.kind(), operation).because(cause)
+    }
+}
+
+impl Cause {
+    fn kind(&self) -> PortErrorKind {
+        match self {
+            Self::Option(_) | Self::Address(_) => PortErrorKind::Misconfigured,
+            Self::Connect(error) => kind_of_connecting(error),
+            Self::ConnectTimeout(_) => PortErrorKind::Unavailable,
+            Self::Command(error) => kind_of_command(error),
+            // Whatever happened to the one that failed, others were done.
+            Self::Partly(_) | Self::Answer(_) => PortErrorKind::OutcomeUnknown,
+        }
+    }
+}
+
+/// Nothing was sent: the question is only whether it may be different the next time.
+fn kind_of_connecting(error: &RedisError) -> PortErrorKind {
+    match error.kind() {
+        ErrorKind::AuthenticationFailed
+        | ErrorKind::InvalidClientConfig
+        | ErrorKind::RESP3NotSupported
+        | ErrorKind::Server(ServerErrorKind::NoPerm) => PortErrorKind::Misconfigured,
+        _ if matches!(error.code(), Some("NOAUTH" | "WRONGPASS")) => PortErrorKind::Misconfigured,
+        _ => PortErrorKind::Unavailable,
+    }
+}
+
+/// The command was sent, or may have been.
+fn kind_of_command(error: &RedisError) -> PortErrorKind {
+    use ServerErrorKind as Server;
+    match error.kind() {
+        ErrorKind::Server(kind) => match kind {
+            // The server says that it did nothing, and why it could not just now.
+            Server::BusyLoading
+            | Server::ClusterDown
+            | Server::ExecAbort
+            | Server::MasterDown
+            | Server::NoScript
+            | Server::ReadOnly
+            | Server::TryAgain => PortErrorKind::Unavailable,
+            // A node of a cluster, spoken to without a proxy; or a user who may not.
+            Server::Ask | Server::CrossSlot | Server::Moved | Server::NoPerm => {
+                PortErrorKind::Misconfigured
+            }
+            // A script stopped at what it found. It reads before it writes, so it changed nothing.
+            Server::ResponseError => PortErrorKind::Corrupt,
+            _ => PortErrorKind::OutcomeUnknown,
+        },
+        ErrorKind::Extension => match error.code() {
+            Some("BUSY" | "MISCONF" | "NOREPLICAS" | "OOM") => PortErrorKind::Unavailable,
+            Some("NOAUTH" | "WRONGPASS") => PortErrorKind::Misconfigured,
+            Some("WRONGTYPE") => PortErrorKind::Corrupt,
+            _ => PortErrorKind::OutcomeUnknown,
+        },
+        // Refused before anything was sent.
+        ErrorKind::Client => PortErrorKind::Corrupt,
+        // No answer in time, a connection lost on the way, an answer that is none.
+        _ => PortErrorKind::OutcomeUnknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use PortErrorKind::{Corrupt, Misconfigured, OutcomeUnknown, Unavailable};
+    use bb8_redis::redis::{Value, parse_redis_value};
+
+    use super::*;
+
+    fn answered(line: &str) -> RedisError {
+        let value = parse_redis_value(format!("-{line}\r\n").as_bytes()).expect("an error line");
+        let Value::ServerError(error) = value else {
+            panic!("{line} is an error")
+        };
+        error.into()
+    }
+
+    fn io(kind: io::ErrorKind) -> RedisError {
+        io::Error::from(kind).into()
+    }
+
+    #[test]
+    fn what_the_server_refused_did_not_happen() {
+        for (line, kind) in [
+            ("LOADING Redis is loading the dataset in memory", Unavailable),
+            ("BUSY Redis is busy running a script.", Unavailable),
+            ("OOM command not allowed when used memory > 'maxmemory'.", Unavailable),
+            ("READONLY You can't write against a read only replica.", Unavailable),
+            ("MISCONF Redis is configured to save RDB snapshots", Unavailable),
+            ("NOREPLICAS Not enough good replicas to write.", Unavailable),
+            ("NOSCRIPT No matching script.", Unavailable),
+            ("NOAUTH Authentication required.", Misconfigured),
+            ("NOPERM this user has no permissions", Misconfigured),
+            ("MOVED 3999 127.0.0.1:6381", Misconfigured),
+            ("CROSSSLOT Keys in request don't hash to the same slot", Misconfigured),
+            ("WRONGTYPE Operation against a key holding the wrong kind of value", Corrupt),
+            ("ERR user_script:1: attempt to call a nil value", Corrupt),
+        ] {
+            assert_eq!(Cause::Command(answered(line)).kind(), kind, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_was_sent_and_not_answered_may_have_happened() {
+        for kind in [
+            io::ErrorKind::TimedOut,
+            io::ErrorKind::BrokenPipe,
+            io::ErrorKind::ConnectionReset,
+            io::ErrorKind::UnexpectedEof,
+        ] {
+            assert_eq!(Cause::Command(io(kind)).kind(), OutcomeUnknown, "{kind:?}");
+        }
+        let novel = answered("SOMETHING that no version of Redis says yet");
+        assert_eq!(Cause::Command(novel).kind(), OutcomeUnknown);
+        assert_eq!(Cause::Partly(answered("OOM")).kind(), OutcomeUnknown);
+        assert_eq!(Cause::Answer("empty").kind(), OutcomeUnknown);
+    }
+
+    #[test]
+    fn without_a_connection_nothing_happened() {
+        for kind in [io::ErrorKind::TimedOut, io::ErrorKind::ConnectionRefused] {
+            assert_eq!(Cause::Connect(io(kind)).kind(), Unavailable, "{kind:?}");
+        }
+        assert_eq!(Cause::ConnectTimeout(Duration::ZERO).kind(), Unavailable);
+        let loading = answered("LOADING Redis is loading the dataset in memory");
+        assert_eq!(Cause::Connect(loading).kind(), Unavailable);
+        let refused = answered("WRONGPASS invalid username-password pair");
+        assert_eq!(Cause::Connect(refused).kind(), Misconfigured);
+    }
+}

@@ -1,0 +1,117 @@
+-- Prelude: all that is known of one candidate, in one sorted set.
+--
+-- One key, so that Redis loses a candidate whole or not at all: a tally that is shown is never the
+-- sum of what was lost and what was not. All scores are 0, so that members order by their bytes:
+--
+--   a:<ms>      when the candidate was last settled as a whole, by the server's clock
+--   b:<partition>:<as_of>:<settled>:<last>:<high>:<low>      a partition's count
+--   t:<partition, 10 digits>:<offset, 20 digits>:<high>:<low>      a record of its tail
+--
+-- <last> is the highest offset of the partition's tail, and nothing if it has none. <high> and <low>
+-- are votes, of the record or of the whole tail: high * 10^10 + low. Lua's numbers are exact only
+-- below 2^53, so sums are kept in these two, and offsets and settled votes stay texts, which are
+-- compared and never calculated with.
+--
+-- To show a count takes reading the first few members, however long the tail is; to find a record
+-- of the tail, or those before an offset, takes a look-up in the order.
+local BASE = 10000000000
+
+-- Whether the number a comes before b; both are decimal, without leading zeros.
+local function before(a, b)
+  return #a < #b or (#a == #b and a < b)
+end
+
+local function padded(number, width)
+  return string.rep('0', width - #number) .. number
+end
+
+-- What the members of a partition's tail begin with; and those of the record at an offset.
+local function tail_prefix(partition)
+  return 't:' .. padded(partition, 10) .. ':'
+end
+
+local function record_prefix(partition, offset)
+  return tail_prefix(partition) .. padded(offset, 20) .. ':'
+end
+
+-- The first text behind all that begin with `prefix`, which ends in a colon.
+local function behind(prefix)
+  return string.sub(prefix, 1, -2) .. ';'
+end
+
+-- The members that are not records of a tail. A count that makes no sense is as good as lost: it is
+-- dropped, and loaded from the store like any other that is missing.
+local function head_of(key)
+  local head = redis.call('ZRANGEBYLEX', key, '[a:', '(c')
+  for _, member in ipairs(head) do
+    if not string.find(member, '^b:%d+:%d+:%d+:%d*:%d+:%d+$') and not string.find(member, '^a:%d+$') then
+      redis.call('UNLINK', key)
+      return {}
+    end
+  end
+  return head
+end
+
+-- Whether any partition has a tail: where it has none, two colons meet.
+local function has_tail(head)
+  for _, member in ipairs(head) do
+    if string.sub(member, 1, 2) == 'b:' and not string.find(member, '::', 1, true) then
+      return true
+    end
+  end
+  return false
+end
+
+-- A partition's count, and where it stands in the head. One that is not there begins at nothing.
+local function count_of(head, partition)
+  local prefix = 'b:' .. partition .. ':'
+  local count = { partition = partition, at = #head + 1, as_of = '0', settled = '0', last = '', high = 0, low = 0 }
+  for at, member in ipairs(head) do
+    if string.sub(member, 1, #prefix) == prefix then
+      local as_of, settled, last, high, low =
+        string.match(member, '^b:%d+:(%d+):(%d+):(%d*):(%d+):(%d+)$')
+      count.at, count.member = at, member
+      count.as_of, count.settled, count.last = as_of, settled, last
+      count.high, count.low = tonumber(high), tonumber(low)
+      break
+    end
+  end
+  return count
+end
+
+local function count_text(count)
+  return table.concat({
+    'b', count.partition, count.as_of, count.settled, count.last, digits(count.high), digits(count.low),
+  }, ':')
+end
+
+-- Adds members and then removes others, 1,000 at a time: Lua hands about 8,000 values over at once.
+-- In this order, because a set that became empty in between would lose its time to live.
+local function replace(key, added, removed)
+  for first = 1, #added, 1000 do
+    local scored = {}
+    for i = first, math.min(first + 999, #added) do
+      scored[#scored + 1] = 0
+      scored[#scored + 1] = added[i]
+    end
+    redis.call('ZADD', key, unpack(scored))
+  end
+  for first = 1, #removed, 1000 do
+    redis.call('ZREM', key, unpack(removed, first, math.min(first + 999, #removed)))
+  end
+end
+
+-- What the scripts answer: the age in ms (-1 if the candidate is not known as a whole), and the
+-- count of each partition.
+local function shown(head)
+  local answer = { -1 }
+  for _, member in ipairs(head) do
+    local settled_at = string.match(member, '^a:(%d+)$')
+    if settled_at then
+      answer[1] = math.max(0, now_ms() - tonumber(settled_at))
+    else
+      answer[#answer + 1] = member
+    end
+  end
+  return answer
+end

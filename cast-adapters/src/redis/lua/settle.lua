@@ -1,0 +1,76 @@
+-- Takes over what the store says of one candidate: votes as of an offset, for some partitions.
+--
+-- Atomic: all of it, for this one candidate. Why that is safe: what is settled only moves forward,
+-- and takes exactly the tail before it away in the step that adds it, so no vote is shown twice or
+-- dropped in between; lost, repeated and reordered settlings end the same.
+--
+-- The tail that is taken away is looked at once, record by record, so settling costs in proportion
+-- to what was recorded, and only the removing of a whole tail costs nothing but its removal.
+--
+-- KEYS[1]  the candidate's count
+-- ARGV[1]  how long a count without a tail is kept, ms
+-- ARGV[2]  '1' if that is all the store knows of the candidate, else '0'
+-- ARGV[3]  and on, by threes: partition, as_of, votes
+-- Returns  nothing
+local key = KEYS[1]
+local head = head_of(key)
+local counts, added, removed = {}, {}, {}
+
+-- Removes the records of a partition's tail before `as_of`, and their votes from the count.
+local function drop_tail(count, as_of)
+  local prefix = tail_prefix(count.partition)
+  if before(count.last, as_of) then
+    redis.call('ZREMRANGEBYLEX', key, '[' .. prefix, '(' .. behind(prefix))
+    count.last, count.high, count.low = '', 0, 0
+    return
+  end
+  local from, to = '[' .. prefix, '(' .. record_prefix(count.partition, as_of)
+  repeat
+    local page = redis.call('ZRANGEBYLEX', key, from, to, 'LIMIT', 0, 1000)
+    for _, member in ipairs(page) do
+      local high, low = string.match(member, ':(%d+):(%d+)$')
+      count.high, count.low = count.high - tonumber(high), count.low - tonumber(low)
+      if count.low < 0 then
+        count.high, count.low = count.high - 1, count.low + BASE
+      end
+    end
+    if #page > 0 then
+      redis.call('ZREM', key, unpack(page))
+    end
+  until #page < 1000
+end
+
+for i = 3, #ARGV, 3 do
+  local partition, as_of, votes = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  local count = counts[partition] or count_of(head, partition)
+  if before(count.as_of, as_of) then
+    -- The count's own member is still there, so the set does not become empty here.
+    if count.last ~= '' then
+      drop_tail(count, as_of)
+    end
+    count.as_of, count.settled = as_of, votes
+    counts[partition] = count
+    head[count.at] = ''
+  end
+end
+
+for _, count in pairs(counts) do
+  local member = count_text(count)
+  head[count.at] = member
+  added[#added + 1] = member
+  removed[#removed + 1] = count.member
+end
+if ARGV[2] == '1' then
+  local mark = 'a:' .. digits(now_ms())
+  if head[1] ~= mark then
+    added[#added + 1] = mark
+    if head[1] and string.sub(head[1], 1, 2) == 'a:' then
+      removed[#removed + 1] = head[1]
+    end
+  end
+end
+replace(key, added, removed)
+if not has_tail(head) then
+  redis.call('PEXPIRE', key, ARGV[1])
+end
+return false

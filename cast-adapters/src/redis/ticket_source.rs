@@ -1,0 +1,174 @@
+//! Tickets and their meters: each call is one script, decided by the server's clock.
+
+use async_trait::async_trait;
+use bb8_redis::redis::{FromRedisValue, Value, cmd, from_redis_value};
+use cast_core::{
+    domain::{
+        Claim, CurrentTicket, GenuineTicket, PeriodTicket, Redemption, RedemptionRefusal, Ticket,
+        Timestamp,
+    },
+    ports::{PortError, TicketSource},
+};
+
+use super::{
+    Redis,
+    error::{Cause, Failed},
+    script::{CURRENT, PUBLISH, REDEEM},
+};
+
+/// A [`TicketSource`] in Redis: exact over any number of processes.
+///
+/// Its clock is the server's. A ticket is bound to the Redis process that it was published to: a
+/// process that took over, with or without the data, refuses it as unknown until the next ticket is
+/// published, since it may know of fewer uses than were granted.
+#[derive(Clone)]
+pub struct RedisTickets {
+    redis: Redis,
+}
+
+impl RedisTickets {
+    pub(super) const fn on(redis: Redis) -> Self {
+        Self { redis }
+    }
+
+    /// The keys that a script names: the meters, and the buckets of ballot ids.
+    fn keys(&self) -> [&str; 5] {
+        let keys = &self.redis.0.keys;
+        let [a, b, c, d] = &keys.ballots;
+        [&keys.meters, a, b, c, d]
+    }
+
+    fn retry_window_ms(&self) -> u64 {
+        whole_ms(self.redis.0.options.retry_window)
+    }
+
+    async fn publish_with_cause(&self, ticket: &PeriodTicket) -> Result<PeriodTicket, Cause> {
+        let options = &self.redis.0.options;
+        let mut call = PUBLISH.call(&self.keys());
+        call.arg(period(ticket.valid_from()))
+            .arg(ticket.ticket.to_hex())
+            .arg(ticket.valid_until.as_unix_ms())
+            .arg(ticket.use_limit)
+            .arg(whole_ms(options.expired_kept))
+            .arg(self.retry_window_ms());
+        let answer = self.redis.0.links.call(&call).await?;
+        let (ticket, valid_until, use_limit): (String, String, String) = decoded(answer)?;
+        Ok(PeriodTicket {
+            ticket: parsed_ticket(&ticket)?,
+            valid_until: Timestamp::from_unix_ms(parsed(&valid_until)?),
+            use_limit: parsed(&use_limit)?,
+        })
+    }
+
+    async fn current_with_cause(&self) -> Result<Option<CurrentTicket>, Cause> {
+        let call = CURRENT.call(&[&self.redis.0.keys.meters]);
+        let answer = self.redis.0.links.call(&call).await?;
+        let current: Option<(String, String, String)> = decoded(answer)?;
+        let Some((ticket, valid_until, uses_left)) = current else {
+            return Ok(None);
+        };
+        Ok(Some(CurrentTicket {
+            id: parsed_ticket(&ticket)?,
+            valid_until: Timestamp::from_unix_ms(parsed(&valid_until)?),
+            uses_left: parsed(&uses_left)?,
+        }))
+    }
+
+    async fn redeem_with_cause(
+        &self,
+        ticket: &GenuineTicket,
+        claims: &[Claim],
+    ) -> Result<Vec<Redemption>, Cause> {
+        if claims.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut packed = Vec::with_capacity(claims.len() * 32);
+        for claim in claims {
+            packed.extend_from_slice(claim.ballot.as_uuid().as_bytes());
+            packed.extend_from_slice(claim.contents.as_bytes());
+        }
+        let mut call = REDEEM.call(&self.keys());
+        call.arg(period(ticket.issued_at()))
+            .arg(ticket.ticket().to_hex())
+            .arg(self.retry_window_ms())
+            .arg(packed);
+        let Value::BulkString(letters) = self.redis.0.links.call(&call).await? else {
+            return Err(Cause::Answer("a redemption is told in letters"));
+        };
+        match letters.as_slice() {
+            [letter @ (b'u' | b'e')] => Ok(vec![redemption(*letter)?; claims.len()]),
+            letters if letters.len() == claims.len() => {
+                letters.iter().map(|letter| redemption(*letter)).collect()
+            }
+            _ => Err(Cause::Answer("each claim has a letter")),
+        }
+    }
+
+    async fn now_with_cause(&self) -> Result<Timestamp, Cause> {
+        let answer = self.redis.0.links.command(&cmd("TIME")).await?;
+        let (seconds, micros): (u64, u64) = decoded(answer)?;
+        Ok(Timestamp::from_unix_ms(seconds * 1_000 + micros / 1_000))
+    }
+}
+
+#[async_trait]
+impl TicketSource for RedisTickets {
+    async fn now(&self) -> Result<Timestamp, PortError> {
+        let now = self.now_with_cause().await;
+        Ok(now.map_err(|why| Failed::new("asking Redis for the time", why))?)
+    }
+
+    async fn publish(&self, ticket: &PeriodTicket) -> Result<PeriodTicket, PortError> {
+        let published = self.publish_with_cause(ticket).await;
+        Ok(published.map_err(|why| Failed::new("publishing a ticket in Redis", why))?)
+    }
+
+    async fn current(&self) -> Result<Option<CurrentTicket>, PortError> {
+        let current = self.current_with_cause().await;
+        Ok(current.map_err(|why| Failed::new("reading the current ticket from Redis", why))?)
+    }
+
+    async fn redeem(
+        &self,
+        ticket: &GenuineTicket,
+        claims: &[Claim],
+    ) -> Result<Vec<Redemption>, PortError> {
+        let redeemed = self.redeem_with_cause(ticket, claims).await;
+        Ok(redeemed.map_err(|why| Failed::new("redeeming a ticket in Redis", why))?)
+    }
+}
+
+/// The beginning of a period, as the meters are ordered by: an issue time has 48 bits, which are at
+/// most 15 digits.
+fn period(valid_from: Timestamp) -> String {
+    format!("{:016}", valid_from.as_unix_ms())
+}
+
+fn whole_ms(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).expect("the options were checked: at most 10 years")
+}
+
+fn redemption(letter: u8) -> Result<Redemption, Cause> {
+    Ok(match letter {
+        b'g' => Redemption::Granted,
+        b'r' => Redemption::Repeated,
+        b'a' => Redemption::Refused(RedemptionRefusal::Altered),
+        b'x' => Redemption::Refused(RedemptionRefusal::Exhausted),
+        b'u' => Redemption::Refused(RedemptionRefusal::Unknown),
+        b'e' => Redemption::Refused(RedemptionRefusal::Expired),
+        _ => return Err(Cause::Answer("a letter that no redemption has")),
+    })
+}
+
+fn decoded<T: FromRedisValue>(answer: Value) -> Result<T, Cause> {
+    from_redis_value(answer).map_err(|_| Cause::Answer("another shape than the script's"))
+}
+
+fn parsed<T: std::str::FromStr>(digits: &str) -> Result<T, Cause> {
+    let number = digits.parse();
+    number.map_err(|_| Cause::Answer("not the number that it should be"))
+}
+
+fn parsed_ticket(hex: &str) -> Result<Ticket, Cause> {
+    Ticket::from_hex(hex).map_err(|_| Cause::Answer("a ticket that is none"))
+}

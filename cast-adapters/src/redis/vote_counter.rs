@@ -1,0 +1,200 @@
+//! The tallies that are shown: one script for each candidate, all of a call in one round trip.
+
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use bb8_redis::redis::Value;
+use cast_core::{
+    domain::{Candidate, LogPosition, Tally, Version},
+    ports::{PortError, Reading, Settlement, Tail, VoteCounter},
+};
+
+use super::{
+    Redis,
+    error::{Cause, Failed},
+    script::{Call, READ, RECORD, SETTLE, Script},
+};
+
+/// Votes go to the scripts in two parts, which Lua's numbers hold exactly: `high * BASE + low`.
+const BASE: u64 = 10_000_000_000;
+
+/// A [`VoteCounter`] in Redis, shared by all doors and consumers.
+///
+/// A candidate without unsettled votes is forgotten when nobody asked for it for
+/// [`idle_kept`](super::RedisOptions::idle_kept); one with unsettled votes never, so what it takes
+/// follows the consumers' lag, and not the number of candidates.
+#[derive(Clone)]
+pub struct RedisCounter {
+    redis: Redis,
+}
+
+impl RedisCounter {
+    pub(super) const fn on(redis: Redis) -> Self {
+        Self { redis }
+    }
+
+    /// Begins the call of a script about a candidate.
+    fn call(&self, script: &'static Script, candidate: &Candidate) -> Call {
+        let server = &self.redis.0;
+        let mut call = script.call(&[server.keys.tally(candidate)]);
+        // As a text: what the options allow has at most 63 bits.
+        call.arg(server.options.idle_kept.as_millis().to_string());
+        call
+    }
+
+    async fn record_with_cause(
+        &self,
+        tails: &[Tail],
+        show: &[Candidate],
+    ) -> Result<Vec<Reading>, Cause> {
+        let votes_by_candidate = by_candidate(tails);
+        let mut calls = Vec::with_capacity(votes_by_candidate.len().max(show.len()));
+        let mut answered_by = HashMap::with_capacity(calls.capacity());
+        for (candidate, votes) in votes_by_candidate {
+            let mut call = self.call(&RECORD, candidate);
+            for (position, votes) in votes {
+                call.arg(position.partition.get())
+                    .arg(position.offset.get())
+                    .arg(votes / BASE)
+                    .arg(votes % BASE);
+            }
+            answered_by.insert(candidate, calls.len());
+            calls.push(call);
+        }
+        for candidate in show {
+            if let Entry::Vacant(new) = answered_by.entry(candidate) {
+                new.insert(calls.len());
+                calls.push(self.call(&READ, candidate));
+            }
+        }
+        let answers = self.redis.0.links.calls(calls).await?;
+        show.iter()
+            .map(|candidate| reading(candidate, &answers[answered_by[candidate]]))
+            .collect()
+    }
+
+    async fn settle_with_cause(&self, settlements: &[Settlement]) -> Result<(), Cause> {
+        let calls = settlements.iter().map(|settlement| {
+            let mut call = self.call(&SETTLE, &settlement.candidate);
+            call.arg(u8::from(settlement.whole));
+            for prefix in &settlement.prefixes {
+                call.arg(prefix.partition.get())
+                    .arg(prefix.as_of.get())
+                    .arg(prefix.votes);
+            }
+            call
+        });
+        self.redis.0.links.calls(calls.collect()).await.map(drop)
+    }
+}
+
+#[async_trait]
+impl VoteCounter for RedisCounter {
+    async fn record(&self, tails: &[Tail], show: &[Candidate]) -> Result<Vec<Reading>, PortError> {
+        let readings = self.record_with_cause(tails, show).await;
+        Ok(readings.map_err(|why| Failed::new("recording votes in Redis", why))?)
+    }
+
+    async fn settle(&self, settlements: &[Settlement]) -> Result<(), PortError> {
+        let settled = self.settle_with_cause(settlements).await;
+        Ok(settled.map_err(|why| Failed::new("settling tallies in Redis", why))?)
+    }
+
+    async fn read(&self, candidates: &[Candidate]) -> Result<Vec<Reading>, PortError> {
+        let readings = self.record_with_cause(&[], candidates).await;
+        Ok(readings.map_err(|why| Failed::new("reading tallies from Redis", why))?)
+    }
+}
+
+/// What each candidate is given by the tails, and at which positions.
+fn by_candidate(tails: &[Tail]) -> HashMap<&Candidate, Vec<(LogPosition, u64)>> {
+    let mut all: HashMap<&Candidate, Vec<(LogPosition, u64)>> = HashMap::new();
+    for tail in tails {
+        for (candidate, votes) in &tail.votes {
+            all.entry(candidate)
+                .or_default()
+                .push((tail.position, *votes));
+        }
+    }
+    all
+}
+
+/// What a script says of a candidate: its age in ms, or -1, and a text for each partition.
+fn reading(candidate: &Candidate, answer: &Value) -> Result<Reading, Cause> {
+    let Value::Array(answer) = answer else {
+        return Err(Cause::Answer("a count is told in a list"));
+    };
+    let [Value::Int(age_ms), partitions @ ..] = answer.as_slice() else {
+        return Err(Cause::Answer("a count begins with its age"));
+    };
+    let (mut votes, mut version) = (0_u128, 0_u64);
+    for partition in partitions {
+        let (its_votes, its_end) =
+            partition_count(partition).ok_or(Cause::Answer("a partition's count is no count"))?;
+        votes = votes.saturating_add(its_votes);
+        version = version.saturating_add(its_end);
+    }
+    Ok(Reading {
+        tally: Tally {
+            candidate: candidate.clone(),
+            // More than a tally can show is shown as the most.
+            votes: u64::try_from(votes).unwrap_or(u64::MAX),
+            version: Version::new(version),
+        },
+        age: u64::try_from(*age_ms).ok().map(Duration::from_millis),
+    })
+}
+
+/// The votes of a partition, and the offset behind the last record taken in. The text is
+/// `b:<partition>:<as_of>:<settled>:<last>:<high>:<low>`; see `lua/count.lua`.
+fn partition_count(text: &Value) -> Option<(u128, u64)> {
+    let Value::BulkString(text) = text else {
+        return None;
+    };
+    let mut parts = std::str::from_utf8(text).ok()?.split(':').skip(2);
+    let mut next = || parts.next();
+    let as_of: u64 = next()?.parse().ok()?;
+    let settled: u128 = next()?.parse().ok()?;
+    let end = match next()? {
+        "" => as_of,
+        // A tail lies at or behind `as_of`.
+        last => last.parse::<u64>().ok()?.checked_add(1)?,
+    };
+    let (high, low): (u128, u128) = (next()?.parse().ok()?, next()?.parse().ok()?);
+    Some((settled + high * u128::from(BASE) + low, end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn count(text: &str) -> Option<(u128, u64)> {
+        partition_count(&Value::BulkString(text.into()))
+    }
+
+    #[test]
+    fn a_partitions_count_is_settled_votes_and_tail() {
+        assert_eq!(count("b:3:10:70::0:0"), Some((70, 10)));
+        assert_eq!(count("b:3:10:70:12:0:5"), Some((75, 13)));
+        assert_eq!(count("b:0:0:0:0:2:1"), Some((20_000_000_001, 1)));
+    }
+
+    #[test]
+    fn what_is_no_count_is_not_taken_for_one() {
+        for text in ["", "b", "b:0:1:2", "b:0:1:2::x:0", "b:0:-1:2::0:0"] {
+            assert_eq!(count(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn more_votes_than_a_tally_can_show_are_shown_as_the_most() {
+        let candidate = Candidate::new("alice").expect("a name");
+        let full = Value::BulkString(format!("b:0:1:{}::0:0", u64::MAX).into());
+        let answer = Value::Array(vec![Value::Int(-1), full.clone(), full]);
+        let shown = reading(&candidate, &answer).expect("a reading");
+        assert_eq!((shown.tally.votes, shown.age), (u64::MAX, None));
+    }
+}

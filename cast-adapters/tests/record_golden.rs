@@ -1,0 +1,284 @@
+//! The encoding of a record stays what docs/record.proto says, and version 1 stays readable.
+
+use std::{fs, path::PathBuf};
+
+use cast_adapters::record::{self, MAX_BYTES};
+use cast_core::domain::{
+    Candidate, KeyId, LoggedBallot, MAX_NAME_BYTES, MAX_SELECTIONS, Partition, Partitions, Record,
+    Selection, Selections, TicketStamp, Timestamp, Voter, Votes,
+};
+use prost::Message;
+
+const PARTITIONS: Partitions = Partitions::new(12).expect("twelve");
+
+/// The schema, as another program would have it generated.
+mod schema {
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub(super) struct Record {
+        #[prost(uint32, tag = "1")]
+        pub(super) version: u32,
+        #[prost(uint32, tag = "2")]
+        pub(super) partitions: u32,
+        #[prost(message, repeated, tag = "3")]
+        pub(super) ballots: Vec<Ballot>,
+        /// A field that is to come.
+        #[prost(bytes = "vec", tag = "4")]
+        pub(super) trace: Vec<u8>,
+    }
+
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub(super) struct Ballot {
+        #[prost(bytes = "vec", tag = "1")]
+        pub(super) id: Vec<u8>,
+        #[prost(uint32, tag = "2")]
+        pub(super) ticket_key: u32,
+        #[prost(uint64, tag = "3")]
+        pub(super) ticket_issued_at_ms: u64,
+        #[prost(string, tag = "4")]
+        pub(super) voter: String,
+        #[prost(message, repeated, tag = "5")]
+        pub(super) selections: Vec<Selection>,
+        #[prost(fixed64, tag = "99")]
+        pub(super) unheard_of: u64,
+    }
+
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub(super) struct Selection {
+        #[prost(string, tag = "1")]
+        pub(super) candidate: String,
+        #[prost(uint32, tag = "2")]
+        pub(super) votes: u32,
+    }
+}
+
+fn ballot(id: &str, key: u8, voter: Option<&str>, votes: &[(&str, u32)]) -> LoggedBallot {
+    let selections: Vec<_> = votes
+        .iter()
+        .map(|(candidate, votes)| Selection {
+            candidate: Candidate::new(candidate).expect("a name"),
+            votes: Votes::new(*votes).expect("at least one"),
+        })
+        .collect();
+    LoggedBallot {
+        id: id.parse().expect("an id"),
+        ticket: TicketStamp {
+            key_id: KeyId::new(key),
+            issued_at: Timestamp::from_unix_ms(1_763_826_000_000),
+        },
+        voter: voter.map(|voter| Voter::new(voter).expect("a name")),
+        selections: Selections::new(selections).expect("1 to 16"),
+    }
+}
+
+/// The records whose bytes are kept, by the names of their files.
+fn golden_records() -> Vec<(&'static str, Record)> {
+    let one = ballot(
+        "019a3c5e-4d10-7a31-9f00-0123456789ab",
+        2,
+        None,
+        &[("alice", 1)],
+    );
+    let several = [
+        ballot(
+            "019a3c5e-4d10-7a31-9f00-0123456789ac",
+            0,
+            Some("Zoë"),
+            &[("alice", 1), ("神田", 4_294_967_295), ("alice", 128)],
+        ),
+        ballot(
+            "6ba7b810-9dad-11d1-80b4-00c04fd430c8",
+            255,
+            Some("carol"),
+            &[("O'Neil", 300)],
+        ),
+        one.clone(),
+    ];
+    vec![
+        ("v1_one_ballot.bin", Record::new(Partition::new(0), [one])),
+        ("v1_several_ballots.bin", Record::new(Partition::new(3), several)),
+        ("v1_largest_ballot.bin", Record::new(Partition::new(11), [largest_ballot()])),
+    ]
+}
+
+/// The ballot that takes the most bytes.
+fn largest_ballot() -> LoggedBallot {
+    let names: Vec<_> = (0..MAX_SELECTIONS)
+        .map(|at| format!("{at:0>MAX_NAME_BYTES$}"))
+        .collect();
+    let votes: Vec<_> = names.iter().map(|name| (name.as_str(), u32::MAX)).collect();
+    let voter = "v".repeat(MAX_NAME_BYTES);
+    let mut ballot = ballot(
+        "f47ac10b-58cc-4372-a567-0e02b2c3d479",
+        255,
+        Some(&voter),
+        &votes,
+    );
+    ballot.ticket.issued_at = Timestamp::from_unix_ms(u64::MAX);
+    ballot
+}
+
+fn golden_file(name: &str) -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "tests", "record", name]
+        .iter()
+        .collect()
+}
+
+/// `CAST_BLESS=1` writes the files of records that have none yet. Those that are there never change.
+#[test]
+fn records_of_version_1_stay_readable_and_are_written_as_ever() {
+    for (name, record) in golden_records() {
+        let path = golden_file(name);
+        let encoded = record::encode(&record, PARTITIONS).expect("it fits");
+        if !path.exists() && std::env::var_os("CAST_BLESS").is_some() {
+            fs::write(&path, &encoded).expect("the file is written");
+        }
+        let golden = fs::read(&path).expect("a golden file");
+        let decoded = record::decode(&golden).expect("it stays readable");
+        assert_eq!(&decoded.ballots, record.ballots(), "{name}");
+        assert_eq!(decoded.partitions, Some(PARTITIONS), "{name}");
+        assert_eq!(encoded, golden, "{name}");
+    }
+}
+
+#[test]
+fn another_reader_finds_what_the_schema_says() {
+    let (_, record) = &golden_records()[1];
+    let bytes = record::encode(record, PARTITIONS).expect("it fits");
+    let read = schema::Record::decode(bytes.as_slice()).expect("a message of the schema");
+    assert_eq!((read.version, read.partitions), (1, 12));
+    let first = &read.ballots[0];
+    assert_eq!(first.id, record.ballots()[0].id.as_uuid().as_bytes());
+    assert_eq!((first.ticket_key, first.voter.as_str()), (0, "Zoë"));
+    assert_eq!(first.ticket_issued_at_ms, 1_763_826_000_000);
+    let selections: Vec<_> = first
+        .selections
+        .iter()
+        .map(|selection| (selection.candidate.as_str(), selection.votes))
+        .collect();
+    assert_eq!(selections, [("alice", 1), ("神田", u32::MAX), ("alice", 128)]);
+    // The other way round: written by others, as far as it goes with all fields in order.
+    assert_eq!(read.encode_to_vec(), bytes);
+}
+
+#[test]
+fn fields_to_come_are_skipped() {
+    let (_, record) = &golden_records()[1];
+    let bytes = record::encode(record, PARTITIONS).expect("it fits");
+    let mut later = schema::Record::decode(bytes.as_slice()).expect("a message of the schema");
+    later.trace = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_vec();
+    later.ballots[1].unheard_of = 7;
+    let decoded = record::decode(&later.encode_to_vec()).expect("it is readable");
+    assert_eq!(&decoded.ballots, record.ballots());
+}
+
+#[test]
+fn a_writer_may_leave_the_partitions_out() {
+    let mut record = a_record();
+    record.partitions = 0;
+    let decoded = record::decode(&record.encode_to_vec()).expect("it is readable");
+    assert_eq!(decoded.partitions, None);
+}
+
+fn a_record() -> schema::Record {
+    let (_, record) = &golden_records()[1];
+    let bytes = record::encode(record, PARTITIONS).expect("it fits");
+    schema::Record::decode(bytes.as_slice()).expect("a message of the schema")
+}
+
+/// What a record is refused for, after `spoil` was at it.
+fn refusal(spoil: impl FnOnce(&mut schema::Record)) -> String {
+    let mut record = a_record();
+    spoil(&mut record);
+    let bytes = record.encode_to_vec();
+    let unreadable = record::decode(&bytes).expect_err("it is refused");
+    assert_eq!(unreadable.bytes.as_ref(), bytes, "the bytes are kept");
+    unreadable.reason
+}
+
+#[test]
+fn a_version_to_come_is_refused_as_such() {
+    let reason = refusal(|record| record.version = 2);
+    assert!(reason.contains("version 2"), "{reason}");
+    assert!(reason.contains("update the readers"), "{reason}");
+    assert!(refusal(|record| record.version = 0).contains("no version"));
+}
+
+#[test]
+fn a_ballot_that_is_none_is_named_with_the_reason() {
+    let second = "ballot 1 (6ba7b810-9dad-11d1-80b4-00c04fd430c8): ";
+    let of_second = |spoil: fn(&mut schema::Ballot)| {
+        let reason = refusal(|record| spoil(&mut record.ballots[1]));
+        let reason = reason.strip_prefix(second).map(str::to_owned);
+        reason.unwrap_or_else(|| panic!("it names the second ballot"))
+    };
+    let cases: [(fn(&mut schema::Ballot), &str); 7] = [
+        (
+            |ballot| ballot.selections[0].candidate.clear(),
+            "the candidate of its selection 0 must not be empty",
+        ),
+        (
+            |ballot| ballot.selections[0].candidate = "x".repeat(65),
+            "the candidate of its selection 0 must have at most 64 bytes, and has 65",
+        ),
+        (|ballot| ballot.selections[0].votes = 0, "its selection 0 has no votes"),
+        (
+            |ballot| ballot.selections.clear(),
+            "it has 0 selections, and a ballot has 1 to 16",
+        ),
+        (
+            |ballot| ballot.selections = vec![ballot.selections[0].clone(); 17],
+            "it has more selections, and a ballot has 1 to 16",
+        ),
+        (|ballot| ballot.voter = "\t".into(), "its voter must not be empty"),
+        (
+            |ballot| ballot.ticket_key = 256,
+            "field 2 holds 256, which is beyond its type",
+        ),
+    ];
+    for (spoil, expected) in cases {
+        assert_eq!(of_second(spoil), expected);
+    }
+    assert_eq!(
+        refusal(|record| record.ballots[2].id.truncate(15)),
+        "ballot 2: its id has 15 bytes, and a UUID has 16"
+    );
+    assert!(refusal(|record| record.ballots[0].id = vec![0; 16]).starts_with("ballot 0: a ballot id"));
+    assert_eq!(refusal(|record| record.ballots.clear()), "it holds no ballot");
+}
+
+#[test]
+fn arbitrary_bytes_are_unreadable_and_never_a_panic() {
+    let (_, record) = &golden_records()[1];
+    let whole = record::encode(record, PARTITIONS).expect("it fits");
+    assert!(record::decode(b"").is_err());
+    assert!(record::decode(b"no record").is_err());
+    for cut in 1..whole.len() {
+        // Cut between two ballots, what is left is a record of fewer; anywhere else it is none.
+        if let Ok(decoded) = record::decode(&whole[..cut]) {
+            assert!(decoded.ballots.len() < record.ballots().len());
+        }
+    }
+    let entropy = cast_testkit::SeededEntropy::new(7);
+    for _ in 0..20_000 {
+        let mut bytes = whole.clone();
+        let at = entropy.index(bytes.len());
+        bytes[at] = u8::try_from(entropy.below(256)).expect("a byte");
+        let _ = record::decode(&bytes);
+    }
+}
+
+#[test]
+fn a_flush_of_the_largest_ballots_fits_and_what_is_larger_is_refused() {
+    let of = |ballots| Record::new(Partition::new(0), vec![largest_ballot(); ballots]);
+    let bytes = record::encode(&of(512), PARTITIONS).expect("a full flush fits");
+    println!("512 of the largest ballots take {} bytes", bytes.len());
+    assert!(bytes.len() < MAX_BYTES * 2 / 3, "with room to spare");
+    assert_eq!(
+        record::decode(&bytes).map(|decoded| decoded.ballots.len()),
+        Ok(512)
+    );
+    let error = record::encode(&of(800), PARTITIONS).expect_err("it is too large");
+    assert!(error.to_string().contains("800 ballots"), "{error}");
+    let reason = record::decode(&vec![0; MAX_BYTES + 1]).expect_err("too large");
+    assert!(reason.reason.contains("at most"), "{}", reason.reason);
+}

@@ -1,0 +1,171 @@
+//! Adapters in a corner of a Redis server, as the contract suites and the other tests want them.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use bb8_redis::redis::{
+    AsyncConnectionConfig, Client, FromRedisValue, aio::MultiplexedConnection, cmd,
+};
+use cast_adapters::redis::{Redis, RedisOptions};
+use cast_core::{
+    domain::Candidate,
+    ports::{TicketSource, VoteCounter},
+};
+use cast_testkit::{
+    contract::{
+        Harness, Skipped, ticket_source::TicketSourceHarness, vote_counter::VoteCounterHarness,
+    },
+    eventually, pause,
+    servers::{self, random_name},
+};
+
+/// Nothing here takes long, but the machine may compile beside it.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A prefix of its own on a server, and a plain connection to look and to break things with.
+pub(crate) struct Corner {
+    /// The options of its handles; a test that is about one of them changes it.
+    pub(crate) options: RedisOptions,
+    raw: MultiplexedConnection,
+}
+
+impl Corner {
+    /// On the server that all tests of this process share; `None`, and said so, where there is none.
+    pub(crate) async fn shared() -> Option<Self> {
+        let server = servers::redis().await?;
+        Some(Self::on(server.url()).await)
+    }
+
+    /// On the server at `url`.
+    pub(crate) async fn on(url: &str) -> Self {
+        let mut options = RedisOptions::at(url);
+        options.prefix = random_name();
+        // What is tested here is not how quick a busy machine is.
+        options.connect_timeout = PATIENCE;
+        options.response_timeout = PATIENCE;
+        let client = Client::open(url).expect("a URL");
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(PATIENCE))
+            .set_response_timeout(Some(PATIENCE));
+        let connecting = client.get_multiplexed_async_connection_with_config(&config);
+        let raw = connecting.await.expect("the server is there");
+        Self { options, raw }
+    }
+
+    /// A handle with connections of its own.
+    pub(crate) fn open(&self) -> Redis {
+        Redis::open(self.options.clone()).expect("the options make sense")
+    }
+
+    /// The key of what all tickets and their meters are in.
+    pub(crate) fn meters(&self) -> String {
+        format!("{{{}:tickets}}:meters", self.options.prefix)
+    }
+
+    /// The key of a candidate whose name has no braces.
+    pub(crate) fn tally(&self, candidate: &Candidate) -> String {
+        format!("{{{}:tally:{candidate}}}", self.options.prefix)
+    }
+
+    /// Sends a command past the adapters.
+    pub(crate) async fn ask<T: FromRedisValue>(&self, command: &[&str]) -> T {
+        let mut sent = cmd(command[0]);
+        sent.arg(&command[1..]);
+        let answer = sent.query_async(&mut self.raw.clone()).await;
+        answer.unwrap_or_else(|error| panic!("{command:?}: {error}"))
+    }
+
+    /// All keys of this corner.
+    pub(crate) async fn keys(&self) -> Vec<String> {
+        let all = format!("{{{}:*", self.options.prefix);
+        let mut keys: Vec<String> = self.ask(&["KEYS", &all]).await;
+        keys.sort();
+        keys
+    }
+
+    /// How long a key still lives; `None` if for ever.
+    pub(crate) async fn time_to_live(&self, key: &str) -> Option<Duration> {
+        let left_ms: i64 = self.ask(&["PTTL", key]).await;
+        assert_ne!(left_ms, -2, "there is no {key}");
+        u64::try_from(left_ms).ok().map(Duration::from_millis)
+    }
+
+    async fn remove(&self, keys: &[String]) {
+        for key in keys {
+            let _: i64 = self.ask(&["DEL", key]).await;
+        }
+    }
+}
+
+#[async_trait]
+impl Harness for Corner {
+    fn patience(&self) -> Duration {
+        PATIENCE
+    }
+
+    async fn close(&self) {
+        let keys = self.keys().await;
+        self.remove(&keys).await;
+    }
+}
+
+#[async_trait]
+impl TicketSourceHarness for Corner {
+    async fn open(&self) -> Arc<dyn TicketSource> {
+        Arc::new(self.open().tickets())
+    }
+
+    fn period(&self) -> Duration {
+        Duration::from_millis(500)
+    }
+
+    fn time_stands_still(&self) -> bool {
+        false
+    }
+
+    async fn pass(&self, duration: Duration) {
+        pause(duration).await;
+    }
+
+    async fn lose_meters(&self) -> Result<(), Skipped> {
+        self.remove(&[self.meters()]).await;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl VoteCounterHarness for Corner {
+    async fn open(&self) -> Arc<dyn VoteCounter> {
+        Arc::new(self.open().counter())
+    }
+
+    fn while_passing(&self) -> Duration {
+        Duration::from_millis(200)
+    }
+
+    async fn pass(&self, duration: Duration) {
+        pause(duration).await;
+    }
+
+    async fn forget(&self, candidate: &Candidate) -> Result<(), Skipped> {
+        self.remove(&[self.tally(candidate)]).await;
+        Ok(())
+    }
+
+    /// Whatever has a time to live has come to its end.
+    async fn save_memory(&self) -> Result<(), Skipped> {
+        let mut mortal = Vec::new();
+        for key in self.keys().await {
+            if self.time_to_live(&key).await.is_some() {
+                let _: i64 = self.ask(&["PEXPIRE", &key, "1"]).await;
+                mortal.push(key);
+            }
+        }
+        eventually(PATIENCE, "what has a time to live ends", async || {
+            let keys = self.keys().await;
+            (!mortal.iter().any(|key| keys.contains(key))).then_some(())
+        })
+        .await;
+        Ok(())
+    }
+}

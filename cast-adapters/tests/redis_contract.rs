@@ -1,0 +1,17 @@
+//! The adapters in Redis keep every clause of their ports' contracts, against a real server.
+
+mod redis;
+
+/// A clause cannot be skipped before it has its harness.
+async fn corner() -> redis::Corner {
+    let corner = redis::Corner::shared().await;
+    corner.expect("a clause needs redis-server: ./test.sh installs it")
+}
+
+mod ticket_source {
+    cast_testkit::ticket_source_contract!(super::corner);
+}
+
+mod vote_counter {
+    cast_testkit::vote_counter_contract!(super::corner);
+}

@@ -1,0 +1,357 @@
+//! What the counter in Redis owes beyond its port's contract: exact sums of any size, and memory
+//! that follows the lag.
+
+mod redis;
+
+use std::{sync::Arc, time::Duration};
+
+use cast_adapters::{
+    memory::MemoryCounter,
+    redis::{Redis, RedisCounter},
+};
+use cast_core::{
+    domain::{Candidate, LogPosition, Offset, Partition, Prefix},
+    ports::{Clock, Reading, Settlement, Tail, VoteCounter},
+};
+use cast_testkit::{ManualClock, Seed, SeededEntropy, eventually, fixtures::Fixtures, race};
+
+use redis::{Corner, PATIENCE};
+
+fn tail(partition: u32, offset: u64, votes: &[(&Candidate, u64)]) -> Tail {
+    Tail {
+        position: LogPosition {
+            partition: Partition::new(partition),
+            offset: Offset::new(offset),
+        },
+        votes: votes.iter().map(|(who, n)| ((*who).clone(), *n)).collect(),
+    }
+}
+
+fn settlement(candidate: &Candidate, prefixes: &[(u32, u64, u64)], whole: bool) -> Settlement {
+    let prefix = |(partition, votes, as_of): &(u32, u64, u64)| Prefix {
+        partition: Partition::new(*partition),
+        votes: *votes,
+        as_of: Offset::new(*as_of),
+    };
+    Settlement {
+        candidate: candidate.clone(),
+        prefixes: prefixes.iter().map(prefix).collect(),
+        whole,
+    }
+}
+
+async fn record(counter: &dyn VoteCounter, tails: &[Tail], show: &[Candidate]) -> Vec<Reading> {
+    let recorded = counter.record(tails, show).await;
+    recorded.expect("the counter records")
+}
+
+async fn settle(counter: &dyn VoteCounter, settlements: &[Settlement]) {
+    let settled = counter.settle(settlements).await;
+    settled.expect("the counter settles");
+}
+
+/// Votes, version, and whether it is a hit.
+async fn shown(counter: &dyn VoteCounter, candidate: &Candidate) -> (u64, u64, bool) {
+    let readings = counter.read(std::slice::from_ref(candidate)).await;
+    let readings = readings.expect("the counter reads");
+    let Reading { tally, age } = &readings[0];
+    (tally.votes, tally.version.get(), age.is_some())
+}
+
+async fn corner_and_counter() -> Option<(Corner, RedisCounter)> {
+    let corner = Corner::shared().await?;
+    let counter = corner.open().counter();
+    Some((corner, counter))
+}
+
+#[tokio::test]
+async fn it_shows_what_the_counter_in_memory_shows() {
+    let Some((_, counter)) = corner_and_counter().await else {
+        return;
+    };
+    let clock: Arc<dyn Clock> = Arc::new(ManualClock::new());
+    let model = MemoryCounter::new(clock);
+    let seed = Seed::from_env_or_random();
+    let (entropy, fixtures) = (seed.entropy(), Fixtures::of(seed.part(1)));
+    let everybody: Vec<Candidate> = ["a", "{b}", "c %7B"]
+        .into_iter()
+        .map(|name| fixtures.candidate(name))
+        .collect();
+    for step in 0..1_500 {
+        if entropy.below(3) == 0 {
+            let settlements = some(&entropy, 3, |e| any_settlement(e, &everybody));
+            settle(&counter, &settlements).await;
+            settle(&model, &settlements).await;
+        } else {
+            let tails = some(&entropy, 4, |e| any_tail(e, &everybody));
+            let ours = record(&counter, &tails, &everybody).await;
+            let theirs = record(&model, &tails, &everybody).await;
+            let tallies = |all: &[Reading]| all.iter().map(|r| r.tally.clone()).collect::<Vec<_>>();
+            assert_eq!(tallies(&ours), tallies(&theirs), "in step {step}");
+        }
+        for candidate in &everybody {
+            let (ours, theirs) = (
+                shown(&counter, candidate).await,
+                shown(&model, candidate).await,
+            );
+            assert_eq!(ours, theirs, "of {candidate} after step {step}");
+        }
+    }
+}
+
+fn some<T>(entropy: &SeededEntropy, most: u64, make: impl Fn(&SeededEntropy) -> T) -> Vec<T> {
+    (0..=entropy.below(most)).map(|_| make(entropy)).collect()
+}
+
+fn any_tail(entropy: &SeededEntropy, everybody: &[Candidate]) -> Tail {
+    let candidate = &everybody[entropy.index(everybody.len())];
+    tail(
+        any_partition(entropy),
+        any_offset(entropy),
+        &[(candidate, any_votes(entropy))],
+    )
+}
+
+fn any_settlement(entropy: &SeededEntropy, everybody: &[Candidate]) -> Settlement {
+    let candidate = &everybody[entropy.index(everybody.len())];
+    let prefix = (
+        any_partition(entropy),
+        any_votes(entropy),
+        any_offset(entropy),
+    );
+    let prefixes = if entropy.below(4) == 0 {
+        vec![]
+    } else {
+        vec![prefix]
+    };
+    settlement(candidate, &prefixes, entropy.below(2) == 0)
+}
+
+/// Numbers of one digit and of ten, which must not order as texts do.
+fn any_partition(entropy: &SeededEntropy) -> u32 {
+    [0, 7, u32::MAX][entropy.index(3)]
+}
+
+/// Mostly small, so that they meet; the others are where a double would no longer tell them apart.
+fn any_offset(entropy: &SeededEntropy) -> u64 {
+    match entropy.below(40) {
+        0 => (1 << 53) + entropy.below(4),
+        1 => u64::MAX - 5 + entropy.below(4),
+        _ => entropy.below(200),
+    }
+}
+
+fn any_votes(entropy: &SeededEntropy) -> u64 {
+    let votes = [
+        1,
+        9_999_999_999,
+        10_000_000_000,
+        (1 << 53) + 1,
+        u64::MAX / 2,
+        u64::MAX,
+    ];
+    match entropy.below(8) {
+        0 => votes[entropy.index(votes.len())],
+        _ => 1 + entropy.below(1_000),
+    }
+}
+
+#[tokio::test]
+async fn sums_beyond_what_a_double_holds_are_exact() {
+    const ODD: u64 = (1 << 53) + 1;
+    let Some((_, counter)) = corner_and_counter().await else {
+        return;
+    };
+    let alice = Fixtures::new().candidate("alice");
+    settle(&counter, &[settlement(&alice, &[(0, ODD, 10)], true)]).await;
+    for offset in 10..20 {
+        record(&counter, &[tail(0, offset, &[(&alice, ODD)])], &[]).await;
+    }
+    assert_eq!(shown(&counter, &alice).await, (11 * ODD, 20, true));
+    settle(&counter, &[settlement(&alice, &[(0, 1, 17)], false)]).await;
+    assert_eq!(shown(&counter, &alice).await, (1 + 3 * ODD, 20, true));
+}
+
+/// Records for as many candidates as one pipeline has no room for, and more tails of one of them
+/// than one command has.
+#[tokio::test]
+async fn large_calls_are_taken_apart() {
+    let Some((_, counter)) = corner_and_counter().await else {
+        return;
+    };
+    let fixtures = Fixtures::new();
+    let everybody: Vec<Candidate> = (0..2_300)
+        .map(|n| fixtures.candidate(&n.to_string()))
+        .collect();
+    let votes: Vec<(&Candidate, u64)> = everybody.iter().map(|who| (who, 3)).collect();
+    let mut tails = vec![tail(0, 0, &votes)];
+    tails.extend((1..5_000).map(|offset| tail(0, offset, &[(&everybody[7], 1)])));
+    let readings = record(&counter, &tails, &everybody).await;
+    for (at, reading) in readings.iter().enumerate() {
+        let expected = if at == 7 { 3 + 4_999 } else { 3 };
+        assert_eq!(reading.tally.candidate, everybody[at]);
+        assert_eq!(reading.tally.votes, expected);
+    }
+    // A part of a tail of many pages is settled, and then all of it.
+    let seventh = &everybody[7];
+    settle(&counter, &[settlement(seventh, &[(0, 100, 4_100)], false)]).await;
+    assert_eq!(shown(&counter, seventh).await, (1_000, 5_000, false));
+    settle(&counter, &[settlement(seventh, &[(0, 9, 5_000)], true)]).await;
+    assert_eq!(shown(&counter, seventh).await, (9, 5_000, true));
+}
+
+#[tokio::test]
+async fn a_candidate_lost_under_use_is_a_miss_and_heals() {
+    let Some((corner, counter)) = corner_and_counter().await else {
+        return;
+    };
+    let alice = Fixtures::new().candidate("alice");
+    settle(&counter, &[settlement(&alice, &[(0, 30, 10)], true)]).await;
+    record(&counter, &[tail(0, 10, &[(&alice, 5)])], &[]).await;
+    assert_eq!(
+        corner.keys().await,
+        [corner.tally(&alice)],
+        "there is nothing to lose but this key"
+    );
+
+    let _: i64 = corner.ask(&["DEL", &corner.tally(&alice)]).await;
+    let after = record(
+        &counter,
+        &[tail(0, 11, &[(&alice, 2)])],
+        std::slice::from_ref(&alice),
+    )
+    .await;
+    assert_eq!((after[0].tally.votes, after[0].age), (2, None));
+    // The store has not folded the lost vote yet: it is missed for a while, and never counted twice.
+    settle(&counter, &[settlement(&alice, &[(0, 30, 10)], true)]).await;
+    assert_eq!(shown(&counter, &alice).await, (32, 12, true));
+    settle(&counter, &[settlement(&alice, &[(0, 35, 11)], false)]).await;
+    assert_eq!(shown(&counter, &alice).await, (37, 12, true));
+}
+
+#[tokio::test]
+async fn a_count_that_makes_no_sense_is_as_good_as_lost() {
+    let Some((corner, counter)) = corner_and_counter().await else {
+        return;
+    };
+    let alice = Fixtures::new().candidate("alice");
+    let key = corner.tally(&alice);
+    for garbage in ["b:0:1", "a:yesterday", "b:0:1:2:3:4:-5"] {
+        settle(&counter, &[settlement(&alice, &[(0, 30, 10)], true)]).await;
+        let _: i64 = corner.ask(&["ZADD", &key, "0", garbage]).await;
+        assert_eq!(shown(&counter, &alice).await, (0, 0, false), "{garbage}");
+        settle(&counter, &[settlement(&alice, &[(0, 40, 10)], true)]).await;
+        assert_eq!(shown(&counter, &alice).await, (40, 10, true), "{garbage}");
+        let _: i64 = corner.ask(&["DEL", &key]).await;
+    }
+}
+
+#[tokio::test]
+async fn only_what_has_no_tail_has_a_time_to_live() {
+    let Some((mut corner, _)) = corner_and_counter().await else {
+        return;
+    };
+    corner.options.idle_kept = Duration::from_secs(1_000);
+    let counter = corner.open().counter();
+    let alice = Fixtures::new().candidate("alice");
+    let key = corner.tally(&alice);
+    let idle = async || corner.time_to_live(&key).await.is_some();
+
+    record(&counter, &[tail(0, 5, &[(&alice, 1)])], &[]).await;
+    assert!(!idle().await, "a stranger's tail");
+    settle(&counter, &[settlement(&alice, &[(1, 9, 9)], true)]).await;
+    assert!(!idle().await, "another partition is settled");
+    settle(&counter, &[settlement(&alice, &[(0, 1, 6)], false)]).await;
+    assert!(idle().await, "all is settled");
+    record(&counter, &[tail(0, 5, &[(&alice, 1)])], &[]).await;
+    assert!(idle().await, "what is recorded is settled already");
+    record(
+        &counter,
+        &[tail(1, 9, &[(&alice, 1)]), tail(0, 9, &[(&alice, 1)])],
+        &[],
+    )
+    .await;
+    assert!(!idle().await, "two tails");
+    settle(&counter, &[settlement(&alice, &[(0, 2, 10)], false)]).await;
+    assert!(!idle().await, "one of two tails is settled");
+    settle(&counter, &[settlement(&alice, &[(1, 10, 10)], false)]).await;
+    assert!(idle().await);
+
+    // Reading keeps it, once half of its time is over.
+    let _: i64 = corner.ask(&["PEXPIRE", &key, "400000"]).await;
+    shown(&counter, &alice).await;
+    let left = corner.time_to_live(&key).await.expect("it is idle");
+    assert!(left > Duration::from_secs(900), "{left:?}");
+}
+
+#[tokio::test]
+async fn memory_follows_the_lag_and_not_the_number_of_candidates() {
+    let Some((mut corner, _)) = corner_and_counter().await else {
+        return;
+    };
+    corner.options.idle_kept = Duration::from_millis(200);
+    let counter = corner.open().counter();
+    let fixtures = Fixtures::new();
+    let everybody: Vec<Candidate> = (0..400)
+        .map(|n| fixtures.candidate(&n.to_string()))
+        .collect();
+    let votes: Vec<(&Candidate, u64)> = everybody.iter().map(|who| (who, 1)).collect();
+    let tails: Vec<Tail> = (0..10).map(|offset| tail(0, offset, &votes)).collect();
+    record(&counter, &tails, &[]).await;
+    assert_eq!(corner.keys().await.len(), 400);
+
+    // The consumers catch up, but for five candidates of the last record.
+    let settlements: Vec<Settlement> = everybody[5..]
+        .iter()
+        .map(|who| settlement(who, &[(0, 10, 10)], false))
+        .collect();
+    settle(&counter, &settlements).await;
+    let behind: Vec<Settlement> = everybody[..5]
+        .iter()
+        .map(|who| settlement(who, &[(0, 9, 9)], true))
+        .collect();
+    settle(&counter, &behind).await;
+    let left = eventually(PATIENCE, "idle candidates are forgotten", async || {
+        let keys = corner.keys().await;
+        (keys.len() <= 5).then_some(keys)
+    })
+    .await;
+    let mut expected: Vec<String> = everybody[..5].iter().map(|who| corner.tally(who)).collect();
+    expected.sort();
+    assert_eq!(left, expected);
+    for key in &left {
+        let members: i64 = corner.ask(&["ZCARD", key]).await;
+        assert_eq!(
+            members, 3,
+            "the mark, the count, and one record: {key}"
+        );
+    }
+    assert_eq!(shown(&counter, &everybody[0]).await, (10, 10, true));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn doors_and_consumers_that_race_end_at_the_truth() {
+    const RECORDS: u64 = 300;
+    let Some((corner, counter)) = corner_and_counter().await else {
+        return;
+    };
+    let alice = Fixtures::new().candidate("alice");
+    let handles: Vec<Redis> = (0..4).map(|_| corner.open()).collect();
+    // Three doors record a third each; a consumer settles what it may have read, in steps.
+    race(4, |racer| {
+        let (counter, alice) = (handles[racer].counter(), alice.clone());
+        async move {
+            if racer == 3 {
+                for as_of in (0..RECORDS).step_by(7) {
+                    settle(&counter, &[settlement(&alice, &[(0, as_of, as_of)], true)]).await;
+                }
+            } else {
+                for offset in (racer as u64..RECORDS).step_by(3) {
+                    record(&counter, &[tail(0, offset, &[(&alice, 1)])], &[]).await;
+                }
+            }
+        }
+    })
+    .await;
+    assert_eq!(shown(&counter, &alice).await, (RECORDS, RECORDS, true));
+}

@@ -1,0 +1,274 @@
+//! What the tickets in Redis owe beyond their port's contract: limits over many processes, keys that
+//! end, and meters that a server which took over does not trust.
+
+mod redis;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use cast_adapters::redis::{Redis, RedisTickets};
+use cast_core::{
+    domain::{
+        Claim, GenuineTicket, PeriodTicket,
+        Redemption::{self, Granted, Refused, Repeated},
+        RedemptionRefusal::{Exhausted, Unknown},
+    },
+    ports::TicketSource,
+};
+use cast_testkit::{
+    eventually,
+    fixtures::Fixtures,
+    race,
+    servers::{self, Mode},
+};
+
+use redis::{Corner, PATIENCE};
+
+/// A ticket for a period that begins now, and lasts longer than a test.
+async fn issue(tickets: &RedisTickets, fixtures: &Fixtures, use_limit: u32) -> GenuineTicket {
+    let now = tickets.now().await.expect("the source tells the time");
+    let genuine = fixtures.ticket(now);
+    let period = PeriodTicket {
+        ticket: *genuine.ticket(),
+        valid_until: now.plus(Duration::from_secs(600)),
+        use_limit,
+    };
+    let adopted = tickets.publish(&period).await;
+    assert_eq!(adopted.expect("the source takes a ticket"), period);
+    genuine
+}
+
+async fn redeem(
+    tickets: &RedisTickets,
+    ticket: &GenuineTicket,
+    claims: &[Claim],
+) -> Vec<Redemption> {
+    let redeemed = tickets.redeem(ticket, claims).await;
+    redeemed.expect("the source answers a redemption")
+}
+
+fn count(answers: &[Redemption], which: Redemption) -> usize {
+    answers.iter().filter(|answer| **answer == which).count()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn sixty_four_redeemers_in_four_processes_never_exceed_the_limit() {
+    const LIMIT: u32 = 1_000;
+    let Some(corner) = Corner::shared().await else {
+        return;
+    };
+    let fixtures = Arc::new(Fixtures::new());
+    let handles: Vec<Redis> = (0..4).map(|_| corner.open()).collect();
+    let ticket = issue(&handles[0].tickets(), &fixtures, LIMIT).await;
+    let tally = Arc::new(Mutex::new(HashMap::new()));
+    race(64, |racer| {
+        let (tickets, fixtures) = (handles[racer % 4].tickets(), Arc::clone(&fixtures));
+        let tally = Arc::clone(&tally);
+        async move {
+            for flush in 0..5 {
+                let claims = fixtures.claims(1 + (racer + flush) % 7);
+                for answer in redeem(&tickets, &ticket, &claims).await {
+                    *tally.lock().expect("whole").entry(answer).or_insert(0) += 1;
+                }
+            }
+        }
+    })
+    .await;
+    let tally = tally.lock().expect("whole");
+    assert_eq!(tally[&Granted], LIMIT);
+    assert!(tally[&Refused(Exhausted)] > 0, "{tally:?}");
+    assert_eq!(tally.len(), 2, "{tally:?}");
+}
+
+#[tokio::test]
+async fn a_flush_of_any_size_is_one_redemption() {
+    let Some(corner) = Corner::shared().await else {
+        return;
+    };
+    let (tickets, fixtures) = (corner.open().tickets(), Fixtures::new());
+    let ticket = issue(&tickets, &fixtures, 4_100).await;
+    let claims = fixtures.claims(4_500);
+    let answers = redeem(&tickets, &ticket, &claims).await;
+    assert_eq!(answers[..4_100], vec![Granted; 4_100]);
+    assert_eq!(answers[4_100..], vec![Refused(Exhausted); 400]);
+    let again = redeem(&tickets, &ticket, &claims).await;
+    assert_eq!(again[..4_100], vec![Repeated; 4_100]);
+    assert_eq!(again[4_100..], vec![Refused(Exhausted); 400]);
+}
+
+#[tokio::test]
+async fn every_key_of_the_tickets_ends() {
+    let Some(mut corner) = Corner::shared().await else {
+        return;
+    };
+    corner.options.retry_window = Duration::from_secs(100);
+    corner.options.expired_kept = Duration::from_secs(50);
+    let (tickets, fixtures) = (corner.open().tickets(), Fixtures::new());
+    let check = async |after: &str, count: usize| {
+        let keys = corner.keys().await;
+        assert_eq!(keys.len(), count, "after {after}: {keys:?}");
+        for key in keys {
+            let left = corner.time_to_live(&key).await;
+            let left = left.unwrap_or_else(|| panic!("{key} never ends, after {after}"));
+            assert!(left < Duration::from_secs(700), "{key} ends in {left:?}");
+        }
+    };
+    let ticket = issue(&tickets, &fixtures, 10).await;
+    check("the first publication", 1).await;
+    let claims = fixtures.claims(3);
+    redeem(&tickets, &ticket, &claims).await;
+    check("the first use", 2).await;
+    redeem(&tickets, &ticket, &claims).await;
+    redeem(&tickets, &ticket, &fixtures.claims(12)).await;
+    check("the last use", 2).await;
+    tickets.current().await.expect("the source shows a ticket");
+    issue(&tickets, &fixtures, 10).await;
+    check("the next publication", 2).await;
+}
+
+#[tokio::test]
+async fn what_ended_long_ago_makes_room() {
+    let Some(mut corner) = Corner::shared().await else {
+        return;
+    };
+    corner.options.expired_kept = Duration::from_millis(1);
+    let (tickets, fixtures) = (corner.open().tickets(), Fixtures::new());
+    issue(&tickets, &fixtures, 10).await;
+    for _ in 0..200 {
+        let now = tickets.now().await.expect("the source tells the time");
+        let short = PeriodTicket {
+            ticket: *fixtures.ticket(now.plus(Duration::from_millis(1))).ticket(),
+            valid_until: now.plus(Duration::from_millis(3)),
+            use_limit: 1,
+        };
+        tickets.publish(&short).await.expect("published");
+    }
+    eventually(PATIENCE, "only the ticket that is good is left", async || {
+        let now = tickets.now().await.expect("the source tells the time");
+        let over = PeriodTicket {
+            ticket: *fixtures.ticket(now).ticket(),
+            valid_until: now,
+            use_limit: 1,
+        };
+        tickets.publish(&over).await.expect("published");
+        let left: i64 = corner.ask(&["ZCARD", &corner.meters()]).await;
+        (left == 1).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn ballot_ids_are_forgotten_after_two_retry_windows() {
+    let Some(mut corner) = Corner::shared().await else {
+        return;
+    };
+    corner.options.retry_window = Duration::from_millis(300);
+    let (tickets, fixtures) = (corner.open().tickets(), Fixtures::new());
+    let ticket = issue(&tickets, &fixtures, 10).await;
+    let claims = fixtures.claims(2);
+    let before = tickets.now().await.expect("the source tells the time");
+    redeem(&tickets, &ticket, &claims).await;
+    let forgotten = eventually(PATIENCE, "the ids are forgotten", async || {
+        let answers = redeem(&tickets, &ticket, &claims).await;
+        (answers == [Granted; 2]).then_some(())
+    });
+    forgotten.await;
+    let after = tickets.now().await.expect("the source tells the time");
+    assert!(after.since(before) >= Duration::from_millis(300));
+    // A publication clears away the bucket that is not looked at any more, or it ends by itself.
+    eventually(PATIENCE, "one bucket is left, and then none", async || {
+        tickets.current().await.expect("the source shows a ticket");
+        (corner.keys().await == [corner.meters()]).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn any_key_may_be_lost_alone() {
+    let Some(corner) = Corner::shared().await else {
+        return;
+    };
+    let (tickets, fixtures) = (corner.open().tickets(), Fixtures::new());
+    let ticket = issue(&tickets, &fixtures, 5).await;
+    let claims = fixtures.claims(3);
+    redeem(&tickets, &ticket, &claims).await;
+    let keys = corner.keys().await;
+    assert_eq!(keys.len(), 2, "the meters and a bucket of ids: {keys:?}");
+
+    // Without its ids it takes ballots for new, and still sells no use twice.
+    let ids = keys.iter().find(|key| **key != corner.meters());
+    let _: i64 = corner.ask(&["DEL", ids.expect("a bucket")]).await;
+    let again = redeem(&tickets, &ticket, &claims).await;
+    assert_eq!(again, [Granted, Granted, Refused(Exhausted)]);
+    let shown = tickets.current().await.expect("the source shows a ticket");
+    assert_eq!(shown.expect("it is current").uses_left, 0);
+
+    // Without its meter it is unknown, however often it is asked for or published.
+    let _: i64 = corner.ask(&["DEL", &corner.meters()]).await;
+    assert_eq!(
+        redeem(&tickets, &ticket, &claims).await,
+        [Refused(Unknown); 3]
+    );
+    let next = issue(&tickets, &fixtures, 5).await;
+    assert_eq!(count(&redeem(&tickets, &next, &claims).await, Repeated), 2);
+    assert_eq!(
+        redeem(&tickets, &ticket, &claims).await,
+        [Refused(Unknown); 3]
+    );
+}
+
+/// A server that is back with what it had on disk may have forgotten the last uses, so it sells no
+/// more of them; and a ticket that was good is not good again.
+#[tokio::test]
+async fn a_server_that_took_over_trusts_no_meter_of_before() {
+    let Some(mut server) = servers::Redis::start_as(Mode::Durable).await else {
+        return;
+    };
+    let corner = Corner::on(server.url()).await;
+    let (tickets, fixtures) = (corner.open().tickets(), Fixtures::new());
+    let ticket = issue(&tickets, &fixtures, 5).await;
+    let claims = fixtures.claims(2);
+    redeem(&tickets, &ticket, &claims).await;
+
+    server.restart().await;
+    let look = Corner::on(server.url()).await;
+    let meters: i64 = look.ask(&["ZCARD", &corner.meters()]).await;
+    assert_eq!(meters, 1, "the disk has kept the ticket and its meter");
+    let answers = eventually(PATIENCE, "the way to the server is found", async || {
+        tickets.redeem(&ticket, &claims).await.ok()
+    });
+    assert_eq!(answers.await, [Refused(Unknown); 2]);
+    let current = tickets.current().await.expect("the source shows a ticket");
+    assert_eq!(current, None);
+
+    // The same ticket does not begin again; a new one of its period does.
+    let period = |genuine: &GenuineTicket| PeriodTicket {
+        ticket: *genuine.ticket(),
+        valid_until: genuine.issued_at().plus(Duration::from_secs(600)),
+        use_limit: 5,
+    };
+    tickets.publish(&period(&ticket)).await.expect("published");
+    assert_eq!(
+        redeem(&tickets, &ticket, &claims).await,
+        [Refused(Unknown); 2]
+    );
+    let new = fixtures.ticket(ticket.issued_at());
+    let adopted = tickets.publish(&period(&new)).await.expect("published");
+    assert_eq!(adopted, period(&new));
+    assert_eq!(
+        redeem(&tickets, &new, &claims).await,
+        [Repeated; 2],
+        "ids are remembered"
+    );
+    assert_eq!(
+        redeem(&tickets, &new, &fixtures.claims(1)).await,
+        [Granted]
+    );
+    assert_eq!(
+        redeem(&tickets, &ticket, &claims).await,
+        [Refused(Unknown); 2]
+    );
+}
