@@ -8,6 +8,9 @@ const COMMON: [&str; 2] = [
     include_str!("../../cast-core/src/domain/log.rs"),
 ];
 
+/// What a port's doc asks of its callers: no adapter can break it, and cast-core has the tests.
+const OF_CALLERS: [&str; 1] = ["A generator publishes only what it has just made"];
+
 macro_rules! suite {
     ($port:ident) => {
         #[test]
@@ -51,7 +54,11 @@ fn assert_tested(texts: &[&str], source: &str) {
         .map(|rest| rest.split(" # ").next().unwrap_or(rest));
     let dropped = "what it asked for has then happened as a whole or not at all";
     let mut count = 0;
-    for bullet in bullets.chain([dropped]) {
+    let of_callers = |bullet: &&str| OF_CALLERS.iter().any(|clause| bullet.starts_with(clause));
+    for bullet in bullets
+        .chain([dropped])
+        .filter(|bullet| !of_callers(bullet))
+    {
         let tested = texts
             .iter()
             .any(|text| bullet.contains(text) || text.contains(bullet));

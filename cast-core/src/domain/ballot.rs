@@ -315,16 +315,11 @@ impl LoggedBallot {
     /// neither the id nor the ticket, which a retry may change.
     pub fn contents(&self) -> ContentsDigest {
         let mut hash = Sha256::new();
-        // Every text goes in with its length, so that no two contents hash the same bytes.
-        let mut text = |text: &str| {
-            hash.update([u8::try_from(text.len()).expect("a name has at most 64 bytes")]);
-            hash.update(text);
-        };
         // A name is never empty: an empty text says that there is no voter.
-        text(self.voter.as_ref().map_or("", Voter::as_str));
+        add_text(&mut hash, self.voter.as_ref().map_or("", Voter::as_str));
         for selection in self.selections.iter() {
-            text(selection.candidate.as_str());
-            text(&selection.votes.get().to_string());
+            add_text(&mut hash, selection.candidate.as_str());
+            hash.update(selection.votes.get().to_be_bytes());
         }
         let digest: [u8; 32] = hash.finalize().into();
         ContentsDigest(
@@ -334,6 +329,12 @@ impl LoggedBallot {
                 .expect("a digest has 32 bytes"),
         )
     }
+}
+
+/// With its length before it, so that no two contents hash the same bytes.
+fn add_text(hash: &mut Sha256, text: &str) {
+    hash.update([u8::try_from(text.len()).expect("a name has at most 64 bytes")]);
+    hash.update(text);
 }
 
 /// Tells the contents of two ballots apart: the first 16 bytes of a SHA-256.

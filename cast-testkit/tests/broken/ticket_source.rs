@@ -27,7 +27,7 @@ crate::caught::caught! { ticket_source, broken:
     generators_that_race_agree_on_one_ticket => LookingBeforePublishing,
     publishing_again_gives_back_no_uses => ResettingUses,
     a_ticket_published_early_waits_for_its_period => ShowingTheNewest | GrantingAnything,
-    a_ticket_whose_end_has_passed_is_not_kept => KeepingTheFirstForGood,
+    a_ticket_whose_end_has_passed_is_not_kept => KeepingTheFirstForGood | EmptyingTheDead,
     the_current_ticket_is_the_one_begun_last => ShowingTheOldest | ShowingTheLastPublished,
     there_is_none_before_the_first_and_after_the_last => ShowingTheNewest | ShowingTheLastPublished,
     the_uses_left_are_the_limit_less_the_grants => ShowingUsesTaken,
@@ -57,6 +57,7 @@ enum How {
     BlindToContents,
     BlindWithinACall,
     CountingAgainAfterLoss,
+    EmptyingTheDead,
     ExhaustedForAll,
     ForgettingAfterACall,
     ForgettingWithTheTicket,
@@ -257,6 +258,13 @@ impl TicketSource for Broken {
         Ok(match self.how {
             How::AdoptingNothing => *ticket,
             How::KeepingTheFirstForGood => first,
+            How::EmptyingTheDead if ticket.valid_until <= self.inner.now().await? => {
+                let use_limit = 0;
+                PeriodTicket {
+                    use_limit,
+                    ..adopted
+                }
+            }
             _ => adopted,
         })
     }

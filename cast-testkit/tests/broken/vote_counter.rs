@@ -1,6 +1,7 @@
 //! Counters that are broken on purpose: each clause of the contract is seen to fail.
 
 use std::{
+    cmp::Ordering,
     collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
@@ -25,7 +26,7 @@ crate::caught::caught! { vote_counter, broken:
     several_tails_in_one_call_all_count => TakingOneTail | TakingOneTailAPartition,
     a_dropped_recording_happened_as_a_whole_or_not_at_all => RecordingTailByTail,
     settling_replaces_what_is_before_and_leaves_the_rest => DroppingTheTail | AddingPrefixes,
-    an_older_prefix_changes_nothing => TakingOlderPrefixes,
+    a_prefix_no_newer_changes_nothing => TakingOlderPrefixes | TakingPrefixesAgain,
     settling_in_any_order_ends_the_same => TakingOlderPrefixes,
     prefixes_of_different_partitions_do_not_touch => KnowingOnePartition,
     settling_everything_leaves_exactly_its_votes => AddingPrefixes,
@@ -60,6 +61,7 @@ enum How {
     TakingOneTail,
     TakingOneTailAPartition,
     TakingPartsForWholes,
+    TakingPrefixesAgain,
 }
 
 /// The memory adapter behind something that breaks it.
@@ -130,8 +132,8 @@ impl Broken {
         tails
     }
 
-    /// Whether a candidate was settled further before.
-    fn is_older(&self, settlement: &Settlement) -> bool {
+    /// Whether a settlement is older than what its candidate was settled to before, or newer.
+    fn age(&self, settlement: &Settlement) -> Ordering {
         let as_of = settlement.prefixes.iter().map(|prefix| prefix.as_of).max();
         let mut memory = self.memory();
         let newest = memory
@@ -140,7 +142,7 @@ impl Broken {
             .or_default();
         let before = *newest;
         *newest = as_of.unwrap_or_default().max(before);
-        as_of < Some(before)
+        as_of.cmp(&Some(before))
     }
 
     /// What the breaker makes of a reading.
@@ -208,7 +210,10 @@ impl VoteCounter for Broken {
             }
             match self.how {
                 How::TakingPartsForWholes => settlement.whole = true,
-                How::TakingOlderPrefixes if self.is_older(&settlement) => {
+                How::TakingOlderPrefixes if self.age(&settlement) == Ordering::Less => {
+                    self.inner.forget_candidate(who);
+                }
+                How::TakingPrefixesAgain if self.age(&settlement) == Ordering::Equal => {
                     self.inner.forget_candidate(who);
                 }
                 How::IgnoringStrangers if !self.memory().last.contains_key(who) => continue,

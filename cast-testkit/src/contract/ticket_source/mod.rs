@@ -76,7 +76,7 @@ macro_rules! __ticket_source_clauses {
                 => publish::publishing_again_gives_back_no_uses,
             "A ticket may be published before its period, and is neither shown nor redeemed until then."
                 => publish::a_ticket_published_early_waits_for_its_period,
-            "A ticket whose end has passed is not kept."
+            "A ticket whose end has passed is not kept, and returned as it is if its period has none."
                 => publish::a_ticket_whose_end_has_passed_is_not_kept,
             "The current ticket is the one whose period has begun last, while it is valid."
                 => current::the_current_ticket_is_the_one_begun_last,
@@ -88,13 +88,13 @@ macro_rules! __ticket_source_clauses {
                 => redeem::uses_are_granted_in_order_as_many_as_are_left,
             "However many redeem at once, the grants of a ticket add up to its limit and no more."
                 => redeem::racing_grants_add_up_to_the_limit,
-            "A repeated id costs nothing, in the same call, in a later one, and with a newer ticket."
+            "A repeated id costs nothing, in the same call, in a later one, and with a newer ticket, for as long as the source remembers ids: longer than any client retries."
                 => repeat::a_repeated_id_costs_nothing_in_the_same_call,
-            "A repeated id costs nothing, in the same call, in a later one, and with a newer ticket."
+            "A repeated id costs nothing, in the same call, in a later one, and with a newer ticket, for as long as the source remembers ids: longer than any client retries."
                 => repeat::a_repeated_id_costs_nothing_in_a_later_call,
-            "A repeated id costs nothing, in the same call, in a later one, and with a newer ticket."
+            "A repeated id costs nothing, in the same call, in a later one, and with a newer ticket, for as long as the source remembers ids: longer than any client retries."
                 => repeat::a_repeated_id_costs_nothing_with_a_newer_ticket,
-            "A repeated id costs nothing, in the same call, in a later one, and with a newer ticket."
+            "A repeated id costs nothing, in the same call, in a later one, and with a newer ticket, for as long as the source remembers ids: longer than any client retries."
                 => repeat::a_repeated_id_costs_nothing_when_its_copies_race,
             "A repeated id is repeated even when the ticket has no use left."
                 => repeat::a_repeated_id_is_repeated_by_an_exhausted_ticket,

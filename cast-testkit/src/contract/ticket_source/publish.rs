@@ -102,7 +102,11 @@ pub(super) async fn a_ticket_whose_end_has_passed_is_not_kept(
     stage.until(start.plus(stage.periods(1))).await;
 
     let over = stage.issue(start, 1, 3);
-    stage.publish(&over).await;
+    assert_eq!(
+        stage.publish(&over).await,
+        over.period,
+        "its period has none"
+    );
     assert_eq!(stage.current().await, None);
     assert_ne!(stage.redeem_one(&over).await, GRANTED);
     // It was not kept, so that it cannot win its period either.

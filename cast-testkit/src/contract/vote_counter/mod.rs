@@ -81,9 +81,9 @@ macro_rules! __vote_counter_clauses {
                 => record::a_dropped_recording_happened_as_a_whole_or_not_at_all,
             "Settling a prefix replaces the votes before its offset and leaves those at and behind it."
                 => settle::settling_replaces_what_is_before_and_leaves_the_rest,
-            "A prefix older than what is settled changes nothing; settling in any order ends the same."
-                => settle::an_older_prefix_changes_nothing,
-            "A prefix older than what is settled changes nothing; settling in any order ends the same."
+            "A prefix no newer than what is settled changes nothing; settling in any order ends the same."
+                => settle::a_prefix_no_newer_changes_nothing,
+            "A prefix no newer than what is settled changes nothing; settling in any order ends the same."
                 => settle::settling_in_any_order_ends_the_same,
             "Prefixes of different partitions do not touch each other."
                 => settle::prefixes_of_different_partitions_do_not_touch,

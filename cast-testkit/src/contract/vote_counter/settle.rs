@@ -25,7 +25,7 @@ pub(super) async fn settling_replaces_what_is_before_and_leaves_the_rest(
     Ok(())
 }
 
-pub(super) async fn an_older_prefix_changes_nothing(
+pub(super) async fn a_prefix_no_newer_changes_nothing(
     harness: &dyn VoteCounterHarness,
 ) -> Result<(), Skipped> {
     let stage = Stage::set(harness).await;
@@ -34,7 +34,7 @@ pub(super) async fn an_older_prefix_changes_nothing(
     stage.settle(&[part(alice, &[prefix(P0, 70, 10)])]).await;
     let before = stage.read(alice).await.tally;
     assert_eq!((before.votes, before.version.get()), (71, 13));
-    for (votes, as_of) in [(3, 4), (69, 9), (0, 0), (70, 10)] {
+    for (votes, as_of) in [(3, 4), (69, 9), (0, 0), (70, 10), (99, 10)] {
         stage
             .settle(&[part(alice, &[prefix(P0, votes, as_of)])])
             .await;
@@ -44,7 +44,7 @@ pub(super) async fn an_older_prefix_changes_nothing(
         assert_eq!(
             stage.read(alice).await.tally,
             before,
-            "after a prefix as of {as_of}"
+            "after {votes} votes as of {as_of}"
         );
     }
     Ok(())
