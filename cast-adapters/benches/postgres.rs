@@ -6,10 +6,13 @@
 //! ```
 //!
 //! Each round measures both, one after the other, because machines drift: what counts is the ratio
-//! of a round, and its median. The server is a private one that waits for the disk; with
-//! `CAST_TEST_POSTGRES_URL` it is that one. Bounded: it ends by itself, in well under a minute.
+//! of a round, and its median. The server is the benchmark's own, and waits for the disk. It ends by
+//! itself, in well under a minute.
 
-#![expect(clippy::print_stdout, reason = "a benchmark reports to whoever started it")]
+#![expect(
+    clippy::print_stdout,
+    reason = "a benchmark reports to whoever started it"
+)]
 
 #[path = "postgres/copy.rs"]
 mod copy;
@@ -24,7 +27,11 @@ use cast_core::{
     domain::{BallotId, Candidate, FoldStep, Offset, Partition, Partitions},
     ports::{Applied, Clock as _, VoteStore as _},
 };
-use cast_testkit::{ManualClock, Seed, fixtures::{Fixtures, ballot, step}};
+use cast_testkit::{
+    ManualClock, Seed,
+    fixtures::{Fixtures, ballot, step},
+    servers::{Mode, Postgres},
+};
 
 use self::copy::Copying;
 
@@ -35,14 +42,12 @@ const BATCH_SIZES: [usize; 2] = [500, 2_000];
 /// How many candidates the votes are spread over.
 const CANDIDATES: u64 = 100;
 
-#[path = "../tests/postgres/shim.rs"]
-mod shim;
-
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() {
-    let server = shim::postgres().await.expect("a server");
-    let database = server.create_database().await;
-    measure(database.url()).await;
+    let Some(server) = Postgres::start_as(Mode::Durable).await else {
+        return;
+    };
+    measure(server.url()).await;
 }
 
 async fn measure(url: &str) {
@@ -115,7 +120,11 @@ impl Source {
         let fixtures = Fixtures::of(Seed::random());
         let candidate = |number| fixtures.candidate(&format!("candidate {number}"));
         let candidates = (0..CANDIDATES).map(candidate).collect();
-        Self { fixtures, candidates, next: 0 }
+        Self {
+            fixtures,
+            candidates,
+            next: 0,
+        }
     }
 
     /// Consecutive steps of `size` ballots each, in records of 50.
@@ -126,7 +135,12 @@ impl Source {
     /// As a door mints it, a millisecond after the ids of the record before.
     fn id(&self, offset: u64) -> BallotId {
         let now = ManualClock::START.plus(Duration::from_millis(offset));
-        BallotId::mint(Partition::new(0), Partitions::ONE, now, self.fixtures.entropy())
+        BallotId::mint(
+            Partition::new(0),
+            Partitions::ONE,
+            now,
+            self.fixtures.entropy(),
+        )
     }
 
     fn step(&mut self, size: usize) -> FoldStep {
@@ -140,6 +154,10 @@ impl Source {
             })
             .collect();
         self.next += (size as u64).div_ceil(50);
-        step(Partition::new(0), (start, Offset::new(self.next).get()), ballots)
+        step(
+            Partition::new(0),
+            (start, Offset::new(self.next).get()),
+            ballots,
+        )
     }
 }

@@ -1,26 +1,134 @@
 //! The log in Kafka keeps every clause of its port's contract, against a real server, with either
 //! protocol of groups.
 
-mod kafka;
+use std::{sync::Arc, time::Duration};
 
-use cast_adapters::kafka::GroupProtocol;
+use async_trait::async_trait;
+use cast_adapters::kafka::{GroupProtocol, KafkaBus, KafkaOptions};
+use cast_core::{
+    domain::{Offset, Partition},
+    ports::EventBus,
+};
+use cast_testkit::{
+    contract::{Harness, Skipped, event_bus::EventBusHarness},
+    servers::{self, Topic},
+};
+use rdkafka::{
+    ClientConfig, Offset as KafkaOffset, TopicPartitionList,
+    admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier},
+    client::DefaultClientContext,
+    producer::{BaseProducer, BaseRecord, Producer as _},
+};
 
-/// A clause cannot be skipped before it has its harness.
-async fn log() -> kafka::Log {
-    let log = kafka::Log::shared().await;
-    log.expect("a clause needs Apache Kafka: ./test.sh installs it")
+/// On a machine that compiles beside it.
+const PATIENCE: Duration = Duration::from_secs(45);
+
+/// A topic of its own, on the server that all tests share.
+struct Log {
+    topic: Topic,
+    client: ClientConfig,
+    options: KafkaOptions,
+}
+
+async fn log_with(protocol: GroupProtocol) -> Log {
+    // A clause cannot be skipped before it has its harness.
+    let kafka = servers::kafka().await;
+    let kafka = kafka.expect("a clause needs Apache Kafka: ./test.sh installs it");
+    let topic = kafka.create_topic(3).await;
+    let mut client = ClientConfig::new();
+    client.set("bootstrap.servers", kafka.brokers());
+    let mut options: KafkaOptions = topic.url().parse().expect("a URL");
+    options.protocol = protocol;
+    Log {
+        topic,
+        client,
+        options,
+    }
 }
 
 mod classic {
-    cast_testkit::event_bus_contract!(super::log);
+    use super::{GroupProtocol, Log, log_with};
+
+    async fn log() -> Log {
+        log_with(GroupProtocol::Classic).await
+    }
+
+    cast_testkit::event_bus_contract!(log);
 }
 
 mod consumer {
-    use super::{GroupProtocol, kafka, log};
+    use super::{GroupProtocol, Log, log_with};
 
-    async fn newer() -> kafka::Log {
-        log().await.with_protocol(GroupProtocol::Consumer)
+    async fn log() -> Log {
+        log_with(GroupProtocol::Consumer).await
     }
 
-    cast_testkit::event_bus_contract!(newer);
+    cast_testkit::event_bus_contract!(log);
+}
+
+impl Log {
+    fn admin(&self) -> AdminClient<DefaultClientContext> {
+        self.client.create().expect("an administrator's client")
+    }
+}
+
+fn number(partition: Partition) -> i32 {
+    i32::try_from(partition.get()).expect("a few")
+}
+
+#[async_trait]
+impl Harness for Log {
+    fn patience(&self) -> Duration {
+        PATIENCE
+    }
+
+    /// The topic goes with the harness.
+    async fn close(&self) {}
+}
+
+#[async_trait]
+impl EventBusHarness for Log {
+    async fn open(&self) -> Arc<dyn EventBus> {
+        let connected = KafkaBus::connect(self.options.clone()).await;
+        Arc::new(connected.unwrap_or_else(|error| panic!("{}", error.chain())))
+    }
+
+    async fn append_unreadable(&self, partition: Partition, bytes: &[u8]) -> Result<(), Skipped> {
+        let producer: BaseProducer = self.client.create().expect("a producer");
+        let record = BaseRecord::<(), [u8]>::to(self.topic.name())
+            .partition(number(partition))
+            .payload(bytes);
+        let sent = producer.send(record);
+        sent.map_err(|(error, _)| error).expect("it is sent");
+        producer.flush(PATIENCE).expect("it arrives");
+        Ok(())
+    }
+
+    /// A topic that wants more replicas than there are takes nothing.
+    async fn obstruct(&self, obstructed: bool) -> Result<(), Skipped> {
+        let replicas = if obstructed { "2" } else { "1" };
+        let topic = ResourceSpecifier::Topic(self.topic.name());
+        let change = AlterConfig::new(topic).set("min.insync.replicas", replicas);
+        let changed = self
+            .admin()
+            .alter_configs([&change], &AdminOptions::new())
+            .await;
+        let changed = changed.expect("the cluster answers").pop();
+        changed.expect("an answer").expect("the topic is changed");
+        Ok(())
+    }
+
+    async fn truncate(&self, partition: Partition, before: Offset) -> Result<(), Skipped> {
+        let mut list = TopicPartitionList::new();
+        let before = i64::try_from(before.get()).expect("a few");
+        let before = KafkaOffset::Offset(before);
+        list.add_partition_offset(self.topic.name(), number(partition), before)
+            .expect("an offset");
+        let deleted = self
+            .admin()
+            .delete_records(&list, &AdminOptions::new())
+            .await;
+        deleted.expect("the records are deleted");
+        Ok(())
+    }
 }

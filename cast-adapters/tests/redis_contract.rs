@@ -1,11 +1,13 @@
 //! The adapters in Redis keep every clause of their ports' contracts, against a real server.
 
+use cast_testkit::servers;
+
 mod redis;
 
 /// A clause cannot be skipped before it has its harness.
 async fn corner() -> redis::Corner {
-    let corner = redis::Corner::shared().await;
-    corner.expect("a clause needs redis-server: ./test.sh installs it")
+    let server = servers::redis().await;
+    redis::Corner::on(server.expect("a clause needs redis-server: ./test.sh installs it")).await
 }
 
 mod ticket_source {

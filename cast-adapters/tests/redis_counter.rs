@@ -13,7 +13,9 @@ use cast_core::{
     domain::{Candidate, LogPosition, Offset, Partition, Prefix},
     ports::{Clock, Reading, Settlement, Tail, VoteCounter},
 };
-use cast_testkit::{ManualClock, Seed, SeededEntropy, eventually, fixtures::Fixtures, race};
+use cast_testkit::{
+    ManualClock, Seed, SeededEntropy, eventually, fixtures::Fixtures, race, servers,
+};
 
 use redis::{Corner, PATIENCE};
 
@@ -59,7 +61,7 @@ async fn shown(counter: &dyn VoteCounter, candidate: &Candidate) -> (u64, u64, b
 }
 
 async fn corner_and_counter() -> Option<(Corner, RedisCounter)> {
-    let corner = Corner::shared().await?;
+    let corner = Corner::on(servers::redis().await?).await;
     let counter = corner.open().counter();
     Some((corner, counter))
 }
@@ -321,10 +323,7 @@ async fn memory_follows_the_lag_and_not_the_number_of_candidates() {
     assert_eq!(left, expected);
     for key in &left {
         let members: i64 = corner.ask(&["ZCARD", key]).await;
-        assert_eq!(
-            members, 3,
-            "the mark, the count, and one record: {key}"
-        );
+        assert_eq!(members, 3, "the mark, the count, and one record: {key}");
     }
     assert_eq!(shown(&counter, &everybody[0]).await, (10, 10, true));
 }

@@ -27,6 +27,11 @@ use cast_testkit::{
 
 use redis::{Corner, PATIENCE};
 
+/// A corner of the server that these tests share; `None`, and said so, where there is none.
+async fn shared_corner() -> Option<Corner> {
+    Some(Corner::on(servers::redis().await?).await)
+}
+
 /// A ticket for a period that begins now, and lasts longer than a test.
 async fn issue(tickets: &RedisTickets, fixtures: &Fixtures, use_limit: u32) -> GenuineTicket {
     let now = tickets.now().await.expect("the source tells the time");
@@ -57,7 +62,7 @@ fn count(answers: &[Redemption], which: Redemption) -> usize {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn sixty_four_redeemers_in_four_processes_never_exceed_the_limit() {
     const LIMIT: u32 = 1_000;
-    let Some(corner) = Corner::shared().await else {
+    let Some(corner) = shared_corner().await else {
         return;
     };
     let fixtures = Arc::new(Fixtures::new());
@@ -85,7 +90,7 @@ async fn sixty_four_redeemers_in_four_processes_never_exceed_the_limit() {
 
 #[tokio::test]
 async fn a_flush_of_any_size_is_one_redemption() {
-    let Some(corner) = Corner::shared().await else {
+    let Some(corner) = shared_corner().await else {
         return;
     };
     let (tickets, fixtures) = (corner.open().tickets(), Fixtures::new());
@@ -101,10 +106,10 @@ async fn a_flush_of_any_size_is_one_redemption() {
 
 #[tokio::test]
 async fn every_key_of_the_tickets_ends() {
-    let Some(mut corner) = Corner::shared().await else {
+    let Some(mut corner) = shared_corner().await else {
         return;
     };
-    corner.options.retry_window = Duration::from_secs(100);
+    corner.options.retry_window = Duration::from_secs(1_000);
     corner.options.expired_kept = Duration::from_secs(50);
     let (tickets, fixtures) = (corner.open().tickets(), Fixtures::new());
     let check = async |after: &str, count: usize| {
@@ -113,7 +118,7 @@ async fn every_key_of_the_tickets_ends() {
         for key in keys {
             let left = corner.time_to_live(&key).await;
             let left = left.unwrap_or_else(|| panic!("{key} never ends, after {after}"));
-            assert!(left < Duration::from_secs(700), "{key} ends in {left:?}");
+            assert!(left <= Duration::from_secs(3_000), "{key} ends in {left:?}");
         }
     };
     let ticket = issue(&tickets, &fixtures, 10).await;
@@ -131,7 +136,7 @@ async fn every_key_of_the_tickets_ends() {
 
 #[tokio::test]
 async fn what_ended_long_ago_makes_room() {
-    let Some(mut corner) = Corner::shared().await else {
+    let Some(mut corner) = shared_corner().await else {
         return;
     };
     corner.options.expired_kept = Duration::from_millis(1);
@@ -146,23 +151,27 @@ async fn what_ended_long_ago_makes_room() {
         };
         tickets.publish(&short).await.expect("published");
     }
-    eventually(PATIENCE, "only the ticket that is good is left", async || {
-        let now = tickets.now().await.expect("the source tells the time");
-        let over = PeriodTicket {
-            ticket: *fixtures.ticket(now).ticket(),
-            valid_until: now,
-            use_limit: 1,
-        };
-        tickets.publish(&over).await.expect("published");
-        let left: i64 = corner.ask(&["ZCARD", &corner.meters()]).await;
-        (left == 1).then_some(())
-    })
+    eventually(
+        PATIENCE,
+        "only the ticket that is good is left",
+        async || {
+            let now = tickets.now().await.expect("the source tells the time");
+            let over = PeriodTicket {
+                ticket: *fixtures.ticket(now).ticket(),
+                valid_until: now,
+                use_limit: 1,
+            };
+            tickets.publish(&over).await.expect("published");
+            let left: i64 = corner.ask(&["ZCARD", &corner.meters()]).await;
+            (left == 1).then_some(())
+        },
+    )
     .await;
 }
 
 #[tokio::test]
 async fn ballot_ids_are_forgotten_after_two_retry_windows() {
-    let Some(mut corner) = Corner::shared().await else {
+    let Some(mut corner) = shared_corner().await else {
         return;
     };
     corner.options.retry_window = Duration::from_millis(300);
@@ -188,7 +197,7 @@ async fn ballot_ids_are_forgotten_after_two_retry_windows() {
 
 #[tokio::test]
 async fn any_key_may_be_lost_alone() {
-    let Some(corner) = Corner::shared().await else {
+    let Some(corner) = shared_corner().await else {
         return;
     };
     let (tickets, fixtures) = (corner.open().tickets(), Fixtures::new());
@@ -227,14 +236,14 @@ async fn a_server_that_took_over_trusts_no_meter_of_before() {
     let Some(mut server) = servers::Redis::start_as(Mode::Durable).await else {
         return;
     };
-    let corner = Corner::on(server.url()).await;
+    let corner = Corner::on(&server).await;
     let (tickets, fixtures) = (corner.open().tickets(), Fixtures::new());
     let ticket = issue(&tickets, &fixtures, 5).await;
     let claims = fixtures.claims(2);
     redeem(&tickets, &ticket, &claims).await;
 
     server.restart().await;
-    let look = Corner::on(server.url()).await;
+    let look = Corner::on(&server).await;
     let meters: i64 = look.ask(&["ZCARD", &corner.meters()]).await;
     assert_eq!(meters, 1, "the disk has kept the ticket and its meter");
     let answers = eventually(PATIENCE, "the way to the server is found", async || {
@@ -263,10 +272,7 @@ async fn a_server_that_took_over_trusts_no_meter_of_before() {
         [Repeated; 2],
         "ids are remembered"
     );
-    assert_eq!(
-        redeem(&tickets, &new, &fixtures.claims(1)).await,
-        [Granted]
-    );
+    assert_eq!(redeem(&tickets, &new, &fixtures.claims(1)).await, [Granted]);
     assert_eq!(
         redeem(&tickets, &ticket, &claims).await,
         [Refused(Unknown); 2]

@@ -56,7 +56,8 @@
 //! ```
 //!
 //! What a harness cannot do skips the clauses that need it, and the test run says so, even where
-//! it is otherwise quiet.
+//! it is otherwise quiet. A harness that cannot be opened at all (there is no server) skips a clause
+//! by giving `Err(Skipped)` instead of itself.
 //!
 //! # What is in the kit
 //!
@@ -68,6 +69,7 @@
 //! | [`ManualClock`], [`SeededEntropy`] | time and randomness that a test holds |
 //! | [`Seed`] | where randomness comes from, printed, and how to have it again |
 //! | [`fixtures`] | key rings, tickets, ballots, records and candidates with names of their own |
+//! | `servers`, a feature | real Redis, `PostgreSQL` and Apache Kafka, to share and to break |
 //! | [`eventually`], [`within`], [`race`], [`dropped_after`] | waiting for a condition, never for a while; many tasks at once; deadlines that pass at a chosen moment |
 //!
 //! Architecture invariant: the kit depends on `cast-core` alone, so that an adapter, wherever it

@@ -11,12 +11,12 @@ use tokio_postgres::{
 };
 
 /// A table as that of the ballots, and a connection to fill it.
-pub struct Copying {
+pub(crate) struct Copying {
     client: Client,
 }
 
 impl Copying {
-    pub async fn into(url: &str) -> Self {
+    pub(crate) async fn into(url: &str) -> Self {
         let (client, connection) = tokio_postgres::connect(url, NoTls).await.expect("a server");
         tokio::spawn(connection);
         let like = "CREATE TABLE copied (LIKE ballots INCLUDING ALL)";
@@ -25,7 +25,7 @@ impl Copying {
     }
 
     /// One COPY a step, each its own transaction.
-    pub async fn copy(&self, steps: &[FoldStep]) {
+    pub(crate) async fn copy(&self, steps: &[FoldStep]) {
         const COPY: &str = "COPY copied (id, log_offset, partition, ticket_issued_at, ticket_key, \
                             voter, candidates, votes) FROM STDIN BINARY";
         let types = [
@@ -56,7 +56,14 @@ impl Copying {
                     .map(|s| (s.candidate.as_str(), i64::from(s.votes.get())))
                     .unzip();
                 let row: [&(dyn ToSql + Sync); 8] = [
-                    &id, &offset, &partition, &issued, &key, &voter, &candidates, &votes,
+                    &id,
+                    &offset,
+                    &partition,
+                    &issued,
+                    &key,
+                    &voter,
+                    &candidates,
+                    &votes,
                 ];
                 writer.as_mut().write(&row).await.expect("a row is taken");
             }

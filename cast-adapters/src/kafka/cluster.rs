@@ -8,19 +8,29 @@ use std::{
 
 use cast_core::{
     domain::{Offset, Partition, Partitions},
-    ports::{GroupName, PartitionLag},
+    ports::{Clock as _, GroupName, PartitionLag},
 };
 use rdkafka::{
     Offset as KafkaOffset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer as _},
-    error::{IsError as _, KafkaError},
+    error::KafkaError,
     types::RDKafkaErrorCode,
 };
 
-use super::{blocking, context::Quiet, error::Error, options::KafkaOptions, producer::Sender};
+use super::{
+    blocking,
+    context::Quiet,
+    error::{Error, is_changing_leader},
+    options::KafkaOptions,
+    producer::Sender,
+};
+use crate::system::SystemClock;
 
 /// How many groups' clients are kept. A process asks about one or two.
 const MAX_GROUPS: usize = 8;
+
+/// How long after a question that came too early it is asked again.
+pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// The ends of a partition.
 #[derive(Clone, Copy, Debug)]
@@ -56,9 +66,9 @@ impl Ends {
 /// How many partitions the topic has now.
 pub(super) async fn partitions(
     options: &Arc<KafkaOptions>,
-    sender: Arc<Sender>,
+    sender: &Arc<Sender>,
 ) -> Result<Partitions, Error> {
-    let options = Arc::clone(options);
+    let (options, sender) = (Arc::clone(options), Arc::clone(sender));
     blocking::run(move || {
         let topic = &options.topic;
         let metadata = sender
@@ -78,12 +88,10 @@ pub(super) async fn partitions(
         }
         for partition in found.partitions() {
             // A replica may be missing; a leader may not.
-            let code = partition.error().filter(|_| partition.leader() < 0);
-            if let Some(code) = code.filter(|code| code.is_error()) {
+            if partition.leader() < 0 {
                 return Err(Error::NoLeader {
                     topic: topic.clone(),
                     partition: partition.id(),
-                    code: code.into(),
                 });
             }
         }
@@ -96,15 +104,37 @@ pub(super) async fn partitions(
 /// The ends of some partitions, asked of their leaders.
 pub(super) async fn ends(
     options: &Arc<KafkaOptions>,
-    sender: Arc<Sender>,
-    partitions: Vec<Partition>,
+    sender: &Arc<Sender>,
+    partitions: &[Partition],
 ) -> Result<Vec<Ends>, Error> {
-    let options = Arc::clone(options);
+    let began = SystemClock.monotonic();
+    loop {
+        let ends = ask_ends(options, sender, partitions).await;
+        let Err(Error::Ask(error)) = &ends else {
+            return ends;
+        };
+        let is_passing = error.rdkafka_error_code().is_some_and(is_changing_leader);
+        let waited = SystemClock.monotonic().saturating_sub(began);
+        if !is_passing || waited > options.request_timeout {
+            return ends;
+        }
+        SystemClock.sleep(LOOK_AGAIN).await;
+    }
+}
+
+async fn ask_ends(
+    options: &Arc<KafkaOptions>,
+    sender: &Arc<Sender>,
+    partitions: &[Partition],
+) -> Result<Vec<Ends>, Error> {
+    let (options, sender) = (Arc::clone(options), Arc::clone(sender));
+    let partitions = partitions.to_vec();
     blocking::run(move || {
         let ends = |partition: Partition| {
+            let (topic, number) = (&options.topic, number(partition));
             let (start, end) = sender
                 .client()
-                .fetch_watermarks(&options.topic, number(partition), options.request_timeout)
+                .fetch_watermarks(topic, number, options.request_timeout)
                 .map_err(Error::Ask)?;
             Ok(Ends {
                 start: offset(start).unwrap_or_default(),

@@ -12,7 +12,12 @@ use rdkafka::{
 };
 
 use super::{
-    blocking, cluster, context::Quiet, error::Error, options::KafkaOptions, producer::Sender,
+    blocking,
+    cluster::{self, LOOK_AGAIN},
+    context::Quiet,
+    error::Error,
+    options::KafkaOptions,
+    producer::Sender,
 };
 use crate::{record::MAX_BYTES, system::SystemClock};
 
@@ -20,7 +25,6 @@ const CREATING: &str = "making the topic of the log";
 
 /// How long it may take until a new topic has a leader everywhere.
 const LEADERS_DEADLINE: Duration = Duration::from_secs(15);
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// How a topic is made.
 #[derive(Clone, Copy, Debug)]
@@ -67,10 +71,7 @@ impl TopicOptions {
 ///
 /// [`Misconfigured`](cast_core::ports::PortErrorKind::Misconfigured) where the cluster refuses, for
 /// want of brokers or of a permission.
-pub async fn create_topic(
-    options: &KafkaOptions,
-    topic: &TopicOptions,
-) -> Result<bool, PortError> {
+pub async fn create_topic(options: &KafkaOptions, topic: &TopicOptions) -> Result<bool, PortError> {
     let created = create(options, topic).await;
     created.map_err(|error| error.while_(CREATING))
 }
@@ -103,17 +104,21 @@ async fn create(options: &KafkaOptions, topic: &TopicOptions) -> Result<bool, Er
     Ok(is_new)
 }
 
-/// Waits until every partition has a leader. The cluster says so a moment after the topic is made.
+/// Waits until every partition has a leader that answers. It takes a moment after a topic is made.
 async fn until_led(options: &KafkaOptions) -> Result<(), Error> {
     let options = Arc::new(options.clone());
     let sender = Sender::new(&options).await?;
     let began = SystemClock.monotonic();
     loop {
-        let found = cluster::partitions(&options, Arc::clone(&sender)).await;
-        let Err(error) = found else {
+        let led = async {
+            let found = cluster::partitions(&options, &sender).await?;
+            let all: Vec<_> = found.iter().collect();
+            cluster::ends(&options, &sender, &all).await
+        };
+        let Err(error) = led.await else {
             return Ok(());
         };
-        if SystemClock.monotonic() - began > LEADERS_DEADLINE {
+        if SystemClock.monotonic().saturating_sub(began) > LEADERS_DEADLINE {
             return Err(error);
         }
         SystemClock.sleep(LOOK_AGAIN).await;

@@ -20,16 +20,16 @@ pub(super) struct Failure {
 pub(super) enum Error {
     /// The settings cannot work, or the machine has no threads left.
     #[error("the client cannot be made: {0}")]
-    Client(#[source] KafkaError),
+    Client(KafkaError),
     /// A question that changes nothing, however it ended.
     #[error("{0}")]
-    Ask(#[source] KafkaError),
+    Ask(KafkaError),
     /// A record never left.
     #[error("the record was not sent: {0}")]
-    Enqueue(#[source] KafkaError),
+    Enqueue(KafkaError),
     /// A record left, and may have arrived.
     #[error("the record was not acknowledged: {0}")]
-    Delivery(#[source] KafkaError),
+    Delivery(KafkaError),
     /// The producer went away with a record in its hands.
     #[error("the producer was closed before the record was acknowledged")]
     Abandoned,
@@ -42,7 +42,10 @@ pub(super) enum Error {
         "there is no partition {}: this log has {partitions}, counted from 0; everything that uses \
          it must be set up for as many", .partition.get()
     )]
-    NoSuchPartition { partition: Partition, partitions: u32 },
+    NoSuchPartition {
+        partition: Partition,
+        partitions: u32,
+    },
     #[error(
         "there is no topic {topic}; make it, with as many partitions as it is ever to have: \
          kafka-topics.sh --bootstrap-server {brokers} --create --topic {topic} --partitions 12 \
@@ -51,12 +54,8 @@ pub(super) enum Error {
     )]
     NoTopic { topic: String, brokers: String },
     /// Some partition has no leader at this moment.
-    #[error("partition {partition} of {topic} has no leader now: {code}")]
-    NoLeader {
-        topic: String,
-        partition: i32,
-        code: Code,
-    },
+    #[error("partition {partition} of {topic} has no leader now")]
+    NoLeader { topic: String, partition: i32 },
     #[error(
         "the topic {topic} has {found} partitions, and {expected} are expected ({why}). Their number \
          decides where a ballot belongs, so every server must agree on it. If {found} is a mistake, \
@@ -97,7 +96,7 @@ pub(super) enum Error {
     )]
     PositionLost(String),
     #[error("the log cannot be read: {0}")]
-    Read(#[source] KafkaError),
+    Read(KafkaError),
     #[error("the reading thread ended")]
     ReaderDied,
     #[error("no answer in time")]
@@ -137,10 +136,9 @@ impl Error {
             | Self::PositionLost(_) => Misconfigured,
             Self::Ask(error) | Self::Read(error) => of_code(error.rdkafka_error_code()),
             Self::CreateTopic(code) => of_code(Some(*code)),
-            Self::NoLeader { .. }
-            | Self::ProducerDied(_)
-            | Self::ReaderDied
-            | Self::TimedOut => Unavailable,
+            Self::NoLeader { .. } | Self::ProducerDied(_) | Self::ReaderDied | Self::TimedOut => {
+                Unavailable
+            }
         }
     }
 }
@@ -152,6 +150,19 @@ fn of_code(code: Option<Code>) -> PortErrorKind {
     } else {
         PortErrorKind::Unavailable
     }
+}
+
+/// Whether a partition is changing its leader: the brokers agree on the next one in a moment.
+pub(super) const fn is_changing_leader(code: Code) -> bool {
+    matches!(
+        code,
+        Code::NotLeaderForPartition
+            | Code::LeaderNotAvailable
+            | Code::ReplicaNotAvailable
+            | Code::UnknownTopicOrPartition
+            | Code::FencedLeaderEpoch
+            | Code::UnknownLeaderEpoch
+    )
 }
 
 /// Whether an error stays until somebody changes the setup.

@@ -2,22 +2,26 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use cast_core::domain::{Partition, Partitions};
+use cast_core::{
+    domain::{Partition, Partitions},
+    ports::Clock as _,
+};
 use rdkafka::{
     Message, Offset as KafkaOffset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer as _},
     error::KafkaError,
-    types::RDKafkaErrorCode,
+    message::BorrowedMessage,
+    topic_partition_list::TopicPartitionListElem,
 };
 
 use super::{
     blocking,
-    cluster::{Ends, number, partition},
+    cluster::{Ends, number},
     context::Quiet,
     error::Error,
     options::KafkaOptions,
 };
-use crate::record;
+use crate::{record, system::SystemClock};
 
 /// One turn of waiting for an answer.
 const TURN: Duration = Duration::from_millis(100);
@@ -57,36 +61,30 @@ fn read_last(
     let client: BaseConsumer<Quiet> = config.create_with_context(Quiet).map_err(Error::Client)?;
     client.assign(last).map_err(Error::Ask)?;
     let elements = last.elements();
-    let mut awaited: BTreeSet<_> = elements
-        .iter()
-        .filter_map(|element| partition(element.partition()))
-        .collect();
+    let partitions = elements.iter().map(TopicPartitionListElem::partition);
+    let mut awaited: BTreeSet<i32> = partitions.collect();
     let mut newest = None;
-    let turns = options.request_timeout.as_millis() / TURN.as_millis() + 1;
-    for _ in 0..turns {
-        while let Some(polled) = client.poll(TURN) {
-            let read = match polled {
-                Ok(message) => {
-                    let written_for = record::decode(message.payload().unwrap_or_default())
-                        .ok()
-                        .and_then(|record| record.partitions);
-                    newest = newest.max(written_for.map(|count| {
-                        (message.timestamp().to_millis(), count.count())
-                    }));
-                    message.partition()
-                }
-                Err(KafkaError::PartitionEOF(at)) => at,
-                // Gone meanwhile, or a broker is away for a moment: the other partitions may do.
-                Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset) => {
-                    break;
-                }
-                Err(_) => continue,
-            };
-            awaited.extract_if(.., |at| number(*at) == read).for_each(drop);
-            if awaited.is_empty() {
-                return Ok(newest.and_then(|(_, count)| Partitions::new(count)));
+    let began = SystemClock.monotonic();
+    while SystemClock.monotonic().saturating_sub(began) < options.request_timeout {
+        let partition = match client.poll(TURN) {
+            Some(Ok(message)) => {
+                newest = newest.max(timed(&message));
+                message.partition()
             }
+            Some(Err(KafkaError::PartitionEOF(partition))) => partition,
+            // A broker may be away for a moment.
+            Some(Err(_)) | None => continue,
+        };
+        awaited.remove(&partition);
+        if awaited.is_empty() {
+            return Ok(newest.and_then(|(_, count)| Partitions::new(count)));
         }
     }
     Err(Error::TimedOut)
+}
+
+/// When a record was written, and for how many partitions.
+fn timed(message: &BorrowedMessage<'_>) -> Option<(Option<i64>, u32)> {
+    let record = record::decode(message.payload()?).ok()?;
+    Some((message.timestamp().to_millis(), record.partitions?.count()))
 }

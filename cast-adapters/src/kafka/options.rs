@@ -180,14 +180,18 @@ mod tests {
 
     #[test]
     fn a_url_names_brokers_topic_and_parameters() {
-        let options = parse("kafka://a:9092,[::1]:9093/cast.votes-1?partitions=12&protocol=consumer")
-            .expect("a URL");
+        let options =
+            parse("kafka://a:9092,[::1]:9093/cast.votes-1?partitions=12&protocol=consumer")
+                .expect("a URL");
         assert_eq!(options.brokers, "a:9092,[::1]:9093");
         assert_eq!(options.topic, "cast.votes-1");
         assert_eq!(options.partitions.map(Partitions::count), Some(12));
         assert_eq!(options.protocol, GroupProtocol::Consumer);
         let plain = parse("kafka://localhost:9092/votes").expect("a URL");
-        assert_eq!((plain.partitions, plain.protocol), (None, GroupProtocol::Classic));
+        assert_eq!(
+            (plain.partitions, plain.protocol),
+            (None, GroupProtocol::Classic)
+        );
     }
 
     #[test]
@@ -206,7 +210,11 @@ mod tests {
         }
         for topic in ["", ".", "..", "a/b", "a b", &"x".repeat(250)] {
             let url = format!("kafka://a:1/{topic}");
-            assert_eq!(parse(&url).expect_err(&url), KafkaUrlError::Topic, "{url:?}");
+            assert_eq!(
+                parse(&url).expect_err(&url),
+                KafkaUrlError::Topic,
+                "{url:?}"
+            );
         }
         let message = |url: &str| parse(url).expect_err(url).to_string();
         assert!(message("kafka://a:1/t?partition=3").contains("there are partitions"));
@@ -217,7 +225,11 @@ mod tests {
     #[cfg(not(feature = "kafka-tls"))]
     #[test]
     fn tls_and_passwords_are_refused_where_they_cannot_be_kept() {
-        for url in ["kafkas://a:1/t", "kafka://me:secret@a:1/t", "kafka://a:1/t?ca=/x"] {
+        for url in [
+            "kafkas://a:1/t",
+            "kafka://me:secret@a:1/t",
+            "kafka://a:1/t?ca=/x",
+        ] {
             assert_eq!(parse(url).expect_err(url), KafkaUrlError::NeedsTls, "{url}");
         }
     }

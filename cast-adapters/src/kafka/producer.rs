@@ -1,10 +1,7 @@
 //! The producer: one client that sends, and its successor when it dies.
 
 use std::{
-    sync::{
-        Arc, Mutex, MutexGuard,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 
@@ -18,7 +15,6 @@ use rdkafka::{
     config::{FromClientConfigAndContext, RDKafkaLogLevel},
     error::KafkaError,
     producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer},
-    types::RDKafkaErrorCode,
 };
 use tokio::sync::{oneshot, watch};
 
@@ -62,7 +58,9 @@ impl Producer {
             .iter()
             .zip(encoded)
             .map(|(record, bytes)| {
-                let sender = sender.as_mut().map_err(|died| Error::ProducerDied(died.clone()))?;
+                let sender = sender
+                    .as_mut()
+                    .map_err(|died| Error::ProducerDied(died.clone()))?;
                 sender.send(&self.options.topic, record, &bytes?)
             })
             .collect();
@@ -104,7 +102,9 @@ impl Producer {
             return Err(died_of);
         }
         tracing::error!(died_of, "the producer died; making another one");
-        let successor = Sender::new(&self.options).await.map_err(|error| error.to_string())?;
+        let successor = Sender::new(&self.options)
+            .await
+            .map_err(|error| error.to_string())?;
         *made_at = SystemClock.monotonic();
         *self.current() = Arc::clone(&successor);
         Ok(successor)
@@ -116,7 +116,9 @@ impl Producer {
     }
 
     fn current(&self) -> MutexGuard<'_, Arc<Sender>> {
-        self.current.lock().expect("nothing panics while it holds this lock")
+        self.current
+            .lock()
+            .expect("nothing panics while it holds this lock")
     }
 }
 
@@ -142,7 +144,11 @@ impl Sender {
         blocking::run(move || {
             let client = ThreadedProducer::from_config_and_context(&config, told.clone());
             let client = Some(client.map_err(Error::Client)?);
-            Ok(Arc::new(Self { client, told, last_wait }))
+            Ok(Arc::new(Self {
+                client,
+                told,
+                last_wait,
+            }))
         })
         .await
     }
@@ -160,16 +166,15 @@ impl Sender {
 
     /// What it died of, if it is dead.
     pub(super) fn died_of(&self) -> Option<String> {
-        if !self.told.died.load(Ordering::Acquire) {
-            return None;
-        }
-        let died_of = self.client().fatal_error();
-        Some(died_of.map_or_else(String::new, |(code, reason)| format!("{code}: {reason}")))
+        let (code, reason) = self.client().fatal_error()?;
+        Some(format!("{code:?}: {reason}"))
     }
 
     /// Waits, on this thread, until all that was sent has an outcome.
     pub(super) fn flush(&self) -> Result<(), Error> {
-        self.producer().flush(self.last_wait).map_err(Error::Delivery)
+        self.producer()
+            .flush(self.last_wait)
+            .map_err(Error::Delivery)
     }
 
     fn send(&self, topic: &str, record: &Record, bytes: &[u8]) -> Result<Delivery, Error> {
@@ -186,7 +191,9 @@ impl Sender {
     }
 
     const fn producer(&self) -> &ThreadedProducer<Told> {
-        self.client.as_ref().expect("it is taken out only when it is dropped")
+        self.client
+            .as_ref()
+            .expect("it is taken out only when it is dropped")
     }
 }
 
@@ -208,7 +215,10 @@ impl Drop for Sender {
 }
 
 async fn delivered(record: &Record, delivery: Delivery) -> Result<Published, Error> {
-    let offset = delivery.await.map_err(|_| Error::Abandoned)?.map_err(Error::Delivery)?;
+    let offset = delivery
+        .await
+        .map_err(|_| Error::Abandoned)?
+        .map_err(Error::Delivery)?;
     // A record that was sent twice and taken once (DUPLICATE_SEQUENCE) is acknowledged without an
     // offset: it is in the log, and its ballots show when they settle.
     let position = u64::try_from(offset).ok().map(|offset| LogPosition {
@@ -221,7 +231,6 @@ async fn delivered(record: &Record, delivery: Delivery) -> Result<Published, Err
 /// What a client tells by itself. Shared with the client's own thread.
 #[derive(Clone, Default)]
 pub(super) struct Told {
-    died: Arc<AtomicBool>,
     ready: Arc<watch::Sender<bool>>,
 }
 
@@ -232,14 +241,14 @@ impl ClientContext for Told {
 
     fn error(&self, error: KafkaError, reason: &str) {
         context::note(&error, reason);
-        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
-            self.died.store(true, Ordering::Release);
-        }
     }
 
     fn stats(&self, statistics: Statistics) {
-        let has_id = statistics.eos.is_some_and(|eos| eos.idemp_state == "Assigned");
-        self.ready.send_if_modified(|ready| std::mem::replace(ready, has_id) != has_id);
+        let has_id = statistics
+            .eos
+            .is_some_and(|eos| eos.idemp_state == "Assigned");
+        self.ready
+            .send_if_modified(|ready| std::mem::replace(ready, has_id) != has_id);
     }
 }
 

@@ -144,7 +144,10 @@ mod tests {
         assert_eq!(get("security.protocol"), Some("sasl_ssl"));
         assert_eq!(get("ssl.ca.location"), Some("/etc/ca.pem"));
         assert_eq!(get("sasl.mechanism"), Some("SCRAM-SHA-256"));
-        assert_eq!((get("sasl.username"), get("sasl.password")), (Some("me"), Some("p@ss")));
+        assert_eq!(
+            (get("sasl.username"), get("sasl.password")),
+            (Some("me"), Some("p@ss"))
+        );
         let plain = settings("kafka://a:1/t").expect("a URL");
         assert_eq!(plain.get("security.protocol"), Some("plaintext"));
     }

@@ -9,7 +9,7 @@ use cast_core::{
 use tokio::time::timeout;
 
 use super::{
-    cluster::{self, Groups},
+    cluster::{self, Ends, Groups},
     error::Error,
     newest,
     options::KafkaOptions,
@@ -39,11 +39,12 @@ impl Topic {
         let options = Arc::new(options);
         let connect = async {
             let sender = Sender::new(&options).await?;
-            let partitions = cluster::partitions(&options, Arc::clone(&sender)).await?;
-            check_count(&options, &sender, partitions).await?;
-            // The leaders' ends are of no interest, the connections to them are: the first voter
-            // should not wait for them.
-            cluster::ends(&options, Arc::clone(&sender), partitions.iter().collect()).await?;
+            let partitions = cluster::partitions(&options, &sender).await?;
+            // Asked of their leaders, and with that connects to them: the first voter should not
+            // wait for it.
+            let all: Vec<_> = partitions.iter().collect();
+            let ends = cluster::ends(&options, &sender, &all).await?;
+            check_count(&options, partitions, &ends).await?;
             if timeout(READY_DEADLINE, sender.ready()).await.is_err() {
                 // It may get it later; what is published meanwhile waits or times out.
                 tracing::warn!("the producer has no id from the cluster yet");
@@ -69,7 +70,7 @@ impl Topic {
 
     /// How many partitions it has: as many as when this was connected, or something is wrong.
     pub(super) async fn partitions(&self) -> Result<Partitions, PortError> {
-        let found = cluster::partitions(&self.options, self.producer.sender()).await;
+        let found = cluster::partitions(&self.options, &self.producer.sender()).await;
         let unchanged = found.and_then(|found| {
             let why = "there were as many when this server started";
             expect(&self.options, found, self.partitions, why)
@@ -79,8 +80,8 @@ impl Topic {
 
     /// Refuses an offset from which a partition cannot be read without a gap.
     pub(super) async fn check(&self, partition: Partition, from: Offset) -> Result<(), Error> {
-        let asked = vec![partition];
-        let ends = cluster::ends(&self.options, self.producer.sender(), asked).await?;
+        let sender = self.producer.sender();
+        let ends = cluster::ends(&self.options, &sender, &[partition]).await?;
         ends.into_iter()
             .try_for_each(|ends| ends.check(partition, from))
     }
@@ -101,7 +102,7 @@ impl Topic {
             let committed = self.committed(group, partitions.clone()).await?;
             // The ends second: what was committed meanwhile is not beyond them.
             let sender = self.producer.sender();
-            let ends = cluster::ends(&self.options, sender, partitions.clone()).await?;
+            let ends = cluster::ends(&self.options, &sender, &partitions).await?;
             Ok::<_, Error>(cluster::lag(&partitions, &ends, committed))
         };
         ask.await.map_err(|error| error.while_(LAGGING))
@@ -111,16 +112,17 @@ impl Topic {
 /// Refuses a topic with another number of partitions than it must have.
 async fn check_count(
     options: &Arc<KafkaOptions>,
-    sender: &Arc<Sender>,
     found: Partitions,
+    ends: &[Ends],
 ) -> Result<(), Error> {
-    if let Some(expected) = options.partitions {
-        expect(options, found, expected, "the settings say so")?;
-        return Ok(());
-    }
-    let ends = cluster::ends(options, Arc::clone(sender), found.iter().collect()).await?;
-    if let Some(expected) = newest::written_for(options, &ends).await? {
-        expect(options, found, expected, "the newest record was written for as many")?;
+    let (expected, why) = if options.partitions.is_some() {
+        (options.partitions, "the settings say so")
+    } else {
+        let written_for = newest::written_for(options, ends).await?;
+        (written_for, "the newest record was written for as many")
+    };
+    if let Some(expected) = expected {
+        expect(options, found, expected, why)?;
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! What can go wrong, and whether it may have happened.
 
-use std::time::Duration;
+use std::{error::Error as _, time::Duration};
 
 use cast_core::ports::{BoxError, PortError, PortErrorKind};
 use diesel::result::{ConnectionError, DatabaseErrorKind, Error as QueryError};
@@ -76,7 +76,9 @@ impl Error {
             #[cfg(feature = "postgres-tls")]
             Self::Tls(_) => PortErrorKind::Misconfigured,
             Self::Connect(error) => kind_of_connect(error),
-            Self::Setup(_) | Self::NoConnection(_) | Self::Deadline(_) => PortErrorKind::Unavailable,
+            Self::Setup(_) | Self::NoConnection(_) | Self::Deadline(_) => {
+                PortErrorKind::Unavailable
+            }
             Self::Statement(error) => kind_of_statement(error),
             Self::Commit(error) => kind_of_commit(error),
             Self::CommitDeadline(_) | Self::Abandoned => PortErrorKind::OutcomeUnknown,
@@ -86,14 +88,42 @@ impl Error {
 }
 
 /// A server that is starting, stopping or full is one to come back to; one that knows neither the
-/// user nor the database is not.
+/// user nor the database is not. Without a word of the server it was the network, unless what is
+/// beneath says that both sides do not fit: no password where one is asked for, no TLS, a
+/// certificate of somebody else.
 fn kind_of_connect(error: &tokio_postgres::Error) -> PortErrorKind {
-    match error.code().map(|code| &code.code()[..2]) {
-        // Invalid authorization, invalid catalog name, access rule violation (CONNECT is not
-        // granted), a parameter that the server does not take.
-        Some("28" | "3D" | "42" | "22") => PortErrorKind::Misconfigured,
-        _ => PortErrorKind::Unavailable,
+    // Invalid authorization, invalid catalog name, access rule violation (CONNECT is not granted),
+    // a parameter that the server does not take.
+    const OURS: [&str; 4] = ["28", "3D", "42", "22"];
+    let misfit = match (error.code(), error.source()) {
+        (Some(code), _) => OURS.contains(&&code.code()[..2]),
+        (None, None) => false,
+        (None, Some(cause)) => match cause.downcast_ref::<std::io::Error>() {
+            Some(network) => refuses_certificate(network),
+            None => true,
+        },
+    };
+    if misfit {
+        PortErrorKind::Misconfigured
+    } else {
+        PortErrorKind::Unavailable
     }
+}
+
+#[cfg(feature = "postgres-tls")]
+fn refuses_certificate(error: &std::io::Error) -> bool {
+    let inner = error.get_ref();
+    inner.is_some_and(|inner| {
+        matches!(
+            inner.downcast_ref(),
+            Some(rustls::Error::InvalidCertificate(_))
+        )
+    })
+}
+
+#[cfg(not(feature = "postgres-tls"))]
+const fn refuses_certificate(_: &std::io::Error) -> bool {
+    false
 }
 
 /// Before COMMIT nothing has happened, whatever went wrong: a connection that ends in the middle of

@@ -47,7 +47,9 @@ pub(super) enum Tls {
     Require,
     /// Always, and the server has a certificate for its host's name. Its root is in this file, or
     /// among those of the system.
-    VerifyFull { root: Option<PathBuf> },
+    VerifyFull {
+        root: Option<PathBuf>,
+    },
 }
 
 impl Tls {
@@ -186,7 +188,11 @@ mod tests {
 
     #[test]
     fn what_cannot_be_kept_is_refused_with_the_way_out() {
-        let mut refused = vec!["?sslmode=verify-ca", "?sslmode=require&sslrootcert=/a", "?x=1"];
+        let mut refused = vec![
+            "?sslmode=verify-ca",
+            "?sslmode=require&sslrootcert=/a",
+            "?x=1",
+        ];
         if cfg!(not(feature = "postgres-tls")) {
             refused.extend(["?sslmode=require", "?sslmode=verify-full"]);
         }
@@ -205,7 +211,9 @@ mod tests {
         options.statement_timeout = Duration::from_millis(1_500);
         assert_eq!(
             options.driver_config().get_options(),
-            Some("-c work_mem=1MB -c statement_timeout=1500 -c idle_in_transaction_session_timeout=1500")
+            Some(
+                "-c work_mem=1MB -c statement_timeout=1500 -c idle_in_transaction_session_timeout=1500"
+            )
         );
     }
 }

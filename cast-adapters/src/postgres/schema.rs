@@ -1,17 +1,15 @@
 //! The tables: how they are made, and whether they are those that this binary works with.
 
+use std::time::Duration;
+
 use cast_core::ports::PortError;
 use diesel::{
+    migration::{Migration, MigrationSource},
     pg::Pg,
     sql_types::{Array, Bool, Text},
 };
-use diesel_async::{
-    AsyncMigrationHarness, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection,
-};
-use diesel_migrations::{
-    EmbeddedMigrations, MigrationHarness, embed_migrations,
-};
-use diesel::migration::MigrationSource;
+use diesel_async::{AsyncMigrationHarness, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::{connect, error::Error, options::PostgresOptions, statement::statement};
 
@@ -45,7 +43,7 @@ async fn migrate_in_turn(options: &PostgresOptions) -> Result<Vec<String>, Error
     let mut patient = options.clone();
     // A migration may take its time; what it may not is wait for a lock, and have all others wait
     // behind it.
-    patient.statement_timeout = std::time::Duration::ZERO;
+    patient.statement_timeout = Duration::ZERO;
     let limit = options.connect_timeout;
     let connecting = tokio::time::timeout(limit, connect::unchecked(&patient));
     let mut connection = connecting.await.map_err(|_| Error::NoConnection(limit))??;
@@ -55,7 +53,9 @@ async fn migrate_in_turn(options: &PostgresOptions) -> Result<Vec<String>, Error
             "SELECT pg_advisory_lock(1667331956); SET lock_timeout = '30s'",
         )
         .await?;
-    refuse_newer(&applied(&mut connection).await?)?;
+    if found(&mut connection).await?.migrated {
+        refuse_newer(&applied(&mut connection).await?)?;
+    }
     // The harness blocks the thread that it runs on.
     let run = tokio::task::spawn_blocking(move || {
         let mut harness = AsyncMigrationHarness::new(connection);
@@ -70,34 +70,65 @@ async fn migrate_in_turn(options: &PostgresOptions) -> Result<Vec<String>, Error
 
 /// Whether these are the tables that this binary works with; if not, says what to do.
 pub(super) async fn check(connection: &mut AsyncPgConnection) -> Result<(), Error> {
-    let (migrated, missing, unreadable, encoding): (bool, Vec<String>, Vec<String>, String) =
-        Schema {}.get_result(connection).await?;
-    if !migrated {
+    let found = found(connection).await?;
+    if !found.migrated {
         return Err(Error::Schema(
             "the database has no tables of CAST: run `cast-server migrate`".into(),
         ));
     }
-    if encoding != "UTF8" {
+    if found.encoding != "UTF8" {
         return Err(Error::Schema(format!(
-            "the database's encoding is {encoding}, and names need UTF8: create it with ENCODING 'UTF8'"
+            "the database's encoding is {}, and names need UTF8: create it with ENCODING 'UTF8'",
+            found.encoding
         )));
     }
-    if !unreadable.is_empty() {
-        return Err(Error::Schema(format!("this role may not read {unreadable:?}: grant it SELECT")));
+    if !found.unreadable.is_empty() {
+        return Err(Error::Schema(format!(
+            "this role may not read {:?}: grant it SELECT",
+            found.unreadable
+        )));
     }
     let applied = applied(connection).await?;
     refuse_newer(&applied)?;
     if let Some(version) = known().into_iter().find(|known| !applied.contains(known)) {
         return Err(Error::Schema(format!(
-            "the database is older than this binary (migration {version} is missing): run `cast-server migrate`"
+            "the database is older than this binary (migration {version} is missing): \
+             run `cast-server migrate`"
         )));
     }
-    if !missing.is_empty() {
+    if !found.missing.is_empty() {
         return Err(Error::Schema(format!(
-            "{missing:?} are gone, though the migrations that make them were run: put a backup back"
+            "{:?} are gone, though the migrations that make them were run: put a backup back",
+            found.missing
         )));
     }
     Ok(())
+}
+
+/// What there is in a database.
+struct Found {
+    /// Whether migrations were ever run.
+    migrated: bool,
+    /// Tables that are not there.
+    missing: Vec<String>,
+    /// Tables that this role may not read.
+    unreadable: Vec<String>,
+    encoding: String,
+}
+
+async fn found(connection: &mut AsyncPgConnection) -> Result<Found, Error> {
+    let (migrated, missing, unreadable, encoding) = Schema {}.get_result(connection).await?;
+    Ok(Found {
+        migrated,
+        missing,
+        unreadable,
+        encoding,
+    })
+}
+
+/// The migrations that were run; the table that lists them must be there.
+async fn applied(connection: &mut AsyncPgConnection) -> Result<Vec<String>, Error> {
+    Ok(Versions {}.get_results(connection).await?)
 }
 
 fn refuse_newer(applied: &[String]) -> Result<(), Error> {
@@ -110,19 +141,12 @@ fn refuse_newer(applied: &[String]) -> Result<(), Error> {
     }
 }
 
-async fn applied(connection: &mut AsyncPgConnection) -> Result<Vec<String>, Error> {
-    let (migrated, ..): (bool, Vec<String>, Vec<String>, String) =
-        Schema {}.get_result(connection).await?;
-    if !migrated {
-        return Ok(Vec::new());
-    }
-    Ok(Versions {}.get_results(connection).await?)
-}
-
 /// The migrations of this binary.
 fn known() -> Vec<String> {
     let migrations = MigrationSource::<Pg>::migrations(&MIGRATIONS);
     let migrations = migrations.expect("the migrations were read when this was compiled");
-    let version = |migration: Box<dyn diesel::migration::Migration<Pg>>| migration.name().version().to_string();
+    let version = |migration: Box<dyn diesel::migration::Migration<Pg>>| {
+        migration.name().version().to_string()
+    };
     migrations.into_iter().map(version).collect()
 }

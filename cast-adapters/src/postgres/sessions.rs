@@ -46,13 +46,20 @@ impl Sessions {
         let shared = Arc::new(options.clone());
         config.custom_setup = Box::new(move |_| {
             let options = Arc::clone(&shared);
-            async move { connect::checked(&options).await.map_err(ConnectionError::from) }.boxed()
+            async move {
+                connect::checked(&options)
+                    .await
+                    .map_err(ConnectionError::from)
+            }
+            .boxed()
         });
         // A connection that the server has closed is seen without asking; one that hangs, the
         // deadline finds.
         config.recycling_method = RecyclingMethod::Fast;
         let manager = AsyncDieselConnectionManager::new_with_config("", config);
-        let pool = Pool::builder(manager).max_size(options.pool_size.max(1)).build();
+        let pool = Pool::builder(manager)
+            .max_size(options.pool_size.max(1))
+            .build();
         Self {
             pool: pool.expect("a pool without timeouts of its own needs no runtime"),
             connect_timeout: options.connect_timeout,
@@ -113,7 +120,8 @@ impl Sessions {
             }
             result
         });
-        task.await.unwrap_or_else(|ended| Err(Error::of_task(ended)))
+        task.await
+            .unwrap_or_else(|ended| Err(Error::of_task(ended)))
     }
 
     async fn connection(&self) -> Result<Object<AsyncPgConnection>, Error> {
@@ -141,17 +149,23 @@ where
     };
     // Until here nothing has happened, whatever goes wrong: the connection is closed, and takes the
     // transaction along.
-    let end = timeout(limit, ready).await.map_err(|_| Error::Deadline(limit))??;
+    let end = timeout(limit, ready)
+        .await
+        .map_err(|_| Error::Deadline(limit))??;
     match end {
         End::Commit(value) => {
             let commit = AnsiTransactionManager::commit_transaction(connection);
             let committed = timeout(limit, commit).await;
-            committed.map_err(|_| Error::CommitDeadline(limit))?.map_err(Error::Commit)?;
+            committed
+                .map_err(|_| Error::CommitDeadline(limit))?
+                .map_err(Error::Commit)?;
             Ok(value)
         }
         End::RollBack(value) => {
             let undo = AnsiTransactionManager::rollback_transaction(connection);
-            timeout(limit, undo).await.map_err(|_| Error::Deadline(limit))??;
+            timeout(limit, undo)
+                .await
+                .map_err(|_| Error::Deadline(limit))??;
             Ok(value)
         }
     }

@@ -2,6 +2,9 @@
 
 use diesel::{QueryResult, pg::Pg, query_builder::AstPass};
 
+/// Writes one value of a statement.
+type Value<'a, 'b> = dyn Fn(AstPass<'_, 'b, Pg>) -> QueryResult<()> + 'a;
+
 /// The text of a statement between its placeholders, and which placeholder follows each part.
 ///
 /// The placeholders `$1`, `$2` … must first appear in this order: that is how they get their values.
@@ -32,7 +35,7 @@ impl Text {
     pub(super) fn write<'b>(
         &self,
         mut out: AstPass<'_, 'b, Pg>,
-        values: &[&dyn Fn(AstPass<'_, 'b, Pg>) -> QueryResult<()>],
+        values: &[&Value<'_, 'b>],
     ) -> QueryResult<()> {
         let mut given = 0;
         for (sql, number) in &self.parts {

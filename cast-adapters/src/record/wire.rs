@@ -190,7 +190,10 @@ mod tests {
 
     #[test]
     fn numbers_of_every_length_are_read_as_written() {
-        for value in (0..64).map(|shift| 1_u64 << shift).chain([u64::MAX, 127, 300]) {
+        for value in (0..64)
+            .map(|shift| 1_u64 << shift)
+            .chain([u64::MAX, 127, 300])
+        {
             let mut out = Vec::new();
             put_number(&mut out, 7, value);
             let field = Fields::of(&out).next().expect("a field").expect("whole");

@@ -13,26 +13,28 @@ pub(super) struct Failed {
 }
 
 /// What happened to a call. The stage it came to decides what it may have done.
+///
+/// The driver's errors are told here and not named as a source: they would tell the same again.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Cause {
     /// An option makes no sense.
     #[error("{0}")]
     Option(&'static str),
     /// The URL, or what else describes the connection, makes no sense.
-    #[error("this does not describe a connection to Redis")]
-    Address(#[source] RedisError),
+    #[error("this does not describe a connection to Redis: {0}")]
+    Address(RedisError),
     /// There is no connection; nothing was sent.
-    #[error("no connection")]
-    Connect(#[source] RedisError),
+    #[error("no connection: {0}")]
+    Connect(RedisError),
     /// There was none in time; nothing was sent.
     #[error("no connection within {0:?}")]
     ConnectTimeout(Duration),
     /// The command may have been sent.
-    #[error("the command failed")]
-    Command(#[source] RedisError),
+    #[error("the command failed: {0}")]
+    Command(RedisError),
     /// Some of the commands of a pipeline were done, and this one failed.
-    #[error("some of the commands failed")]
-    Partly(#[source] RedisError),
+    #[error("some of the commands were done, and another failed: {0}")]
+    Partly(RedisError),
     /// The server answered, but not as this adapter's scripts do.
     #[error("the answer makes no sense: {0}")]
     Answer(&'static str),
@@ -133,18 +135,36 @@ mod tests {
     #[test]
     fn what_the_server_refused_did_not_happen() {
         for (line, kind) in [
-            ("LOADING Redis is loading the dataset in memory", Unavailable),
+            (
+                "LOADING Redis is loading the dataset in memory",
+                Unavailable,
+            ),
             ("BUSY Redis is busy running a script.", Unavailable),
-            ("OOM command not allowed when used memory > 'maxmemory'.", Unavailable),
-            ("READONLY You can't write against a read only replica.", Unavailable),
-            ("MISCONF Redis is configured to save RDB snapshots", Unavailable),
+            (
+                "OOM command not allowed when used memory > 'maxmemory'.",
+                Unavailable,
+            ),
+            (
+                "READONLY You can't write against a read only replica.",
+                Unavailable,
+            ),
+            (
+                "MISCONF Redis is configured to save RDB snapshots",
+                Unavailable,
+            ),
             ("NOREPLICAS Not enough good replicas to write.", Unavailable),
             ("NOSCRIPT No matching script.", Unavailable),
             ("NOAUTH Authentication required.", Misconfigured),
             ("NOPERM this user has no permissions", Misconfigured),
             ("MOVED 3999 127.0.0.1:6381", Misconfigured),
-            ("CROSSSLOT Keys in request don't hash to the same slot", Misconfigured),
-            ("WRONGTYPE Operation against a key holding the wrong kind of value", Corrupt),
+            (
+                "CROSSSLOT Keys in request don't hash to the same slot",
+                Misconfigured,
+            ),
+            (
+                "WRONGTYPE Operation against a key holding the wrong kind of value",
+                Corrupt,
+            ),
             ("ERR user_script:1: attempt to call a nil value", Corrupt),
         ] {
             assert_eq!(Cause::Command(answered(line)).kind(), kind, "{line}");

@@ -79,12 +79,22 @@ impl RedisOptions {
         if durations.iter().any(|d| *d > LONGEST) {
             return Err(Cause::Option("every duration must be at most 10 years"));
         }
-        if self.root_certificates.is_some() && !cfg!(feature = "redis-tls") {
-            return Err(Cause::Option("TLS needs the feature redis-tls"));
+        if let Some(pem) = &self.root_certificates {
+            if !cfg!(feature = "redis-tls") {
+                return Err(Cause::Option("TLS needs the feature redis-tls"));
+            }
+            // The driver takes a text without any for no trust in anybody.
+            if !pem.windows(PEM_MARK.len()).any(|text| text == PEM_MARK) {
+                return Err(Cause::Option(
+                    "root_certificates holds no certificate in PEM",
+                ));
+            }
         }
         Ok(())
     }
 }
+
+const PEM_MARK: &[u8] = b"-----BEGIN CERTIFICATE-----";
 
 /// Redis keeps times in 63 bits and refuses to go beyond.
 const LONGEST: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);

@@ -1,84 +1,164 @@
-//! The store in a database of its own, as the contract suite wants it.
+//! Stores in databases of their own, as the contract suite and the other tests want them.
 
-use std::sync::Arc;
+#![expect(dead_code, reason = "each test uses a part of it")]
+
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use cast_adapters::postgres::{PostgresOptions, PostgresStore, migrate};
 use cast_core::{
-    domain::{Candidate, LogPosition, LoggedBallot, Offset, Partition},
-    ports::VoteStore,
+    domain::{Candidate, FoldStep, LogPosition, LoggedBallot, Offset, Partition},
+    ports::{Applied, VoteStore},
 };
 use cast_testkit::{
     contract::{Harness, Skipped, vote_store::VoteStoreHarness},
+    eventually,
     fixtures::Fixtures,
+    servers::{self, Database},
 };
+use tokio_postgres::{Client, NoTls};
 
-pub mod shim;
-use shim as servers;
-pub use servers::Database;
+/// Nothing here takes long, but the machine may compile beside it.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A database with the tables, and stores in it.
-pub struct Store {
+pub(crate) const P0: Partition = Partition::new(0);
+
+/// A database with the tables.
+pub(crate) struct Home {
     database: Database,
-    options: PostgresOptions,
+    url: String,
 }
 
-pub async fn store() -> Store {
-    let server = servers::postgres().await;
-    let server = server.expect("a clause needs PostgreSQL");
-    Store::in_database(server.create_database().await).await
-}
-
-impl Store {
-    /// Makes the tables in a database that has none.
-    pub async fn in_database(database: Database) -> Self {
-        let options: PostgresOptions = database.url().parse().expect("a URL");
-        migrate(&options).await.expect("the tables are made");
-        Self { database, options }
+impl Home {
+    /// On the server that all tests of this process share; `None`, and said so, where there is none.
+    pub(crate) async fn shared() -> Option<Self> {
+        let database = servers::postgres().await?.create_database().await;
+        Some(Self::furnished(database).await)
     }
 
-    pub fn database(&self) -> &Database {
+    /// Makes the tables in a database that has none.
+    pub(crate) async fn furnished(database: Database) -> Self {
+        let home = Self {
+            url: database.url().to_owned(),
+            database,
+        };
+        migrate(&home.options()).await.expect("the tables are made");
+        home
+    }
+
+    /// The same, reached by another URL.
+    pub(crate) fn by_url(self, url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            ..self
+        }
+    }
+
+    pub(crate) fn database(&self) -> &Database {
         &self.database
     }
 
-    pub fn options(&self) -> PostgresOptions {
-        self.options.clone()
+    pub(crate) async fn sql(&self, statement: &str) -> String {
+        self.database.sql(statement).await
+    }
+
+    /// Patient: what is tested is not how quick a busy machine is.
+    pub(crate) fn options(&self) -> PostgresOptions {
+        options(&self.url)
     }
 
     /// A store with connections of its own.
-    pub fn connect(&self) -> PostgresStore {
+    pub(crate) fn open(&self) -> PostgresStore {
         PostgresStore::new(self.options())
+    }
+
+    /// A plain connection, to look and to stand in the way with.
+    pub(crate) async fn session(&self) -> Client {
+        let connected = tokio_postgres::connect(self.database.url(), NoTls).await;
+        let (client, connection) = connected.expect("the server is there");
+        tokio::spawn(connection);
+        client
+    }
+
+    /// Waits until a store's connection waits for somebody's lock.
+    pub(crate) async fn until_blocked(&self) {
+        let blocked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                       AND application_name = 'cast' AND wait_event_type = 'Lock'";
+        self.until(blocked, "1").await;
+    }
+
+    /// Waits until a query says so.
+    pub(crate) async fn until(&self, query: &str, expected: &str) {
+        eventually(
+            PATIENCE,
+            format_args!("{query} gives {expected}"),
+            || async { (self.sql(query).await == expected).then_some(()) },
+        )
+        .await;
     }
 }
 
+pub(crate) fn options(url: &str) -> PostgresOptions {
+    let mut options: PostgresOptions = url.parse().expect("a URL");
+    options.connect_timeout = PATIENCE;
+    options.statement_timeout = PATIENCE;
+    options.transaction_timeout = PATIENCE;
+    options
+}
+
+/// A step of one record at `start`.
+pub(crate) fn next(partition: Partition, start: u64, ballots: &[&LoggedBallot]) -> FoldStep {
+    let placed = ballots.iter().map(|ballot| (start, (*ballot).clone()));
+    cast_testkit::fixtures::step(partition, (start, start + 1), placed)
+}
+
+/// Applies a step that must be the next; how many of its ballots were new.
+pub(crate) async fn fold(store: &PostgresStore, step: &FoldStep) -> usize {
+    match store.apply(step).await.expect("the step is applied") {
+        Applied::Folded { counted, .. } => counted,
+        fenced @ Applied::Fenced { .. } => panic!("{step:?}: {fenced:?}"),
+    }
+}
+
+/// A candidate's votes in all partitions.
+pub(crate) async fn votes(store: &PostgresStore, candidate: &Candidate) -> u64 {
+    let tallies = store.tallies(std::slice::from_ref(candidate)).await;
+    tallies.expect("the store tells tallies")[0].tally().votes
+}
+
+/// A harness for the contract suite.
+pub(crate) async fn store() -> Result<Home, Skipped> {
+    let home = Home::shared().await;
+    home.ok_or(Skipped::because("there is no PostgreSQL here"))
+}
+
 #[async_trait]
-impl Harness for Store {
+impl Harness for Home {
     /// The database goes with the harness.
     async fn close(&self) {}
 }
 
 #[async_trait]
-impl VoteStoreHarness for Store {
+impl VoteStoreHarness for Home {
     async fn open(&self) -> Arc<dyn VoteStore> {
-        Arc::new(self.connect())
+        Arc::new(self.open())
     }
 
     /// One for a candidate who has as many votes already as there can be, in each partition.
     async fn unholdable(&self, fixtures: &Fixtures) -> Result<LoggedBallot, Skipped> {
         let full = fixtures.candidate("full");
-        self.database
-            .sql(&format!(
-                "INSERT INTO totals (candidate, partition, votes, as_of) \
-                 SELECT '{full}', partition, {}, 1 FROM generate_series(0, 3) AS p (partition)",
-                i64::MAX
-            ))
-            .await;
+        self.sql(&format!(
+            "INSERT INTO totals (candidate, partition, votes, as_of) \
+             SELECT '{full}', partition, {}, 1 FROM generate_series(0, 3) AS p (partition)",
+            i64::MAX
+        ))
+        .await;
         Ok(fixtures.ballot(&[(&full, 1)]))
     }
 
     async fn rejections(&self) -> Result<Vec<LogPosition>, Skipped> {
         let rows = "SELECT partition, log_offset FROM rejected ORDER BY id";
-        let rows = self.database.sql(rows).await;
+        let rows = self.sql(rows).await;
         let position = |row: &str| {
             let (partition, offset) = row.split_once('|').expect("two columns");
             LogPosition {
@@ -89,6 +169,3 @@ impl VoteStoreHarness for Store {
         Ok(rows.lines().map(position).collect())
     }
 }
-
-#[expect(dead_code)]
-fn unused(_: Candidate) {}

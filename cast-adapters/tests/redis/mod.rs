@@ -30,14 +30,9 @@ pub(crate) struct Corner {
 }
 
 impl Corner {
-    /// On the server that all tests of this process share; `None`, and said so, where there is none.
-    pub(crate) async fn shared() -> Option<Self> {
-        let server = servers::redis().await?;
-        Some(Self::on(server.url()).await)
-    }
-
-    /// On the server at `url`.
-    pub(crate) async fn on(url: &str) -> Self {
+    /// One of its own on a server.
+    pub(crate) async fn on(server: &servers::Redis) -> Self {
+        let url = server.url();
         let mut options = RedisOptions::at(url);
         options.prefix = random_name();
         // What is tested here is not how quick a busy machine is.

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 #[command(next_help_heading = "Log")]
 pub struct Log {
     /// What is logged: a level, or levels by target, as `info,cast_core=debug`
-    #[arg(long, value_name = "FILTER", default_value = "info", value_parser = filter)]
+    #[arg(long, value_name = "FILTER", default_value = "info,poem=warn", value_parser = filter)]
     pub log: String,
 
     /// How the log is written, to standard error

@@ -183,7 +183,7 @@ impl<E: Executor> Engine<E> {
             } => {
                 let kept = is_keepable.then(|| Arc::new(document.clone()));
                 request.set_parsed_query(document);
-                let answer = answer(self.strict.execute(request).await)?;
+                let answer = answer(Box::pin(self.strict.execute(request)).await)?;
                 // What our own resolvers refuse says nothing about the document.
                 if let Some(document) = kept
                     && answer.errors.iter().all(has_code)

@@ -56,13 +56,12 @@ impl<E: Executor> Endpoint for Routes<E> {
 
 impl<E: Executor> Routes<E> {
     async fn answer(&self, request: Request, id: &RequestId) -> Response {
-        if !tracing::enabled!(Level::DEBUG) {
-            return self.dispatch(request, id).await;
-        }
-        let start = self.clock.monotonic();
+        let start = tracing::enabled!(Level::DEBUG).then(|| self.clock.monotonic());
         let response = self.dispatch(request, id).await;
-        let elapsed = self.clock.monotonic().saturating_sub(start);
-        tracing::debug!(status = response.status().as_u16(), ?elapsed, "answered");
+        if let Some(start) = start {
+            let elapsed = self.clock.monotonic().saturating_sub(start);
+            tracing::debug!(status = response.status().as_u16(), ?elapsed, "answered");
+        }
         response
     }
 

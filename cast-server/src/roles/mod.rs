@@ -2,6 +2,7 @@
 
 pub mod serve;
 
+mod open_files;
 mod signals;
 
 use std::process::ExitCode;

@@ -5,7 +5,7 @@ use std::{io, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 use cast_core::{Cast, Ports, Roles, Settings, StartError, domain::KeyRing, ports::Clock};
 use tokio::{net::TcpListener, runtime};
 
-use super::{EXIT_USAGE, print, signals::Signals};
+use super::{EXIT_USAGE, open_files, print, signals::Signals};
 use crate::{
     config::{ConfigError, ServeConfig},
     graphql::{self, Backend, DocumentLimits},
@@ -24,13 +24,16 @@ pub fn run(config: &ServeConfig) -> ExitCode {
             tracing::error!("{error}");
             ExitCode::from(EXIT_USAGE)
         }
-        Ok(app) => match block_on(serve(app, &config.http.listen, config.http.drain_timeout)) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                tracing::error!("{error}");
-                ExitCode::FAILURE
+        Ok(app) => {
+            open_files::allow(config.http().max_connections);
+            match block_on(serve(app, &config.http.listen, config.http.drain_timeout)) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => {
+                    tracing::error!("{error}");
+                    ExitCode::FAILURE
+                }
             }
-        },
+        }
     }
 }
 

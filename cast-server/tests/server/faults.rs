@@ -1,8 +1,20 @@
 //! When it is our side that is wrong: codes, ids to retry with, and masked internals.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
+use async_trait::async_trait;
 use cast_adapters::system::SystemClock;
+use cast_core::{
+    Ports,
+    domain::{Claim, CurrentTicket, GenuineTicket, PeriodTicket, Redemption, Timestamp},
+    ports::{PortError, TicketSource},
+};
 use cast_testkit::{
     eventually,
     faults::{Fault, FaultPlan, Gate, Moment, Operation, intercept},
@@ -202,4 +214,73 @@ async fn an_answer_that_takes_too_long_is_cut_off() {
         (server.client.tally("a").await == 1).then_some(())
     })
     .await;
+}
+
+/// A ticket source that cannot read its own data, once told so.
+struct CorruptTickets {
+    inner: Arc<dyn TicketSource>,
+    is_corrupt: Arc<AtomicBool>,
+}
+
+impl CorruptTickets {
+    fn check(&self) -> Result<(), PortError> {
+        if self.is_corrupt.load(Ordering::Relaxed) {
+            let why = "the server at 10.0.0.7 has the password hunter2";
+            return Err(PortError::corrupt("reading a ticket", why));
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl TicketSource for CorruptTickets {
+    async fn now(&self) -> Result<Timestamp, PortError> {
+        self.inner.now().await
+    }
+
+    async fn publish(&self, ticket: &PeriodTicket) -> Result<PeriodTicket, PortError> {
+        self.inner.publish(ticket).await
+    }
+
+    async fn current(&self) -> Result<Option<CurrentTicket>, PortError> {
+        self.check()?;
+        self.inner.current().await
+    }
+
+    async fn redeem(
+        &self,
+        ticket: &GenuineTicket,
+        claims: &[Claim],
+    ) -> Result<Vec<Redemption>, PortError> {
+        self.check()?;
+        self.inner.redeem(ticket, claims).await
+    }
+}
+
+#[tokio::test]
+async fn what_somebody_has_to_look_into_is_masked_behind_the_request_id() {
+    let ports = ports();
+    let is_corrupt = Arc::new(AtomicBool::new(false));
+    let tickets = Arc::new(CorruptTickets {
+        inner: Arc::clone(&ports.tickets),
+        is_corrupt: Arc::clone(&is_corrupt),
+    });
+    let server = Server::of(app_over(Ports { tickets, ..ports })).await;
+    let ticket = server.client.ticket().await;
+    is_corrupt.store(true, Ordering::Relaxed);
+    let cas = server.client.ask("{ cas { ticket } }", Value::Null).await;
+    let vote = server.client.ask(VOTE, one_vote(&ticket, "a")).await;
+    for reply in [cas, vote] {
+        assert_eq!(reply.code(), "INTERNAL_SERVER_ERROR", "{reply:?}");
+        let error = &reply.body["errors"][0];
+        assert_eq!(error["message"], "Internal error");
+        assert_eq!(error["extensions"]["retryable"], false);
+        assert_eq!(
+            error["extensions"]["requestId"],
+            reply.header("x-request-id")
+        );
+        assert!(!reply.body.to_string().contains("10.0.0.7"), "{reply:?}");
+    }
+    let health = server.client.get("/healthz").await;
+    assert!(!health.body.to_string().contains("10.0.0.7"), "{health:?}");
 }

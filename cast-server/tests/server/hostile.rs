@@ -4,9 +4,8 @@
 use std::{fmt::Write as _, time::Duration};
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::support::{Reply, SOON, Server, app, one_vote, raw, timed};
+use crate::support::{Reply, Server, raw, timed};
 
 /// A second, and what a busy machine without optimisation needs more.
 pub(crate) const AT_ONCE: Duration = Duration::from_secs(3);
@@ -94,19 +93,24 @@ async fn brackets_without_end_do_not_reach_the_parser() {
 #[tokio::test]
 async fn fragments_that_multiply_are_weighed_before_they_are_followed() {
     let server = Server::start().await;
-    let chain = |length: usize, width: usize| {
-        let mut query = String::from("{ ...f0 }");
+    let chain = |(top, on, end): (&str, &str, &str), length: usize, width: usize| {
+        let mut query = String::from(top);
         for at in 0..length {
             let spreads = format!("...f{} ", at + 1).repeat(width);
-            let _ = write!(query, " fragment f{at} on Query {{ {spreads} }}");
+            let _ = write!(query, " fragment f{at} on {on} {{ {spreads} }}");
         }
-        let _ = write!(query, " fragment f{length} on Query {{ cas {{ ticket }} }}");
+        let _ = write!(query, " fragment f{length} on {on} {{ {end} }}");
         assert!(query.len() <= 4_096, "{}", query.len());
         query
     };
-    // 25 fragments of two spreads: 875 bytes. Eight of many: no deeper than anybody may nest.
-    for (length, width) in [(18, 2), (24, 2), (8, 60), (4, 150), (3, 200), (2, 300)] {
-        is_refused(&server, &chain(length, width), INVALID).await;
+    let at_the_root = ("{ ...f0 }", "Query", "cas { ticket }");
+    let beneath_it = ("{ cas { ...f0 } }", "TicketInfo", "ticket");
+    // Some dozen fragments of two spreads: less than a kilobyte. Eight of many: no deeper than
+    // anybody may nest.
+    for (length, width) in [(18, 2), (24, 2), (8, 60), (4, 110), (3, 180)] {
+        for place in [at_the_root, beneath_it] {
+            is_refused(&server, &chain(place, length, width), INVALID).await;
+        }
     }
     // Fragments that contain themselves, used or not.
     for query in [

@@ -1,6 +1,9 @@
 //! What blocks its thread, away from the threads that must not be blocked.
 
-use std::process::Command;
+use std::{
+    io::Write,
+    process::{Command, Stdio},
+};
 
 use tokio::task::spawn_blocking;
 
@@ -17,10 +20,25 @@ pub(super) async fn blocking<T: Send + 'static>(act: impl FnOnce() -> T + Send +
 /// # Panics
 ///
 /// When it fails, with what it said.
-pub(super) fn run(mut command: Command) -> String {
-    let output = command
-        .output()
+pub(super) fn run(command: Command) -> String {
+    run_with_input(command, "")
+}
+
+/// Runs a program that reads all of its input before it writes much.
+pub(super) fn run_with_input(mut command: Command, input: &str) -> String {
+    let piped = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut running = piped
+        .spawn()
         .unwrap_or_else(|e| panic!("cannot run {command:?}: {e}"));
+    // One that ended before it read all says why.
+    let _ = running
+        .stdin
+        .take()
+        .map(|mut to| to.write_all(input.as_bytes()));
+    let output = running.wait_with_output().expect("it is our child");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(
         output.status.success(),

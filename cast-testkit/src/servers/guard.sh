@@ -18,10 +18,12 @@ if [ -n "$server" ]; then
     sleep 0.02
     tries=$((tries + 1))
   done
-  kill -s KILL "$server"
+  ! kill -s 0 "$server" || kill -s KILL "$server"
 fi
 
 # A PostgreSQL that was killed leaves its interlock behind: shared memory, whose id ends this line.
-memory=$(sed -n '7s/.* //p' "$folder/data/postmaster.pid")
-[ -z "$memory" ] || ipcrm -m "$memory"
+for lock in "$folder"/*/postmaster.pid; do
+  memory=$(sed -n '7s/.* //p' "$lock")
+  [ -z "$memory" ] || ipcrm -m "$memory"
+done
 rm -rf -- "$folder"

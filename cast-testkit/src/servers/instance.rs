@@ -101,7 +101,8 @@ impl Instance {
 
     fn tell_guard(&mut self, line: &str) {
         let guard = self.to_guard.as_mut().expect("kept until dropped");
-        writeln!(guard, "{line}").expect("the guard reads until its input ends");
+        // Somebody may have killed the guard; dropping this makes up for it.
+        let _ = writeln!(guard, "{line}");
     }
 }
 
@@ -111,10 +112,18 @@ impl Drop for Instance {
             // Frozen children would not hear that their parent asks them to go.
             process::thaw(pid);
         }
+        let guarded = matches!(self.guard.try_wait(), Ok(None));
         self.to_guard = None;
         if let Some(server) = &mut self.server {
+            if !guarded {
+                let _ = server.kill();
+            }
+            // While the guard waits for it to be gone, which it is when it is reaped.
             let _ = server.wait();
         }
         let _ = self.guard.wait();
+        if !guarded {
+            let _ = std::fs::remove_dir_all(&self.folder);
+        }
     }
 }

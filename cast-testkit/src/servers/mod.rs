@@ -52,6 +52,7 @@
 //! capture. With `CI=true` it panics: a skipped test must not look like a passed one.
 
 mod blocking;
+mod database;
 mod instance;
 mod kafka;
 mod kind;
@@ -69,9 +70,10 @@ use tokio::sync::OnceCell;
 
 use crate::Seed;
 
+pub use database::{Backup, Database};
 pub use kafka::{Kafka, Topic};
 pub use kind::{Mode, Server};
-pub use postgres::{Database, Postgres};
+pub use postgres::Postgres;
 pub use private::Private;
 pub use proxy::{Link, Proxy};
 pub use redis::Redis;

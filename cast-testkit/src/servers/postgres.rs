@@ -9,11 +9,10 @@ use std::{
 };
 
 use super::{
-    Mode, Private,
-    blocking::{blocking, run},
+    Database, Mode, Private,
+    blocking::run,
     kind::Kind,
     places::{free_address, program},
-    random_name,
     url::with_path,
 };
 
@@ -24,14 +23,14 @@ const DATABASE: &str = "cast";
 #[derive(Clone, Debug)]
 pub struct Postgres {
     url: String,
-    psql: PathBuf,
+    /// The folder of its programs; empty if they are wherever the `PATH` says.
+    programs: PathBuf,
     /// Unknown, and not needed, of one that a variable names.
     own: Option<Own>,
 }
 
 #[derive(Clone, Debug)]
 struct Own {
-    programs: PathBuf,
     user: Option<User>,
     address: SocketAddr,
     mode: Mode,
@@ -63,65 +62,37 @@ impl Postgres {
 
     /// A new database without anything in it, dropped with what is returned.
     pub async fn create_database(&self) -> Database {
-        let name = random_name();
-        let create = self.psql(&self.url, &format!("CREATE DATABASE {name}"));
-        blocking(move || run(create)).await;
-        Database {
-            url: with_path(&self.url, &name),
-            name,
-            server: self.clone(),
-        }
+        Database::create(self.clone()).await
     }
 
-    fn psql(&self, url: &str, sql: &str) -> Command {
-        let mut command = Command::new(&self.psql);
-        command.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"]);
-        command.args(["-d", url, "-c", sql]);
-        // The least that psql knows: a frozen server must not hold up a test that is over.
-        command.env("PGCONNECT_TIMEOUT", "2");
+    /// `psql`, to run one statement.
+    pub(super) fn psql_command(&self, url: &str, statement: &str) -> Command {
+        let mut psql = self.program("psql");
+        psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"]);
+        psql.args(["-d", url, "-c", statement]);
+        psql
+    }
+
+    /// One of `PostgreSQL`'s client programs.
+    pub(super) fn program(&self, name: &str) -> Command {
+        Command::new(self.programs.join(name))
+    }
+
+    /// A program that works on the data in a folder, as a user that may.
+    fn server_command(&self, name: &str, folder: &Path) -> Command {
+        let mut command = self.program(name);
+        command
+            .arg("-D")
+            .arg(folder.join("data"))
+            .current_dir(folder);
+        if let Some(User { id, group }) = self.own().user {
+            command.uid(id).gid(group);
+        }
         command
     }
 
     fn own(&self) -> &Own {
         self.own.as_ref().expect("only servers of our own are run")
-    }
-}
-
-/// A database for one test; dropping it closes the connections that are left to it.
-#[derive(Debug)]
-pub struct Database {
-    name: String,
-    url: String,
-    server: Postgres,
-}
-
-impl Database {
-    /// Its URL.
-    pub fn url(&self) -> &str {
-        &self.url
-    }
-
-    /// Its name.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// What `psql` says to it: a line a row, with `|` between the columns.
-    ///
-    /// # Panics
-    ///
-    /// When the statement fails.
-    pub async fn sql(&self, statement: &str) -> String {
-        let command = self.server.psql(&self.url, statement);
-        blocking(move || run(command)).await
-    }
-}
-
-impl Drop for Database {
-    fn drop(&mut self) {
-        let drop = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
-        // The server may be gone, and the database with it.
-        let _ = self.server.psql(&self.server.url, &drop).output();
     }
 }
 
@@ -132,16 +103,14 @@ impl Kind for Postgres {
     const URL_VARIABLE: &'static str = "CAST_TEST_POSTGRES_URL";
 
     fn place(mode: Mode) -> Result<Self, String> {
-        let initdb = postgres_program("initdb").ok_or("initdb is not there")?;
-        let programs = initdb.parent().expect("it is in a folder").to_owned();
+        let programs = programs_with("initdb").ok_or("initdb is not there")?;
         let root = rustix::process::geteuid().is_root();
         let user = if root { Some(postgres_user()?) } else { None };
         let address = free_address();
         Ok(Self {
             url: format!("postgres://cast@{address}/{DATABASE}"),
-            psql: programs.join("psql"),
+            programs,
             own: Some(Own {
-                programs,
                 user,
                 address,
                 mode,
@@ -152,7 +121,7 @@ impl Kind for Postgres {
     fn named(url: &str) -> Self {
         Self {
             url: url.to_owned(),
-            psql: postgres_program("psql").unwrap_or_else(|| "psql".into()),
+            programs: programs_with("psql").unwrap_or_default(),
             own: None,
         }
     }
@@ -162,7 +131,7 @@ impl Kind for Postgres {
         if let Some(User { id, group }) = own.user {
             chown(folder, Some(id), Some(group)).expect("root may give a folder away");
         }
-        let mut initdb = own.command("initdb", folder);
+        let mut initdb = self.server_command("initdb", folder);
         // A collation that is the same on every machine, and no password: only this machine can
         // reach it, and there is nothing to steal.
         initdb.args(["--username=cast", "--auth=trust", "--encoding=UTF8"]);
@@ -172,7 +141,7 @@ impl Kind for Postgres {
 
     fn command(&self, folder: &Path) -> Command {
         let own = self.own();
-        let mut command = own.command("postgres", folder);
+        let mut command = self.server_command("postgres", folder);
         let mut set = |setting: &str| {
             command.args(["-c", setting]);
         };
@@ -202,15 +171,15 @@ impl Kind for Postgres {
 
     fn furnish(&self) {
         let maintenance = with_path(&self.url, "postgres");
-        run(self.psql(&maintenance, &format!("CREATE DATABASE \"{DATABASE}\"")));
+        run(self.psql_command(&maintenance, &format!("CREATE DATABASE \"{DATABASE}\"")));
     }
 
     fn empty(&self) {
         let maintenance = with_path(&self.url, "postgres");
         let list =
             "SELECT datname FROM pg_database WHERE NOT datistemplate AND datname <> 'postgres'";
-        for database in run(self.psql(&maintenance, list)).lines() {
-            run(self.psql(
+        for database in run(self.psql_command(&maintenance, list)).lines() {
+            run(self.psql_command(
                 &maintenance,
                 &format!("DROP DATABASE \"{database}\" WITH (FORCE)"),
             ));
@@ -219,33 +188,24 @@ impl Kind for Postgres {
     }
 }
 
-impl Own {
-    fn command(&self, program: &str, folder: &Path) -> Command {
-        let mut command = Command::new(self.programs.join(program));
-        command
-            .arg("-D")
-            .arg(folder.join("data"))
-            .current_dir(folder);
-        if let Some(User { id, group }) = self.user {
-            command.uid(id).gid(group);
-        }
-        command
-    }
-}
-
-/// The newest of Debian's, which are not on the `PATH`, or else the one that is.
-fn postgres_program(name: &str) -> Option<PathBuf> {
+/// The folder of the newest of Debian's, which are not on the `PATH`, or else of those that are.
+fn programs_with(name: &str) -> Option<PathBuf> {
     let versions = fs::read_dir("/usr/lib/postgresql").ok();
     let newest = versions
         .into_iter()
         .flatten()
         .filter_map(|version| version.ok()?.file_name().to_str()?.parse::<u32>().ok())
-        .filter_map(|version| {
-            let path = PathBuf::from(format!("/usr/lib/postgresql/{version}/bin/{name}"));
-            path.is_file().then_some((version, path))
+        .map(|version| {
+            (
+                version,
+                PathBuf::from(format!("/usr/lib/postgresql/{version}/bin")),
+            )
         })
+        .filter(|(_, folder)| folder.join(name).is_file())
         .max();
-    newest.map(|(_, path)| path).or_else(|| program(name))
+    newest
+        .map(|(_, folder)| folder)
+        .or_else(|| Some(program(name)?.parent()?.to_owned()))
 }
 
 fn postgres_user() -> Result<User, String> {

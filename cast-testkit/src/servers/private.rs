@@ -14,7 +14,7 @@ use super::{
     instance::Instance,
     kind::{Mode, Server},
     missing::no_server,
-    process,
+    process, random_name,
 };
 use crate::eventually;
 
@@ -87,7 +87,12 @@ impl<S: Server> Private<S> {
     /// Kills it if it runs, and starts it again without any data, as on a new disk.
     pub async fn restart_empty(&mut self) {
         self.kill().await;
-        std::fs::remove_dir_all(self.folder().join("data")).expect("it was prepared");
+        // Kept until the end: a killed server's data may say what the guard must remove besides.
+        let (data, old) = (
+            self.folder().join("data"),
+            self.folder().join(random_name()),
+        );
+        std::fs::rename(data, old).expect("the folder is ours");
         let started = self.launch_prepared().await;
         started.unwrap_or_else(|log| panic!("{} does not start again:\n{log}", S::NAME));
     }

@@ -19,12 +19,12 @@ pub(super) fn signal(process: u32, signal: Signal) {
 pub(super) async fn freeze(process: u32) -> Vec<u32> {
     // The parent first: from then on there are no new children.
     signal(process, Signal::STOP);
-    until_all(&[process], |state| state == 'T').await;
+    until_all(&[process], is_still).await;
     let children = children(process);
     for child in &children {
         signal(*child, Signal::STOP);
     }
-    until_all(&children, |state| state == 'T' || is_dead(state)).await;
+    until_all(&children, is_still).await;
     children
 }
 
@@ -62,6 +62,11 @@ fn state(process: u32) -> char {
     // The name before it stands in brackets, and may itself contain some.
     let after_name = stat.rsplit(") ").next().unwrap_or_default();
     after_name.chars().next().unwrap_or('X')
+}
+
+/// Stopped, or dead.
+fn is_still(state: char) -> bool {
+    state == 'T' || is_dead(state)
 }
 
 /// Gone, or waiting to be reaped.

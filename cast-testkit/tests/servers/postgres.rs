@@ -2,7 +2,7 @@ use std::fs;
 
 use cast_testkit::{
     eventually,
-    servers::{self, Mode, Postgres},
+    servers::{self, Mode, Postgres, Private},
     within,
 };
 
@@ -51,13 +51,14 @@ async fn a_postgres_is_frozen_with_its_backends() {
     let children = children.expect("it runs");
     postgres.freeze().await;
     for process in children.split_whitespace() {
-        let status = fs::read_to_string(format!("/proc/{process}/status"));
-        // The short-lived ones are gone.
+        let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+        let state = status
+            .lines()
+            .find_map(|line| line.strip_prefix("State:\t"));
+        // The short-lived ones have ended, and wait for their parent.
         assert!(
-            status
-                .unwrap_or("T (stopped)".to_owned())
-                .contains("T (stopped)"),
-            "{process}"
+            matches!(state, Some("T (stopped)" | "Z (zombie)") | None),
+            "{state:?}"
         );
     }
     postgres.thaw().await;
@@ -93,21 +94,45 @@ async fn databases_of_a_shared_postgres_are_dropped() {
 }
 
 #[tokio::test]
+async fn a_database_is_put_back_to_its_backup() {
+    let Some(postgres) = servers::postgres().await else {
+        return;
+    };
+    let database = postgres.create_database().await;
+    database
+        .sql("CREATE TABLE t AS SELECT $$old; \\'€$$ || chr(10) AS what")
+        .await;
+    let old = database.sql("SELECT * FROM t").await;
+    let backup = database.backup().await;
+    for _ in 0..2 {
+        database.sql("INSERT INTO t VALUES ('new')").await;
+        database.restore(&backup).await;
+        assert_eq!(database.sql("SELECT * FROM t").await, old);
+    }
+    let left = format!(
+        "SELECT count(*) FROM pg_database WHERE datname = '{}'",
+        database.name()
+    );
+    assert_eq!(database.sql(&left).await, "1");
+}
+
+#[tokio::test]
 async fn a_killed_postgres_leaves_no_shared_memory_behind() {
     let Some(mut postgres) = Postgres::start().await else {
         return;
     };
-    let lock = fs::read_to_string(postgres.folder().join("data/postmaster.pid"));
-    let lock = lock.expect("it runs");
-    let memory = lock
-        .lines()
-        .nth(6)
-        .and_then(|line| line.split_whitespace().last());
-    let memory = memory.expect("the seventh line names it").to_owned();
+    let first = interlock(&postgres);
     postgres.kill().await;
-    assert!(shared_memory().contains(&memory));
+    postgres.restart_empty().await;
+    let second = interlock(&postgres);
+    postgres.kill().await;
+    for left in [&first, &second] {
+        assert!(shared_memory().contains(left), "{left}");
+    }
     drop(postgres);
-    assert!(!shared_memory().contains(&memory));
+    for left in [&first, &second] {
+        assert!(!shared_memory().contains(left), "{left}");
+    }
 }
 
 /// All databases but the templates.
@@ -118,6 +143,17 @@ async fn databases(postgres: &Postgres) -> String {
         probe.name(),
     );
     probe.sql(&list).await
+}
+
+/// The id of its segment.
+fn interlock(postgres: &Private<Postgres>) -> String {
+    let lock = fs::read_to_string(postgres.folder().join("data/postmaster.pid"));
+    let lock = lock.expect("it runs");
+    let memory = lock
+        .lines()
+        .nth(6)
+        .and_then(|line| line.split_whitespace().last());
+    memory.expect("the seventh line names it").to_owned()
 }
 
 /// The ids of the segments that are there.

@@ -30,7 +30,8 @@ CREATE TABLE ballots (
     votes            bigint[]    NOT NULL,
     CHECK (cardinality(candidates) BETWEEN 1 AND 16),
     CHECK (cardinality(votes) = cardinality(candidates)),
-    CHECK (1 <= ALL (votes))
+    CHECK (array_position(candidates, NULL) IS NULL),
+    CHECK ((1 <= ALL (votes)) IS TRUE) -- a NULL among them is not true either
 );
 
 -- What each candidate got in each partition. Consumers of different partitions never wait for each

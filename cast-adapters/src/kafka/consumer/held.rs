@@ -95,12 +95,13 @@ impl Held {
         };
         let mut weight = Weight::default();
         let mut entries = Vec::new();
-        let fits = |weight: Weight, record: &Ahead| {
-            weight.ballots == 0 || weight.ballots + record.weight.ballots <= max_ballots
-        };
-        while let Some(record) = self.ahead.pop_front_if(|record| fits(weight, record)) {
+        while let Some(record) = self.ahead.front() {
+            let ballots = weight.ballots + record.weight.ballots;
+            if ballots > max_ballots && !entries.is_empty() {
+                break;
+            }
             weight += record.weight;
-            entries.push(record.entry);
+            entries.extend(self.ahead.pop_front().map(|record| record.entry));
         }
         let next = entries.last().map_or(*start, |last| last.offset.next());
         let start = std::mem::replace(start, next);

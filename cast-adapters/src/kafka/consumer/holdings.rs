@@ -265,12 +265,9 @@ impl Holdings {
     /// Notes what is to be committed, if that is news and the partition is the member's: what comes
     /// late must not undo what its new reader did.
     pub(super) fn commit(&self, partition: Partition, next: Offset) {
-        let mut state = self.state();
-        let Some(held) = state.held.get_mut(&partition) else {
-            return;
-        };
-        held.note_applied(next);
-        state.wake_reader();
+        if let Some(held) = self.state().held.get_mut(&partition) {
+            held.note_applied(next);
+        }
     }
 
     /// Tells the reading thread to leave the group.

@@ -1,10 +1,10 @@
-//! What a member's client tells by itself: partitions that come and go, commits that are done.
+//! What a member's client tells by itself: partitions that come and go, its log, errors.
 
 use std::{
     collections::BTreeSet,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
 };
 
@@ -13,7 +13,7 @@ use rdkafka::{
     ClientContext, Offset as KafkaOffset, TopicPartitionList,
     config::RDKafkaLogLevel,
     consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext},
-    error::{KafkaError, KafkaResult},
+    error::KafkaError,
     types::RDKafkaRespErr,
 };
 
@@ -35,7 +35,6 @@ pub(super) struct Member {
     holdings: Arc<Holdings>,
     /// The partitions that the client reads.
     started: Mutex<BTreeSet<Partition>>,
-    is_committing: AtomicBool,
     /// Counts what the client told.
     events: AtomicU64,
     /// What the last error was about; the error itself does not say.
@@ -48,7 +47,6 @@ impl Member {
             topic,
             holdings,
             started: Mutex::default(),
-            is_committing: AtomicBool::new(false),
             events: AtomicU64::new(0),
             reason: Mutex::default(),
         }
@@ -91,18 +89,13 @@ impl Member {
         list
     }
 
-    pub(super) fn is_committing(&self) -> bool {
-        self.is_committing.load(Ordering::Acquire)
-    }
-
-    /// Commits without waiting.
+    /// Commits without waiting. The client tells nobody when it is done, and logs when it failed.
     pub(super) fn commit(&self, client: &BaseConsumer<Self>, noted: Vec<(Partition, Offset)>) {
         if noted.is_empty() {
             return;
         }
-        match client.commit(&self.list(noted), CommitMode::Async) {
-            Ok(()) => self.is_committing.store(true, Ordering::Release),
-            Err(error) => tracing::debug!(target: "kafka", %error, "nothing was committed"),
+        if let Err(error) = client.commit(&self.list(noted), CommitMode::Async) {
+            tracing::debug!(target: "kafka", %error, "nothing was committed");
         }
     }
 
@@ -151,14 +144,6 @@ impl ConsumerContext for Member {
         };
         if let Err(error) = answered {
             tracing::warn!(target: "kafka", %error, "the group was not answered");
-        }
-    }
-
-    fn commit_callback(&self, result: KafkaResult<()>, _: &TopicPartitionList) {
-        self.note_event();
-        self.is_committing.store(false, Ordering::Release);
-        if let Err(error) = result {
-            tracing::debug!(target: "kafka", %error, "nothing was committed");
         }
     }
 }

@@ -12,11 +12,7 @@ use cast_core::{
     domain::{LogBatch, Offset, Partition},
     ports::{GroupName, PortError, ResumeFrom, Subscription},
 };
-use tokio::{
-    sync::oneshot,
-    task::JoinSet,
-    time::timeout,
-};
+use tokio::{sync::oneshot, task::JoinSet, time::timeout};
 
 use self::{
     held::Weight,

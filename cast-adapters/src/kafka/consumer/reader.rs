@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, thread, time::Duration};
 
-use cast_core::domain::{LogEntry, Offset, Partition, Unreadable};
+use cast_core::{
+    domain::{LogEntry, Offset, Partition, Unreadable},
+    ports::Clock as _,
+};
 use rdkafka::{
     Message, TopicPartitionList,
     consumer::{BaseConsumer, Consumer as _},
@@ -23,12 +26,12 @@ use super::{
     holdings::{Begin, Holdings},
     member::Member,
 };
-use crate::record;
+use crate::{record, system::SystemClock};
 
 const READING: &str = "reading the log";
 
 /// How long the thread sleeps when nobody wakes it. Both the client and the subscription do; this is
-/// for what they may have missed, and for the group, which wants a sign of life.
+/// for what they may have missed, for commits, and for the group, which wants a sign of life.
 const NAP: Duration = Duration::from_millis(100);
 
 /// Reads for one member, from its joining the group to its leaving.
@@ -38,6 +41,8 @@ pub(super) struct Reader {
     holdings: Arc<Holdings>,
     /// Whether the partitions are paused because too much was read ahead.
     is_paused: bool,
+    /// When it last committed, by the monotonic clock.
+    committed_at: Duration,
 }
 
 /// Starts the reading thread. It joins the group, and leaves it when the holdings are closed; the
@@ -49,14 +54,14 @@ pub(super) fn start(
 ) -> Result<oneshot::Receiver<()>, Error> {
     let member = Member::new(options.topic.clone(), Arc::clone(holdings));
     let config = options.consumer(group);
-    let client: BaseConsumer<Member> =
-        config.create_with_context(member).map_err(Error::Client)?;
+    let client: BaseConsumer<Member> = config.create_with_context(member).map_err(Error::Client)?;
     client.subscribe(&[&options.topic]).map_err(Error::Read)?;
     let reader = Reader {
         client,
         topic: options.topic.clone(),
         holdings: Arc::clone(holdings),
         is_paused: false,
+        committed_at: Duration::ZERO,
     };
     let (left, has_left) = oneshot::channel();
     blocking::leave("kafka-reader", move || {
@@ -73,7 +78,8 @@ impl Reader {
         let _end = End(Arc::clone(&self.holdings));
         let this_thread = thread::current();
         self.holdings.begin(this_thread.clone());
-        self.client.set_nonempty_callback(move || this_thread.unpark());
+        self.client
+            .set_nonempty_callback(move || this_thread.unpark());
         while !self.holdings.is_closing() {
             self.begin();
             self.pace();
@@ -95,7 +101,10 @@ impl Reader {
             // on its way is outdated and never comes.
             let member = self.client.context();
             if member.has_stopped(partition) {
-                self.told(self.client.incremental_unassign(&here), "stopping a partition");
+                self.told(
+                    self.client.incremental_unassign(&here),
+                    "stopping a partition",
+                );
             }
             match self.client.incremental_assign(&here) {
                 Ok(()) => member.has_started(partition),
@@ -165,7 +174,12 @@ impl Reader {
             ballots: content.as_ref().map_or(1, |ballots| ballots.len()),
         };
         if let Err(Unreadable { reason, .. }) = &content {
-            tracing::warn!(partition = partition.get(), offset = offset.get(), reason, "unreadable");
+            tracing::warn!(
+                partition = partition.get(),
+                offset = offset.get(),
+                reason,
+                "unreadable"
+            );
         }
         let entry = LogEntry { offset, content };
         self.holdings.push(partition, Ahead { entry, weight });
@@ -190,11 +204,13 @@ impl Reader {
         self.holdings.fail(error.while_(READING));
     }
 
-    /// Commits what was noted, unless a commit is under way: what gathers meanwhile becomes one.
-    fn commit(&self) {
-        let member = self.client.context();
-        if !member.is_committing() {
-            member.commit(&self.client, self.holdings.to_commit());
+    /// Commits what was noted, now and then: what gathers meanwhile becomes one commit.
+    fn commit(&mut self) {
+        let now = SystemClock.monotonic();
+        if now.saturating_sub(self.committed_at) >= NAP {
+            self.committed_at = now;
+            let noted = self.holdings.to_commit();
+            self.client.context().commit(&self.client, noted);
         }
     }
 

@@ -29,8 +29,9 @@ pub(super) async fn tallies(
     candidates: Vec<Candidate>,
 ) -> Result<Vec<StoredTally>, Error> {
     let names = texts(&candidates);
-    let rows: Vec<(i64, i64, i64, i64)> =
-        Tallies { candidates: names }.get_results(connection).await?;
+    let rows: Vec<(i64, i64, i64, i64)> = Tallies { candidates: names }
+        .get_results(connection)
+        .await?;
     let none = |candidate| StoredTally {
         candidate,
         prefixes: Vec::new(),
@@ -43,7 +44,9 @@ pub(super) async fn tallies(
             as_of: Offset::new(count(next)?),
         };
         // Places are counted from 1.
-        let tally = usize::try_from(place).ok().and_then(|place| tallies.get_mut(place - 1));
+        let tally = usize::try_from(place)
+            .ok()
+            .and_then(|place| tallies.get_mut(place - 1));
         let tally = tally.expect("a row is about one of those who were asked about");
         tally.prefixes.push(prefix);
     }
@@ -55,13 +58,15 @@ pub(super) async fn leaders(
     first: usize,
 ) -> Result<Vec<Tally>, Error> {
     // More than there can be candidates; and it may be multiplied by a number of partitions.
-    let first = i64::try_from(first).unwrap_or(i64::MAX).min(i32::MAX.into());
+    let first = i64::try_from(first)
+        .unwrap_or(i64::MAX)
+        .min(i32::MAX.into());
     if first == 0 {
         return Ok(Vec::new());
     }
     let mut bar: i64 = LeadersBar { first }.get_result(connection).await?;
     loop {
-        let rows: Vec<(String, i64, i64)> = Leaders { first, bar }.get_results(connection).await?;
+        let rows: Vec<(String, i64, i64)> = Leaders { bar, first }.get_results(connection).await?;
         // There were enough above the bar, unless the database was put back to a backup meanwhile.
         if bar == 0 || i64::try_from(rows.len()).is_ok_and(|found| found == first) {
             let tally = |(name, votes, version): (String, i64, i64)| {

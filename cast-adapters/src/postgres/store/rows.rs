@@ -1,6 +1,6 @@
 //! A step as the tables take it: columns of numbers and texts that fit them.
 
-use cast_core::domain::{Candidate, FoldStep, LoggedBallot, Placed, Rejection, Timestamp};
+use cast_core::domain::{BallotId, Candidate, FoldStep, LoggedBallot, Placed, Rejection, Timestamp};
 use diesel::pg::data_types::PgTimestamp;
 use serde_json::json;
 
@@ -73,16 +73,25 @@ fn firsts_by_id(ballots: &[Placed]) -> (Vec<&Placed>, Vec<&Placed>) {
 
 fn insert(partition: i64, ballots: &[&Placed]) -> Result<InsertBallots, Error> {
     let of = |column: fn(&LoggedBallot) -> String| {
-        ballots.iter().map(move |placed| column(&placed.ballot)).collect()
+        ballots
+            .iter()
+            .map(move |placed| column(&placed.ballot))
+            .collect()
     };
     Ok(InsertBallots {
         partition,
-        ids: ballots.iter().map(|placed| placed.ballot.id.as_uuid()).collect(),
+        ids: ballots
+            .iter()
+            .map(|placed| placed.ballot.id.as_uuid())
+            .collect(),
         offsets: ballots
             .iter()
             .map(|placed| whole("an offset", placed.offset.get()))
             .collect::<Result<_, _>>()?,
-        ticket_keys: ballots.iter().map(|p| p.ballot.ticket.key_id.get().into()).collect(),
+        ticket_keys: ballots
+            .iter()
+            .map(|p| p.ballot.ticket.key_id.get().into())
+            .collect(),
         tickets_issued_at: ballots
             .iter()
             .map(|placed| timestamp(placed.ballot.ticket.issued_at))
@@ -106,9 +115,18 @@ fn reject(partition: i64, rejections: &[Rejection]) -> Result<Reject, Error> {
             .iter()
             .map(|rejection| whole("an offset", rejection.offset().get()))
             .collect::<Result<_, _>>()?,
-        ballot_ids: rejections.iter().map(|r| r.ballot().map(|id| id.as_uuid())).collect(),
-        ballots: rejections.iter().map(|rejection| ballot_json(rejection)).collect(),
-        bytes: rejections.iter().map(|rejection| bytes(rejection)).collect(),
+        ballot_ids: rejections
+            .iter()
+            .map(|r| r.ballot().map(BallotId::as_uuid))
+            .collect(),
+        ballots: rejections
+            .iter()
+            .map(|rejection| ballot_json(rejection))
+            .collect(),
+        bytes: rejections
+            .iter()
+            .map(|rejection| bytes(rejection))
+            .collect(),
         reasons: rejections
             .iter()
             // A text of the database holds any character but this one.
@@ -196,6 +214,8 @@ fn timestamp(time: Timestamp) -> Result<PgTimestamp, Error> {
     let us = (i128::from(ms) - YEAR_2000_MS) * 1_000;
     match i64::try_from(us) {
         Ok(us) if i128::from(us) < END_US => Ok(PgTimestamp(us)),
-        _ => Err(Error::Unholdable(format!("a time of {ms} ms is beyond a timestamptz"))),
+        _ => Err(Error::Unholdable(format!(
+            "a time of {ms} ms is beyond a timestamptz"
+        ))),
     }
 }

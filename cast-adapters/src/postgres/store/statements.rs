@@ -2,9 +2,7 @@
 
 use diesel::{
     pg::data_types::PgTimestamp,
-    sql_types::{
-        Array, BigInt, Binary, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid,
-    },
+    sql_types::{Array, BigInt, Binary, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid},
 };
 use uuid::Uuid;
 

@@ -19,7 +19,7 @@ mod negotiation;
 mod request;
 mod response;
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use async_graphql::Executor;
 use cast_core::ports::Clock;
@@ -113,7 +113,8 @@ impl<E: Executor> GraphqlEndpoint<E> {
         if announced_len(request.headers()) > limit.saturating_mul(64) {
             return too_large(media_type, limit);
         }
-        let reading = body::read(request.take_body(), limit);
+        // Pinned here, and not handed on: futures are large, and would be copied each time.
+        let reading = pin!(body::read(request.take_body(), limit));
         let body = match within(&*self.clock, self.settings.body_deadline, reading).await {
             Some(Ok(body)) => body,
             Some(Err(NoBody::TooLarge)) => return too_large(media_type, limit),
@@ -147,7 +148,7 @@ impl<E: Executor> GraphqlEndpoint<E> {
             Err(refused) => return refuse(media_type, &refused),
         };
         let is_mutation = plan.is_mutation();
-        let execution = self.engine.execute(plan, &query, name, variables);
+        let execution = pin!(self.engine.execute(plan, &query, name, variables));
         // Dropping a vote is safe at any moment: it is withdrawn, or counts all the same. So is a
         // client that hangs up.
         match within(&*self.clock, self.settings.request_deadline, execution).await {

@@ -1,0 +1,264 @@
+//! A broker that is killed, frozen, or out of reach, while records are published and read.
+
+use std::{sync::Arc, time::Duration};
+
+use cast_adapters::kafka::KafkaBus;
+use cast_core::{
+    domain::{LogPosition, Record},
+    ports::{EventBus as _, PortError, PortErrorKind, Published, Subscription},
+};
+use cast_testkit::{
+    eventually,
+    servers::{self, Kafka, Link},
+    within,
+};
+
+use crate::log::{Applied, Log, PATIENCE, join, publish, publish_all, read_up_to};
+
+type Results = Vec<(Record, Result<Published, PortError>)>;
+
+/// Publishes until it works again; what became of each record.
+async fn publish_until_taken(log: &Log, bus: &KafkaBus) -> Results {
+    let mut told = Vec::new();
+    let publishing = async {
+        loop {
+            let records = log.records(3);
+            let results = publish(bus, &records).await;
+            let all_taken = results.iter().all(Result::is_ok);
+            told.extend(records.into_iter().zip(results));
+            if all_taken {
+                return;
+            }
+        }
+    };
+    within(PATIENCE, "the log to take records again", publishing).await;
+    told
+}
+
+/// Reads the whole log and holds it against what the publisher was told.
+async fn assert_told_the_truth(log: &Log, told: &Results) {
+    let bus = log.connect().await;
+    let applied = Arc::new(Applied::default());
+    let mut reader = join(&bus, &log.fixtures.group("checks"), &applied).await;
+    let ends = publish_all(&bus, &log.records(3)).await;
+    read_up_to(&mut *reader, &applied, &ends).await;
+    reader.close().await.expect("it leaves");
+    for (record, result) in told {
+        let times = applied.times(record);
+        assert!(times <= 1, "one publish, {times} records");
+        match result {
+            Ok(_) => assert_eq!(times, 1, "acknowledged, and not in the log"),
+            Err(error) if error.kind() == PortErrorKind::Unavailable => {
+                assert_eq!(times, 0, "said to be unavailable, and in the log");
+            }
+            Err(error) => {
+                let chain = error.chain();
+                assert_eq!(error.kind(), PortErrorKind::OutcomeUnknown, "{chain}");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_is_killed_loses_nothing_and_is_found_again() {
+    let Some(mut kafka) = Kafka::start().await else {
+        return;
+    };
+    let log = Log::on(&kafka).await;
+    let bus = log.connect().await;
+    let applied = Arc::new(Applied::default());
+    let mut reader = join(&bus, &log.fixtures.group("reads"), &applied).await;
+    let first = publish_all(&bus, &log.records(9)).await;
+    read_up_to(&mut *reader, &applied, &first).await;
+
+    kafka.kill().await;
+    let records = log.records(3);
+    let mut told: Results = records
+        .iter()
+        .cloned()
+        .zip(publish(&bus, &records).await)
+        .collect();
+    assert!(
+        told.iter().all(|(_, result)| result.is_err()),
+        "nobody was there"
+    );
+    let error = bus.partitions().await.expect_err("nobody is there");
+    assert_eq!(
+        error.kind(),
+        PortErrorKind::Unavailable,
+        "{}",
+        error.chain()
+    );
+    kafka.restart().await;
+    told.extend(publish_until_taken(&log, &bus).await);
+
+    // The same member reads on, and nothing twice.
+    let last = publish_all(&bus, &log.records(3)).await;
+    read_up_to(&mut *reader, &applied, &last).await;
+    reader.close().await.expect("it leaves");
+    assert_told_the_truth(&log, &told).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frozen_broker_leaves_the_outcome_unknown_in_time() {
+    let Some(mut kafka) = Kafka::start().await else {
+        return;
+    };
+    let log = Log::on(&kafka).await;
+    let bus = log.connect().await;
+    let applied = Arc::new(Applied::default());
+    let mut reader = join(&bus, &log.fixtures.group("reads"), &applied).await;
+    let first = publish_all(&bus, &log.records(3)).await;
+    read_up_to(&mut *reader, &applied, &first).await;
+
+    kafka.freeze().await;
+    let records = log.records(3);
+    // The client's own deadline, before the door's (3 s), with some leave for a busy machine.
+    let results = within(Duration::from_secs(10), "an answer", bus.publish(&records)).await;
+    let unknown = |result: &Result<Published, PortError>| {
+        result.as_ref().map_err(PortError::kind) == Err(PortErrorKind::OutcomeUnknown)
+    };
+    assert!(results.iter().all(unknown), "{results:?}");
+    let mut told: Results = records.into_iter().zip(results).collect();
+    assert_no_joining(&bus, &log).await;
+    kafka.thaw().await;
+    told.extend(publish_until_taken(&log, &bus).await);
+
+    let last = publish_all(&bus, &log.records(3)).await;
+    read_up_to(&mut *reader, &applied, &last).await;
+    assert_told_the_truth(&log, &told).await;
+}
+
+/// A subscription to a cluster that does not answer fails by its own deadline.
+async fn assert_no_joining(bus: &KafkaBus, log: &Log) {
+    let resume = Arc::new(Applied::default());
+    let group = log.fixtures.group("late");
+    let joined = within(PATIENCE, "an answer", bus.subscribe(&group, 10, resume)).await;
+    let error = joined.map(drop).expect_err("nobody answers");
+    assert_eq!(
+        error.kind(),
+        PortErrorKind::Unavailable,
+        "{}",
+        error.chain()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn leaving_a_cluster_that_does_not_answer_ends_by_its_deadline() {
+    let Some((kafka, proxy)) = Kafka::start_behind_proxy().await else {
+        return;
+    };
+    let log = Log::on(&kafka).await;
+    let bus = log.connect().await;
+    let applied = Arc::new(Applied::default());
+    let mut reader = join(&bus, &log.fixtures.group("leaves"), &applied).await;
+    let first = publish_all(&bus, &log.records(3)).await;
+    read_up_to(&mut *reader, &applied, &first).await;
+    proxy.set(Link::Frozen);
+    // It may or may not have left: only that it comes back counts.
+    let _ = within(Duration::from_secs(15), "leaving", reader.close()).await;
+    proxy.set(Link::Open);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_that_are_lost_leave_the_outcome_unknown_and_one_record() {
+    let Some((kafka, proxy)) = Kafka::start_behind_proxy().await else {
+        return;
+    };
+    let log = Log::on(&kafka).await;
+    let bus = log.connect().await;
+    proxy.set(Link::Mute);
+    let records = log.records(3);
+    let results = publish(&bus, &records).await;
+    let mut told: Results = records.into_iter().zip(results).collect();
+    assert!(
+        told.iter().all(|(_, result)| result.is_err()),
+        "nobody was told"
+    );
+    proxy.set(Link::Open);
+    proxy.reset_connections();
+    told.extend(publish_until_taken(&log, &bus).await);
+    assert_told_the_truth(&log, &told).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_whose_session_ended_reads_on_where_the_store_is() {
+    let Some((kafka, proxy)) = Kafka::start_behind_proxy().await else {
+        return;
+    };
+    let log = Log::on(&kafka).await;
+    let mut options = log.options();
+    options.session_timeout = Duration::from_millis(1_500);
+    let bus = crate::log::connect(options).await;
+    let group = log.fixtures.group("sleeps");
+    let applied = Arc::new(Applied::default());
+    let mut reader = join(&bus, &group, &applied).await;
+    let mut positions = publish_all(&bus, &log.records(30)).await;
+    read_up_to(&mut *reader, &applied, &positions).await;
+    for _ in 0..2 {
+        proxy.set(Link::Frozen);
+        // Longer than the session: the group has forgotten the member.
+        let error = eventually(PATIENCE, "publishing to fail", || async {
+            let results = publish(&bus, &log.records(1)).await;
+            results.into_iter().find_map(Result::err)
+        });
+        error.await;
+        proxy.set(Link::Open);
+        publish_until_taken(&log, &bus).await;
+        positions = publish_all(&bus, &log.records(30)).await;
+        read_with_seeks(&mut *reader, &applied, &positions).await;
+    }
+    reader.close().await.expect("it leaves");
+}
+
+/// Reads as a consumer does: a batch that is not the next is sought away from.
+async fn read_with_seeks(
+    reader: &mut dyn Subscription,
+    applied: &Applied,
+    positions: &[LogPosition],
+) {
+    let read = async {
+        while !applied.has_all(positions) {
+            let batch = reader
+                .next()
+                .await
+                .unwrap_or_else(|error| panic!("{}", error.chain()));
+            if !applied.apply(&batch) {
+                let progress = applied.progress.of(batch.partition);
+                reader
+                    .seek(batch.partition, progress)
+                    .await
+                    .expect("it seeks");
+            }
+        }
+    };
+    within(PATIENCE, "records to be read", read).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bus_that_is_dropped_sends_what_is_on_its_way() {
+    let Some(kafka) = servers::kafka().await else {
+        return;
+    };
+    let log = Log::on(kafka).await;
+    let checker = log.connect().await;
+    let records = log.records(30);
+    let bus = log.connect().await;
+    // Polled once, it has handed everything over; then nobody waits for it, nor for the bus.
+    assert!(
+        cast_testkit::dropped_after(1, bus.publish(&records))
+            .await
+            .is_none()
+    );
+    drop(bus);
+
+    let applied = Arc::new(Applied::default());
+    let mut reader = join(&checker, &log.fixtures.group("checks"), &applied).await;
+    let all_there = async {
+        while !records.iter().all(|record| applied.times(record) == 1) {
+            let batch = reader.next().await.expect("a batch");
+            assert!(applied.apply(&batch));
+        }
+    };
+    within(PATIENCE, "all records to be in the log", all_there).await;
+}
