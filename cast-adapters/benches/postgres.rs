@@ -95,7 +95,7 @@ fn report(size: usize, rates: &[(f64, f64)]) {
 async fn rate(work: impl Future<Output = ()>) -> f64 {
     let start = SystemClock.monotonic();
     work.await;
-    let took: Duration = SystemClock.monotonic() - start;
+    let took = SystemClock.monotonic().saturating_sub(start);
     f64::from(u32::try_from(BALLOTS).expect("a few")) / took.as_secs_f64()
 }
 

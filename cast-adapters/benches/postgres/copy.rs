@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use cast_core::domain::{FoldStep, Placed};
+use cast_core::domain::{FoldStep, Placed, Voter};
 use futures_util::pin_mut;
 use tokio_postgres::{
     Client, NoTls,
@@ -49,7 +49,7 @@ impl Copying {
                 let issued = ballot.ticket.issued_at.as_unix_ms();
                 let issued = SystemTime::UNIX_EPOCH + Duration::from_millis(issued);
                 let key = i16::from(ballot.ticket.key_id.get());
-                let voter = ballot.voter.as_ref().map(|voter| voter.as_str());
+                let voter = ballot.voter.as_ref().map(Voter::as_str);
                 let (candidates, votes): (Vec<&str>, Vec<i64>) = ballot
                     .selections
                     .iter()
