@@ -68,7 +68,6 @@
 //! | [`TestCast`] | a whole CAST for the tests of what is built on it: nothing sleeps, nothing happens by itself |
 //! | [`ManualClock`], [`SeededEntropy`] | time and randomness that a test holds |
 //! | [`Seed`] | where randomness comes from, printed, and how to have it again |
-//! | `servers` (feature `servers`) | real Redis, PostgreSQL and Apache Kafka, private and on free ports |
 //! | [`fixtures`] | key rings, tickets, ballots, records and candidates with names of their own |
 //! | `servers`, a feature | real Redis, `PostgreSQL` and Apache Kafka, to share and to break |
 //! | [`eventually`], [`within`], [`race`], [`dropped_after`] | waiting for a condition, never for a while; many tasks at once; deadlines that pass at a chosen moment |

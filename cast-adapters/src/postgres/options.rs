@@ -65,8 +65,8 @@ impl Tls {
 /// Reads a URL: `postgres://user:password@host:port/database?parameter=value&…`.
 ///
 /// Of the parameters of libpq it knows `sslmode` (`disable`, `prefer`, `require`, `verify-full`; all
-/// but `disable` and `prefer` need the feature `postgres-tls`), `sslrootcert` (a PEM file; without
-/// it the system's roots), `application_name`, `options`, `connect_timeout` (of one address),
+/// but `disable` and `prefer` need the feature `postgres-tls`), `sslrootcert` (a PEM file, its path
+/// as it is; without it the system's roots), `application_name`, `options`, `connect_timeout` (of one address),
 /// `keepalives`, `keepalives_idle`, `tcp_user_timeout`, `target_session_attrs` and
 /// `channel_binding`.
 impl FromStr for PostgresOptions {
@@ -142,7 +142,6 @@ impl PostgresOptions {
             config.get_options().unwrap_or_default()
         );
         config.options(limits.trim_start());
-        config.connect_timeout(self.connect_timeout);
         config
     }
 }

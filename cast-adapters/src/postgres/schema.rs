@@ -50,7 +50,7 @@ async fn migrate_in_turn(options: &PostgresOptions) -> Result<Vec<String>, Error
     connection
         .batch_execute(
             // The key is "cast" in ASCII. The session holds the lock until it ends.
-            "SELECT pg_advisory_lock(1667331956); SET lock_timeout = '30s'",
+            "SET lock_timeout = '30s'; SELECT pg_advisory_lock(1667331956)",
         )
         .await?;
     if found(&mut connection).await?.migrated {

@@ -95,3 +95,16 @@ macro_rules! statement {
 }
 
 pub(super) use statement;
+
+#[cfg(test)]
+mod tests {
+    use super::Text;
+
+    #[test]
+    fn a_file_is_taken_apart_at_its_placeholders_without_its_comments() {
+        let text = Text::of("-- $1 is who.\nSELECT $1 + $12,\n-- again\n$1 END");
+        let parts: Vec<_> = text.parts.iter().map(|(sql, n)| (&**sql, *n)).collect();
+        assert_eq!(parts, [("SELECT ", 1), (" + ", 12), (",\n", 1)]);
+        assert_eq!(text.end, " END");
+    }
+}

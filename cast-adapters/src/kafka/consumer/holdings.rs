@@ -207,15 +207,16 @@ impl Holdings {
     }
 
     /// Where a partition is to be read from. `None` if nobody could say: it is asked for again.
-    pub(super) fn place(&self, asked: Unplaced, placing: Option<Placing>) {
+    /// Returns whether that is still of interest.
+    pub(super) fn place(&self, asked: Unplaced, placing: Option<Placing>) -> bool {
         let mut state = self.state();
         let Some(held) = state.held.get_mut(&asked.partition) else {
-            return;
+            return false;
         };
         // It was away and came back meanwhile, or somebody sought in it: what was asked before does
         // not count.
         if held.arrival != asked.arrival || !matches!(held.place, Place::Asked) {
-            return;
+            return false;
         }
         held.place = match placing {
             None => Place::Unknown,
@@ -228,6 +229,7 @@ impl Holdings {
             }
         };
         state.wake_reader();
+        true
     }
 
     pub(super) fn holds(&self, partition: Partition) -> bool {

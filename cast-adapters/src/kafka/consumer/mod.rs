@@ -119,12 +119,9 @@ impl Subscription for KafkaSubscription {
                         // Tasks are ended only together with this.
                         resume_unwind(error.into_panic())
                     });
-                    match placing {
-                        Ok(placing) => self.holdings.place(unplaced, Some(placing)),
-                        Err(error) => {
-                            self.holdings.place(unplaced, None);
-                            return Err(error);
-                        }
+                    let matters = self.holdings.place(unplaced, placing.as_ref().ok().copied());
+                    if let (true, Err(error)) = (matters, placing) {
+                        return Err(error);
                     }
                 }
             }

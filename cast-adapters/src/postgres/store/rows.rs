@@ -1,6 +1,8 @@
 //! A step as the tables take it: columns of numbers and texts that fit them.
 
-use cast_core::domain::{BallotId, Candidate, FoldStep, LoggedBallot, Placed, Rejection, Timestamp};
+use cast_core::domain::{
+    BallotId, Candidate, FoldStep, LoggedBallot, Placed, Rejection, Timestamp,
+};
 use diesel::pg::data_types::PgTimestamp;
 use serde_json::json;
 
