@@ -7,7 +7,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::{
     deadline::within,
     domain::{
-        Ballot, BallotId, Candidate, CurrentTicket, Fate, KeyRing, Outcome, Partition, Tally,
+        Ballot, BallotId, Candidate, CurrentTicket, Fate, KeyRing, Outcome, Partition, Partitions,
+        Tally,
     },
     fault::{Fault, FaultKind},
     folding::Consumer,
@@ -77,7 +78,7 @@ impl CastBuilder {
     /// Starts the tasks of the roles on the current tokio runtime.
     ///
     /// A generator has published the first ticket when this returns. If a port that is needed from
-    /// the start does not answer, nothing is left running, and it may be called again.
+    /// the start does not answer, nothing is left running: build it again.
     pub async fn start(self) -> Result<Cast, StartError> {
         let Self {
             ports,
@@ -86,16 +87,20 @@ impl CastBuilder {
             roles,
         } = self;
         settings.check()?;
-        let clock = Arc::clone(&ports.clock);
-        let limit = settings.door.publish_deadline;
-        let partitions = ports.bus.partitions();
-        let partitions = within(
-            &*clock,
-            limit,
-            "asking the log for its partitions",
-            partitions,
-        );
-        let partitions = partitions.await?;
+        let partitions = if roles.door {
+            let limit = settings.door.publish_deadline;
+            let asked = ports.bus.partitions();
+            within(
+                &*ports.clock,
+                limit,
+                "asking the log for its partitions",
+                asked,
+            )
+            .await?
+        } else {
+            // Only a door sends ballots to them; a generator must start without a log.
+            Partitions::ONE
+        };
         let generator = Generator::new(&ports, keys.clone(), settings.tickets.clone());
         if roles.generator {
             generator.tick().await?;

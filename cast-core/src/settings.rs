@@ -53,7 +53,8 @@ pub struct DoorSettings {
     pub flushes_in_flight: usize,
     /// The most votes of one selection.
     pub max_votes: u32,
-    /// How long a ballot may wait for its flush before it is told that the door is overloaded.
+    /// How long a ballot may wait for its flush: one that waited longer when a slot gets free is
+    /// told that the door is overloaded. While all slots are taken, their deadlines bound the wait.
     pub max_wait: Duration,
     /// How long the ticket source may take for a flush.
     pub redeem_deadline: Duration,

@@ -178,6 +178,51 @@ async fn a_vote_succeeds_without_counter_and_store_and_shows_itself() {
 }
 
 #[tokio::test]
+async fn a_name_that_neither_counter_nor_store_can_tell_of_is_unavailable_not_zero() {
+    let faulty = faulty().await;
+    receipt(
+        faulty
+            .cast
+            .vote(faulty.ballot(1).await)
+            .await
+            .expect("an answer"),
+    );
+    assert_eq!(faulty.counted().await, 1);
+    faulty.world.counter.forget();
+    faulty.plan.next(Operation::Tallies, Fault::Refused);
+    let alice = [world::candidate("alice")];
+    let fault = faulty.cast.tallies(&alice).await.expect_err("not a number");
+    assert_eq!(fault.kind(), FaultKind::Unavailable);
+    let leaders = faulty
+        .cast
+        .leaderboard(1)
+        .await
+        .expect("what the store told");
+    assert_eq!(leaders[0].votes, 1);
+    faulty
+        .world
+        .clock
+        .advance(faulty.world.settings.tallies.store_pause);
+    assert_eq!(votes_of(&faulty.cast, "alice").await, 1);
+}
+
+#[tokio::test]
+async fn a_counter_that_cannot_be_settled_is_no_reason_to_hide_what_the_store_told() {
+    let faulty = faulty().await;
+    receipt(
+        faulty
+            .cast
+            .vote(faulty.ballot(1).await)
+            .await
+            .expect("an answer"),
+    );
+    assert_eq!(faulty.counted().await, 1);
+    faulty.world.counter.forget();
+    faulty.plan.next(Operation::Settle, Fault::Refused);
+    assert_eq!(votes_of(&faulty.cast, "alice").await, 1);
+}
+
+#[tokio::test]
 async fn a_store_that_is_down_is_not_waited_for_by_every_vote() {
     let faulty = faulty().await;
     faulty.plan.always(Operation::Tallies, Fault::Refused);

@@ -2,14 +2,18 @@
 
 mod world;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use cast_adapters::memory::StoreOptions;
 use cast_core::{
-    domain::{Fate, LoggedBallot, Offset, Partition, Rejection},
-    ports::{EventBus as _, VoteStore as _},
+    domain::{Fate, LogPosition, LoggedBallot, Offset, Partition, Rejection},
+    ports::{EventBus as _, Tail, VoteCounter as _, VoteStore as _},
 };
-use cast_testkit::fixtures;
+use cast_testkit::{
+    faults::{Fault, FaultPlan, Operation, intercept},
+    fixtures,
+};
+use tokio_util::sync::CancellationToken;
 use world::{World, candidate, id, tally_of, votes_of};
 
 const P0: Partition = Partition::new(0);
@@ -126,6 +130,12 @@ async fn a_zombie_meets_the_fence_and_settles_what_the_other_applied() {
         1,
         "the store's value is settled again"
     );
+    // Applying settles a part; only who met the fence settles the whole from the store.
+    let readings = world.counter.read(&[candidate("alice")]).await;
+    assert!(
+        readings.expect("a reading")[0].age.is_some(),
+        "it met the fence"
+    );
 }
 
 #[tokio::test]
@@ -161,7 +171,16 @@ async fn a_ballot_that_cannot_be_held_is_narrowed_down_to_and_the_rest_counts() 
         });
         world.append(P0, ballots.collect()).await;
     }
+    // The door has recorded what it published, the ballot that nobody can hold included.
+    let position = LogPosition {
+        partition: P0,
+        offset: Offset::new(5),
+    };
+    let votes = vec![(candidate("greedy"), 2_000)];
+    let tail = Tail { position, votes };
+    world.counter.record(&[tail], &[]).await.expect("recorded");
     world.drain().await;
+    assert_eq!(world.counted("greedy").await, 0, "its tail is settled");
     assert_eq!(stored(&world, "alice").await, 63);
     assert_eq!(stored(&world, "greedy").await, 0);
     let rejections = world.store.rejections();
@@ -219,11 +238,62 @@ async fn a_settling_that_was_lost_heals_when_the_tally_is_old() {
     );
 
     world.clock.advance(world.settings.tallies.heal_after);
-    cast_testkit::eventually(
-        std::time::Duration::from_secs(10),
-        "alice heals",
-        async || (votes_of(&cast, "alice").await == 2).then_some(()),
-    )
+    cast_testkit::eventually(Duration::from_secs(10), "alice heals", async || {
+        (votes_of(&cast, "alice").await == 2).then_some(())
+    })
     .await;
     assert_eq!(tally_of(&cast, "alice").await.version.get(), 2);
+}
+
+#[tokio::test]
+async fn a_running_consumer_gets_over_every_fault_of_the_log_and_the_store() {
+    for operation in [
+        Operation::Subscribe,
+        Operation::Next,
+        Operation::Progress,
+        Operation::Apply,
+    ] {
+        for fault in [
+            Fault::Refused,
+            Fault::Lost,
+            Fault::DoneButUntold,
+            Fault::LostInSilence,
+            Fault::DoneInSilence,
+        ] {
+            // Waiting for the next batch has no end of its own: silence is what it is made of.
+            let is_silent = matches!(fault, Fault::LostInSilence | Fault::DoneInSilence);
+            if operation == Operation::Next && is_silent {
+                continue;
+            }
+            assert_eq!(
+                folded_by_a_run(operation, fault).await,
+                6,
+                "{operation}: {fault:?}"
+            );
+        }
+    }
+}
+
+/// What is stored of six votes when a consumer runs that meets a fault, and stops when it has them.
+async fn folded_by_a_run(operation: Operation, fault: Fault) -> u64 {
+    let world = World::new(1);
+    for number in 1..=3 {
+        world.append(P0, vec![gives(number, "alice", 2)]).await;
+    }
+    let plan = FaultPlan::quiet(world.clock.clone());
+    plan.next(operation, fault);
+    let ports = intercept(&world.ports(), &plan);
+    let consumer = cast_core::Consumer::new(&ports, world.settings.fold.clone());
+    let stop = CancellationToken::new();
+    let run = tokio::spawn(consumer.run(stop.clone()));
+    let what = format!("{operation}: {fault:?}");
+    cast_testkit::eventually(Duration::from_secs(20), what, async || {
+        world.clock.advance(Duration::from_millis(100));
+        (stored(&world, "alice").await == 6 && world.behind().await == 0).then_some(())
+    })
+    .await;
+    stop.cancel();
+    let stopped = cast_testkit::within(Duration::from_secs(20), "it stops", run);
+    stopped.await.expect("no panic");
+    stored(&world, "alice").await
 }

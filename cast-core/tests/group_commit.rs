@@ -11,7 +11,7 @@ use cast_core::{
     ports::EventBus as _,
 };
 use cast_testkit::{
-    faults::{Call, Counts, Fault, Gate, Intercept, Late, Moment, Operation, intercept},
+    faults::{Call, Counts, Fault, FaultPlan, Gate, Intercept, Late, Moment, Operation, intercept},
     race,
 };
 use world::{World, ballot, current, receipt, votes_of};
@@ -80,6 +80,23 @@ async fn each_voter_is_shown_the_tally_after_their_own_ballot() {
         .map(|outcome| receipt(outcome).tallies[0].votes)
         .collect();
     assert_eq!(shown, (1..=50).collect::<Vec<u64>>());
+}
+
+#[tokio::test]
+async fn without_the_counter_nobody_is_shown_less_than_the_store_has() {
+    let mut world = World::new(1);
+    world.settings.door.flushes_in_flight = 1;
+    let (gate, plan) = (Gate::new(), FaultPlan::quiet(world.clock.clone()));
+    let ports = intercept(&intercept(&world.ports(), &plan), &gate);
+    let cast = world.door_over(ports).await;
+    flushed_together(&cast, &gate, 10).await;
+    world.drain().await;
+    plan.always(Operation::Record, Fault::Refused);
+    for outcome in flushed_together(&cast, &gate, 10).await {
+        let receipt = receipt(outcome);
+        assert!(receipt.stale);
+        assert_eq!(receipt.tallies[0].votes, 10);
+    }
 }
 
 #[tokio::test]

@@ -1,7 +1,5 @@
 //! What the README says is true: its commands run, and print what it shows.
 
-#![expect(missing_docs, reason = "a test has no API")]
-
 use std::{
     io::{BufRead, BufReader},
     process::{Child, Command, Stdio},

@@ -163,7 +163,7 @@ impl FoldStep {
         self
     }
 
-    /// The step cut in two at a record boundary near its middle; `None` if it is one record.
+    /// The step cut in two at a record boundary near its middle; or as it was, if it is one record.
     pub fn halved(mut self) -> Result<(Self, Self), Self> {
         let mut offsets: Vec<Offset> = self.offsets().collect();
         offsets.sort_unstable();
@@ -189,11 +189,17 @@ impl FoldStep {
         Ok((self, second))
     }
 
-    /// Whom the step is about, each once, in order.
+    /// Whom the step is about, rejected ballots included, each once, in order.
     pub fn candidates(&self) -> Vec<Candidate> {
-        sum_votes(self.ballots.iter().map(|placed| &placed.ballot))
-            .into_keys()
-            .collect()
+        let rejected = self
+            .rejections
+            .iter()
+            .filter_map(|rejection| match rejection {
+                Rejection::Ballot { placed, .. } => Some(&placed.ballot),
+                Rejection::Record { .. } => None,
+            });
+        let ballots = self.ballots.iter().map(|placed| &placed.ballot);
+        sum_votes(ballots.chain(rejected)).into_keys().collect()
     }
 
     fn offsets(&self) -> impl Iterator<Item = Offset> {

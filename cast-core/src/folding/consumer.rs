@@ -1,11 +1,11 @@
 //! The consumer: apply, settle, commit.
 
-use std::{borrow::Cow, ops::ControlFlow, sync::Arc};
+use std::{borrow::Cow, ops::ControlFlow, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
-use super::narrow::without_unholdable;
+use super::narrow::Stage;
 use crate::{
     backoff::Backoff,
     cast::Ports,
@@ -44,20 +44,29 @@ impl Consumer {
 
     /// Joins the group.
     pub async fn subscribe(&self) -> Result<Box<dyn Subscription>, PortError> {
-        let resume = Arc::new(StoreProgress(Arc::clone(&self.store)));
-        self.bus
-            .subscribe(&self.settings.group, self.settings.max_ballots, resume)
-            .await
+        let resume = Arc::new(StoreProgress {
+            clock: Arc::clone(&self.clock),
+            store: Arc::clone(&self.store),
+            limit: self.settings.join_deadline,
+        });
+        let join = self
+            .bus
+            .subscribe(&self.settings.group, self.settings.max_ballots, resume);
+        let limit = self.settings.join_deadline;
+        within(&*self.clock, limit, "joining the group of consumers", join).await
     }
 
     /// Waits for the next batch and folds it. A failure leaves the batch to be read again.
     pub async fn step(&self, log: &mut dyn Subscription) -> Result<(), PortError> {
         let step = FoldStep::from(log.next().await?);
-        let folded = self.fold(log, &step).await;
-        if folded.is_err() {
-            self.seek(log, &step, step.start).await?;
+        match self.fold(log, &step).await {
+            Ok(()) => Ok(()),
+            Err(Failed::Log(error)) => Err(error),
+            Err(Failed::Store(error)) => {
+                self.seek(log, &step, step.start).await?;
+                Err(error)
+            }
         }
-        folded
     }
 
     /// Folds until it is told to stop; a batch that it is folding then, it finishes first.
@@ -87,18 +96,35 @@ impl Consumer {
         while let Some(batch) = stop.run_until_cancelled(log.next()).await {
             let step = FoldStep::from(batch?);
             // The log has handed the batch out: it is folded again here until that works.
-            while let Err(error) = self.fold(&mut *log, &step).await {
+            while let Err(failed) = self.fold(&mut *log, &step).await {
+                let error = match failed {
+                    Failed::Log(error) => return Err(error),
+                    Failed::Store(error) => error,
+                };
                 tracing::warn!(
                     error = error.chain(),
                     "a batch cannot be folded; trying again"
                 );
                 if self.pause(backoff, stop).await.is_break() {
-                    return log.close().await;
+                    return self.close(log).await;
                 }
             }
             backoff.reset();
+            // Ports that answer at once must not keep everybody else from running.
+            tokio::task::yield_now().await;
         }
-        log.close().await
+        self.close(log).await
+    }
+
+    async fn close(&self, log: Box<dyn Subscription>) -> Result<(), PortError> {
+        let limit = self.settings.join_deadline;
+        within(
+            &*self.clock,
+            limit,
+            "leaving the group of consumers",
+            log.close(),
+        )
+        .await
     }
 
     async fn pause(&self, backoff: &mut Backoff, stop: &CancellationToken) -> ControlFlow<()> {
@@ -109,9 +135,9 @@ impl Consumer {
         }
     }
 
-    /// Applies a step, settles it, and notes it in the log. It may be called again with the same step after a
-    /// failure: what was applied of it then meets the fence.
-    async fn fold(&self, log: &mut dyn Subscription, step: &FoldStep) -> Result<(), PortError> {
+    /// Applies a step, settles it, and notes it in the log. It may be called again with the same
+    /// step after a failure: what was applied of it then meets the fence.
+    async fn fold(&self, log: &mut dyn Subscription, step: &FoldStep) -> Result<(), Failed> {
         // The parts of the step that are still to be applied, the first on top.
         let mut parts = vec![Cow::Borrowed(step)];
         while let Some(part) = parts.pop() {
@@ -122,7 +148,7 @@ impl Consumer {
                 }
                 Ok(Applied::Fenced { progress }) if progress < part.start => {
                     // The store was put back: so does the reader, and what follows is read again.
-                    return self.seek(log, &part, progress).await;
+                    return self.seek(log, &part, progress).await.map_err(Failed::Log);
                 }
                 Ok(Applied::Fenced { progress }) if progress < part.next => {
                     parts.push(Cow::Owned(part.into_owned().resumed_at(progress)));
@@ -131,13 +157,14 @@ impl Consumer {
                     self.settle_from_store(&part).await;
                     self.commit(log, part.partition, part.next).await;
                     if parts.is_empty() && progress > part.next {
-                        self.seek(log, &part, progress).await?;
+                        self.seek(log, &part, progress).await.map_err(Failed::Log)?;
                     }
                 }
                 Err(error) if error.kind() == PortErrorKind::Corrupt => {
-                    parts.extend(self.narrowed(part.into_owned(), error).await?);
+                    let narrowed = self.narrowed(part.into_owned(), error).await;
+                    parts.extend(narrowed.map_err(Failed::Store)?);
                 }
-                Err(error) => return Err(error),
+                Err(error) => return Err(Failed::Store(error)),
             }
         }
         Ok(())
@@ -183,7 +210,12 @@ impl Consumer {
             Err(record) => record,
         };
         let ballots = record.ballots.len();
-        let narrowed = without_unholdable(&*self.store, record).await?;
+        let stage = Stage {
+            clock: &*self.clock,
+            store: &*self.store,
+            limit: self.settings.apply_deadline,
+        };
+        let narrowed = stage.without_unholdable(record).await?;
         if narrowed.ballots.len() == ballots {
             // The rehearsal went well and the step does not: nothing is left to narrow down.
             return Err(error);
@@ -259,12 +291,29 @@ impl Consumer {
     }
 }
 
+/// Which side a fold failed on: a batch is tried again, a log is joined again.
+enum Failed {
+    Log(PortError),
+    Store(PortError),
+}
+
 /// Reads a partition from where the store is.
-struct StoreProgress(Arc<dyn VoteStore>);
+struct StoreProgress {
+    clock: Arc<dyn Clock>,
+    store: Arc<dyn VoteStore>,
+    limit: Duration,
+}
 
 #[async_trait]
 impl ResumeFrom for StoreProgress {
     async fn resume_from(&self, partition: Partition) -> Result<Offset, PortError> {
-        self.0.progress(partition).await
+        let progress = self.store.progress(partition);
+        within(
+            &*self.clock,
+            self.limit,
+            "asking the store for its progress",
+            progress,
+        )
+        .await
     }
 }

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     cast::Ports,
     deadline::within,
-    domain::{Candidate, StoredTally},
+    domain::{Candidate, StoredTally, Tally},
     ports::{Clock, PortError, Reading, Settlement, VoteCounter, VoteStore},
     settings::TallySettings,
 };
@@ -35,6 +35,14 @@ pub(crate) struct Healer {
     asked: Notify,
     /// Until when, in monotonic milliseconds, the store is left alone after it failed.
     store_paused_until_ms: AtomicU64,
+}
+
+/// Tallies that were missed, as they can be shown.
+pub(crate) struct Healed {
+    /// In the order of what was missed.
+    pub(crate) tallies: Vec<Tally>,
+    /// Whether they are the store's alone, because the counter could not take them.
+    pub(crate) stale: bool,
 }
 
 impl Healer {
@@ -67,7 +75,7 @@ impl Healer {
                 () = self.asked.notified() => {}
             }
             let batch: Vec<_> = self.locked_wanted().iter().cloned().collect();
-            if let Err(error) = self.load(&batch, |_| true).await {
+            if let Err(error) = self.load(&batch).await {
                 tracing::warn!(error = error.chain(), "tallies could not be healed");
             }
             let mut wanted = self.locked_wanted();
@@ -82,50 +90,78 @@ impl Healer {
     }
 
     /// Loads what the store knows of candidates that the counter does not, and settles it; returns
-    /// what the store says, and what the counter shows then.
+    /// the tallies that can be shown then.
     ///
     /// Somebody never voted for is not settled: else a counter could be filled by asking for names.
-    pub(crate) async fn heal(
-        &self,
-        missed: &[Reading],
-    ) -> Result<(Vec<StoredTally>, Vec<Reading>), PortError> {
+    pub(crate) async fn heal(&self, missed: &[Reading]) -> Result<Healed, PortError> {
         let candidates: Vec<_> = missed.iter().map(|r| r.tally.candidate.clone()).collect();
-        let has_tail = |at: usize| missed[at].tally.votes > 0;
-        let stored = self.load(&candidates, has_tail).await?;
-        let read = self.counter.read(&candidates);
-        let readings = within(
-            &*self.clock,
-            self.settings.read_deadline,
-            "reading tallies",
-            read,
-        );
-        Ok((stored, readings.await?))
+        let stored = self.stored(&candidates).await?;
+        let worth_it = |(stored, reading): &(&StoredTally, &Reading)| {
+            stored.tally().votes > 0 || reading.tally.votes > 0
+        };
+        let known = stored
+            .iter()
+            .zip(missed)
+            .filter(worth_it)
+            .map(|(stored, _)| stored);
+        Ok(match self.settled(&candidates, known).await {
+            Ok(readings) => Healed {
+                tallies: readings
+                    .into_iter()
+                    .zip(&stored)
+                    // Still a miss: never voted for, or forgotten again this very moment.
+                    .map(|(reading, stored)| match reading.age {
+                        Some(_) => reading.tally,
+                        None => stored.tally(),
+                    })
+                    .collect(),
+                stale: false,
+            },
+            Err(error) => {
+                tracing::warn!(
+                    error = error.chain(),
+                    "tallies are shown as the store has them"
+                );
+                Healed {
+                    tallies: stored.iter().map(StoredTally::tally).collect(),
+                    stale: true,
+                }
+            }
+        })
     }
 
-    async fn load(
+    /// Settles what the store knows, and reads what the counter shows then.
+    async fn settled<'a>(
         &self,
         candidates: &[Candidate],
-        even_without_votes: impl Fn(usize) -> bool,
-    ) -> Result<Vec<StoredTally>, PortError> {
-        let stored = self.stored(candidates).await?;
-        let settlements: Vec<_> = (0..)
-            .zip(&stored)
-            .filter(|(at, stored)| stored.tally().votes > 0 || even_without_votes(*at))
-            .map(|(_, stored)| Settlement {
+        known: impl Iterator<Item = &'a StoredTally>,
+    ) -> Result<Vec<Reading>, PortError> {
+        self.settle(known).await?;
+        let (read, limit) = (self.counter.read(candidates), self.settings.read_deadline);
+        within(&*self.clock, limit, "reading tallies", read).await
+    }
+
+    async fn settle<'a>(
+        &self,
+        known: impl Iterator<Item = &'a StoredTally>,
+    ) -> Result<(), PortError> {
+        let settlements: Vec<_> = known
+            .map(|stored| Settlement {
                 candidate: stored.candidate.clone(),
                 prefixes: stored.prefixes.clone(),
                 whole: true,
             })
             .collect();
-        let settle = self.counter.settle(&settlements);
-        within(
-            &*self.clock,
+        let (settle, limit) = (
+            self.counter.settle(&settlements),
             self.settings.read_deadline,
-            "settling tallies",
-            settle,
-        )
-        .await?;
-        Ok(stored)
+        );
+        within(&*self.clock, limit, "settling tallies", settle).await
+    }
+
+    /// Loads candidates from the store into the counter.
+    async fn load(&self, candidates: &[Candidate]) -> Result<(), PortError> {
+        self.settle(self.stored(candidates).await?.iter()).await
     }
 
     /// Reads the store, unless it failed a moment ago: a store that is down must not make each vote

@@ -8,7 +8,7 @@ use crate::{
     deadline::within,
     domain::{Candidate, StoredTally, Tally},
     fault::Fault,
-    ports::{Clock, Reading, VoteCounter, VoteStore},
+    ports::{Clock, PortError, Reading, VoteCounter, VoteStore},
     settings::TallySettings,
 };
 
@@ -27,6 +27,8 @@ pub(crate) struct Shown {
     pub(crate) tallies: Vec<Tally>,
     /// Whether some of them may lag behind what was acknowledged.
     pub(crate) stale: bool,
+    /// Why some of them are not known at all: the counter missed them, and so did the store.
+    pub(crate) missed: Option<PortError>,
 }
 
 impl Tallies {
@@ -51,7 +53,14 @@ impl Tallies {
         )
         .await
         {
-            Ok(readings) => Ok(self.healed(readings).await),
+            Ok(readings) => match self.healed(readings).await {
+                // A number that may be far too low must not be shown as if it were the tally.
+                Shown {
+                    missed: Some(error),
+                    ..
+                } => Err(error.into()),
+                shown => Ok(shown),
+            },
             Err(error) => {
                 tracing::warn!(error = error.chain(), "the counter cannot be read");
                 self.of_store(candidates).await
@@ -65,6 +74,7 @@ impl Tallies {
         Ok(Shown {
             tallies: stored.iter().map(StoredTally::tally).collect(),
             stale: true,
+            missed: None,
         })
     }
 
@@ -83,42 +93,41 @@ impl Tallies {
                 self.healer.want(&reading.tally.candidate);
             }
         }
-        let mut stale = false;
+        let (mut stale, mut error) = (false, None);
         if !missed.is_empty() {
             match self.healer.heal(&missed).await {
-                Ok((stored, healed)) => {
+                Ok(healed) => {
+                    stale = healed.stale;
                     let misses = readings.iter_mut().filter(|r| r.age.is_none());
-                    for (miss, (stored, healed)) in misses.zip(stored.into_iter().zip(healed)) {
-                        // Still a miss: never voted for, or forgotten again this very moment.
-                        let settled = healed.age.is_some();
-                        miss.tally = if settled {
-                            healed.tally
-                        } else {
-                            stored.tally()
-                        };
+                    for (miss, tally) in misses.zip(healed.tallies) {
+                        miss.tally = tally;
                     }
                 }
-                Err(error) => {
-                    tracing::warn!(error = error.chain(), "tallies are shown without the store");
-                    stale = true;
-                }
+                Err(unknown) => (stale, error) = (true, Some(unknown)),
             }
         }
         Shown {
             tallies: readings.into_iter().map(|reading| reading.tally).collect(),
             stale,
+            missed: error,
         }
     }
 
     /// The `first` candidates with the most votes.
     ///
-    /// Who leads, the store says; how many votes each has by now, the counter.
+    /// Who leads, the store says; how many votes each has by now, the counter, if it can be asked.
     pub(crate) async fn leaders(&self, first: usize) -> Result<Vec<Tally>, Fault> {
         let leaders = self.store.leaders(first);
         let limit = self.settings.store_deadline;
         let leaders = within(&*self.clock, limit, "reading the leaders", leaders).await?;
-        let candidates: Vec<_> = leaders.into_iter().map(|leader| leader.candidate).collect();
-        let mut tallies = self.of(&candidates).await?.tallies;
+        let candidates: Vec<_> = leaders
+            .iter()
+            .map(|leader| leader.candidate.clone())
+            .collect();
+        let mut tallies = self
+            .of(&candidates)
+            .await
+            .map_or(leaders, |shown| shown.tallies);
         tallies.sort_by(|a, b| {
             b.votes
                 .cmp(&a.votes)

@@ -303,6 +303,7 @@ impl Flusher {
         Shown {
             tallies,
             stale: true,
+            missed: None,
         }
     }
 }
@@ -317,7 +318,8 @@ fn reply(acknowledged: Vec<Acknowledged>, shown: Shown) {
         .collect();
     // From the last ballot back: each is shown what stands, and then taken out again.
     for ack in acknowledged.into_iter().rev() {
-        let recorded = ack.recorded_at().is_some();
+        // Stale tallies may lack the flush, as a whole or in part: nothing can be taken out again.
+        let recorded = ack.recorded_at().is_some() && !shown.stale;
         let Acknowledged {
             redeemed:
                 Redeemed {

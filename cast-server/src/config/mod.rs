@@ -73,15 +73,21 @@ impl ServeConfig {
         settings
             .check()
             .map_err(|error| ConfigError(error.to_string()))?;
-        let door = &settings.door;
-        let vote =
-            door.max_wait + door.redeem_deadline + door.publish_deadline + door.record_deadline;
+        let (door, tallies) = (&settings.door, &settings.tallies);
+        // What a flush may take, a candidate that has to be healed included.
+        let flush = door.redeem_deadline
+            + door.publish_deadline
+            + door.record_deadline
+            + tallies.store_deadline
+            + 2 * tallies.read_deadline;
+        let vote = door.max_wait + flush;
         let request = self.http.settings().request_deadline;
         if request <= vote {
             // Otherwise voters would be told that the outcome is not known where it is.
             let what = format!(
                 "request-deadline ({request:?}) must be longer than max-wait, redeem-deadline, \
-                 publish-deadline and record-deadline together ({vote:?})"
+                 publish-deadline, record-deadline, store-deadline and twice read-deadline \
+                 together ({vote:?})"
             );
             return Err(ConfigError(what));
         }

@@ -136,7 +136,10 @@ impl HttpServer {
     /// Takes no connection any more, and waits until every request that had begun is answered.
     pub async fn drain(self) {
         drop(self.stop);
-        let _ = self.task.await;
+        // One that has failed was waited for already, and must not be again.
+        if !self.task.is_finished() {
+            let _ = self.task.await;
+        }
     }
 }
 
