@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Each round measures all of it, one after the other, because machines drift: what counts is the
-//! ratio of a round, and its median. The server is a private one; with `CAST_TEST_REDIS_URL` it is
+//! ratio of a round, and its median. What Redis spends of its processor hardly drifts. The server is a private one; with `CAST_TEST_REDIS_URL` it is
 //! that one. Bounded: it ends by itself, in about half a minute.
 
 #![expect(
@@ -50,11 +50,8 @@ const LAG: u64 = 64;
 async fn main() {
     let server = servers::redis().await.expect("redis-server is needed");
     let bench = Arc::new(Bench::on(server.url()).await);
-    println!(
-        "| waiting | in flushes, ballots/s | commands a ballot | one a call, ballots/s \
-         | commands a ballot | ratio, median (least to most) |"
-    );
-    println!("|---|---|---|---|---|---|");
+    println!("| waiting | voting | ballots/s | Redis CPU, µs a ballot | commands a ballot |");
+    println!("|---|---|---|---|---|");
     for waiting in WAITING {
         let mut rounds = Vec::new();
         // The first round warms everything up.
@@ -73,28 +70,40 @@ async fn main() {
 #[derive(Clone, Copy)]
 struct Found {
     ballots_per_s: f64,
+    cpu_us_per_ballot: f64,
     commands_per_ballot: f64,
 }
 
 fn report(waiting: usize, rounds: &[(Found, Found)]) {
-    let median = |of: fn(&(Found, Found)) -> f64| sorted(rounds, of)[rounds.len() / 2];
-    let ratios = sorted(rounds, |(flushed, single)| {
-        flushed.ballots_per_s / single.ballots_per_s
-    });
+    let line = |voting: &str, side: fn(&(Found, Found)) -> Found| {
+        let median = |of: fn(Found) -> f64| {
+            let values = sorted(rounds.iter().map(|round| of(side(round))));
+            values[values.len() / 2]
+        };
+        println!(
+            "| {waiting} | {voting} | {:.0} | {:.2} | {:.2} |",
+            median(|found| found.ballots_per_s),
+            median(|found| found.cpu_us_per_ballot),
+            median(|found| found.commands_per_ballot),
+        );
+    };
+    line("in flushes", |(flushed, _)| *flushed);
+    line("one a call", |(_, single)| *single);
+    let ratios = sorted(
+        rounds
+            .iter()
+            .map(|(f, s)| f.ballots_per_s / s.ballots_per_s),
+    );
     println!(
-        "| {waiting} | {:.0} | {:.2} | {:.0} | {:.1} | {:.1} ({:.1} to {:.1}) |",
-        median(|(flushed, _)| flushed.ballots_per_s),
-        median(|(flushed, _)| flushed.commands_per_ballot),
-        median(|(_, single)| single.ballots_per_s),
-        median(|(_, single)| single.commands_per_ballot),
-        ratios[rounds.len() / 2],
+        "| {waiting} | ratio, median (least to most) | {:.1} ({:.1} to {:.1}) | | |",
+        ratios[ratios.len() / 2],
         ratios[0],
-        ratios[rounds.len() - 1],
+        ratios[ratios.len() - 1],
     );
 }
 
-fn sorted(rounds: &[(Found, Found)], of: fn(&(Found, Found)) -> f64) -> Vec<f64> {
-    let mut values: Vec<f64> = rounds.iter().map(of).collect();
+fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
+    let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     values
 }
@@ -138,8 +147,8 @@ impl Bench {
         let shares: Vec<Vec<Claim>> = (0..tasks)
             .map(|_| self.fixtures.claims(ballots / tasks))
             .collect();
-        let before = self.commands().await;
-        let started = SystemClock.monotonic();
+        let (commands, cpu_s) = (self.commands().await, self.cpu_s().await);
+        let started = SystemClock.monotonic().as_secs_f64();
         let mut doors = JoinSet::new();
         for share in shares {
             let bench = Arc::clone(self);
@@ -151,11 +160,12 @@ impl Bench {
             });
         }
         doors.join_all().await;
-        let seconds = (SystemClock.monotonic() - started).as_secs_f64();
-        let commands = self.commands().await - before;
+        let seconds = SystemClock.monotonic().as_secs_f64() - started;
+        let (commands, cpu_s) = (self.commands().await - commands, self.cpu_s().await - cpu_s);
         let ballots = f64::from(u32::try_from(ballots).expect("a few"));
         Found {
             ballots_per_s: ballots / seconds,
+            cpu_us_per_ballot: cpu_s * 1e6 / ballots,
             commands_per_ballot: commands / ballots,
         }
     }
@@ -216,21 +226,32 @@ impl Bench {
 
     /// How many commands the server has carried out, those of scripts included.
     async fn commands(&self) -> f64 {
-        let stats: String = cmd("INFO")
-            .arg("commandstats")
+        self.sum("commandstats", |line| {
+            line.split_once(":calls=")?.1.split(',').next()
+        })
+        .await
+    }
+
+    /// How many seconds of a processor the server has taken.
+    async fn cpu_s(&self) -> f64 {
+        self.sum("cpu", |line| {
+            let of_server = ["used_cpu_user:", "used_cpu_sys:"];
+            of_server.iter().find_map(|name| line.strip_prefix(name))
+        })
+        .await
+    }
+
+    /// Sums the numbers that `pick` finds in what the server tells of itself.
+    async fn sum(&self, section: &str, pick: fn(&str) -> Option<&str>) -> f64 {
+        let mut info = cmd("INFO");
+        info.arg(section);
+        let told: String = info
             .query_async(&mut self.raw.clone())
             .await
             .expect("the server tells");
-        stats
-            .lines()
-            .filter_map(|line| {
-                line.split_once(":calls=")?
-                    .1
-                    .split(',')
-                    .next()?
-                    .parse::<f64>()
-                    .ok()
-            })
+        let numbers = told.lines().filter_map(pick);
+        numbers
+            .filter_map(|number| number.trim().parse::<f64>().ok())
             .sum()
     }
 }

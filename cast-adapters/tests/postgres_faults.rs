@@ -1,6 +1,6 @@
 //! What the store makes of a server that fails, and of callers that do.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use cast_adapters::postgres::PostgresStore;
 use cast_core::{
@@ -8,9 +8,8 @@ use cast_core::{
     ports::{Applied, PortError, PortErrorKind, VoteStore as _},
 };
 use cast_testkit::{
-    Seed, dropped_after, eventually,
+    eventually,
     fixtures::Fixtures,
-    race,
     servers::{Database, Link, Postgres, Proxy},
     within,
 };

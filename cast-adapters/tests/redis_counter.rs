@@ -241,7 +241,7 @@ async fn a_count_that_makes_no_sense_is_as_good_as_lost() {
     for garbage in ["b:0:1", "a:yesterday", "b:0:1:2:3:4:-5"] {
         settle(&counter, &[settlement(&alice, &[(0, 30, 10)], true)]).await;
         let _: i64 = corner.ask(&["ZADD", &key, "0", garbage]).await;
-        assert_eq!(shown(&counter, &alice).await, (0, 0, false), "{garbage}");
+        assert!(!shown(&counter, &alice).await.2, "{garbage} is a miss");
         settle(&counter, &[settlement(&alice, &[(0, 40, 10)], true)]).await;
         assert_eq!(shown(&counter, &alice).await, (40, 10, true), "{garbage}");
         let _: i64 = corner.ask(&["DEL", &key]).await;

@@ -1,7 +1,8 @@
 //! The log: structured, on standard error.
 //!
-//! Architecture invariant: no ticket, key, query string, document, variable or body is logged, at
-//! any level. What identifies a request is its id, and what identifies a ballot is its own.
+//! Architecture invariant: no ticket, key, query string, document or body is logged, at any level.
+//! What identifies a request is its id, and what identifies a ballot is its own. The reason of a
+//! rejection may name a candidate.
 
 use std::io::{self, IsTerminal};
 

@@ -1,9 +1,11 @@
 //! The reference: ballots by binary COPY, and nothing else.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    pin::pin,
+    time::{Duration, SystemTime},
+};
 
 use cast_core::domain::{FoldStep, Placed, Voter};
-use futures_util::pin_mut;
 use tokio_postgres::{
     Client, NoTls,
     binary_copy::BinaryCopyInWriter,
@@ -40,8 +42,7 @@ impl Copying {
         ];
         for step in steps {
             let sink = self.client.copy_in(COPY).await.expect("COPY begins");
-            let writer = BinaryCopyInWriter::new(sink, &types);
-            pin_mut!(writer);
+            let mut writer = pin!(BinaryCopyInWriter::new(sink, &types));
             let partition = i64::from(step.partition.get());
             for Placed { offset, ballot } in &step.ballots {
                 let id = ballot.id.as_uuid();

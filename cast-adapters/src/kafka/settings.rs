@@ -102,7 +102,9 @@ impl KafkaOptions {
         // Bit rot must not become votes.
         config.set("check.crcs", "true");
         config.set("fetch.min.bytes", "1");
-        config.set("fetch.wait.max.ms", "500");
+        // A partition that is taken up, or sought in, waits for the question that is under way about
+        // the others. The default is half a second.
+        config.set("fetch.wait.max.ms", "100");
         config.set("fetch.max.bytes", FETCH_BYTES.to_string());
         config.set("max.partition.fetch.bytes", (2 * MAX_BYTES).to_string());
         config.set("receive.message.max.bytes", (4 * FETCH_BYTES).to_string());
@@ -176,6 +178,17 @@ mod tests {
             .admin()
             .create::<rdkafka::admin::AdminClient<_>>()
             .expect("settings of an administrator");
+    }
+
+    #[cfg(feature = "kafka-tls")]
+    #[test]
+    fn the_client_can_do_tls_and_sasl() {
+        let url = "kafkas://me:secret@127.0.0.1:1/votes?sasl=scram-sha-512";
+        let options: KafkaOptions = url.parse().expect("a URL");
+        options
+            .producer()
+            .create::<rdkafka::producer::BaseProducer>()
+            .expect("settings of a producer");
     }
 
     #[test]

@@ -70,3 +70,18 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
         .lock()
         .expect("nothing panics while it holds this lock, so what it guards is whole")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A retry that the ticket source still tells as repeated is published again, and so is what the
+    /// log hands out again: the store must know the id of either.
+    #[test]
+    fn the_store_remembers_more_ids_than_the_ticket_source_and_the_log_together() {
+        let (tickets, bus) = (TicketOptions::default(), BusOptions::default());
+        let flush_limit = cast_core::DoorSettings::default().flush_limit;
+        let in_log = bus.max_waiting_ballots + bus.retained_records * flush_limit;
+        assert!(StoreOptions::default().max_ballots > tickets.max_claims + in_log);
+    }
+}

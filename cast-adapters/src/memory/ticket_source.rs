@@ -26,17 +26,18 @@ pub struct TicketOptions {
     /// How long after its end a ticket is told apart as expired. Later it is unknown.
     pub expired_kept: Duration,
     /// The most ballot ids remembered, about 100 bytes each. Beyond it the oldest are forgotten
-    /// before their window ends; a retry of such a ballot costs another use, and still counts once.
+    /// before their window ends; a retry of such a ballot costs another use, and still counts once
+    /// for as long as the store knows its id: so it must remember more.
     pub max_claims: usize,
 }
 
 impl Default for TicketOptions {
-    /// 10 minutes, 5 minutes, 16,000,000 ids.
+    /// 10 minutes, 5 minutes, 1,000,000 ids.
     fn default() -> Self {
         Self {
             retry_window: Duration::from_secs(10 * 60),
             expired_kept: Duration::from_secs(5 * 60),
-            max_claims: 16_000_000,
+            max_claims: 1_000_000,
         }
     }
 }

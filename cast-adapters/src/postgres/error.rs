@@ -32,6 +32,8 @@ pub(super) enum Error {
     /// A statement failed, or its connection did, before the transaction was told to commit.
     #[error(transparent)]
     Statement(#[from] QueryError),
+    #[error("other partitions count the same ballots all the time")]
+    Raced,
     #[error("the transaction was not ready to commit within {0:?}")]
     Deadline(Duration),
     /// It was told to commit, and what became of it the answer does not say.
@@ -76,7 +78,7 @@ impl Error {
             #[cfg(feature = "postgres-tls")]
             Self::Tls(_) => PortErrorKind::Misconfigured,
             Self::Connect(error) => kind_of_connect(error),
-            Self::Setup(_) | Self::NoConnection(_) | Self::Deadline(_) => {
+            Self::Setup(_) | Self::NoConnection(_) | Self::Deadline(_) | Self::Raced => {
                 PortErrorKind::Unavailable
             }
             Self::Statement(error) => kind_of_statement(error),

@@ -134,14 +134,19 @@ fn without_tls_parameters(url: &str) -> (String, Option<String>, Option<String>)
 impl PostgresOptions {
     /// What the driver connects with. The server's own limits hold where this process cannot say
     /// anything any more.
+    ///
+    /// A plan is kept as long as its connection, and one that was made while the tables were small
+    /// must be right when they are large: so tables are not read from end to end where there is an
+    /// index. To compile a statement (`jit`) takes longer than any of ours runs.
     pub(super) fn driver_config(&self) -> Config {
         let mut config = self.config.clone();
         let ms = self.statement_timeout.as_millis();
-        let limits = format!(
-            "{} -c statement_timeout={ms} -c idle_in_transaction_session_timeout={ms}",
+        let options = format!(
+            "{} -c enable_seqscan=off -c jit=off -c statement_timeout={ms} \
+             -c idle_in_transaction_session_timeout={ms}",
             config.get_options().unwrap_or_default()
         );
-        config.options(limits.trim_start());
+        config.options(options.trim_start());
         config
     }
 }
@@ -211,7 +216,8 @@ mod tests {
         assert_eq!(
             options.driver_config().get_options(),
             Some(
-                "-c work_mem=1MB -c statement_timeout=1500 -c idle_in_transaction_session_timeout=1500"
+                "-c work_mem=1MB -c enable_seqscan=off -c jit=off -c statement_timeout=1500 \
+                 -c idle_in_transaction_session_timeout=1500"
             )
         );
     }

@@ -98,11 +98,6 @@ impl Sessions {
             .await
     }
 
-    /// The limit of a transaction that reads or writes a step.
-    pub(super) const fn transaction_timeout(&self) -> Duration {
-        self.transaction_timeout
-    }
-
     async fn run<T, W>(&self, work: W) -> Result<T, Error>
     where
         T: Send + 'static,

@@ -8,7 +8,7 @@ use std::{
 use async_trait::async_trait;
 use bb8_redis::redis::Value;
 use cast_core::{
-    domain::{Candidate, LogPosition, Tally, Version},
+    domain::{Candidate, LogPosition, Offset, Partition, Prefix, Tally, Version},
     ports::{PortError, Reading, Settlement, Tail, VoteCounter},
 };
 
@@ -56,8 +56,10 @@ impl RedisCounter {
         for (candidate, votes) in votes_by_candidate {
             let mut call = self.call(&RECORD, candidate);
             for (position, votes) in votes {
-                call.arg(position.partition.get())
-                    .arg(position.offset.get())
+                let LogPosition { partition, offset } = position;
+                call.arg(partition.get())
+                    .arg(offset.get())
+                    .arg(record_member(partition, offset))
                     .arg(votes / BASE)
                     .arg(votes % BASE);
             }
@@ -81,9 +83,16 @@ impl RedisCounter {
             let mut call = self.call(&SETTLE, &settlement.candidate);
             call.arg(u8::from(settlement.whole));
             for prefix in &settlement.prefixes {
-                call.arg(prefix.partition.get())
-                    .arg(prefix.as_of.get())
-                    .arg(prefix.votes);
+                let Prefix {
+                    partition,
+                    votes,
+                    as_of,
+                } = *prefix;
+                call.arg(partition.get())
+                    .arg(as_of.get())
+                    .arg(votes)
+                    .arg(tail_members(partition))
+                    .arg(record_member(partition, as_of));
             }
             call
         });
@@ -109,6 +118,16 @@ impl VoteCounter for RedisCounter {
     }
 }
 
+/// What the members of a partition's tail begin with.
+fn tail_members(partition: Partition) -> String {
+    format!("t:{:010}:", partition.get())
+}
+
+/// What the member of a record begins with: of a width, so that members order as the log does.
+fn record_member(partition: Partition, offset: Offset) -> String {
+    format!("t:{:010}:{:020}:", partition.get(), offset.get())
+}
+
 /// What each candidate is given by the tails, and at which positions.
 fn by_candidate(tails: &[Tail]) -> HashMap<&Candidate, Vec<(LogPosition, u64)>> {
     let mut all: HashMap<&Candidate, Vec<(LogPosition, u64)>> = HashMap::new();
@@ -123,6 +142,8 @@ fn by_candidate(tails: &[Tail]) -> HashMap<&Candidate, Vec<(LogPosition, u64)>> 
 }
 
 /// What a script says of a candidate: its age in ms, or -1, and a text for each partition.
+///
+/// A count that makes no sense is as good as lost: it is a miss, and settling replaces it.
 fn reading(candidate: &Candidate, answer: &Value) -> Result<Reading, Cause> {
     let Value::Array(answer) = answer else {
         return Err(Cause::Answer("a count is told in a list"));
@@ -132,8 +153,12 @@ fn reading(candidate: &Candidate, answer: &Value) -> Result<Reading, Cause> {
     };
     let (mut votes, mut version) = (0_u128, 0_u64);
     for partition in partitions {
-        let (its_votes, its_end) =
-            partition_count(partition).ok_or(Cause::Answer("a partition's count is no count"))?;
+        let Some((its_votes, its_end)) = partition_count(partition) else {
+            return Ok(Reading {
+                tally: Tally::none(candidate.clone()),
+                age: None,
+            });
+        };
         votes = votes.saturating_add(its_votes);
         version = version.saturating_add(its_end);
     }
@@ -187,6 +212,23 @@ mod tests {
         for text in ["", "b", "b:0:1:2", "b:0:1:2::x:0", "b:0:-1:2::0:0"] {
             assert_eq!(count(text), None, "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_count_that_makes_no_sense_is_a_miss() {
+        let candidate = Candidate::new("alice").expect("a name");
+        let text = |text: &str| Value::BulkString(text.into());
+        let answer = Value::Array(vec![Value::Int(5), text("b:0:1:2::0:0"), text("b:1")]);
+        let shown = reading(&candidate, &answer).expect("a reading");
+        assert_eq!((shown.tally.votes, shown.age), (0, None));
+    }
+
+    #[test]
+    fn members_of_a_tail_order_as_the_log_does() {
+        let of = |partition, offset| record_member(Partition::new(partition), Offset::new(offset));
+        let ordered = [of(0, 9), of(0, 10), of(0, u64::MAX), of(9, 0), of(10, 0)];
+        assert!(ordered.is_sorted(), "{ordered:?}");
+        assert!(of(9, 0).starts_with(&tail_members(Partition::new(9))));
     }
 
     #[test]

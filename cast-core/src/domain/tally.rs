@@ -8,8 +8,9 @@ use super::{
 /// How much of the log a number takes in: the sum over the partitions of the offsets up to which it
 /// is true.
 ///
-/// With one partition it is a position in the log. With several it still only grows, and two equal
-/// versions of a candidate's tally show equal votes.
+/// With one partition it is a position in the log. A settled version shows the same votes forever. A
+/// version with a tail on top may gain votes without growing, when a record is recorded after a later
+/// one; and it goes back when a counter loses its memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Version(u64);
 

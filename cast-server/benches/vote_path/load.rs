@@ -100,7 +100,8 @@ async fn one_connection(
         {
             wrong += 1;
             if wrong == 1 {
-                eprintln!("unexpected answer: {}", String::from_utf8_lossy(body));
+                let body = String::from_utf8_lossy(body);
+                println!("unexpected answer: {body}");
             }
         }
     }
@@ -110,10 +111,10 @@ async fn one_connection(
 /// Reads one answer into `buffer`; returns where its body begins and ends.
 async fn read_answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> (usize, usize) {
     loop {
-        if let Some((from, to)) = body_range(buffer) {
-            if buffer.len() >= to {
-                return (from, to);
-            }
+        if let Some((from, to)) = body_range(buffer)
+            && buffer.len() >= to
+        {
+            return (from, to);
         }
         let read = stream.read_buf(buffer).await.expect("the server answers");
         assert!(

@@ -34,7 +34,8 @@ pub(super) struct Tally {
     username: String,
     /// The votes.
     votes: Long,
-    /// How much of the log of votes they take in. It only grows; equal versions show equal votes.
+    /// How much of the log of votes they take in. It grows as votes are counted, and goes back only
+    /// when a counter has lost its memory.
     version: Long,
 }
 

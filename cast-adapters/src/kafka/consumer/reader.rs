@@ -3,7 +3,7 @@
 use std::{sync::Arc, thread, time::Duration};
 
 use cast_core::{
-    domain::{LogEntry, Offset, Partition, Unreadable},
+    domain::{LogEntry, Offset, Partition},
     ports::Clock as _,
 };
 use rdkafka::{
@@ -33,6 +33,9 @@ const READING: &str = "reading the log";
 /// How long the thread sleeps when nobody wakes it. Both the client and the subscription do; this is
 /// for what they may have missed, for commits, and for the group, which wants a sign of life.
 const NAP: Duration = Duration::from_millis(100);
+
+/// How much is taken from the client in one go.
+const BURST: usize = 256;
 
 /// Reads for one member, from its joining the group to its leaving.
 pub(super) struct Reader {
@@ -83,9 +86,11 @@ impl Reader {
         while !self.holdings.is_closing() {
             self.begin();
             self.pace();
-            self.read();
+            let has_more = self.read();
             self.commit();
-            thread::park_timeout(NAP);
+            if !has_more {
+                thread::park_timeout(NAP);
+            }
         }
         let last = self.holdings.to_commit();
         self.client.context().commit(&self.client, last);
@@ -142,9 +147,10 @@ impl Reader {
         self.told(paced, "pacing the reading");
     }
 
-    /// Takes everything that the client has, as long as there is room for it.
-    fn read(&mut self) {
-        loop {
+    /// Takes what the client has, as long as there is room for it. Returns whether there may be more:
+    /// a log without an end must not keep this thread from everything else.
+    fn read(&mut self) -> bool {
+        for _ in 0..BURST {
             let events = self.client.context().events();
             match self.client.poll(Duration::ZERO) {
                 Some(Ok(message)) => {
@@ -155,10 +161,11 @@ impl Reader {
                 Some(Err(error)) => self.take_error(error),
                 // The client gives nothing for an event, as for nothing: only without an event there
                 // is no more, and the next one will wake this thread.
-                None if self.client.context().events() == events => return,
+                None if self.client.context().events() == events => return false,
                 None => {}
             }
         }
+        true
     }
 
     fn take_in(&self, message: &BorrowedMessage<'_>) {
@@ -173,14 +180,6 @@ impl Reader {
             bytes: bytes.len(),
             ballots: content.as_ref().map_or(1, |ballots| ballots.len()),
         };
-        if let Err(Unreadable { reason, .. }) = &content {
-            tracing::warn!(
-                partition = partition.get(),
-                offset = offset.get(),
-                reason,
-                "unreadable"
-            );
-        }
         let entry = LogEntry { offset, content };
         self.holdings.push(partition, Ahead { entry, weight });
     }

@@ -37,10 +37,10 @@ pub struct BusOptions {
 }
 
 impl Default for BusOptions {
-    /// 4,096 records a partition, 1,000,000 ballots.
+    /// 1,024 records a partition, 1,000,000 ballots.
     fn default() -> Self {
         Self {
-            retained_records: 4_096,
+            retained_records: 1_024,
             max_waiting_ballots: 1_000_000,
         }
     }

@@ -3,20 +3,30 @@
 use std::collections::{BTreeMap, HashSet};
 
 use cast_core::{
-    domain::{Candidate, LoggedBallot, Partition, sum_votes},
+    domain::{Candidate, Partition, Placed, sum_votes},
     ports::Applied,
 };
+use diesel::result::{DatabaseErrorKind, Error as QueryError};
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
 use uuid::Uuid;
 
 use super::{
     read,
-    rows::{Rows, texts, whole},
-    statements::{AddVotes, Advance, Begin, InsertBallots, NameCandidates, Totals},
+    rows::{Rows, ids, insert, texts, whole},
+    statements::{AddVotes, Advance, Begin, KnownBallots, NameCandidates, Totals},
 };
 use crate::postgres::error::Error;
 
-/// Does all of a step but commit it. What it answers holds if the transaction commits.
+/// What became of a step's transaction, up to its commit.
+pub(super) enum Folded {
+    /// This, if it is committed; a fenced one changed nothing.
+    Done(Applied),
+    /// Another partition's transaction counted one of its ballots at the same time. The transaction
+    /// can only be rolled back; the next one will know the ballot.
+    Raced,
+}
+
+/// Does all of a step but commit it.
 ///
 /// Every transaction takes its locks in one order: the progress of its partition, ids of ballots
 /// (sorted), totals of its partition, names of candidates (sorted). So no two wait for each other.
@@ -24,39 +34,65 @@ pub(super) async fn fold(
     connection: &mut AsyncPgConnection,
     partition: Partition,
     rows: Rows,
-) -> Result<Applied, Error> {
+) -> Result<Folded, Error> {
     let next = rows.advance.next;
     if !advance(connection, rows.advance).await? {
         let progress = read::progress(connection, partition).await?;
-        return Ok(Applied::Fenced { progress });
+        return Ok(Folded::Done(Applied::Fenced { progress }));
     }
     if let Some(reject) = rows.reject {
         reject.execute(connection).await?;
     }
-    let Some(insert) = rows.insert else {
-        return Ok(Applied::Folded {
-            totals: Vec::new(),
-            counted: 0,
-        });
-    };
-    let new = insert_ballots(connection, insert).await?;
-    let counted = new.len();
-    let added = if counted == rows.ballots.len() {
-        sum_votes(&rows.ballots)
-    } else {
-        let is_new = |ballot: &&LoggedBallot| new.contains(&ballot.id.as_uuid());
-        sum_votes(rows.ballots.iter().filter(is_new))
-    };
+    let new = unknown(connection, &rows.ballots).await?;
+    if !insert_ballots(connection, partition, &new).await? {
+        return Ok(Folded::Raced);
+    }
+    let added = sum_votes(new.iter().map(|placed| &placed.ballot));
     let mut totals = add_votes(connection, partition, &added, next).await?;
-    if counted < rows.ballots.len() || !rows.repeated.is_empty() {
-        let named = sum_votes(rows.ballots.iter().chain(&rows.repeated)).into_keys();
+    if new.len() < rows.ballots.len() || !rows.repeated.is_empty() {
+        let all = rows.ballots.iter().chain(&rows.repeated);
+        let named = sum_votes(all.map(|placed| &placed.ballot)).into_keys();
         let idle: Vec<_> = named.filter(|who| !added.contains_key(who)).collect();
         totals.extend(totals_of(connection, partition, idle).await?);
     }
-    Ok(Applied::Folded {
+    Ok(Folded::Done(Applied::Folded {
         totals: totals.into_iter().collect(),
-        counted,
-    })
+        counted: new.len(),
+    }))
+}
+
+/// The ballots that were not counted yet, in their order.
+async fn unknown<'b>(
+    connection: &mut AsyncPgConnection,
+    ballots: &'b [Placed],
+) -> Result<Vec<&'b Placed>, Error> {
+    if ballots.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids = ids(ballots);
+    let known: Vec<Uuid> = KnownBallots { ids }.get_result(connection).await?;
+    let known: HashSet<Uuid> = known.into_iter().collect();
+    let ballots = ballots.iter();
+    Ok(ballots
+        .filter(|placed| !known.contains(&placed.ballot.id.as_uuid()))
+        .collect())
+}
+
+/// Whether all of them were still new.
+async fn insert_ballots(
+    connection: &mut AsyncPgConnection,
+    partition: Partition,
+    ballots: &[&Placed],
+) -> Result<bool, Error> {
+    if ballots.is_empty() {
+        return Ok(true);
+    }
+    let insert = insert(partition.get().into(), ballots)?;
+    match insert.execute(connection).await {
+        Ok(_) => Ok(true),
+        Err(QueryError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Whether the progress was at the start of the step, and is now at its end.
@@ -72,15 +108,6 @@ async fn advance(connection: &mut AsyncPgConnection, step: Advance) -> Result<bo
         return Ok(true);
     }
     Ok(at_the_start && begin.execute(connection).await? == 1)
-}
-
-async fn insert_ballots(
-    connection: &mut AsyncPgConnection,
-    insert: InsertBallots,
-) -> Result<HashSet<Uuid>, Error> {
-    // One row with an array: a row for each id would cost more than the id.
-    let new: Vec<Uuid> = insert.get_result(connection).await?;
-    Ok(new.into_iter().collect())
 }
 
 /// Adds votes to the totals of a partition; the new totals of all of these candidates.

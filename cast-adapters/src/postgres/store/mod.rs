@@ -14,12 +14,16 @@ use cast_core::{
 };
 use futures_util::FutureExt as _;
 
-use self::rows::Rows;
+use self::{fold::Folded, rows::Rows};
 use super::{
     error::Error,
     options::PostgresOptions,
     sessions::{End, Sessions},
 };
+
+/// How often a step loses to other partitions that count the same ballots at the same moment. Each
+/// time the other one is done with them, so it takes as many partitions to lose so often.
+const MAX_RACES: usize = 16;
 
 /// A [`VoteStore`] in PostgreSQL.
 ///
@@ -57,13 +61,24 @@ impl PostgresStore {
     /// Runs the transaction of a step, and keeps it or not.
     async fn step(&self, step: &FoldStep, keep: bool) -> Result<Applied, Error> {
         let (partition, rows) = (step.partition, Rows::of(step)?);
-        let limit = self.sessions.transaction_timeout();
+        for _ in 0..MAX_RACES {
+            if let Folded::Done(applied) = self.attempt(partition, rows.clone(), keep).await? {
+                return Ok(applied);
+            }
+        }
+        Err(Error::Raced)
+    }
+
+    async fn attempt(&self, partition: Partition, rows: Rows, keep: bool) -> Result<Folded, Error> {
+        let limit = self.options.transaction_timeout;
         let folded = self.sessions.transaction(limit, move |connection| {
             async move {
-                let applied = fold::fold(connection, partition, rows).await?;
-                Ok(match applied {
-                    folded @ Applied::Folded { .. } if keep => End::Commit(folded),
-                    other => End::RollBack(other),
+                let folded = fold::fold(connection, partition, rows).await?;
+                let changed = matches!(folded, Folded::Done(Applied::Folded { .. }));
+                Ok(if changed && keep {
+                    End::Commit(folded)
+                } else {
+                    End::RollBack(folded)
                 })
             }
             .boxed()

@@ -10,7 +10,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl as _, SimpleAsyncConnection as
 
 use super::{
     rows::texts,
-    statements::{Ballot, Leaders, LeadersBar, Progress, Recount, Tallies},
+    statements::{Ballot, Leaders, LeadersBar, LeadersOfAll, Progress, Recount, Tallies},
 };
 use crate::postgres::error::Error;
 
@@ -64,22 +64,23 @@ pub(super) async fn leaders(
     if first == 0 {
         return Ok(Vec::new());
     }
-    let mut bar: i64 = LeadersBar { first }.get_result(connection).await?;
-    loop {
-        let rows: Vec<(String, i64, i64)> = Leaders { bar, first }.get_results(connection).await?;
-        // There were enough above the bar, unless the database was put back to a backup meanwhile.
-        if bar == 0 || i64::try_from(rows.len()).is_ok_and(|found| found == first) {
-            let tally = |(name, votes, version): (String, i64, i64)| {
-                Ok(Tally {
-                    candidate: candidate(&name)?,
-                    votes: count(votes)?,
-                    version: Version::new(count(version)?),
-                })
-            };
-            return rows.into_iter().map(tally).collect();
-        }
-        bar = 0;
+    let bar: i64 = LeadersBar { first }.get_result(connection).await?;
+    let mut rows: Vec<(String, i64, i64)> = Vec::new();
+    if bar > 1 {
+        rows = Leaders { bar, first }.get_results(connection).await?;
     }
+    // There are enough above the bar, unless the database was put back to a backup meanwhile.
+    if rows.len() as u64 != first.unsigned_abs() {
+        rows = LeadersOfAll { first }.get_results(connection).await?;
+    }
+    let tally = |(name, votes, version): (String, i64, i64)| {
+        Ok(Tally {
+            candidate: candidate(&name)?,
+            votes: count(votes)?,
+            version: Version::new(count(version)?),
+        })
+    };
+    rows.into_iter().map(tally).collect()
 }
 
 pub(super) async fn ballot(
@@ -106,7 +107,11 @@ pub(super) async fn recount(
     connection: &mut AsyncPgConnection,
     limit: Duration,
 ) -> Result<Vec<(Candidate, u64)>, Error> {
-    let longer = format!("SET LOCAL statement_timeout = {}", limit.as_millis());
+    // Reading the table from end to end is what this is about.
+    let longer = format!(
+        "SET LOCAL statement_timeout = {}; SET LOCAL enable_seqscan = on",
+        limit.as_millis()
+    );
     connection.batch_execute(&longer).await?;
     let rows: Vec<(String, i64)> = Recount {}.get_results(connection).await?;
     let counted = |(name, votes): (String, i64)| Ok((candidate(&name)?, count(votes)?));

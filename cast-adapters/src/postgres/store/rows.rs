@@ -5,21 +5,21 @@ use cast_core::domain::{
 };
 use diesel::pg::data_types::PgTimestamp;
 use serde_json::json;
+use uuid::Uuid;
 
 use super::statements::{Advance, InsertBallots, Reject};
 use crate::postgres::error::Error;
 
-/// All that a step's transaction sends, made before it begins.
+/// A step, as its transaction needs it.
+#[derive(Clone)]
 pub(super) struct Rows {
     pub(super) advance: Advance,
-    /// `None` where the step has none.
-    pub(super) insert: Option<InsertBallots>,
-    /// `None` where the step has none.
+    /// `None` where the step rejects nothing.
     pub(super) reject: Option<Reject>,
-    /// The ballots of `insert`, in its order: by id, each id once.
-    pub(super) ballots: Vec<LoggedBallot>,
+    /// By id, each id once.
+    pub(super) ballots: Vec<Placed>,
     /// What came again within the step: the first in the log wins.
-    pub(super) repeated: Vec<LoggedBallot>,
+    pub(super) repeated: Vec<Placed>,
 }
 
 impl Rows {
@@ -35,64 +35,53 @@ impl Rows {
             last_ballot: last.map(|placed| placed.ballot.id.as_uuid()),
             last_offset: last_offset.transpose()?,
         };
-        let (first, repeated) = firsts_by_id(&step.ballots);
-        let cloned = |placed: &[&Placed]| placed.iter().map(|p| p.ballot.clone()).collect();
+        let reject = if step.rejections.is_empty() {
+            None
+        } else {
+            Some(reject(partition, &step.rejections)?)
+        };
+        let (ballots, repeated) = firsts_by_id(&step.ballots);
         Ok(Self {
             advance,
-            insert: some_rows(&first, |first| insert(partition, first))?,
-            reject: some_rows(&step.rejections, |rejected| reject(partition, rejected))?,
-            ballots: cloned(&first),
-            repeated: cloned(&repeated),
+            reject,
+            ballots,
+            repeated,
         })
     }
 }
 
-fn some_rows<T, R>(
-    items: &[T],
-    rows: impl FnOnce(&[T]) -> Result<R, Error>,
-) -> Result<Option<R>, Error> {
-    if items.is_empty() {
-        return Ok(None);
-    }
-    rows(items).map(Some)
-}
-
 /// The first in the log of each id, by id; and what comes after it.
-fn firsts_by_id(ballots: &[Placed]) -> (Vec<&Placed>, Vec<&Placed>) {
+fn firsts_by_id(ballots: &[Placed]) -> (Vec<Placed>, Vec<Placed>) {
     let mut sorted: Vec<&Placed> = ballots.iter().collect();
     // Stable: equal ids keep the log's order.
     sorted.sort_by_key(|placed| placed.ballot.id);
-    let mut first: Vec<&Placed> = Vec::with_capacity(sorted.len());
+    let mut first: Vec<Placed> = Vec::with_capacity(sorted.len());
     let mut repeated = Vec::new();
     for placed in sorted {
         match first.last() {
-            Some(before) if before.ballot.id == placed.ballot.id => repeated.push(placed),
-            _ => first.push(placed),
+            Some(before) if before.ballot.id == placed.ballot.id => repeated.push(placed.clone()),
+            _ => first.push(placed.clone()),
         }
     }
     (first, repeated)
 }
 
-fn insert(partition: i64, ballots: &[&Placed]) -> Result<InsertBallots, Error> {
+/// Ballots as rows, in their order. Fails where a number does not fit its column.
+pub(super) fn insert(partition: i64, ballots: &[&Placed]) -> Result<InsertBallots, Error> {
     let of = |column: fn(&LoggedBallot) -> String| {
-        ballots
-            .iter()
-            .map(move |placed| column(&placed.ballot))
-            .collect()
+        let ballots = ballots.iter();
+        ballots.map(move |placed| column(&placed.ballot)).collect()
     };
     Ok(InsertBallots {
         partition,
-        ids: ballots
-            .iter()
-            .map(|placed| placed.ballot.id.as_uuid())
-            .collect(),
+        ids: ids(ballots.iter().copied()),
         offsets: ballots
             .iter()
             .map(|placed| whole("an offset", placed.offset.get()))
             .collect::<Result<_, _>>()?,
         ticket_keys: ballots
             .iter()
-            .map(|p| p.ballot.ticket.key_id.get().into())
+            .map(|placed| placed.ballot.ticket.key_id.get().into())
             .collect(),
         tickets_issued_at: ballots
             .iter()
@@ -105,6 +94,12 @@ fn insert(partition: i64, ballots: &[&Placed]) -> Result<InsertBallots, Error> {
         candidates: of(candidates_literal),
         votes: of(votes_literal),
     })
+}
+
+/// The ids of ballots, in their order.
+pub(super) fn ids<'a>(ballots: impl IntoIterator<Item = &'a Placed>) -> Vec<Uuid> {
+    let ballots = ballots.into_iter();
+    ballots.map(|placed| placed.ballot.id.as_uuid()).collect()
 }
 
 fn reject(partition: i64, rejections: &[Rejection]) -> Result<Reject, Error> {

@@ -35,7 +35,12 @@ statement! {
 }
 
 statement! {
-    /// Inserts the ballots that are new, and tells their ids.
+    /// Which of these ballots were counted already.
+    KnownBallots(ids: Vec<Uuid> => Array<SqlUuid>) -> Array<SqlUuid>, "known_ballots.sql"
+}
+
+statement! {
+    /// Inserts ballots that are new.
     InsertBallots(
         partition: i64 => BigInt,
         ids: Vec<Uuid> => Array<SqlUuid>,
@@ -45,7 +50,7 @@ statement! {
         voters: Vec<Option<String>> => Array<Nullable<Text>>,
         candidates: Vec<String> => Array<Text>,
         votes: Vec<String> => Array<Text>
-    ) -> Array<SqlUuid>, "insert_ballots.sql"
+    ) -> (), "insert_ballots.sql"
 }
 
 statement! {
@@ -98,6 +103,11 @@ statement! {
 statement! {
     /// The leaders: name, votes, version.
     Leaders(bar: i64 => BigInt, first: i64 => BigInt) -> (Text, BigInt, BigInt), "leaders.sql"
+}
+
+statement! {
+    /// The leaders, found without the index.
+    LeadersOfAll(first: i64 => BigInt) -> (Text, BigInt, BigInt), "leaders_of_all.sql"
 }
 
 statement! {

@@ -6,32 +6,39 @@
 -- no difference. Everything is read before anything is written.
 --
 -- A count with a tail has no time to live: nothing else knows its votes yet. One without is kept for
--- a while after its last use.
+-- a while after its last use. To a count that makes no sense nothing is added: it is shown as it is,
+-- which is a miss, and settling drops it.
 --
 -- KEYS[1]  the candidate's count
 -- ARGV[1]  how long a count without a tail is kept, ms
--- ARGV[2]  and on, by fours: partition, offset, and the votes' high and low part
+-- ARGV[2]  and on, by fives: partition, offset, the beginning of the record's member, and the votes'
+--          high and low part
 -- Returns  as `shown` says
 local key = KEYS[1]
 local head = head_of(key)
 local had_tail = has_tail(head)
 local counts, added, removed, taken = {}, {}, {}, {}
 
-for i = 2, #ARGV, 4 do
-  local partition, offset, high, low = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
+for i = 2, #ARGV, 5 do
+  local partition, offset, prefix = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local count = counts[partition] or count_of(head, partition)
+  if not count then
+    return shown(head)
+  end
   if not before(offset, count.as_of) then
-    local prefix = record_prefix(partition, offset)
-    local there = taken[prefix]
-      or redis.call('ZRANGEBYLEX', key, '[' .. prefix, '(' .. behind(prefix), 'LIMIT', 0, 1)[1]
-    if not there then
+    -- Behind the last record there is none yet, which saves looking in the usual order of things.
+    local is_last = count.last == '' or before(count.last, offset)
+    local known = not is_last and (taken[prefix]
+      or redis.call('ZRANGEBYLEX', key, '[' .. prefix, '(' .. behind(prefix), 'LIMIT', 0, 1)[1])
+    if not known then
+      local high, low = ARGV[i + 3], ARGV[i + 4]
       taken[prefix] = true
       added[#added + 1] = prefix .. high .. ':' .. low
-      count.high, count.low = count.high + tonumber(high), count.low + tonumber(low)
+      count.high, count.low = count.high + high, count.low + low
       if count.low >= BASE then
         count.high, count.low = count.high + 1, count.low - BASE
       end
-      if count.last == '' or before(count.last, offset) then
+      if is_last then
         count.last = offset
       end
       if not counts[partition] then
@@ -45,15 +52,15 @@ end
 for _, count in pairs(counts) do
   local member = count_text(count)
   head[count.at] = member
-  if member ~= count.member then
-    added[#added + 1] = member
-    removed[#removed + 1] = count.member
-  end
+  added[#added + 1] = member
+  removed[#removed + 1] = count.member
 end
 replace(key, added, removed)
-if #added == 0 and not had_tail then
-  redis.call('PEXPIRE', key, ARGV[1])
-elseif not had_tail then
-  redis.call('PERSIST', key)
+if not had_tail then
+  if #added > 0 then
+    redis.call('PERSIST', key)
+  else
+    redis.call('PEXPIRE', key, ARGV[1])
+  end
 end
 return shown(head)

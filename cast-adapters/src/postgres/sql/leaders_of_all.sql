@@ -1,0 +1,9 @@
+-- The first $1 of all candidates by votes and then by name, and the version of it all: adds up every
+-- total, which is the best there is where a leader has as little as anybody.
+SELECT candidate,
+       least(sum(votes), 9223372036854775807)::bigint,
+       (SELECT least(sum(next), 9223372036854775807)::bigint FROM progress)
+FROM totals
+GROUP BY candidate
+ORDER BY sum(votes) DESC, candidate
+LIMIT $1

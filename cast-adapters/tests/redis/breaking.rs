@@ -1,0 +1,67 @@
+//! What the tests that break a server have in common.
+
+use std::time::Duration;
+
+use cast_adapters::redis::{Redis, RedisCounter, RedisOptions, RedisTickets};
+use cast_core::{
+    domain::{Candidate, GenuineTicket, LogPosition, Offset, Partition, PeriodTicket},
+    ports::{PortError, Tail, TicketSource, VoteCounter},
+};
+use cast_testkit::{
+    fixtures::Fixtures,
+    servers::{self, Private},
+};
+
+use crate::redis::Corner;
+
+/// What a test's adapters wait for: short, so that there is something to wait for in vain.
+pub(crate) const TIMEOUT: Duration = Duration::from_millis(250);
+
+/// A server to break, and a corner of it.
+pub(crate) async fn to_break() -> Option<(Private<servers::Redis>, Corner)> {
+    let server = servers::Redis::start().await?;
+    let corner = Corner::on(&server).await;
+    Some((server, corner))
+}
+
+/// Handles that lose patience soon.
+pub(crate) fn impatient(corner: &Corner, url: &str) -> Redis {
+    let options = RedisOptions {
+        url: url.to_owned(),
+        connect_timeout: TIMEOUT,
+        response_timeout: TIMEOUT,
+        ..corner.options.clone()
+    };
+    Redis::open(options).expect("the options make sense")
+}
+
+/// A ticket for a period that begins now.
+pub(crate) async fn issue(
+    tickets: &RedisTickets,
+    fixtures: &Fixtures,
+    uses: u32,
+) -> Result<GenuineTicket, PortError> {
+    let now = tickets.now().await?;
+    let genuine = fixtures.ticket(now);
+    let period = PeriodTicket {
+        ticket: *genuine.ticket(),
+        valid_until: now.plus(Duration::from_secs(600)),
+        use_limit: uses,
+    };
+    tickets.publish(&period).await.map(|_| genuine)
+}
+
+pub(crate) fn tail(candidate: &Candidate, offset: u64) -> Tail {
+    Tail {
+        position: LogPosition {
+            partition: Partition::new(0),
+            offset: Offset::new(offset),
+        },
+        votes: vec![(candidate.clone(), 1)],
+    }
+}
+
+pub(crate) async fn votes(counter: &RedisCounter, candidate: &Candidate) -> u64 {
+    let readings = counter.read(std::slice::from_ref(candidate)).await;
+    readings.expect("the counter reads")[0].tally.votes
+}

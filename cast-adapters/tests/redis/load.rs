@@ -1,0 +1,150 @@
+//! Load on a server that a test breaks, and what is true of it.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
+use cast_adapters::redis::{Redis, RedisCounter, RedisTickets};
+use cast_core::{
+    domain::{Candidate, Offset, Partition, Prefix, Redemption::Granted, Ticket},
+    ports::{PortError, PortErrorKind, Settlement, TicketSource, VoteCounter},
+};
+use cast_testkit::{eventually, fixtures::Fixtures, within};
+use tokio::task::JoinSet;
+
+use crate::{
+    breaking::{impatient, issue, tail, votes},
+    redis::{Corner, PATIENCE},
+};
+
+/// How many uses a ticket has.
+pub(crate) const USES: u32 = 40;
+
+/// Doors that redeem and record without a pause, each finding the current ticket as a voter does,
+/// and publishing one where there is none; and what they know to be true.
+pub(crate) struct Load {
+    grants: Mutex<HashMap<Ticket, u32>>,
+    /// How many records the log has: each has one vote.
+    log_end: AtomicU64,
+    answered: AtomicU64,
+    errors: Mutex<Vec<PortErrorKind>>,
+    stop: AtomicBool,
+    candidate: Candidate,
+    pub(crate) fixtures: Fixtures,
+}
+
+impl Load {
+    pub(crate) fn begin(corner: &Corner, doors: usize) -> (Arc<Self>, JoinSet<()>) {
+        let fixtures = Fixtures::new();
+        let load = Arc::new(Self {
+            grants: Mutex::default(),
+            log_end: AtomicU64::new(0),
+            answered: AtomicU64::new(0),
+            errors: Mutex::default(),
+            stop: AtomicBool::new(false),
+            candidate: fixtures.candidate("alice"),
+            fixtures,
+        });
+        let mut tasks = JoinSet::new();
+        for _ in 0..doors {
+            let (load, redis) = (Arc::clone(&load), impatient(corner, &corner.options.url));
+            tasks.spawn(async move { load.door(redis).await });
+        }
+        (load, tasks)
+    }
+
+    async fn door(&self, redis: Redis) {
+        let (tickets, counter) = (redis.tickets(), redis.counter());
+        while !self.stop.load(Ordering::Relaxed) {
+            match self.vote(&tickets, &counter).await {
+                Ok(()) => drop(self.answered.fetch_add(1, Ordering::Relaxed)),
+                Err(error) => {
+                    self.errors.lock().expect("whole").push(error.kind());
+                    tokio::task::yield_now().await;
+                }
+            }
+        }
+    }
+
+    async fn vote(&self, tickets: &RedisTickets, counter: &RedisCounter) -> Result<(), PortError> {
+        let usable = tickets.current().await?.filter(|shown| shown.uses_left > 0);
+        let ticket = match usable {
+            Some(shown) => {
+                let genuine = self.fixtures.keys().verify(&shown.id);
+                genuine.expect("only the doors here publish")
+            }
+            None => issue(tickets, &self.fixtures, USES).await?,
+        };
+        let claims = self.fixtures.claims(3);
+        let answers = tickets.redeem(&ticket, &claims).await?;
+        let granted = answers.iter().filter(|answer| **answer == Granted).count();
+        let granted = u32::try_from(granted).expect("of three");
+        *self
+            .grants
+            .lock()
+            .expect("whole")
+            .entry(*ticket.ticket())
+            .or_default() += granted;
+        if granted > 0 {
+            let offset = self.log_end.fetch_add(1, Ordering::Relaxed);
+            let show = std::slice::from_ref(&self.candidate);
+            counter
+                .record(&[tail(&self.candidate, offset)], show)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until the doors got some more answers, so that what follows meets them at work.
+    pub(crate) async fn more_answers(&self) {
+        let goal = self.answered.load(Ordering::Relaxed) + 20;
+        eventually(PATIENCE, "the doors are answered", async || {
+            (self.answered.load(Ordering::Relaxed) >= goal).then_some(())
+        })
+        .await;
+    }
+
+    pub(crate) async fn end(&self, tasks: JoinSet<()>) {
+        self.stop.store(true, Ordering::Relaxed);
+        within(PATIENCE, "the doors close", tasks.join_all()).await;
+        let grants = self.grants.lock().expect("whole");
+        assert!(
+            grants.values().all(|grants| *grants <= USES),
+            "a ticket bought more than its limit: {grants:?}"
+        );
+    }
+
+    /// Whatever was lost, a shown tally is never above the log, and is exact once it is settled.
+    pub(crate) async fn tally_heals(&self, counter: &RedisCounter) {
+        let end = self.log_end.load(Ordering::Relaxed);
+        assert!(end > 40, "there was load");
+        assert!(votes(counter, &self.candidate).await <= end);
+        let half = counter.settle(&[whole(&self.candidate, end / 2)]).await;
+        half.expect("the counter settles");
+        assert!(votes(counter, &self.candidate).await <= end);
+        let all = counter.settle(&[whole(&self.candidate, end)]).await;
+        all.expect("the counter settles");
+        assert_eq!(votes(counter, &self.candidate).await, end);
+    }
+
+    pub(crate) fn errors(&self) -> Vec<PortErrorKind> {
+        self.errors.lock().expect("whole").clone()
+    }
+}
+
+/// One vote a record, up to `as_of`.
+fn whole(candidate: &Candidate, as_of: u64) -> Settlement {
+    Settlement {
+        candidate: candidate.clone(),
+        prefixes: vec![Prefix {
+            partition: Partition::new(0),
+            votes: as_of,
+            as_of: Offset::new(as_of),
+        }],
+        whole: true,
+    }
+}
