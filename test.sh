@@ -11,4 +11,4 @@ fi
 # Redis, PostgreSQL and Apache Kafka: done at once when they are there.
 .ci/install-test-servers
 
-exec cargo test --locked --workspace --all-features "$@"
+exec cargo test --locked --workspace "$@"

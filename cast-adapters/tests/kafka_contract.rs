@@ -39,6 +39,9 @@ async fn log_with(protocol: GroupProtocol) -> Log {
     client.set("bootstrap.servers", kafka.brokers());
     let mut options: KafkaOptions = topic.url().parse().expect("a URL");
     options.protocol = protocol;
+    // Neither is what the clauses are about, and a broker may stand still for seconds.
+    options.request_timeout = Duration::from_secs(20);
+    options.delivery_timeout = Duration::from_secs(10);
     Log {
         topic,
         client,

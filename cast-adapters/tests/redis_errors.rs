@@ -113,9 +113,17 @@ async fn what_happened_and_was_not_told_is_unknown_and_not_sent_again() {
         .expect("recorded");
 
     proxy.set(Link::Mute);
+    let calls = async || {
+        let stats: String = corner.ask(&["INFO", "commandstats"]).await;
+        let evalsha = stats.split("cmdstat_evalsha:calls=").nth(1);
+        let calls = evalsha.and_then(|rest| rest.split(',').next()?.parse::<u32>().ok());
+        calls.expect("the server counts calls")
+    };
+    let before = calls().await;
     let claims = fixtures.claims(5);
     let redeemed = tickets.redeem(&ticket, &claims).await;
     assert_eq!(kind(redeemed), PortErrorKind::OutcomeUnknown);
+    assert_eq!(calls().await, before + 1, "it was sent once");
     let recorded = counter.record(&[tail(&alice, 1)], &[]).await;
     assert_eq!(kind(recorded), PortErrorKind::OutcomeUnknown);
 

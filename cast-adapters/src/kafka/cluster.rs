@@ -14,6 +14,7 @@ use rdkafka::{
     Offset as KafkaOffset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer as _},
     error::KafkaError,
+    metadata::MetadataPartition,
     types::RDKafkaErrorCode,
 };
 
@@ -68,6 +69,44 @@ pub(super) async fn partitions(
     options: &Arc<KafkaOptions>,
     sender: &Arc<Sender>,
 ) -> Result<Partitions, Error> {
+    patiently(options, || ask_partitions(options, sender)).await
+}
+
+/// The ends of some partitions, asked of their leaders.
+pub(super) async fn ends(
+    options: &Arc<KafkaOptions>,
+    sender: &Arc<Sender>,
+    partitions: &[Partition],
+) -> Result<Vec<Ends>, Error> {
+    patiently(options, || ask_ends(options, sender, partitions)).await
+}
+
+/// Asks until no partition is changing its leader, which it does for a moment when a broker goes or
+/// the topic is new.
+async fn patiently<T, F>(options: &KafkaOptions, ask: impl Fn() -> F) -> Result<T, Error>
+where
+    F: Future<Output = Result<T, Error>>,
+{
+    let began = SystemClock.monotonic();
+    loop {
+        let answer = ask().await;
+        let is_passing = match &answer {
+            Err(Error::NoLeader { .. }) => true,
+            Err(Error::Ask(error)) => error.rdkafka_error_code().is_some_and(is_changing_leader),
+            _ => false,
+        };
+        let waited = SystemClock.monotonic().saturating_sub(began);
+        if !is_passing || waited > options.request_timeout {
+            return answer;
+        }
+        SystemClock.sleep(LOOK_AGAIN).await;
+    }
+}
+
+async fn ask_partitions(
+    options: &Arc<KafkaOptions>,
+    sender: &Arc<Sender>,
+) -> Result<Partitions, Error> {
     let (options, sender) = (Arc::clone(options), Arc::clone(sender));
     blocking::run(move || {
         let topic = &options.topic;
@@ -86,40 +125,18 @@ pub(super) async fn partitions(
             Some(RDKafkaErrorCode::UnknownTopicOrPartition) => return Err(no_topic()),
             Some(code) => return Err(Error::Ask(KafkaError::MetadataFetch(code))),
         }
-        for partition in found.partitions() {
-            // A replica may be missing; a leader may not.
-            if partition.leader() < 0 {
-                return Err(Error::NoLeader {
-                    topic: topic.clone(),
-                    partition: partition.id(),
-                });
-            }
+        // A replica may be missing; a leader may not.
+        let leaderless = |partition: &&MetadataPartition| partition.leader() < 0;
+        if let Some(partition) = found.partitions().iter().find(leaderless) {
+            return Err(Error::NoLeader {
+                topic: topic.clone(),
+                partition: partition.id(),
+            });
         }
         let count = u32::try_from(found.partitions().len()).ok();
         count.and_then(Partitions::new).ok_or_else(no_topic)
     })
     .await
-}
-
-/// The ends of some partitions, asked of their leaders.
-pub(super) async fn ends(
-    options: &Arc<KafkaOptions>,
-    sender: &Arc<Sender>,
-    partitions: &[Partition],
-) -> Result<Vec<Ends>, Error> {
-    let began = SystemClock.monotonic();
-    loop {
-        let ends = ask_ends(options, sender, partitions).await;
-        let Err(Error::Ask(error)) = &ends else {
-            return ends;
-        };
-        let is_passing = error.rdkafka_error_code().is_some_and(is_changing_leader);
-        let waited = SystemClock.monotonic().saturating_sub(began);
-        if !is_passing || waited > options.request_timeout {
-            return ends;
-        }
-        SystemClock.sleep(LOOK_AGAIN).await;
-    }
 }
 
 async fn ask_ends(

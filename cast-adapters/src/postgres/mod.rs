@@ -26,8 +26,9 @@
 //!
 //! With pgbouncer in transaction mode: version 1.21 or newer with `max_prepared_statements` above
 //! 20, because statements are prepared once a connection; and `ignore_startup_parameters = options`
-//! together with `ALTER ROLE … SET statement_timeout` and `idle_in_transaction_session_timeout`,
-//! because a connection asks for these when it starts. `migrate` needs the server itself.
+//! together with `ALTER ROLE … SET` of what a connection otherwise asks for when it starts:
+//! `statement_timeout`, `idle_in_transaction_session_timeout`, `enable_seqscan = off` and `jit = off`.
+//! [`migrate`] needs the server itself.
 
 mod connect;
 mod error;

@@ -13,7 +13,7 @@ use cast_testkit::{
     within,
 };
 
-use crate::log::{Applied, Log, PATIENCE, join, publish, publish_all, read_up_to};
+use crate::log::{Applied, Log, PATIENCE, connect, join, publish, publish_all, read_up_to};
 
 type Results = Vec<(Record, Result<Published, PortError>)>;
 
@@ -65,7 +65,7 @@ async fn a_broker_that_is_killed_loses_nothing_and_is_found_again() {
         return;
     };
     let log = Log::on(&kafka).await;
-    let bus = log.connect().await;
+    let bus = connect(log.options()).await;
     let applied = Arc::new(Applied::default());
     let mut reader = join(&bus, &log.fixtures.group("reads"), &applied).await;
     let first = publish_all(&bus, &log.records(9)).await;
@@ -105,7 +105,7 @@ async fn a_frozen_broker_leaves_the_outcome_unknown_in_time() {
         return;
     };
     let log = Log::on(&kafka).await;
-    let bus = log.connect().await;
+    let bus = connect(log.options()).await;
     let applied = Arc::new(Applied::default());
     let mut reader = join(&bus, &log.fixtures.group("reads"), &applied).await;
     let first = publish_all(&bus, &log.records(3)).await;
@@ -149,7 +149,7 @@ async fn leaving_a_cluster_that_does_not_answer_ends_by_its_deadline() {
         return;
     };
     let log = Log::on(&kafka).await;
-    let bus = log.connect().await;
+    let bus = connect(log.options()).await;
     let applied = Arc::new(Applied::default());
     let mut reader = join(&bus, &log.fixtures.group("leaves"), &applied).await;
     let first = publish_all(&bus, &log.records(3)).await;
@@ -166,7 +166,7 @@ async fn answers_that_are_lost_leave_the_outcome_unknown_and_one_record() {
         return;
     };
     let log = Log::on(&kafka).await;
-    let bus = log.connect().await;
+    let bus = connect(log.options()).await;
     proxy.set(Link::Mute);
     let records = log.records(3);
     let results = publish(&bus, &records).await;
@@ -189,7 +189,7 @@ async fn a_reader_whose_session_ended_reads_on_where_the_store_is() {
     let log = Log::on(&kafka).await;
     let mut options = log.options();
     options.session_timeout = Duration::from_millis(1_500);
-    let bus = crate::log::connect(options).await;
+    let bus = connect(options).await;
     let group = log.fixtures.group("sleeps");
     let applied = Arc::new(Applied::default());
     let mut reader = join(&bus, &group, &applied).await;

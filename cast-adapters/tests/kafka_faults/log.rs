@@ -39,12 +39,22 @@ impl Log {
         }
     }
 
+    /// As in production.
     pub(crate) fn options(&self) -> KafkaOptions {
         self.topic.url().parse().expect("a URL")
     }
 
+    /// For tests that are not about deadlines: a broker may stand still for seconds where others
+    /// compile beside it.
+    pub(crate) fn patient(&self) -> KafkaOptions {
+        let mut options = self.options();
+        options.request_timeout = Duration::from_secs(20);
+        options.delivery_timeout = Duration::from_secs(10);
+        options
+    }
+
     pub(crate) async fn connect(&self) -> Arc<KafkaBus> {
-        connect(self.options()).await
+        connect(self.patient()).await
     }
 
     /// Records of one ballot each, the partitions taking turns.

@@ -60,7 +60,7 @@ async fn rebalanced_under_load(protocol: GroupProtocol) {
         return;
     };
     let log = Log::on(kafka).await;
-    let mut options = log.options();
+    let mut options = log.patient();
     options.protocol = protocol;
     // Little is read ahead, so that stopping and going on are part of it.
     options.prefetch_ballots = 100;
@@ -213,7 +213,7 @@ async fn a_reader_that_retention_passes_is_told() {
         return;
     };
     let log = Log::on(kafka).await;
-    let mut options = log.options();
+    let mut options = log.patient();
     options.prefetch_ballots = 1;
     let bus = connect(options).await;
     let home = Partition::new(0);

@@ -104,7 +104,7 @@ async fn a_topic_that_grew_is_misconfigured_for_old_and_new_servers() {
 
     let error = old.partitions().await.expect_err("it grew");
     assert!(misconfigured(&error).contains("when this server started"));
-    let told = refusal(log.options()).await;
+    let told = refusal(log.patient()).await;
     assert!(
         told.contains("has 5 partitions, and 3 are expected"),
         "{told}"
@@ -112,7 +112,7 @@ async fn a_topic_that_grew_is_misconfigured_for_old_and_new_servers() {
     assert!(told.contains("partitions=5"), "the way out: {told}");
 
     // Said on purpose, and from then on known by the records themselves.
-    let mut grown = log.options();
+    let mut grown = log.patient();
     grown.partitions = Some(FIVE);
     let new = connect(grown).await;
     let record = log
@@ -120,7 +120,7 @@ async fn a_topic_that_grew_is_misconfigured_for_old_and_new_servers() {
         .record(FIVE.iter().nth(4).expect("the last"), FIVE, 1);
     publish_all(&new, &[record]).await;
     assert_eq!(
-        connect(log.options())
+        connect(log.patient())
             .await
             .partitions()
             .await
@@ -135,7 +135,7 @@ async fn a_topic_with_other_partitions_than_the_settings_say_is_misconfigured() 
         return;
     };
     let log = Log::on(kafka).await;
-    let mut options = log.options();
+    let mut options = log.patient();
     options.partitions = Some(FIVE);
     let told = refusal(options.clone()).await;
     assert!(

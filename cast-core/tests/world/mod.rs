@@ -15,7 +15,7 @@ use cast_core::{
         Ballot, BallotId, Candidate, KeyRing, LogPosition, LoggedBallot, Outcome, Partition,
         Partitions, Receipt, Record, Refusal, Tally, Ticket,
     },
-    ports::{Clock as _, EventBus as _, Subscription, VoteCounter as _},
+    ports::{Clock as _, EventBus as _, PartitionLag, Subscription, VoteCounter as _},
 };
 use cast_testkit::{ManualClock, SeededEntropy, fixtures};
 
@@ -115,7 +115,7 @@ impl World {
             .lag(&self.settings.fold.group)
             .await
             .expect("a lag");
-        lag.iter().map(|partition| partition.behind()).sum()
+        lag.iter().map(PartitionLag::behind).sum()
     }
 
     /// Appends ballots as one record, past any door.

@@ -151,10 +151,10 @@ impl NoVote {
         usernames: Vec<String>,
         vote_count: Vec<i32>,
         ticket: String,
-        #[graphql(name = "voterUsername")] _voter_username: Option<String>,
+        voter_username: Option<String>,
     ) -> NoResult {
         NoResult {
-            success: !ticket.is_empty(),
+            success: !ticket.is_empty() && voter_username.is_none(),
             message: "Votes recorded successfully".into(),
             usernames,
             votes: vote_count,

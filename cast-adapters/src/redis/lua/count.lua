@@ -8,13 +8,13 @@
 --   t:<partition, 10 digits>:<offset, 20 digits>:<high>:<low>      a record of its tail
 --
 -- <last> is the highest offset of the partition's tail, and nothing if it has none. <high> and <low>
--- are votes, of the record or of the whole tail: high * 10^10 + low. Lua's numbers are exact only
--- below 2^53, so sums are kept in these two, and offsets and settled votes stay texts, which are
--- compared and never calculated with.
+-- are votes, of the record or summed over the tail: high * 10^10 + low. Lua's numbers are exact only
+-- below 2^53; a record's parts are below 10^10, so their sums are exact for 900,000 records of any
+-- number of votes, and for 2^53 votes in any number of records. Offsets and settled votes stay texts,
+-- which are compared and never calculated with.
 --
 -- To show a count takes reading the first few members, however long the tail is; to find a record
 -- of the tail, or those before an offset, takes a look-up in the order.
-local BASE = 10000000000
 
 -- What members begin with: string.byte tells it without making a text of it.
 local MARK, COUNT = 97, 98

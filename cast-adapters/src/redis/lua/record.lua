@@ -35,9 +35,6 @@ for i = 2, #ARGV, 5 do
       taken[prefix] = true
       added[#added + 1] = prefix .. high .. ':' .. low
       count.high, count.low = count.high + high, count.low + low
-      if count.low >= BASE then
-        count.high, count.low = count.high + 1, count.low - BASE
-      end
       if is_last then
         count.last = offset
       end

@@ -43,9 +43,6 @@ local function drop_tail(count, as_of, tail, settled)
     for _, member in ipairs(page) do
       local high, low = string.match(member, ':(%d+):(%d+)$')
       count.high, count.low = count.high - high, count.low - low
-      if count.low < 0 then
-        count.high, count.low = count.high - 1, count.low + BASE
-      end
     end
     if #page > 0 then
       redis.call('ZREM', key, unpack(page))
