@@ -55,7 +55,7 @@ pub struct KafkaOptions {
     /// How long any other request may take.
     pub request_timeout: Duration,
     /// How many bytes of records may wait to be acknowledged; what is beyond that is refused as
-    /// unavailable. At least one record of [`MAX_BYTES`](crate::record::MAX_BYTES) fits.
+    /// unavailable. Two records of [`MAX_BYTES`](crate::record::MAX_BYTES) always fit.
     pub max_unacknowledged_bytes: usize,
     /// How many bytes of records a reader holds that were not asked for yet. Up to twice as many
     /// are in memory: as many again may be on their way.

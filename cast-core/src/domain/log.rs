@@ -189,8 +189,14 @@ impl FoldStep {
         Ok((self, second))
     }
 
-    /// Whom the step is about, rejected ballots included, each once, in order.
+    /// Whom the step counts votes for, each once, in order.
     pub fn candidates(&self) -> Vec<Candidate> {
+        let ballots = self.ballots.iter().map(|placed| &placed.ballot);
+        sum_votes(ballots).into_keys().collect()
+    }
+
+    /// Whom its rejected ballots would have voted for, each once, in order.
+    pub fn rejected_candidates(&self) -> Vec<Candidate> {
         let rejected = self
             .rejections
             .iter()
@@ -198,8 +204,7 @@ impl FoldStep {
                 Rejection::Ballot { placed, .. } => Some(&placed.ballot),
                 Rejection::Record { .. } => None,
             });
-        let ballots = self.ballots.iter().map(|placed| &placed.ballot);
-        sum_votes(ballots.chain(rejected)).into_keys().collect()
+        sum_votes(rejected).into_keys().collect()
     }
 
     fn offsets(&self) -> impl Iterator<Item = Offset> {

@@ -264,7 +264,7 @@ impl Consumer {
     /// Settles again what another consumer applied, or this one without learning of it.
     async fn settle_from_store(&self, step: &FoldStep) {
         let limit = self.settings.apply_deadline;
-        let candidates = step.candidates();
+        let candidates = [step.candidates(), step.rejected_candidates()].concat();
         let read = self.store.tallies(&candidates);
         match within(&*self.clock, limit, "reading tallies from the store", read).await {
             Ok(stored) => {
