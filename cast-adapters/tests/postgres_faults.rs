@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cast_adapters::postgres::PostgresStore;
 use cast_core::{
-    domain::{Candidate, FoldStep, Offset},
+    domain::{Candidate, FoldStep, Offset, Partition},
     ports::{Applied, PortError, PortErrorKind, VoteStore as _},
 };
 use cast_testkit::{
@@ -22,8 +22,7 @@ mod postgres;
 const STORES: &str =
     "FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'cast'";
 
-/// A home whose store's transactions wait in the middle, or at their COMMIT, while somebody holds
-/// [`THE_LOCK`].
+/// Takes, and gives back, what transactions wait for in a home made [`waiting`].
 const THE_LOCK: &str = "SELECT pg_advisory_lock(7)";
 const LET_GO: &str = "SELECT pg_advisory_unlock(7)";
 
@@ -33,6 +32,7 @@ enum Waits {
     AtCommit,
 }
 
+/// Makes every transaction that counts a ballot wait for [`THE_LOCK`].
 async fn waiting(home: &Home, waits: Waits) {
     let deferred = match waits {
         Waits::InTheMiddle => "",
@@ -47,16 +47,13 @@ async fn waiting(home: &Home, waits: Waits) {
     .await;
 }
 
-/// Applies a step in a task, and comes back when it waits for [`THE_LOCK`].
-async fn applying(
-    home: &Home,
+/// Applies a step in a task.
+fn applying(
     store: &PostgresStore,
     step: &FoldStep,
 ) -> tokio::task::JoinHandle<Result<Applied, PortError>> {
     let (store, step) = (store.clone(), step.clone());
-    let applying = tokio::spawn(async move { store.apply(&step).await });
-    home.until_blocked().await;
-    applying
+    tokio::spawn(async move { store.apply(&step).await })
 }
 
 fn kind(result: Result<Applied, PortError>) -> PortErrorKind {
@@ -82,7 +79,8 @@ async fn a_connection_cut_in_the_middle_of_a_transaction_takes_it_along() {
         .batch_execute(THE_LOCK)
         .await
         .expect("nobody has it");
-    let applying = applying(&home, &store, &step).await;
+    let applying = applying(&store, &step);
+    home.until_blocked("1").await;
     home.sql(&format!("SELECT pg_terminate_backend(pid) {STORES}"))
         .await;
     let applied = applying.await.expect("no panic");
@@ -108,7 +106,8 @@ async fn a_connection_cut_at_commit_leaves_the_outcome_unknown() {
         .batch_execute(THE_LOCK)
         .await
         .expect("nobody has it");
-    let applying = applying(&home, &store, &step).await;
+    let applying = applying(&store, &step);
+    home.until_blocked("1").await;
     home.sql(&format!("SELECT pg_terminate_backend(pid) {STORES}"))
         .await;
     let applied = applying.await.expect("no panic");
@@ -140,7 +139,8 @@ async fn a_commit_that_happened_and_was_not_told_is_met_by_the_fence() {
         .batch_execute(THE_LOCK)
         .await
         .expect("nobody has it");
-    let applying = applying(&home, &store, &step).await;
+    let applying = applying(&store, &step);
+    home.until_blocked("1").await;
     proxy.set(Link::Mute);
     somebody.batch_execute(LET_GO).await.expect("it was held");
     let applied = applying.await.expect("no panic");
@@ -255,7 +255,8 @@ async fn the_victim_of_a_deadlock_did_not_happen() {
         .batch_execute(&bobs_name)
         .await
         .expect("the name is free");
-    let applying = applying(&home, &store, &step).await;
+    let applying = applying(&store, &step);
+    home.until_blocked("1").await;
     // Waits for the store, which waits for the name.
     let circle = somebody.batch_execute("UPDATE progress SET next = next; ROLLBACK");
     circle.await.expect("it is the other one's turn to fail");
@@ -277,7 +278,8 @@ async fn a_caller_that_gives_up_lets_the_transaction_end() {
         .batch_execute(THE_LOCK)
         .await
         .expect("nobody has it");
-    let applying = applying(&home, &store, &step).await;
+    let applying = applying(&store, &step);
+    home.until_blocked("1").await;
     applying.abort();
     assert!(applying.await.is_err_and(|ended| ended.is_cancelled()));
     somebody.batch_execute(LET_GO).await.expect("it was held");
@@ -304,6 +306,35 @@ async fn a_lock_that_somebody_keeps_holds_a_step_no_longer_than_the_servers_limi
         .expect("it was open");
     let store = home.open();
     assert_eq!(fold(&store, &step).await, 20);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_that_loses_its_ballots_to_another_partition_is_done_again_without_them() {
+    let Some(home) = Home::shared().await else {
+        return;
+    };
+    waiting(&home, Waits::AtCommit).await;
+    let (store, (alice, step)) = (home.open(), alice_and_step(0));
+    let mut elsewhere = step.clone();
+    elsewhere.partition = Partition::new(1);
+    let somebody = home.session().await;
+    let lock = somebody.batch_execute(THE_LOCK).await;
+    lock.expect("nobody has it");
+    let first = applying(&store, &step);
+    home.until_blocked("1").await;
+    let second = applying(&store, &elsewhere);
+    // One for the lock, one for the first one's ballots, which it could not know of.
+    home.until_blocked("2").await;
+    let let_go = somebody.batch_execute(LET_GO).await;
+    let_go.expect("it was held");
+    for (applying, expected) in [(first, 20), (second, 0)] {
+        let applied = applying.await.expect("no panic").expect("applied");
+        assert!(
+            matches!(applied, Applied::Folded { counted, .. } if counted == expected),
+            "{applied:?}"
+        );
+    }
+    assert_eq!(votes(&store, &alice).await, 20);
 }
 
 /// Makes a copy of a database, of which nobody may have a connection meanwhile.

@@ -115,18 +115,14 @@ async fn what_happened_and_was_not_told_is_unknown_and_not_sent_again() {
     proxy.set(Link::Mute);
     let calls = async || {
         let stats: String = corner.ask(&["INFO", "commandstats"]).await;
-        let of = |line: &str| {
-            line.split_once(":calls=")?
-                .1
-                .split(',')
-                .next()?
-                .parse()
-                .ok()
+        let calls = |line: &str| {
+            let (_, rest) = line.split_once(":calls=")?;
+            rest.split(',').next()?.parse::<u32>().ok()
         };
         let scripts = stats
             .lines()
             .filter(|line| line.starts_with("cmdstat_eval"));
-        scripts.filter_map(of).sum::<u32>()
+        scripts.filter_map(calls).sum::<u32>()
     };
     let before = calls().await;
     let claims = fixtures.claims(5);

@@ -20,3 +20,8 @@ pub mod http;
 pub mod roles;
 pub mod telemetry;
 pub mod wiring;
+
+/// The README's example compiles, runs, and says what it says.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -80,11 +80,11 @@ impl Home {
         client
     }
 
-    /// Waits until a store's connection waits for somebody's lock.
-    pub(crate) async fn until_blocked(&self) {
+    /// Waits until so many connections of stores wait for somebody's lock.
+    pub(crate) async fn until_blocked(&self, connections: &str) {
         let blocked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
                        AND application_name = 'cast' AND wait_event_type = 'Lock'";
-        self.until(blocked, "1").await;
+        self.until(blocked, connections).await;
     }
 
     /// Waits until a query says so.
