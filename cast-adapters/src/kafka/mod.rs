@@ -38,6 +38,7 @@
 
 mod blocking;
 mod cluster;
+mod connection;
 mod consumer;
 mod context;
 mod create;
@@ -56,10 +57,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use cast_core::{
     domain::{Partitions, Record},
-    ports::{EventBus, GroupName, PartitionLag, PortError, Published, ResumeFrom, Subscription},
+    ports::{EventBus, GroupName, PartitionLag, PortError, PortErrorKind, Published, ResumeFrom, Subscription},
 };
 
-use self::{consumer::KafkaSubscription, topic::Topic};
+use self::{connection::Connection, consumer::KafkaSubscription};
 
 pub use create::{TopicOptions, create_topic};
 pub use options::{GroupProtocol, KafkaOptions, KafkaUrlError};
@@ -69,10 +70,20 @@ pub use options::{GroupProtocol, KafkaOptions, KafkaUrlError};
 /// Dropping it sends what was handed to it and is still on its way, in the background;
 /// [`flush`](Self::flush) waits for that.
 pub struct KafkaBus {
-    topic: Arc<Topic>,
+    connection: Connection,
 }
 
 impl KafkaBus {
+    /// The log that `options` name; connects to it with the first call, so that processes may start
+    /// before their brokers. Needs a tokio runtime.
+    ///
+    /// A call that gives up waiting for the connection leaves the attempt to the next one.
+    pub fn open(options: KafkaOptions) -> Self {
+        Self {
+            connection: Connection::new(options),
+        }
+    }
+
     /// Connects to the leaders of all partitions, so that the first voter does not wait for it.
     ///
     /// It takes about a second: the cluster hands out producers' ids no sooner.
@@ -85,10 +96,9 @@ impl KafkaBus {
     /// it has another number of partitions than it must have, or this client may not use it; the
     /// error says what to do.
     pub async fn connect(options: KafkaOptions) -> Result<Self, PortError> {
-        let topic = Topic::connect(options).await?;
-        Ok(Self {
-            topic: Arc::new(topic),
-        })
+        let bus = Self::open(options);
+        bus.connection.topic().await?;
+        Ok(bus)
     }
 
     /// Waits until all that was handed to it has an outcome, also what nobody waits for any more.
@@ -98,7 +108,10 @@ impl KafkaBus {
     /// [`OutcomeUnknown`](cast_core::ports::PortErrorKind::OutcomeUnknown) where something is still on
     /// its way after the delivery timeout.
     pub async fn flush(&self) -> Result<(), PortError> {
-        let sender = self.topic.producer().sender();
+        let Some(topic) = self.connection.established() else {
+            return Ok(());
+        };
+        let sender = topic.producer().sender();
         let flushed = blocking::run(move || sender.flush()).await;
         flushed.map_err(|error| error.while_("sending what is left"))
     }
@@ -107,11 +120,19 @@ impl KafkaBus {
 #[async_trait]
 impl EventBus for KafkaBus {
     async fn partitions(&self) -> Result<Partitions, PortError> {
-        self.topic.partitions().await
+        self.connection.topic().await?.partitions().await
     }
 
     async fn publish(&self, records: &[Record]) -> Vec<Result<Published, PortError>> {
-        self.topic.producer().publish(records).await
+        match self.connection.topic().await {
+            Ok(topic) => topic.producer().publish(records).await,
+            // Nothing was sent, whatever kept us from connecting.
+            Err(error) => {
+                let error = Arc::new(error);
+                let unsent = |_| Err(unsent(&error));
+                records.iter().map(unsent).collect()
+            }
+        }
     }
 
     async fn subscribe(
@@ -121,13 +142,22 @@ impl EventBus for KafkaBus {
         resume: Arc<dyn ResumeFrom>,
     ) -> Result<Box<dyn Subscription>, PortError> {
         // A reader of a topic that grew would read, and hide it.
-        self.topic.partitions().await?;
-        let topic = Arc::clone(&self.topic);
+        let topic = self.connection.topic().await?;
+        topic.partitions().await?;
         let member = KafkaSubscription::join(topic, group.clone(), max_ballots, resume).await?;
         Ok(Box::new(member))
     }
 
     async fn lag(&self, group: &GroupName) -> Result<Vec<PartitionLag>, PortError> {
-        self.topic.lag(group).await
+        self.connection.topic().await?.lag(group).await
     }
+}
+
+/// What is said of each record where there is no connection.
+fn unsent(why: &Arc<PortError>) -> PortError {
+    let kind = match why.kind() {
+        PortErrorKind::OutcomeUnknown => PortErrorKind::Unavailable,
+        other => other,
+    };
+    PortError::new(kind, "publishing ballots").because(Arc::clone(why))
 }
