@@ -257,29 +257,24 @@ impl Cast {
             ),
         );
         let folds = roles.consumers > 0;
+        let check = |name, used: bool, needed, result: Result<(), Fault>| {
+            used.then_some(Check {
+                name,
+                needed,
+                result,
+            })
+        };
+        let (issues, votes) = (roles.generator, roles.door);
         // Without counter or store, votes are taken all the same.
-        vec![
-            Check {
-                name: "tickets",
-                needed: roles.door || roles.generator,
-                result: tickets,
-            },
-            Check {
-                name: "log",
-                needed: roles.door || folds,
-                result: log.map(drop),
-            },
-            Check {
-                name: "counter",
-                needed: false,
-                result: counter.map(drop),
-            },
-            Check {
-                name: "store",
-                needed: folds,
-                result: store.map(drop),
-            },
+        [
+            check("tickets", votes || issues, true, tickets),
+            check("log", votes || folds, true, log.map(drop)),
+            check("counter", votes || folds, false, counter.map(drop)),
+            check("store", votes || folds, folds, store.map(drop)),
         ]
+        .into_iter()
+        .flatten()
+        .collect()
     }
 
     /// Whether there is a ticket now, and one that this process would take.

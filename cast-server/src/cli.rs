@@ -12,7 +12,10 @@ use clap::{
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
-use crate::config::{ConfigError, File, ServeConfig, check_environment, variable_of};
+use crate::config::{
+    ApiConfig, ConfigError, File, MigrateConfig, ServeConfig, TicketGeneratorConfig,
+    VoteConsumerConfig, check_environment, variable_of,
+};
 
 /// A voting backend: tickets, votes and tallies over GraphQL.
 ///
@@ -35,6 +38,14 @@ pub struct Cli {
 pub enum Role {
     /// Does everything in one process; with no flags, needs no other server
     Serve(Box<ServeConfig>),
+    /// Takes votes and shows tallies: one role of a deployment of many processes
+    Api(Box<ApiConfig>),
+    /// Issues a ticket each period; any number of them agree on one
+    TicketGenerator(Box<TicketGeneratorConfig>),
+    /// Folds the log into the store; any number of them share the work
+    VoteConsumer(Box<VoteConsumerConfig>),
+    /// Makes the tables and the topic that the other roles need, or brings them up to date
+    Migrate(Box<MigrateConfig>),
     /// Prints the GraphQL schema in its own language
     Schema,
 }
@@ -172,11 +183,11 @@ mod tests {
     #[test]
     fn every_setting_has_a_variable_and_a_help_text() {
         let command = with_variables(Cli::command());
-        let serve = command.find_subcommand("serve").unwrap();
-        for arg in serve
-            .get_arguments()
-            .filter(|arg| arg.get_long().is_some_and(is_setting))
-        {
+        let settings = command
+            .get_subcommands()
+            .flat_map(Command::get_arguments)
+            .filter(|arg| arg.get_long().is_some_and(is_setting));
+        for arg in settings {
             let long = arg.get_long().unwrap_or_default();
             let variable = arg.get_env().and_then(|name| name.to_str());
             assert_eq!(variable, Some(&*variable_of(long)));
@@ -196,13 +207,13 @@ mod tests {
         let settings = config.settings().unwrap();
         assert_eq!(shown(&settings), shown(&cast_core::Settings::default()));
         assert_eq!(
-            shown(&config.http()),
+            shown(&config.http.settings()),
             shown(&crate::http::HttpSettings::default())
         );
         assert_eq!(
-            shown(&config.documents()),
+            shown(&config.documents.limits()),
             shown(&crate::graphql::DocumentLimits::default())
         );
-        assert_eq!(config.roles(), cast_core::Roles::ALL);
+        assert_eq!(config.fold.consumers(), cast_core::Roles::ALL.consumers);
     }
 }

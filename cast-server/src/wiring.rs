@@ -1,55 +1,153 @@
 //! Which adapter a URL means. No other file of the server names one.
+//!
+//! Nothing here waits for a server: an adapter connects when it is first used, so processes may be
+//! started in any order.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use cast_adapters::{
     memory::{MemoryBus, MemoryCounter, MemoryStore, MemoryTickets},
     system::{SystemClock, SystemEntropy},
 };
 use cast_core::{
-    Ports,
+    Ports, Settings,
     domain::Partitions,
-    ports::{Clock, Entropy, EventBus, TicketSource, VoteCounter, VoteStore},
+    ports::{Clock, Entropy, EventBus, PortError, TicketSource, VoteCounter, VoteStore},
 };
+use futures_util::future::BoxFuture;
 
-use crate::config::{ConfigError, PortUrl, Urls};
+use crate::config::{ConfigError, MemoryLog, MigrateConfig, PortUrl, Urls};
 
 /// The system's clock and randomness.
 pub fn system() -> (Arc<dyn Clock>, Arc<dyn Entropy>) {
     (Arc::new(SystemClock), Arc::new(SystemEntropy))
 }
 
-/// The ports that the URLs mean.
-pub fn ports(urls: &Urls) -> Result<Ports, ConfigError> {
+/// The ports that the URLs mean. To be called on the runtime that will use them.
+pub fn ports(
+    urls: &Urls,
+    memory_log: &MemoryLog,
+    settings: &Settings,
+) -> Result<Ports, ConfigError> {
     let (clock, entropy) = system();
+    let (tickets, counter) = tickets_and_counter(urls, &clock, settings)?;
     Ok(Ports {
-        tickets: tickets(&urls.tickets_url, &clock)?,
-        counter: counter(&urls.counter_url, &clock)?,
-        bus: bus(&urls.bus_url, urls.memory_partitions)?,
-        store: store(&urls.store_url)?,
+        tickets,
+        counter,
+        bus: bus(&urls.bus.bus_url, memory_log, settings)?,
+        store: store(&urls.store.store_url, settings)?,
         clock,
         entropy,
     })
 }
 
-fn tickets(url: &PortUrl, clock: &Arc<dyn Clock>) -> Result<Arc<dyn TicketSource>, ConfigError> {
-    match url.scheme() {
-        Some("memory") => Ok(Arc::new(MemoryTickets::new(Arc::clone(clock)))),
-        other => Err(unknown("tickets-url", other)),
+/// What a caller waits for, less a little: so that an adapter gives up first, and its own error is
+/// told, which knows more than a deadline that has passed.
+#[cfg(any(feature = "kafka", feature = "postgres"))]
+fn shorter(deadline: Duration) -> Duration {
+    deadline * 5 / 6
+}
+
+/// Where both are in one server, they share the connections to it.
+fn tickets_and_counter(
+    urls: &Urls,
+    clock: &Arc<dyn Clock>,
+    settings: &Settings,
+) -> Result<(Arc<dyn TicketSource>, Arc<dyn VoteCounter>), ConfigError> {
+    let (tickets_url, counter_url) = (&urls.tickets.tickets_url, &urls.counter.counter_url);
+    let mut redis = RedisServers::new(settings);
+    let tickets: Arc<dyn TicketSource> = match tickets_url.scheme() {
+        Some("memory") => Arc::new(MemoryTickets::new(Arc::clone(clock))),
+        Some("redis" | "rediss") => redis.tickets(tickets_url)?,
+        other => return Err(unknown("tickets-url", other, "redis")),
+    };
+    let counter: Arc<dyn VoteCounter> = match counter_url.scheme() {
+        Some("memory") => Arc::new(MemoryCounter::new(Arc::clone(clock))),
+        Some("redis" | "rediss") => redis.counter(counter_url)?,
+        other => return Err(unknown("counter-url", other, "redis")),
+    };
+    Ok((tickets, counter))
+}
+
+/// The Redis servers of a process.
+#[cfg(feature = "redis")]
+struct RedisServers {
+    step: Duration,
+    opened: Vec<(String, cast_adapters::redis::Redis)>,
+}
+
+#[cfg(feature = "redis")]
+impl RedisServers {
+    fn new(settings: &Settings) -> Self {
+        let deadlines = [
+            settings.door.redeem_deadline,
+            settings.door.record_deadline,
+            settings.tallies.read_deadline,
+            settings.fold.settle_deadline,
+        ];
+        let step = deadlines.into_iter().min().unwrap_or_default();
+        Self {
+            step,
+            opened: Vec::new(),
+        }
+    }
+
+    fn tickets(&mut self, url: &PortUrl) -> Result<Arc<dyn TicketSource>, ConfigError> {
+        Ok(Arc::new(self.at("tickets-url", url)?.tickets()))
+    }
+
+    fn counter(&mut self, url: &PortUrl) -> Result<Arc<dyn VoteCounter>, ConfigError> {
+        Ok(Arc::new(self.at("counter-url", url)?.counter()))
+    }
+
+    fn at(
+        &mut self,
+        setting: &str,
+        url: &PortUrl,
+    ) -> Result<cast_adapters::redis::Redis, ConfigError> {
+        let same = self
+            .opened
+            .iter()
+            .find(|(opened, _)| opened == url.as_str());
+        if let Some((_, redis)) = same {
+            return Ok(redis.clone());
+        }
+        let mut options = cast_adapters::redis::RedisOptions::at(url.as_str());
+        // To connect and to answer, one after the other, within the shortest step.
+        options.connect_timeout = self.step * 2 / 5;
+        options.response_timeout = self.step / 2;
+        let redis = cast_adapters::redis::Redis::open(options).map_err(|e| port(setting, &e))?;
+        self.opened.push((url.as_str().into(), redis.clone()));
+        Ok(redis)
     }
 }
 
-fn counter(url: &PortUrl, clock: &Arc<dyn Clock>) -> Result<Arc<dyn VoteCounter>, ConfigError> {
-    match url.scheme() {
-        Some("memory") => Ok(Arc::new(MemoryCounter::new(Arc::clone(clock)))),
-        other => Err(unknown("counter-url", other)),
+#[cfg(not(feature = "redis"))]
+struct RedisServers;
+
+#[cfg(not(feature = "redis"))]
+impl RedisServers {
+    fn new(_: &Settings) -> Self {
+        Self
+    }
+
+    fn tickets(&mut self, url: &PortUrl) -> Result<Arc<dyn TicketSource>, ConfigError> {
+        Err(unknown("tickets-url", url.scheme(), "redis"))
+    }
+
+    fn counter(&mut self, url: &PortUrl) -> Result<Arc<dyn VoteCounter>, ConfigError> {
+        Err(unknown("counter-url", url.scheme(), "redis"))
     }
 }
 
-fn bus(url: &PortUrl, memory_partitions: usize) -> Result<Arc<dyn EventBus>, ConfigError> {
+fn bus(
+    url: &PortUrl,
+    memory_log: &MemoryLog,
+    settings: &Settings,
+) -> Result<Arc<dyn EventBus>, ConfigError> {
     match url.scheme() {
         Some("memory") => {
-            let partitions = u32::try_from(memory_partitions)
+            let partitions = u32::try_from(memory_log.memory_partitions)
                 .ok()
                 .and_then(Partitions::new);
             let partitions = partitions.ok_or_else(|| {
@@ -57,23 +155,142 @@ fn bus(url: &PortUrl, memory_partitions: usize) -> Result<Arc<dyn EventBus>, Con
             })?;
             Ok(Arc::new(MemoryBus::new(partitions)))
         }
-        other => Err(unknown("bus-url", other)),
+        #[cfg(feature = "kafka")]
+        Some("kafka" | "kafkas") => {
+            let mut options = kafka(url)?;
+            options.delivery_timeout = shorter(settings.door.publish_deadline);
+            Ok(Arc::new(cast_adapters::kafka::KafkaBus::open(options)))
+        }
+        other => Err(unknown("bus-url", other, "kafka")),
     }
 }
 
-fn store(url: &PortUrl) -> Result<Arc<dyn VoteStore>, ConfigError> {
+fn store(url: &PortUrl, settings: &Settings) -> Result<Arc<dyn VoteStore>, ConfigError> {
     match url.scheme() {
         Some("memory") => Ok(Arc::new(MemoryStore::new())),
-        other => Err(unknown("store-url", other)),
+        #[cfg(feature = "postgres")]
+        Some("postgres" | "postgresql") => {
+            let mut options = postgres(url)?;
+            options.transaction_timeout = shorter(settings.fold.apply_deadline);
+            options.statement_timeout = options.statement_timeout.min(options.transaction_timeout);
+            Ok(Arc::new(cast_adapters::postgres::PostgresStore::new(
+                options,
+            )))
+        }
+        other => Err(unknown("store-url", other, "postgres")),
     }
+}
+
+/// Makes something that is missing, and says what it did. May be done again.
+pub type Migration = Box<dyn Fn() -> BoxFuture<'static, Result<String, PortError>>>;
+
+/// What there is to make: tables, and a topic. What is in memory needs nothing.
+pub fn migrations(config: &MigrateConfig) -> Result<Vec<Migration>, ConfigError> {
+    let store = tables(&config.store_url.store_url)?;
+    let log = topic(config)?;
+    let migrations: Vec<_> = store.into_iter().chain(log).collect();
+    if migrations.is_empty() {
+        let what = "there is nothing to migrate: give store-url, bus-url, or both";
+        return Err(ConfigError(what.into()));
+    }
+    Ok(migrations)
+}
+
+fn tables(url: &PortUrl) -> Result<Option<Migration>, ConfigError> {
+    match url.scheme() {
+        Some("memory") => Ok(None),
+        #[cfg(feature = "postgres")]
+        Some("postgres" | "postgresql") => {
+            let options = postgres(url)?;
+            let migrate = move || -> BoxFuture<'static, Result<String, PortError>> {
+                let options = options.clone();
+                Box::pin(async move {
+                    let run = cast_adapters::postgres::migrate(&options).await?;
+                    Ok(if run.is_empty() {
+                        "the tables were up to date".into()
+                    } else {
+                        format!("the tables are up to date now: ran {}", run.join(", "))
+                    })
+                })
+            };
+            Ok(Some(Box::new(migrate)))
+        }
+        other => Err(unknown("store-url", other, "postgres")),
+    }
+}
+
+fn topic(config: &MigrateConfig) -> Result<Option<Migration>, ConfigError> {
+    let url = &config.bus_url.bus_url;
+    match url.scheme() {
+        Some("memory") => Ok(None),
+        #[cfg(feature = "kafka")]
+        Some("kafka" | "kafkas") => {
+            let options = kafka(url)?;
+            let topic = topic_options(config, &options);
+            let create = move || -> BoxFuture<'static, Result<String, PortError>> {
+                let (options, topic) = (options.clone(), topic);
+                Box::pin(async move {
+                    let is_new = cast_adapters::kafka::create_topic(&options, &topic).await?;
+                    let (name, count) = (&options.topic, topic.partitions.count());
+                    Ok(if is_new {
+                        format!("made the topic {name} with {count} partitions")
+                    } else {
+                        format!("the topic {name} was there, and is left as it is")
+                    })
+                })
+            };
+            Ok(Some(Box::new(create)))
+        }
+        other => Err(unknown("bus-url", other, "kafka")),
+    }
+}
+
+#[cfg(feature = "kafka")]
+fn topic_options(
+    config: &MigrateConfig,
+    options: &cast_adapters::kafka::KafkaOptions,
+) -> cast_adapters::kafka::TopicOptions {
+    let partitions = Partitions::new(config.topic.topic_partitions).unwrap_or(Partitions::ONE);
+    let replicas = config.topic.topic_replicas;
+    cast_adapters::kafka::TopicOptions {
+        partitions: options.partitions.unwrap_or(partitions),
+        replication_factor: replicas,
+        // More than half of them.
+        min_insync_replicas: replicas / 2 + 1,
+        retention: config.topic.topic_retention,
+    }
+}
+
+#[cfg(feature = "kafka")]
+fn kafka(url: &PortUrl) -> Result<cast_adapters::kafka::KafkaOptions, ConfigError> {
+    let options = url.as_str().parse();
+    options.map_err(|error| ConfigError(format!("bus-url: {error}")))
+}
+
+#[cfg(feature = "postgres")]
+fn postgres(url: &PortUrl) -> Result<cast_adapters::postgres::PostgresOptions, ConfigError> {
+    let options = url.as_str().parse();
+    options.map_err(|error| port("store-url", &error))
+}
+
+/// What an adapter says of its URL. It never repeats it.
+#[cfg(any(feature = "redis", feature = "postgres"))]
+fn port(setting: &str, error: &cast_core::ports::PortError) -> ConfigError {
+    ConfigError(format!("{setting}: {}", error.chain()))
 }
 
 /// Says what is wrong without the rest of the URL, which may hold a password.
-fn unknown(setting: &str, scheme: Option<&str>) -> ConfigError {
+fn unknown(setting: &str, scheme: Option<&str>, expected: &str) -> ConfigError {
     ConfigError(match scheme {
-        Some(scheme) => {
-            format!("{setting}: this build does not have an adapter for {scheme}: (it has memory:)")
-        }
-        None => format!("{setting} must be a URL that begins with its scheme, as in memory:"),
+        Some(scheme) if scheme.starts_with(expected) => format!(
+            "{setting}: this program was built without its adapter for {scheme}: \
+             (build it with the feature {expected})"
+        ),
+        Some(scheme) => format!(
+            "{setting}: there is no adapter for {scheme}: here; there are memory: and {expected}:"
+        ),
+        None => format!(
+            "{setting} must be a URL that begins with its scheme: memory: or {expected}://…"
+        ),
     })
 }

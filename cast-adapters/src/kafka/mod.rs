@@ -57,7 +57,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use cast_core::{
     domain::{Partitions, Record},
-    ports::{EventBus, GroupName, PartitionLag, PortError, PortErrorKind, Published, ResumeFrom, Subscription},
+    ports::{
+        EventBus, GroupName, PartitionLag, PortError, PortErrorKind, Published, ResumeFrom,
+        Subscription,
+    },
 };
 
 use self::{connection::Connection, consumer::KafkaSubscription};

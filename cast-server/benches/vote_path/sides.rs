@@ -9,7 +9,7 @@ use cast_core::{Roles, Settings, domain::KeyRing};
 use cast_server::{
     graphql::{DocumentLimits, Engine},
     http::{self, HttpSettings},
-    roles::serve::App,
+    roles::App,
 };
 use poem::{EndpointExt as _, Route, listener::TcpListener as PoemListener, post};
 use tokio::net::TcpListener;
@@ -107,7 +107,8 @@ async fn nothing() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let clock = Arc::clone(&ports.clock);
     let settings = HttpSettings::default();
-    let server = http::serve(listener, engine, None, clock, ports.entropy, &settings).unwrap();
+    let server = http::serve(listener, true, clock, ports.entropy, &settings).unwrap();
+    server.open(Some(engine), None);
     announce(server.address(), &"0".repeat(64));
     until_alone().await;
 }

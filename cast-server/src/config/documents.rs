@@ -39,7 +39,8 @@ pub struct Documents {
 }
 
 impl Documents {
-    pub(super) fn limits(&self) -> DocumentLimits {
+    /// What a document may be.
+    pub fn limits(&self) -> DocumentLimits {
         DocumentLimits {
             max_size: self.max_document_size,
             max_nesting: self.max_bracket_depth,

@@ -13,7 +13,7 @@ use super::values::{count, duration};
 pub struct Folding {
     /// How many consumers this process runs
     #[arg(long, value_name = "COUNT", default_value = "1", value_parser = count())]
-    pub consumers: usize,
+    consumers: usize,
 
     /// The group in which consumers share the work
     #[arg(long, value_name = "NAME", default_value = "cast-vote-consumers")]
@@ -45,6 +45,11 @@ pub struct Folding {
 }
 
 impl Folding {
+    /// How many consumers this process runs.
+    pub const fn consumers(&self) -> usize {
+        self.consumers
+    }
+
     pub(super) fn settings(&self) -> FoldSettings {
         FoldSettings {
             group: GroupName::new(self.fold_group.as_str()),

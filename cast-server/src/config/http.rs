@@ -49,7 +49,8 @@ pub struct Http {
 }
 
 impl Http {
-    pub(super) const fn settings(&self) -> HttpSettings {
+    /// What connections and requests are bound to.
+    pub const fn settings(&self) -> HttpSettings {
         HttpSettings {
             max_connections: self.max_connections,
             idle_timeout: self.idle_timeout,

@@ -12,13 +12,12 @@ mod file;
 mod fold;
 mod http;
 mod log;
+mod migrate;
+mod roles;
 mod tallies;
 mod tickets;
 mod urls;
 mod values;
-
-use cast_core::{Roles, Settings};
-use clap::Args;
 
 pub use self::{
     documents::Documents,
@@ -26,92 +25,19 @@ pub use self::{
     fold::Folding,
     http::Http,
     log::{Log, LogFormat},
+    migrate::{MigrateConfig, Topic},
+    roles::{ApiConfig, ServeConfig, TicketGeneratorConfig, VoteConsumerConfig},
     tallies::Tallies,
     tickets::Tickets,
-    urls::Urls,
+    urls::{BusUrl, CounterUrl, MemoryLog, StoreUrl, TicketsUrl, Urls},
     values::{PortUrl, Secret},
 };
 pub(crate) use self::{environment::check as check_environment, file::File};
-use crate::{graphql::DocumentLimits, http::HttpSettings};
 
 /// Settings that cannot work, in a sentence for whoever gave them.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct ConfigError(pub String);
-
-/// The settings of `serve`.
-#[derive(Args, Clone, Debug)]
-#[expect(missing_docs, reason = "each field is documented at its type")]
-pub struct ServeConfig {
-    #[command(flatten)]
-    pub http: Http,
-    #[command(flatten)]
-    pub urls: Urls,
-    #[command(flatten)]
-    pub tickets: Tickets,
-    #[command(flatten)]
-    pub door: Door,
-    #[command(flatten)]
-    pub tallies: Tallies,
-    #[command(flatten)]
-    pub fold: Folding,
-    #[command(flatten)]
-    pub documents: Documents,
-    #[command(flatten)]
-    pub log: Log,
-}
-
-impl ServeConfig {
-    /// The settings of the use cases, checked.
-    pub fn settings(&self) -> Result<Settings, ConfigError> {
-        let settings = Settings {
-            tickets: self.tickets.settings(),
-            door: self.door.settings(),
-            tallies: self.tallies.settings(),
-            fold: self.fold.settings(),
-        };
-        settings
-            .check()
-            .map_err(|error| ConfigError(error.to_string()))?;
-        let (door, tallies) = (&settings.door, &settings.tallies);
-        // What a flush may take, a candidate that has to be healed included.
-        let flush = door.redeem_deadline
-            + door.publish_deadline
-            + door.record_deadline
-            + tallies.store_deadline
-            + 2 * tallies.read_deadline;
-        let vote = door.max_wait + flush;
-        let request = self.http.settings().request_deadline;
-        if request <= vote {
-            // Otherwise voters would be told that the outcome is not known where it is.
-            let what = format!(
-                "request-deadline ({request:?}) must be longer than max-wait, redeem-deadline, \
-                 publish-deadline, record-deadline, store-deadline and twice read-deadline \
-                 together ({vote:?})"
-            );
-            return Err(ConfigError(what));
-        }
-        Ok(settings)
-    }
-
-    /// What connections and requests are bound to.
-    pub const fn http(&self) -> HttpSettings {
-        self.http.settings()
-    }
-
-    /// What a document may be.
-    pub fn documents(&self) -> DocumentLimits {
-        self.documents.limits()
-    }
-
-    /// Everything in one process.
-    pub const fn roles(&self) -> Roles {
-        Roles {
-            consumers: self.fold.consumers,
-            ..Roles::ALL
-        }
-    }
-}
 
 /// The name of the variable that stands for the flag `--long`.
 pub(crate) fn variable_of(long: &str) -> String {

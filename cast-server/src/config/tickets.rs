@@ -66,11 +66,28 @@ impl Tickets {
 
     /// The key ring that was given; or one of its own, which no other process shares.
     pub fn key_ring(&self, entropy: &dyn Entropy) -> Result<KeyRing, ConfigError> {
-        let (setting, text) = match (&self.keys.ticket_secret, &self.keys.ticket_secret_file) {
-            (None, None) => {
-                tracing::info!("made a key ring: other processes refuse the tickets of this one");
-                return Ok(KeyRing::generate(entropy));
-            }
+        if let Some(given) = self.keys.given()? {
+            return Ok(given);
+        }
+        tracing::info!("made a key ring: other processes refuse the tickets of this one");
+        Ok(KeyRing::generate(entropy))
+    }
+
+    /// The key ring that was given, which all processes of a deployment share.
+    pub fn shared_key_ring(&self) -> Result<KeyRing, ConfigError> {
+        self.keys.given()?.ok_or_else(|| {
+            let what = "a deployment of many needs a key ring that all of them share: give \
+                        ticket-secret-file or ticket-secret, as in `1:` and 64 hex digits \
+                        (`openssl rand -hex 32` makes them)";
+            ConfigError(what.into())
+        })
+    }
+}
+
+impl Keys {
+    fn given(&self) -> Result<Option<KeyRing>, ConfigError> {
+        let (setting, text) = match (&self.ticket_secret, &self.ticket_secret_file) {
+            (None, None) => return Ok(None),
             (Some(_), Some(_)) => {
                 let what = "give ticket-secret or ticket-secret-file, not both";
                 return Err(ConfigError(what.into()));
@@ -87,7 +104,8 @@ impl Tickets {
             }
         };
         // The ring's own errors say where something is wrong, not what is there.
-        text.parse()
+        let ring = text.parse();
+        ring.map(Some)
             .map_err(|error| ConfigError(format!("{setting}: {error}")))
     }
 }

@@ -2,49 +2,99 @@
 
 use clap::Args;
 
-use super::values::{PortUrl, count};
+use super::{
+    ConfigError,
+    values::{PortUrl, count},
+};
 
-/// What a CAST stands on: a URL for each port.
+/// Declares the setting that says where one port is.
+macro_rules! url {
+    ($(#[$doc:meta])* $name:ident { $field:ident }) => {
+        #[doc = concat!("`", stringify!($field), "`, as a setting.")]
+        #[derive(Args, Clone, Debug)]
+        #[command(next_help_heading = "Where things are kept")]
+        pub struct $name {
+            $(#[$doc])*
+            #[arg(
+                long,
+                value_name = "URL",
+                default_value = "memory:",
+                hide_env_values = true
+            )]
+            pub $field: PortUrl,
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self {
+                    $field: PortUrl::memory(),
+                }
+            }
+        }
+    };
+}
+
+url! {
+    /// Where tickets are kept and used: `memory:`, or `redis://[[user]:password@]host[:port][/db]`
+    TicketsUrl { tickets_url }
+}
+url! {
+    /// Where the tallies that are shown are kept: `memory:`, or a URL as that of tickets
+    CounterUrl { counter_url }
+}
+url! {
+    /// The log of ballots: `memory:`, or `kafka://host:port,host:port/topic`
+    BusUrl { bus_url }
+}
+url! {
+    /// Where votes are kept for good: `memory:`, or `postgres://user:password@host[:port]/database`
+    StoreUrl { store_url }
+}
+
+/// What a CAST stands on: a URL for each port. By default, all is in memory.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Where things are kept")]
+#[expect(missing_docs, reason = "each field is documented at its type")]
+pub struct Urls {
+    #[command(flatten)]
+    pub tickets: TicketsUrl,
+    #[command(flatten)]
+    pub counter: CounterUrl,
+    #[command(flatten)]
+    pub bus: BusUrl,
+    #[command(flatten)]
+    pub store: StoreUrl,
+}
+
+/// How large a log in memory is.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Where things are kept")]
-pub struct Urls {
-    /// Where tickets are kept and used: `memory:`
-    #[arg(
-        long,
-        value_name = "URL",
-        default_value = "memory:",
-        hide_env_values = true
-    )]
-    pub tickets_url: PortUrl,
-
-    /// Where the tallies that are shown are kept: `memory:`
-    #[arg(
-        long,
-        value_name = "URL",
-        default_value = "memory:",
-        hide_env_values = true
-    )]
-    pub counter_url: PortUrl,
-
-    /// The log of ballots: `memory:`
-    #[arg(
-        long,
-        value_name = "URL",
-        default_value = "memory:",
-        hide_env_values = true
-    )]
-    pub bus_url: PortUrl,
-
-    /// Where votes are kept for good: `memory:`
-    #[arg(
-        long,
-        value_name = "URL",
-        default_value = "memory:",
-        hide_env_values = true
-    )]
-    pub store_url: PortUrl,
-
+pub struct MemoryLog {
     /// How many partitions a log in memory has
     #[arg(long, value_name = "COUNT", default_value = "1", value_parser = count())]
     pub memory_partitions: usize,
+}
+
+impl Default for MemoryLog {
+    fn default() -> Self {
+        Self {
+            memory_partitions: 1,
+        }
+    }
+}
+
+/// Refuses what other processes cannot see: `urls` are settings with what they say.
+pub(super) fn shared<'a>(
+    role: &str,
+    urls: impl IntoIterator<Item = (&'static str, &'a PortUrl)>,
+) -> Result<(), ConfigError> {
+    for (setting, url) in urls {
+        if url.scheme() == Some("memory") {
+            return Err(ConfigError(format!(
+                "{role} needs {setting}, as other processes have it: what is in memory: is seen \
+                 by one process only (`serve` does everything in one)"
+            )));
+        }
+    }
+    Ok(())
 }

@@ -75,6 +75,11 @@ impl fmt::Debug for Secret {
 pub struct PortUrl(Secret);
 
 impl PortUrl {
+    /// In this process.
+    pub fn memory() -> Self {
+        Self(Secret(Zeroizing::new("memory:".into())))
+    }
+
     /// What stands before the first colon.
     pub fn scheme(&self) -> Option<&str> {
         let (scheme, _) = self.as_str().split_once(':')?;

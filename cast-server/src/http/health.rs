@@ -12,6 +12,14 @@ pub(super) fn live() -> Response {
     plain(StatusCode::OK, "ok\n".into())
 }
 
+/// `/readyz` and `/healthz` of a process that has not begun its job.
+pub(super) fn waiting(what: &str) -> Response {
+    plain(
+        StatusCode::SERVICE_UNAVAILABLE,
+        format!("not ready\n{what}\n"),
+    )
+}
+
 /// `/readyz` and `/healthz`: whether each thing that the job needs answers, by name.
 pub(super) async fn ready(cast: &Cast) -> Response {
     let checks = cast.readiness().await;
@@ -24,7 +32,7 @@ pub(super) async fn ready(cast: &Cast) -> Response {
 }
 
 /// One line for the whole, and one for each thing that does not answer.
-pub(crate) fn describe(checks: &[Check], is_ready: bool) -> String {
+fn describe(checks: &[Check], is_ready: bool) -> String {
     let mut text = String::from(if is_ready { "ok\n" } else { "not ready\n" });
     for check in checks {
         if let Err(fault) = &check.result {

@@ -6,6 +6,7 @@
 //! | `connection`, `head` | a deadline on all that a client may keep us waiting for |
 //! | `canned` | answers to connections that never made a request |
 //! | `routes` | which path leads where; a request id on every answer |
+//! | `site` | what the paths lead to, as far as it is there yet |
 //! | `health` | `/livez`, `/readyz`, `/healthz` |
 //! | `graphql` | GraphQL over HTTP |
 //!
@@ -20,12 +21,13 @@ mod head;
 mod health;
 mod request_id;
 mod routes;
+mod site;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use async_graphql::Executor;
 use cast_core::{
-    Cast, Check,
+    Cast,
     ports::{Clock, Entropy},
 };
 use poem::Server;
@@ -34,7 +36,13 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub use self::graphql::EndpointSettings;
 pub(crate) use self::request_id::RequestId;
-use self::{acceptor::CappedAcceptor, graphql::GraphqlEndpoint, routes::Routes};
+pub use self::site::Waiting;
+use self::{
+    acceptor::CappedAcceptor,
+    graphql::GraphqlEndpoint,
+    routes::Routes,
+    site::{Opened, Site},
+};
 use crate::graphql::engine::Engine;
 
 /// What connections are bound to.
@@ -80,23 +88,23 @@ impl HttpSettings {
     }
 }
 
-/// Starts to serve an engine on a bound listener.
+/// Starts to answer on a bound listener: at first that the process lives, and waits.
 ///
-/// With no `cast`, the server is ready as long as it lives.
+/// `has_graphql` says whether an engine will be there once it [opens](HttpServer::open).
 pub fn serve<E: Executor>(
     listener: TcpListener,
-    engine: Engine<E>,
-    cast: Option<Cast>,
+    has_graphql: bool,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     settings: &HttpSettings,
-) -> io::Result<HttpServer> {
+) -> io::Result<HttpServer<E>> {
     let acceptor = CappedAcceptor::new(listener, Arc::clone(&clock), settings)?;
     let address = acceptor.address();
+    let waiting = Waiting::default();
+    let site = Arc::new(Site::new(has_graphql, waiting.clone()));
     let routes = Routes {
-        graphql: GraphqlEndpoint::new(engine, Arc::clone(&clock), settings.endpoint()),
-        cast,
-        clock,
+        site: Arc::clone(&site),
+        clock: Arc::clone(&clock),
         entropy,
     };
     let stop = CancellationToken::new();
@@ -111,18 +119,41 @@ pub fn serve<E: Executor>(
         address,
         task,
         stop: stop.drop_guard(),
+        site,
+        waiting,
+        clock,
+        endpoint: settings.endpoint(),
     })
 }
 
 /// A server that takes requests. Dropping it stops it.
-#[derive(Debug)]
-pub struct HttpServer {
+pub struct HttpServer<E> {
     address: SocketAddr,
     task: JoinHandle<io::Result<()>>,
     stop: DropGuard,
+    site: Arc<Site<E>>,
+    waiting: Waiting,
+    clock: Arc<dyn Clock>,
+    endpoint: EndpointSettings,
 }
 
-impl HttpServer {
+impl<E: Executor> HttpServer<E> {
+    /// Opens the door: from now on GraphQL is executed, and `/readyz` asks the CAST. With no `cast`
+    /// the server is ready as long as it lives.
+    pub fn open(&self, engine: Option<Engine<E>>, cast: Option<Cast>) {
+        let endpoint =
+            |engine| GraphqlEndpoint::new(engine, Arc::clone(&self.clock), self.endpoint.clone());
+        self.site.open(Opened {
+            graphql: engine.map(endpoint),
+            cast,
+        });
+    }
+
+    /// What it says it waits for, until it opens.
+    pub const fn waiting(&self) -> &Waiting {
+        &self.waiting
+    }
+
     /// Where it listens.
     pub const fn address(&self) -> SocketAddr {
         self.address
@@ -141,12 +172,4 @@ impl HttpServer {
             let _ = self.task.await;
         }
     }
-}
-
-/// What is missing, in a few lines; `None` when the process can do its job.
-pub(crate) fn missing(checks: &[Check]) -> Option<String> {
-    let is_missing = checks
-        .iter()
-        .any(|check| check.needed && check.result.is_err());
-    is_missing.then(|| health::describe(checks, false))
 }

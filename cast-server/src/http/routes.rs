@@ -3,27 +3,23 @@
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use async_graphql::Executor;
-use cast_core::{
-    Cast,
-    ports::{Clock, Entropy},
-};
+use cast_core::ports::{Clock, Entropy};
 use futures_util::FutureExt;
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use poem::{Endpoint, Request, Response};
 use tracing::{Instrument, Level};
 
 use super::{
-    graphql::{GraphqlEndpoint, MediaType, error_response},
+    graphql::{MediaType, error_response},
     health,
     request_id::{self, RequestId},
+    site::Site,
 };
 use crate::graphql::error::ErrorCode;
 
 /// The root of the server.
 pub(super) struct Routes<E> {
-    pub(super) graphql: GraphqlEndpoint<E>,
-    /// What `/readyz` asks; an endpoint without a CAST behind it is always ready.
-    pub(super) cast: Option<Cast>,
+    pub(super) site: Arc<Site<E>>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) entropy: Arc<dyn Entropy>,
 }
@@ -68,12 +64,9 @@ impl<E: Executor> Routes<E> {
     async fn dispatch(&self, request: Request, id: &RequestId) -> Response {
         let probe = matches!(*request.method(), Method::GET | Method::HEAD);
         match request.uri().path() {
-            "/graphql" => self.graphql.answer(request, id).await,
+            "/graphql" if self.site.has_graphql => self.graphql(request, id).await,
             "/livez" if probe => health::live(),
-            "/healthz" | "/readyz" if probe => match &self.cast {
-                Some(cast) => health::ready(cast).await,
-                None => health::live(),
-            },
+            "/healthz" | "/readyz" if probe => self.ready().await,
             "/livez" | "/healthz" | "/readyz" => method_not_allowed(),
             _ => error_response(
                 MediaType::Json,
@@ -81,6 +74,29 @@ impl<E: Executor> Routes<E> {
                 ErrorCode::BadUserInput,
                 "There is nothing at this path",
             ),
+        }
+    }
+
+    async fn graphql(&self, request: Request, id: &RequestId) -> Response {
+        let opened = self.site.opened();
+        match opened.and_then(|opened| opened.graphql.as_ref()) {
+            Some(graphql) => graphql.answer(request, id).await,
+            None => error_response(
+                MediaType::Json,
+                StatusCode::SERVICE_UNAVAILABLE,
+                ErrorCode::Unavailable,
+                "The server is starting; try again in a moment",
+            ),
+        }
+    }
+
+    async fn ready(&self) -> Response {
+        match self.site.opened() {
+            None => health::waiting(&self.site.waits_for()),
+            Some(opened) => match &opened.cast {
+                Some(cast) => health::ready(cast).await,
+                None => health::live(),
+            },
         }
     }
 }

@@ -1,12 +1,25 @@
 //! What a process does: one file a role.
+//!
+//! | file | does |
+//! |---|---|
+//! | `serve`, `api`, `ticket_generator`, `vote_consumer` | says what its [`App`] is |
+//! | `app`, `process` | run one, from its start to its exit code |
+//! | `migrate` | makes tables and topic |
 
+pub mod api;
+pub mod app;
+pub mod process;
 pub mod serve;
+pub mod ticket_generator;
+pub mod vote_consumer;
 
+mod migrate;
 mod open_files;
 mod signals;
 
 use std::process::ExitCode;
 
+pub use self::app::App;
 use crate::cli::Role;
 
 /// The command line or the settings are wrong.
@@ -15,7 +28,11 @@ pub const EXIT_USAGE: u8 = 2;
 /// Does it.
 pub fn run(role: Role) -> ExitCode {
     match role {
-        Role::Serve(config) => serve::run(&config),
+        Role::Serve(it) => process::run(&it.log, &it.http, || serve::app(&it)),
+        Role::Api(it) => process::run(&it.log, &it.http, || api::app(&it)),
+        Role::TicketGenerator(it) => process::run(&it.log, &it.http, || ticket_generator::app(&it)),
+        Role::VoteConsumer(it) => process::run(&it.log, &it.http, || vote_consumer::app(&it)),
+        Role::Migrate(it) => migrate::run(&it),
         Role::Schema => print(&crate::graphql::sdl()),
     }
 }

@@ -8,7 +8,7 @@ use cast_core::{
     domain::{LogBatch, Offset, Partition, Partitions, Record},
     ports::{EventBus, GroupName, PartitionLag, PortError, Published, ResumeFrom, Subscription},
 };
-use cast_server::roles::serve::{self, Failure};
+use cast_server::roles::process::{self, Failure};
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -234,7 +234,7 @@ async fn a_task_that_dies_ends_the_process_as_a_failure() {
     let ports = ports();
     let bus = Arc::new(DeadlyBus(Arc::clone(&ports.bus)));
     let app = app_over(Ports { bus, ..ports });
-    let served = serve::serve(app, "127.0.0.1:0", SOON);
+    let served = process::serve(app, "127.0.0.1:0", SOON);
     let ended = tokio::time::timeout(SOON, served).await.expect("it ends");
     let error = ended.expect_err("it died");
     assert!(matches!(error, Failure::Died(_)), "{error}");

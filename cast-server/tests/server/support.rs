@@ -14,7 +14,7 @@ use cast_core::{Ports, Roles, Settings, domain::KeyRing};
 use cast_server::{
     graphql::DocumentLimits,
     http::HttpSettings,
-    roles::serve::{App, Running},
+    roles::app::{App, Running},
 };
 use serde_json::{Value, json};
 use tokio::{

@@ -1,0 +1,72 @@
+//! What the paths lead to, as far as it is there yet.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use cast_core::Cast;
+
+use super::graphql::GraphqlEndpoint;
+
+/// What the paths lead to. A process listens before it can do its job: whoever probes it is told
+/// that it lives, and what it waits for.
+pub(super) struct Site<E> {
+    opened: OnceLock<Opened<E>>,
+    waiting: Waiting,
+    /// Whether there is, or will be, an endpoint for GraphQL.
+    pub(super) has_graphql: bool,
+}
+
+/// What is there once the process can begin its job.
+pub(super) struct Opened<E> {
+    /// None in a role without one.
+    pub(super) graphql: Option<GraphqlEndpoint<E>>,
+    /// What `/readyz` asks; an endpoint without a CAST behind it is always ready.
+    pub(super) cast: Option<Cast>,
+}
+
+impl<E> Site<E> {
+    pub(super) fn new(has_graphql: bool, waiting: Waiting) -> Self {
+        Self {
+            opened: OnceLock::new(),
+            waiting,
+            has_graphql,
+        }
+    }
+
+    /// What is there, if anything is.
+    pub(super) fn opened(&self) -> Option<&Opened<E>> {
+        self.opened.get()
+    }
+
+    /// From now on, this is there. Only the first call counts.
+    pub(super) fn open(&self, opened: Opened<E>) {
+        let _ = self.opened.set(opened);
+    }
+
+    /// What the process waits for.
+    pub(super) fn waits_for(&self) -> String {
+        self.waiting.get()
+    }
+}
+
+/// What a process that has not begun its job waits for, in a few words. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Waiting(Arc<Mutex<String>>);
+
+impl Waiting {
+    /// Says what for; whether that is news.
+    pub fn set(&self, what: &str) -> bool {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_news = *waiting != what;
+        if is_news {
+            what.clone_into(&mut waiting);
+        }
+        is_news
+    }
+
+    fn get(&self) -> String {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}

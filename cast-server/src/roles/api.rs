@@ -1,0 +1,27 @@
+//! `api`: takes votes and shows tallies.
+
+use cast_core::Roles;
+
+use super::app::App;
+use crate::{
+    config::{ApiConfig, ConfigError, MemoryLog},
+    wiring,
+};
+
+/// What the settings say.
+pub fn app(config: &ApiConfig) -> Result<App, ConfigError> {
+    let settings = config.settings()?;
+    let keys = config.tickets.shared_key_ring()?;
+    Ok(App {
+        keys,
+        ports: wiring::ports(&config.urls, &MemoryLog::default(), &settings)?,
+        settings,
+        roles: Roles {
+            door: true,
+            generator: false,
+            consumers: 0,
+        },
+        http: config.http.settings(),
+        documents: config.documents.limits(),
+    })
+}
