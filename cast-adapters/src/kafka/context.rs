@@ -24,6 +24,11 @@ impl ConsumerContext for Quiet {}
 pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
     use RDKafkaLogLevel::{Alert, Critical, Debug, Emerg, Error, Info, Notice, Warning};
 
+    // Notes on settings, at each start of a client. All of ours are explicit, each with its reason.
+    if facility == "CONFWARN" {
+        tracing::debug!(target: "kafka", facility, "{message}");
+        return;
+    }
     match level {
         Emerg | Alert | Critical | Error | Warning => {
             tracing::warn!(target: "kafka", facility, "{message}");

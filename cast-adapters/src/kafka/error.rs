@@ -48,6 +48,7 @@ pub(super) enum Error {
     },
     #[error(
         "there is no topic {topic}; make it, with as many partitions as it is ever to have: \
+         `cast-server migrate`, or \
          kafka-topics.sh --bootstrap-server {brokers} --create --topic {topic} --partitions 12 \
          --replication-factor 3 --config min.insync.replicas=2 \
          --config unclean.leader.election.enable=false"
