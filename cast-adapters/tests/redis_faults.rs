@@ -107,6 +107,10 @@ async fn killed_and_restarted_empty_it_goes_on_with_the_next_ticket() {
             (error.kind() == PortErrorKind::Unavailable).then_some(())
         })
         .await;
+        // So that whoever asks whether it can do its job is not told yes by nobody.
+        let counter = redis.counter().read(&[]).await;
+        let kind = counter.expect_err("nobody answers").kind();
+        assert_eq!(kind, PortErrorKind::Unavailable);
         server.restart_empty().await;
     }
     load.more_answers().await;

@@ -48,7 +48,8 @@ pub trait VoteCounter: Send + Sync {
     /// Takes over settled prefixes.
     async fn settle(&self, settlements: &[Settlement]) -> Result<(), PortError>;
 
-    /// Reads tallies, one for each candidate, in their order.
+    /// Reads tallies, one for each candidate, in their order. To ask for none is to ask whether the
+    /// counter answers.
     async fn read(&self, candidates: &[Candidate]) -> Result<Vec<Reading>, PortError>;
 }
 

@@ -11,6 +11,7 @@ mod faults;
 mod hostile;
 mod process;
 mod protocol;
+mod roles;
 mod schema;
 mod secrets;
 mod support;

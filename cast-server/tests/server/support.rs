@@ -258,24 +258,42 @@ impl Process {
     }
 
     pub(crate) async fn signal(&self, signal: &str) {
-        let pid = self.child.id().expect("it runs").to_string();
-        let sent = Command::new("kill")
-            .args(["-s", signal, &pid])
-            .status()
-            .await;
-        assert!(sent.unwrap().success());
+        self::signal(&self.child, signal).await;
     }
 
     pub(crate) async fn ended(self) -> Ended {
-        let ended = self.child.wait_with_output();
-        let output = tokio::time::timeout(SOON, ended)
-            .await
-            .expect("it ends")
-            .unwrap();
-        Ended {
-            code: output.status.code(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }
+        ended(self.child).await
+    }
+}
+
+/// The real program, which has nothing to print yet.
+pub(crate) struct Silent(Child);
+
+impl Silent {
+    pub(crate) fn start(mut command: Command) -> Self {
+        let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self(command.spawn().expect("the program starts"))
+    }
+
+    /// Asks it to stop, and waits until it has.
+    pub(crate) async fn told_to_stop(self) -> Ended {
+        signal(&self.0, "TERM").await;
+        ended(self.0).await
+    }
+}
+
+async fn signal(child: &Child, signal: &str) {
+    let pid = child.id().expect("it runs").to_string();
+    let sent = Command::new("kill").args(["-s", signal, &pid]).status();
+    assert!(sent.await.unwrap().success());
+}
+
+async fn ended(child: Child) -> Ended {
+    let ended = tokio::time::timeout(SOON, child.wait_with_output());
+    let output = ended.await.expect("it ends").unwrap();
+    Ended {
+        code: output.status.code(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
     }
 }
 

@@ -1,0 +1,146 @@
+//! The roles of a deployment, before the servers that they stand on are there.
+
+use tokio::net::TcpListener;
+
+use crate::support::{Client, Ended, SOON, program, run};
+
+const RING: &str = "1:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+
+/// An address of this machine where nothing listens.
+async fn nowhere() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    listener.local_addr().unwrap().to_string()
+}
+
+/// Runs a role, which must refuse to begin; what it says.
+async fn refused(args: &[&str]) -> String {
+    let (code, stdout, stderr) = run(program(args)).await;
+    assert_eq!((code, stdout.as_str()), (Some(2), ""), "{args:?}: {stderr}");
+    stderr
+}
+
+#[tokio::test]
+async fn roles_of_a_deployment_refuse_what_other_processes_cannot_see() {
+    for (role, setting) in [
+        ("api", "tickets-url"),
+        ("ticket-generator", "tickets-url"),
+        ("vote-consumer", "bus-url"),
+    ] {
+        let said = refused(&[role]).await;
+        assert!(said.contains(role) && said.contains(setting), "{said}");
+    }
+    let half = [
+        "api",
+        "--tickets-url",
+        "redis://127.0.0.1:1",
+        "--counter-url",
+        "redis://127.0.0.1:1",
+    ];
+    assert!(refused(&half).await.contains("bus-url"));
+    assert!(refused(&["migrate"]).await.contains("store-url"));
+}
+
+#[cfg(all(feature = "redis", feature = "kafka", feature = "postgres"))]
+const EVERYWHERE: [&str; 8] = [
+    "--tickets-url",
+    "redis://127.0.0.1:1",
+    "--counter-url",
+    "redis://127.0.0.1:1",
+    "--bus-url",
+    "kafka://127.0.0.1:1/votes",
+    "--store-url",
+    "postgres://127.0.0.1:1/cast",
+];
+
+#[cfg(all(feature = "redis", feature = "kafka", feature = "postgres"))]
+#[tokio::test]
+async fn roles_that_see_tickets_refuse_to_start_without_a_key_ring() {
+    let api: Vec<_> = ["api"].into_iter().chain(EVERYWHERE).collect();
+    let generator: Vec<_> = ["ticket-generator"]
+        .into_iter()
+        .chain(EVERYWHERE[..2].iter().copied())
+        .collect();
+    for args in [api, generator] {
+        let said = refused(&args).await;
+        assert!(said.contains("ticket-secret-file"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_url_without_an_adapter_is_refused_without_showing_it() {
+    for (setting, url) in [
+        ("--tickets-url", "kafka://:hunter2@127.0.0.1:1/votes"),
+        ("--counter-url", "memcached://:hunter2@127.0.0.1:1"),
+        ("--bus-url", "redis://:hunter2@127.0.0.1:1"),
+        ("--store-url", "mysql://:hunter2@127.0.0.1:1"),
+        ("--store-url", ":hunter2@127.0.0.1:1"),
+        ("--bus-url", "kafka://:hunter2@127.0.0.1:1"),
+    ] {
+        let said = refused(&["serve", setting, url]).await;
+        assert!(said.contains(&setting[2..]), "{said}");
+        assert!(!said.contains("hunter2"), "{said}");
+    }
+}
+
+/// Starts a role whose servers are not there, and asks it how it is. What it says is ready, and how
+/// it ends when it is told to.
+#[cfg(all(feature = "redis", feature = "kafka", feature = "postgres"))]
+async fn waits(role: &str, args: &[&str]) -> (String, Ended) {
+    let address = nowhere().await;
+    let mut command = program(&[role, "--listen", &address]);
+    command.args(args).env("CAST_TICKET_SECRET", RING);
+    let process = crate::support::Silent::start(command);
+    let client = Client::new(&format!("http://{address}"));
+    let said = cast_testkit::eventually(SOON, "what it waits for", || async {
+        let probe = |path: &str| client.http.get(format!("{}{path}", client.url)).send();
+        let live = probe("/livez").await.ok()?;
+        assert_eq!(live.status(), 200);
+        let ready = probe("/readyz").await.ok()?;
+        assert_eq!(ready.status(), 503);
+        let text = ready.text().await.ok()?;
+        // At first it does not know yet.
+        (text.lines().filter(|line| !line.is_empty()).count() > 1).then_some(text)
+    })
+    .await;
+    if role == "api" {
+        let reply = client
+            .ask("{ cas { ticket } }", serde_json::json!({}))
+            .await;
+        assert_eq!(
+            (reply.status, reply.code()),
+            (503, "UNAVAILABLE"),
+            "{reply:?}"
+        );
+    }
+    (said, process.told_to_stop().await)
+}
+
+#[cfg(all(feature = "redis", feature = "kafka", feature = "postgres"))]
+#[tokio::test]
+async fn a_role_waits_for_its_servers_lives_and_says_for_which() {
+    let (tickets, all) = (&EVERYWHERE[..2], &EVERYWHERE[..]);
+    let ((generator, g), (consumer, c), (api, a)) = tokio::join!(
+        waits("ticket-generator", tickets),
+        waits("vote-consumer", &EVERYWHERE[2..]),
+        waits("api", all),
+    );
+    assert!(generator.contains("Redis"), "{generator}");
+    assert!(
+        consumer.contains("log: ") && consumer.contains("store: "),
+        "{consumer}"
+    );
+    assert!(api.contains("log"), "{api}");
+    for ended in [g, c, a] {
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        assert!(ended.stderr.contains("waiting"), "{}", ended.stderr);
+    }
+}
+
+#[cfg(feature = "postgres")]
+#[tokio::test]
+async fn migrate_gives_up_on_a_server_that_does_not_come() {
+    let args = ["migrate", "--store-url", EVERYWHERE[7], "--wait", "300ms"];
+    let (code, stdout, stderr) = run(program(&args)).await;
+    assert_eq!((code, stdout.as_str()), (Some(1), ""), "{stderr}");
+    assert!(stderr.contains("migrating the store"), "{stderr}");
+}
