@@ -8,6 +8,7 @@
 //! | [`graphql`] | the schema, a file an operation, and the engine that executes it |
 //! | [`http`] | connections, paths and the GraphQL endpoint |
 //! | [`telemetry`] | the log |
+//! | `failpoints` | where a process stops, for tests that kill it there; a feature of its own |
 //!
 //! It is a library so that its tests and benchmarks can start it in their own process; the program
 //! is a few lines around it.
@@ -15,6 +16,8 @@
 
 pub mod cli;
 pub mod config;
+#[cfg(feature = "failpoints")]
+mod failpoints;
 pub mod graphql;
 pub mod http;
 pub mod roles;

@@ -31,14 +31,17 @@ pub fn ports(
 ) -> Result<Ports, ConfigError> {
     let (clock, entropy) = system();
     let (tickets, counter) = tickets_and_counter(urls, &clock, settings)?;
-    Ok(Ports {
+    let ports = Ports {
         tickets,
         counter,
         bus: bus(&urls.bus.bus_url, memory_log, settings)?,
         store: store(&urls.store.store_url, settings)?,
         clock,
         entropy,
-    })
+    };
+    #[cfg(feature = "failpoints")]
+    let ports = crate::failpoints::around(ports)?;
+    Ok(ports)
 }
 
 /// What a caller waits for, less a little: so that an adapter gives up first, and its own error is
@@ -48,12 +51,14 @@ fn shorter(deadline: Duration) -> Duration {
     deadline * 5 / 6
 }
 
+type TicketsAndCounter = (Arc<dyn TicketSource>, Arc<dyn VoteCounter>);
+
 /// Where both are in one server, they share the connections to it.
 fn tickets_and_counter(
     urls: &Urls,
     clock: &Arc<dyn Clock>,
     settings: &Settings,
-) -> Result<(Arc<dyn TicketSource>, Arc<dyn VoteCounter>), ConfigError> {
+) -> Result<TicketsAndCounter, ConfigError> {
     let (tickets_url, counter_url) = (&urls.tickets.tickets_url, &urls.counter.counter_url);
     let mut redis = RedisServers::new(settings);
     let tickets: Arc<dyn TicketSource> = match tickets_url.scheme() {

@@ -10,6 +10,8 @@ mod documents;
 mod faults;
 mod hostile;
 mod process;
+#[path = "../support/mod.rs"]
+mod program;
 mod protocol;
 mod roles;
 mod schema;

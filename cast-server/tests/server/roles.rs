@@ -2,7 +2,7 @@
 
 use tokio::net::TcpListener;
 
-use crate::support::{Client, Ended, SOON, program, run};
+use crate::support::{Client, Ended, Process, SOON, program, run};
 
 const RING: &str = "1:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
@@ -89,7 +89,7 @@ async fn waits(role: &str, args: &[&str]) -> (String, Ended) {
     let address = nowhere().await;
     let mut command = program(&[role, "--listen", &address]);
     command.args(args).env("CAST_TICKET_SECRET", RING);
-    let process = crate::support::Silent::start(command);
+    let process = Process::launch(command);
     let client = Client::new(&format!("http://{address}"));
     let said = cast_testkit::eventually(SOON, "what it waits for", || async {
         let probe = |path: &str| client.http.get(format!("{}{path}", client.url)).send();
@@ -112,7 +112,8 @@ async fn waits(role: &str, args: &[&str]) -> (String, Ended) {
             "{reply:?}"
         );
     }
-    (said, process.told_to_stop().await)
+    process.signal("TERM").await;
+    (said, process.ended().await)
 }
 
 #[cfg(all(feature = "redis", feature = "kafka", feature = "postgres"))]

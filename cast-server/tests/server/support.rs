@@ -1,7 +1,6 @@
 //! A server in this process, one in a process of its own, and a client for both.
 
 use std::{
-    process::Stdio,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -18,13 +17,12 @@ use cast_server::{
 };
 use serde_json::{Value, json};
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines},
+    io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    process::{Child, ChildStdout, Command},
 };
 
-/// Longer than anything here takes on a busy machine.
-pub(crate) const SOON: Duration = Duration::from_secs(20);
+pub(crate) use crate::program::process::Ended;
+pub(crate) use crate::program::{Client, Process, Reply, SOON, VOTE, program, run};
 
 /// An app in memory whose tickets outlast any test.
 pub(crate) fn app() -> App {
@@ -68,83 +66,10 @@ impl Server {
     }
 }
 
-/// Speaks GraphQL over HTTP.
-#[derive(Clone)]
-pub(crate) struct Client {
-    pub(crate) url: String,
-    pub(crate) http: reqwest::Client,
-}
-
-/// An HTTP answer with JSON in it.
-#[derive(Debug)]
-pub(crate) struct Reply {
-    pub(crate) status: u16,
-    pub(crate) headers: reqwest::header::HeaderMap,
-    pub(crate) body: Value,
-}
-
-impl Reply {
-    pub(crate) fn code(&self) -> &str {
-        self.body["errors"][0]["extensions"]["code"]
-            .as_str()
-            .unwrap_or_default()
-    }
-
-    pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers
-            .get(name)
-            .map_or("", |value| value.to_str().unwrap())
-    }
-}
-
-pub(crate) const VOTE: &str = "mutation Vote($usernames: [String!]!, $voteCount: [Int!]!, \
-    $ticket: String!, $voterUsername: String, $ballotId: ID) { vote(usernames: $usernames, \
-    voteCount: $voteCount, ticket: $ticket, voterUsername: $voterUsername, ballotId: $ballotId) \
-    { success message usernames votes ballotId code retryable stale } }";
-
 impl Client {
-    pub(crate) fn new(url: &str) -> Self {
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .timeout(SOON)
-            .build()
-            .unwrap();
-        let url = url.to_owned();
-        Self { url, http }
-    }
-
-    pub(crate) fn graphql_url(&self) -> String {
-        format!("{}/graphql", self.url)
-    }
-
-    pub(crate) async fn send(&self, request: reqwest::RequestBuilder) -> Reply {
-        let response = request.send().await.expect("an answer");
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let text = response.text().await.expect("a body");
-        let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
-        Reply {
-            status,
-            headers,
-            body,
-        }
-    }
-
     pub(crate) async fn post(&self, body: &Value) -> Reply {
         self.send(self.http.post(self.graphql_url()).json(body))
             .await
-    }
-
-    pub(crate) async fn ask(&self, query: &str, variables: Value) -> Reply {
-        self.post(&json!({"query": query, "variables": variables}))
-            .await
-    }
-
-    /// The data of an answer without errors.
-    pub(crate) async fn data(&self, query: &str, variables: Value) -> Value {
-        let reply = self.ask(query, variables).await;
-        assert_eq!(reply.status, 200, "{reply:?}");
-        assert!(reply.body.get("errors").is_none(), "{reply:?}");
-        reply.body["data"].clone()
     }
 
     pub(crate) async fn cas(&self) -> Value {
@@ -168,11 +93,6 @@ impl Client {
         let data = self.data(query, json!({"username": username})).await;
         data["query"].as_i64().unwrap()
     }
-
-    pub(crate) async fn get(&self, path: &str) -> Reply {
-        self.send(self.http.get(format!("{}{path}", self.url)))
-            .await
-    }
 }
 
 /// The variables of a ballot with one vote for one name.
@@ -192,33 +112,6 @@ pub(crate) async fn raw(stream: &mut TcpStream, request: &[u8]) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-/// The real program.
-pub(crate) struct Process {
-    pub(crate) child: Child,
-    pub(crate) stdout: Lines<BufReader<ChildStdout>>,
-    /// The first line that it printed.
-    pub(crate) line: String,
-}
-
-/// How it ended.
-pub(crate) struct Ended {
-    pub(crate) code: Option<i32>,
-    pub(crate) stderr: String,
-}
-
-/// The program, in an empty folder and without variables of ours.
-pub(crate) fn program(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_cast-server"));
-    command
-        .args(args)
-        .current_dir(env!("CARGO_TARGET_TMPDIR"))
-        .kill_on_drop(true);
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CAST_")) {
-        command.env_remove(name);
-    }
-    command
-}
-
 impl Process {
     /// Starts `serve` on a free port and waits for its line.
     pub(crate) async fn serve(args: &[&str]) -> Self {
@@ -226,89 +119,6 @@ impl Process {
         all.extend(args);
         Self::start(program(&all)).await
     }
-
-    pub(crate) async fn start(mut command: Command) -> Self {
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
-        let mut stdout = BufReader::new(child.stdout.take().unwrap()).lines();
-        let line = tokio::time::timeout(SOON, stdout.next_line())
-            .await
-            .expect("a line in time");
-        let line = line.unwrap().expect("a line");
-        Self {
-            child,
-            stdout,
-            line,
-        }
-    }
-
-    pub(crate) fn url(&self) -> String {
-        let url = self
-            .line
-            .strip_prefix("listening on ")
-            .expect("its first words");
-        url.split(' ').next().unwrap().to_owned()
-    }
-
-    pub(crate) fn client(&self) -> Client {
-        Client::new(&self.url())
-    }
-
-    pub(crate) async fn signal(&self, signal: &str) {
-        self::signal(&self.child, signal).await;
-    }
-
-    pub(crate) async fn ended(self) -> Ended {
-        ended(self.child).await
-    }
-}
-
-/// The real program, which has nothing to print yet.
-pub(crate) struct Silent(Child);
-
-impl Silent {
-    pub(crate) fn start(mut command: Command) -> Self {
-        let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        Self(command.spawn().expect("the program starts"))
-    }
-
-    /// Asks it to stop, and waits until it has.
-    pub(crate) async fn told_to_stop(self) -> Ended {
-        signal(&self.0, "TERM").await;
-        ended(self.0).await
-    }
-}
-
-async fn signal(child: &Child, signal: &str) {
-    let pid = child.id().expect("it runs").to_string();
-    let sent = Command::new("kill").args(["-s", signal, &pid]).status();
-    assert!(sent.await.unwrap().success());
-}
-
-async fn ended(child: Child) -> Ended {
-    let ended = tokio::time::timeout(SOON, child.wait_with_output());
-    let output = ended.await.expect("it ends").unwrap();
-    Ended {
-        code: output.status.code(),
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-    }
-}
-
-/// Runs the program to its end.
-pub(crate) async fn run(mut command: Command) -> (Option<i32>, String, String) {
-    let output = tokio::time::timeout(SOON, command.output())
-        .await
-        .expect("it ends")
-        .unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    (
-        output.status.code(),
-        text(&output.stdout),
-        text(&output.stderr),
-    )
 }
 
 /// How long `work` took, beside what came of it.

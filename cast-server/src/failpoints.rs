@@ -1,0 +1,101 @@
+//! Points at which a process stops, for tests that kill it there.
+//!
+//! Compiled only with the feature `failpoints`, which no release has. The variable
+//! `CAST_TEST_FAILPOINT` names the point: `before-` or `after-`, and an operation of a port by the
+//! testkit's name for it, as in `after-tickets.redeem` or `before-bus.publish`. With a number behind
+//! it, so many calls pass first: `after-store.apply:3`.
+//!
+//! The whole process stops there (SIGSTOP), all its threads with it, so that no deadline passes and
+//! no other task goes on: killed, it has died at that very point; told to continue, it is a process
+//! that stood still for a while and knows nothing of it.
+
+use std::{
+    env,
+    io::Write as _,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use cast_core::{Ports, ports::Clock};
+use cast_testkit::faults::{Call, Fault, Intercept, Late, Moment, Operation, intercept};
+use rustix::process::{Signal, getpid, kill_process};
+
+use crate::config::ConfigError;
+
+/// Says where to stop. The check of the environment leaves names that begin so to the tests.
+const VARIABLE: &str = "CAST_TEST_FAILPOINT";
+
+/// Longer than the system takes to stop the thread that asked for it.
+const STOPPED_WITHIN: Duration = Duration::from_millis(100);
+
+/// The ports, with the failpoint that the environment names between their callers and them.
+pub(crate) fn around(ports: Ports) -> Result<Ports, ConfigError> {
+    let Ok(text) = env::var(VARIABLE) else {
+        return Ok(ports);
+    };
+    let point = Failpoint::parse(text, Arc::clone(&ports.clock))?;
+    Ok(intercept(&ports, &Arc::new(point)))
+}
+
+struct Failpoint {
+    name: String,
+    moment: Moment,
+    operation: Operation,
+    /// How many calls pass first; below 0 once it was reached.
+    passes: AtomicI64,
+    clock: Arc<dyn Clock>,
+}
+
+impl Failpoint {
+    fn parse(name: String, clock: Arc<dyn Clock>) -> Result<Self, ConfigError> {
+        let (point, passes) = name.split_once(':').unwrap_or((&name, "0"));
+        let (moment, operation) = point.split_once('-').unwrap_or_default();
+        let moment = match moment {
+            "before" => Some(Moment::Before),
+            "after" => Some(Moment::After),
+            _ => None,
+        };
+        let operation = Operation::ALL
+            .iter()
+            .find(|known| known.name() == operation);
+        match (moment, operation, passes.parse::<u32>()) {
+            (Some(moment), Some(&operation), Ok(passes)) => Ok(Self {
+                moment,
+                operation,
+                passes: AtomicI64::new(passes.into()),
+                clock,
+                name,
+            }),
+            _ => Err(ConfigError(format!("{VARIABLE}: there is no {name}"))),
+        }
+    }
+
+    async fn pass(&self, moment: Moment, call: Call) {
+        let is_here = (moment, call.operation) == (self.moment, self.operation);
+        if !is_here || self.passes.fetch_sub(1, Ordering::Relaxed) != 0 {
+            return;
+        }
+        // Whoever waits for this line may kill the process as soon as it is there.
+        let _ = writeln!(std::io::stderr(), "failpoint {} reached", self.name);
+        let _ = kill_process(getpid(), Signal::STOP);
+        self.clock.sleep(STOPPED_WITHIN).await;
+    }
+}
+
+#[async_trait]
+impl Intercept for Failpoint {
+    async fn before(&self, call: Call) -> Fault {
+        self.pass(Moment::Before, call).await;
+        Fault::None
+    }
+
+    async fn after(&self, call: Call) {
+        self.pass(Moment::After, call).await;
+    }
+
+    fn hold(&self, _: Call, _: Late) {}
+}

@@ -1,0 +1,17 @@
+//! A whole deployment: processes of the real program over real servers, killed where it hurts.
+//!
+//! Each test has a [`Stack`](stack::Stack) of its own, drives a [`Crowd`](voters::Crowd) of voters
+//! around a fault, and then asks [`check`] whether acknowledged equals stored, exactly, and whether
+//! the tallies shown are those of the store.
+
+#![expect(clippy::unwrap_used, reason = "in a test it fails the test")]
+
+mod api_dies;
+mod check;
+mod ledger;
+mod outage;
+#[path = "../support/mod.rs"]
+mod program;
+mod stack;
+mod start_order;
+mod voters;

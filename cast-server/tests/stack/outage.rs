@@ -1,0 +1,202 @@
+//! Redis, Kafka or Postgres goes, and comes back: no server is restarted for it.
+
+use cast_testkit::{
+    Seed,
+    servers::{Mode, random_name},
+};
+
+use crate::{
+    check::check,
+    ledger::Told,
+    program::Client,
+    stack::{Deployment, Own, Stack, until, until_ready},
+    voters::{Book, Crowd, Voter, ticket},
+};
+
+const VOTERS: usize = 12;
+
+/// A deployment with voters before it, who have begun.
+struct Scene {
+    stack: Stack,
+    deployment: Deployment,
+    doors: Vec<Client>,
+    book: Book,
+    crowd: Crowd,
+}
+
+impl Scene {
+    async fn on(own: Own) -> Option<Self> {
+        Some(Self::of(Stack::start_on(own).await?).await)
+    }
+
+    async fn of(stack: Stack) -> Self {
+        let deployment = Deployment::start(&stack, 2).await;
+        let doors = deployment.doors();
+        let book = Book::new(doors.clone());
+        let mut crowd = Crowd::gather(Seed::from_env_or_random(), &book, VOTERS);
+        crowd.until_acknowledged(40).await;
+        Self {
+            stack,
+            deployment,
+            doors,
+            book,
+            crowd,
+        }
+    }
+
+    /// Voters are served again; then all is compared, and ends in good order.
+    async fn recovers(mut self) {
+        self.crowd.until_acknowledged(40).await;
+        for door in &self.doors {
+            until_ready(door, 200).await;
+        }
+        self.crowd.stop().await;
+        check(&self.stack, &self.book, &self.doors).await;
+        self.deployment.drain().await;
+    }
+
+    /// Waits until each voter was told more than once, on average, that this sending does not count
+    /// or may not: by then all deadlines have passed.
+    async fn until_nobody_is_served(&mut self) {
+        let failures = |told: &Told| matches!(told, Told::NotTaken(_) | Told::Unknown(_));
+        let before = self.book.ledger().told(failures);
+        let what = "voters who are not served";
+        let are_told =
+            |ledger: &crate::ledger::Ledger| ledger.told(failures) >= before + 2 * VOTERS;
+        self.crowd.until_ledger(what, are_told).await;
+    }
+
+    async fn until_missing(&self, what: &str) {
+        for door in &self.doors {
+            let missing = format!("{what}: ");
+            let named = async || {
+                until_ready(door, 503)
+                    .await
+                    .contains(&missing)
+                    .then_some(())
+            };
+            until(&format!("readiness that names {what}"), named).await;
+            assert_eq!(door.get("/livez").await.status, 200);
+        }
+    }
+
+    /// Tickets of before the loss are refused: their meters are gone.
+    async fn open_tickets_fail_closed(&self, tickets: &[String]) {
+        let mut voter = Voter::new("holder", Seed::random(), &self.book);
+        for (door, ticket) in self.doors.iter().zip(tickets) {
+            let name = format!("holder {}", random_name());
+            let told = voter.vote_with(door, &name, ticket.clone()).await;
+            // Expired, if it took so long.
+            let Told::Refused(code) = told else {
+                panic!("a ticket whose meter was lost: {told:?}");
+            };
+            assert!(
+                ["TICKET_INVALID", "TICKET_EXPIRED"].contains(&&*code),
+                "{code}"
+            );
+        }
+    }
+
+    async fn tickets(&self) -> Vec<String> {
+        let mut tickets = Vec::new();
+        for door in &self.doors {
+            tickets.push(until("a ticket", async || ticket(door).await).await);
+        }
+        tickets
+    }
+}
+
+#[tokio::test]
+async fn redis_forgets_everything_while_it_runs() {
+    let Some(mut scene) = Scene::on(Own::default()).await else {
+        return;
+    };
+    for _ in 0..3 {
+        let tickets = scene.tickets().await;
+        scene.stack.redis.empty().await;
+        scene.open_tickets_fail_closed(&tickets).await;
+        scene.crowd.until_acknowledged(20).await;
+    }
+    scene.recovers().await;
+}
+
+#[tokio::test]
+async fn redis_dies_and_comes_back_without_its_data() {
+    let Some(mut scene) = Scene::on(Own::default()).await else {
+        return;
+    };
+    let tickets = scene.tickets().await;
+    scene.stack.redis.kill().await;
+    scene.until_missing("tickets").await;
+    scene.stack.redis.restart_empty().await;
+    scene.open_tickets_fail_closed(&tickets).await;
+    scene.recovers().await;
+}
+
+#[tokio::test]
+async fn redis_dies_and_comes_back_with_its_data() {
+    let own = Own {
+        redis: Mode::Durable,
+        ..Own::default()
+    };
+    let Some(mut stack) = Stack::start_on(own).await else {
+        return;
+    };
+    // They outlast a restart: their meters are there again, and must not be trusted.
+    for (variable, value) in [("TTL", "5s"), ("PERIOD", "5s"), ("USES", "1000")] {
+        stack.set(&format!("CAST_TICKET_{variable}"), value);
+    }
+    let mut scene = Scene::of(stack).await;
+    let tickets = scene.tickets().await;
+    scene.stack.redis.restart().await;
+    scene.open_tickets_fail_closed(&tickets).await;
+    scene.crowd.until_acknowledged(20).await;
+    scene.stack.redis.kill().await;
+    scene.until_missing("tickets").await;
+    scene.stack.redis.restart().await;
+    scene.recovers().await;
+}
+
+#[tokio::test]
+async fn kafka_dies_and_comes_back() {
+    let own = Own {
+        kafka: true,
+        ..Own::default()
+    };
+    let Some(mut scene) = Scene::on(own).await else {
+        return;
+    };
+    scene.stack.kafka.own().kill().await;
+    scene.until_nobody_is_served().await;
+    scene.until_missing("log").await;
+    scene.stack.kafka.own().restart().await;
+    scene.recovers().await;
+}
+
+#[tokio::test]
+async fn postgres_dies_and_comes_back_while_votes_are_taken() {
+    let own = Own {
+        postgres: true,
+        ..Own::default()
+    };
+    let Some(mut scene) = Scene::on(own).await else {
+        return;
+    };
+    scene.stack.postgres.own().kill().await;
+    // The log holds: voters are told that their ballots count.
+    scene.crowd.until_acknowledged(60).await;
+    scene.stack.postgres.own().restart().await;
+    scene.recovers().await;
+}
+
+#[tokio::test]
+async fn postgres_is_put_back_to_an_older_backup() {
+    let Some(mut scene) = Scene::on(Own::default()).await else {
+        return;
+    };
+    let backup = scene.stack.database.backup().await;
+    scene.crowd.until_acknowledged(60).await;
+    crate::check::drained(&scene.stack, &scene.book).await;
+    scene.stack.database.restore(&backup).await;
+    scene.recovers().await;
+}

@@ -1,0 +1,328 @@
+//! Voters, many at once, who write down what they are told.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
+
+use cast_core::ports::Entropy as _;
+use cast_testkit::{Seed, SeededEntropy, pause, within};
+use serde_json::{Value, json};
+use tokio::{sync::watch, task::JoinSet};
+use uuid::Uuid;
+
+use crate::{
+    ledger::{Entry, Ledger, Sending, Told},
+    program::{Client, Reply, VOTE},
+    stack::{LATER, until},
+};
+
+/// How long a voter who was not served waits before the next try.
+const PATIENCE: Duration = Duration::from_millis(20);
+
+/// Whom all vote for.
+const CANDIDATES: [&str; 8] = ["ada", "bo", "cy", "dee", "eve", "fay", "gus", "zoë"];
+
+/// What the voters of a test share.
+#[derive(Clone)]
+pub(crate) struct Book {
+    ledger: Arc<Mutex<Ledger>>,
+    /// The API servers that are there; a test may change them at any time.
+    doors: Arc<Mutex<Vec<Client>>>,
+}
+
+impl Book {
+    pub(crate) fn new(doors: Vec<Client>) -> Self {
+        Self {
+            ledger: Arc::default(),
+            doors: Arc::new(Mutex::new(doors)),
+        }
+    }
+
+    pub(crate) fn ledger(&self) -> Ledger {
+        self.locked().clone()
+    }
+
+    /// Leaves these servers alone from now on, and goes to those.
+    pub(crate) fn set_doors(&self, doors: Vec<Client>) {
+        *self.doors.lock().unwrap() = doors;
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap()
+    }
+
+    fn enter(&self, name: &str, ballot: &Paper) {
+        let entry = Entry {
+            id: ballot.id,
+            selections: ballot.selections.clone(),
+            sendings: Vec::new(),
+        };
+        let known = self.locked().ballots.insert(name.to_owned(), entry);
+        assert!(known.is_none(), "two ballots are named {name}");
+    }
+
+    fn note(&self, name: &str, id: Option<Uuid>, sending: Sending) {
+        let mut ledger = self.locked();
+        let entry = ledger.ballots.get_mut(name).unwrap();
+        entry.id = entry.id.or(id);
+        entry.sendings.push(sending);
+    }
+}
+
+/// A ballot, without the ticket.
+#[derive(Clone, Debug)]
+pub(crate) struct Paper {
+    pub(crate) id: Option<Uuid>,
+    pub(crate) selections: Vec<(String, u64)>,
+}
+
+impl Paper {
+    /// One vote for somebody, with an id of the voter's.
+    pub(crate) fn one(candidate: &str) -> Self {
+        Self::numbered(candidate, Seed::random().get())
+    }
+
+    /// One vote for somebody; the id follows from a number.
+    pub(crate) fn numbered(candidate: &str, number: u64) -> Self {
+        Self {
+            id: Some(uuid_of(&Seed::new(number).entropy())),
+            selections: vec![(candidate.into(), 1)],
+        }
+    }
+
+    fn of(random: &SeededEntropy) -> Self {
+        let count = 1 + random.index(3);
+        let select = |_| {
+            let name = CANDIDATES[random.index(CANDIDATES.len())];
+            (name.to_owned(), 1 + random.below(5))
+        };
+        Self {
+            id: (random.below(4) > 0).then(|| uuid_of(random)),
+            selections: (0..count).map(select).collect(),
+        }
+    }
+}
+
+fn uuid_of(random: &SeededEntropy) -> Uuid {
+    let mut bytes = [0; 16];
+    random.fill(&mut bytes);
+    uuid::Builder::from_random_bytes(bytes).into_uuid()
+}
+
+/// One voter, at one server after the other.
+pub(crate) struct Voter {
+    pub(crate) name: String,
+    random: SeededEntropy,
+    book: Book,
+    ticket: Option<String>,
+}
+
+impl Voter {
+    pub(crate) fn new(name: &str, seed: Seed, book: &Book) -> Self {
+        Self {
+            name: name.to_owned(),
+            random: seed.entropy(),
+            book: book.clone(),
+            ticket: None,
+        }
+    }
+
+    /// Sends a ballot, again and again until it is acknowledged.
+    pub(crate) async fn vote(&mut self, name: &str, ballot: &Paper) {
+        self.book.enter(name, ballot);
+        until("an acknowledgement", async || {
+            self.send(name, ballot)
+                .await
+                .is_acknowledgement()
+                .then_some(())
+        })
+        .await;
+    }
+
+    /// Sends a new ballot, once, to this server; writes down what is told.
+    pub(crate) async fn vote_once(&mut self, door: &Client, name: &str, ballot: &Paper) -> Told {
+        self.book.enter(name, ballot);
+        self.again(door, name, ballot).await
+    }
+
+    /// Sends a ballot to this server; writes down what is told.
+    pub(crate) async fn again(&mut self, door: &Client, name: &str, ballot: &Paper) -> Told {
+        let ticket = until("a ticket", async || ticket(door).await).await;
+        self.send_to(door, name, ballot, ticket).await
+    }
+
+    /// Sends a new ballot, once, with this ticket to this server; writes down what is told.
+    pub(crate) async fn vote_with(&mut self, door: &Client, name: &str, ticket: String) -> Told {
+        let ballot = Paper::one(name);
+        self.book.enter(name, &ballot);
+        self.send_to(door, name, &ballot, ticket).await
+    }
+
+    async fn send(&mut self, name: &str, ballot: &Paper) -> Told {
+        let Some(door) = self.door() else {
+            pause(PATIENCE).await;
+            return Told::NotTaken("there is no server".into());
+        };
+        let mut known = self.ticket.take();
+        if known.is_none() {
+            known = ticket(&door).await;
+        }
+        let Some(ticket) = known else {
+            pause(PATIENCE).await;
+            return Told::NotTaken("there is no ticket".into());
+        };
+        let told = self.send_to(&door, name, ballot, ticket.clone()).await;
+        match &told {
+            Told::Accepted | Told::Duplicate => self.ticket = Some(ticket),
+            Told::Refused(code) if code == "TICKET_EXPIRED" => {}
+            _ => pause(PATIENCE).await,
+        }
+        told
+    }
+
+    async fn send_to(&self, door: &Client, name: &str, ballot: &Paper, ticket: String) -> Told {
+        let (usernames, counts): (Vec<_>, Vec<_>) = ballot.selections.iter().cloned().unzip();
+        // Told in the meantime, where the voter brought none.
+        let id = self.book.locked().ballots[name].id;
+        let vote = json!({
+            "usernames": usernames, "voteCount": counts, "ticket": ticket,
+            "voterUsername": name, "ballotId": id,
+        });
+        let (told, id) = match door.try_ask(VOTE, vote).await {
+            Ok(reply) => read(&reply),
+            Err(error) if error.is_connect() => (Told::NotTaken("nobody is there".into()), None),
+            Err(error) if error.is_timeout() => panic!("{name} got no answer by the deadline"),
+            Err(error) => (Told::Unknown(format!("no answer: {error}")), None),
+        };
+        let sending = Sending {
+            ticket,
+            told: told.clone(),
+        };
+        self.book.note(name, id, sending);
+        told
+    }
+
+    fn door(&self) -> Option<Client> {
+        let doors = self.book.doors.lock().unwrap();
+        let at = (!doors.is_empty()).then(|| self.random.index(doors.len()));
+        at.map(|at| doors[at].clone())
+    }
+
+    /// Votes until it is told to stop. A ballot whose fate is not known is not given up, where it
+    /// has an id.
+    async fn vote_until(mut self, stop: watch::Receiver<bool>) {
+        for number in 0.. {
+            if *stop.borrow() {
+                return;
+            }
+            let (name, ballot) = (format!("{}-{number}", self.name), Paper::of(&self.random));
+            self.book.enter(&name, &ballot);
+            let what = format!("the end of {name}");
+            within(LATER, what, self.see_through(&name, &ballot, &stop)).await;
+        }
+    }
+
+    async fn see_through(&mut self, name: &str, ballot: &Paper, stop: &watch::Receiver<bool>) {
+        loop {
+            let told = self.send(name, ballot).await;
+            if !self.goes_on(name, &told, *stop.borrow()) {
+                return;
+            }
+        }
+    }
+
+    /// Whether to send it again.
+    fn goes_on(&self, name: &str, told: &Told, is_told_to_stop: bool) -> bool {
+        if told.is_acknowledgement() {
+            return false;
+        }
+        let ledger = self.book.locked();
+        let entry = &ledger.ballots[name];
+        let mut told = entry.sendings.iter().map(|sending| &sending.told);
+        if told.any(|told| matches!(told, Told::Unknown(_))) {
+            return entry.id.is_some();
+        }
+        // Some give up what was refused: such ballots must be in no tally.
+        !is_told_to_stop && self.random.below(4) > 0
+    }
+}
+
+pub(crate) async fn ticket(door: &Client) -> Option<String> {
+    let reply = door.try_ask("{ cas { ticket } }", Value::Null).await.ok()?;
+    Some(reply.body["data"]["cas"]["ticket"].as_str()?.to_owned())
+}
+
+/// What an answer says, and of which ballot.
+fn read(reply: &Reply) -> (Told, Option<Uuid>) {
+    let id = |value: &Value| value.as_str().map(|id| id.parse().expect("a UUID"));
+    let result = &reply.body["data"]["vote"];
+    let told = match (result["code"].as_str(), reply.code()) {
+        (Some("ACCEPTED"), "") => Told::Accepted,
+        (Some("DUPLICATE"), "") => Told::Duplicate,
+        // Another one is minted for the next sending.
+        (Some(code), "") => return (Told::Refused(code.into()), None),
+        (None, code @ ("UNAVAILABLE" | "OVERLOADED")) => Told::NotTaken(code.into()),
+        (None, "OUTCOME_UNKNOWN") => {
+            let ballot = id(&reply.body["errors"][0]["extensions"]["ballotId"]);
+            assert!(ballot.is_some(), "not told of which ballot: {reply:?}");
+            return (Told::Unknown("OUTCOME_UNKNOWN".into()), ballot);
+        }
+        _ => panic!("request {}: {reply:?}", reply.header("x-request-id")),
+    };
+    (told, id(&result["ballotId"]))
+}
+
+/// Many voters, each of whom votes all the time.
+pub(crate) struct Crowd {
+    book: Book,
+    stop: watch::Sender<bool>,
+    voters: JoinSet<()>,
+}
+
+impl Crowd {
+    /// So many voters begin.
+    pub(crate) fn gather(seed: Seed, book: &Book, voters: usize) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        let mut crowd = Self {
+            book: book.clone(),
+            stop,
+            voters: JoinSet::new(),
+        };
+        for (number, part) in (0..voters).zip(0..) {
+            let voter = Voter::new(&format!("voter{number}"), seed.part(part), book);
+            crowd.voters.spawn(voter.vote_until(stopped.clone()));
+        }
+        crowd
+    }
+
+    /// Waits until so many more ballots were acknowledged.
+    pub(crate) async fn until_acknowledged(&mut self, more: usize) {
+        let before = self.book.locked().acknowledged();
+        self.until_ledger(&format!("{more} more acknowledged ballots"), |ledger| {
+            ledger.acknowledged() >= before + more
+        })
+        .await;
+    }
+
+    /// Waits until the ledger is so.
+    pub(crate) async fn until_ledger(&mut self, what: &str, is_so: impl Fn(&Ledger) -> bool) {
+        let book = self.book.clone();
+        let waiting = until(what, async || is_so(&book.locked()).then_some(()));
+        tokio::select! {
+            () = waiting => {}
+            Some(ended) = self.voters.join_next() => ended.expect("no voter gives up"),
+        }
+    }
+
+    /// Waits until each voter has finished with the ballot in hand.
+    pub(crate) async fn stop(mut self) {
+        self.stop.send_replace(true);
+        let ending = async {
+            while let Some(ended) = self.voters.join_next().await {
+                ended.expect("no voter gives up");
+            }
+        };
+        within(LATER, "the voters' last ballots", ending).await;
+    }
+}
