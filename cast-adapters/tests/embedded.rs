@@ -23,7 +23,7 @@ async fn vote(cast: &Cast, number: u64) -> Receipt {
         let ballot = Ballot::new(ticket.id).select("alice", 2).expect("a ballot");
         match cast.vote(ballot.with_id(ballot_id(number))).await {
             Ok(Outcome::Accepted(receipt)) => return receipt,
-            Ok(Outcome::Refused(refusal)) if refusal.is_retryable() => {}
+            Ok(Outcome::Refused { why, .. }) if why.is_retryable() => {}
             other => panic!("{other:?}"),
         }
     }

@@ -1,15 +1,16 @@
 //! The domain, the ports and the use cases of CAST.
 #![forbid(unsafe_code)]
 
+pub mod deadline;
 pub mod domain;
 pub mod ports;
 
 mod backoff;
 mod cast;
-mod deadline;
 mod fault;
 mod folding;
 mod issuing;
+mod outage;
 mod settings;
 mod showing;
 mod tasks;

@@ -62,7 +62,8 @@ pub struct DoorSettings {
     pub publish_deadline: Duration,
     /// How long the counter may take for a flush.
     pub record_deadline: Duration,
-    /// How many acknowledged ballots a door remembers to tell that they are logged.
+    /// How many acknowledged ballots a door remembers at most, to tell that they are logged; it
+    /// forgets half of them at once.
     pub remembered: usize,
 }
 

@@ -2,7 +2,7 @@
 
 mod world;
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use cast_core::{
     FaultKind,
@@ -295,4 +295,29 @@ async fn leaders_come_by_votes_and_then_by_name() {
         .map(|tally| tally.candidate.clone())
         .collect();
     assert_eq!(names, ["carol", "alice", "bob"].map(candidate));
+}
+
+#[tokio::test]
+async fn a_refused_ballot_has_an_id_too_its_own_or_a_fresh_one() {
+    let mut world = World::new(3);
+    world.settings.tickets.uses = 1;
+    let cast = world.door().await;
+    let good = current(&cast).await;
+    cast.vote(ballot(good, "alice", 1)).await.expect("accepted");
+    let forged = cast_core::domain::Ticket::from_bytes([0; 32]);
+    let mut fresh = BTreeSet::new();
+    for ticket in [forged, good] {
+        for given in [Some(id(7)), None] {
+            let ballot = ballot(ticket, "alice", 1);
+            let ballot = given.map_or(ballot.clone(), |id| ballot.with_id(id));
+            let Outcome::Refused { ballot, .. } = cast.vote(ballot).await.expect("an answer")
+            else {
+                panic!("accepted");
+            };
+            match given {
+                Some(given) => assert_eq!(ballot, given),
+                None => assert!(fresh.insert(ballot), "{ballot} twice"),
+            }
+        }
+    }
 }

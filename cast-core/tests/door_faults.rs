@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 
 use cast_core::{
     Cast, FaultKind, Ports,
-    domain::{Ballot, Outcome},
+    domain::{Ballot, Outcome, Receipt},
 };
 use cast_testkit::faults::{Fault, FaultPlan, Gate, Moment, Operation, intercept};
 use world::{World, ballot, current, id, receipt, votes_of};
@@ -45,6 +45,23 @@ impl Faulty {
         fault.kind()
     }
 
+    /// The receipt of a vote that is accepted.
+    async fn vote(&self, number: u128) -> Receipt {
+        let answer = self.cast.vote(self.ballot(number).await).await;
+        receipt(answer.expect("an answer"))
+    }
+
+    /// Time passes until the store is asked again for the voters' sake.
+    fn until_store_is_asked_again(&self) {
+        let pause = self.world.settings.tallies.store_pause;
+        self.world.clock.advance(pause);
+    }
+
+    async fn uses_left(&self) -> u32 {
+        let current = self.cast.current_ticket().await;
+        current.expect("a ticket").uses_left
+    }
+
     async fn counted(&self) -> u64 {
         self.world.drain().await;
         votes_of(&self.cast, "alice").await
@@ -69,12 +86,7 @@ async fn a_redemption_that_fails_in_any_way_is_unavailable_and_nothing_is_publis
             "{fault:?}"
         );
         assert_eq!(faulty.counted().await, 0, "{fault:?}");
-        let again = faulty
-            .cast
-            .vote(faulty.ballot(1).await)
-            .await
-            .expect("an answer");
-        receipt(again);
+        faulty.vote(1).await;
         assert_eq!(faulty.counted().await, 1, "{fault:?}");
     }
 }
@@ -85,15 +97,7 @@ async fn a_publish_that_was_not_sent_is_unavailable_and_wastes_a_use() {
     faulty.plan.next(Operation::Publish, Fault::Refused);
     let ballot = faulty.ballot(1).await;
     assert_eq!(faulty.fault_of(ballot).await, FaultKind::Unavailable);
-    assert_eq!(
-        faulty
-            .cast
-            .current_ticket()
-            .await
-            .expect("a ticket")
-            .uses_left,
-        99
-    );
+    assert_eq!(faulty.uses_left().await, 99);
     assert_eq!(faulty.counted().await, 0);
 }
 
@@ -113,12 +117,7 @@ async fn a_publish_that_may_have_happened_is_unknown_and_the_retry_counts_once()
             FaultKind::OutcomeUnknown,
             "{fault:?}"
         );
-        let again = faulty
-            .cast
-            .vote(faulty.ballot(1).await)
-            .await
-            .expect("an answer");
-        assert!(receipt(again).repeated, "{fault:?}");
+        assert!(faulty.vote(1).await.repeated, "{fault:?}");
         assert_eq!(faulty.counted().await, 1, "{fault:?}");
     }
 }
@@ -137,23 +136,11 @@ async fn a_retry_that_is_not_sent_is_still_unknown_for_the_first_may_be_in_the_l
 #[tokio::test]
 async fn a_vote_succeeds_without_the_counter_and_says_so() {
     let faulty = faulty().await;
-    receipt(
-        faulty
-            .cast
-            .vote(faulty.ballot(1).await)
-            .await
-            .expect("an answer"),
-    );
+    faulty.vote(1).await;
     faulty.world.drain().await;
     faulty.plan.always(Operation::Record, Fault::Refused);
     faulty.plan.always(Operation::Read, Fault::Refused);
-    let receipt = receipt(
-        faulty
-            .cast
-            .vote(faulty.ballot(2).await)
-            .await
-            .expect("an answer"),
-    );
+    let receipt = faulty.vote(2).await;
     assert!(receipt.stale);
     assert_eq!(receipt.tallies[0].votes, 1, "what the store has");
     faulty.plan.heal();
@@ -166,13 +153,7 @@ async fn a_vote_succeeds_without_counter_and_store_and_shows_itself() {
     for operation in [Operation::Record, Operation::Read, Operation::Tallies] {
         faulty.plan.always(operation, Fault::Refused);
     }
-    let receipt = receipt(
-        faulty
-            .cast
-            .vote(faulty.ballot(1).await)
-            .await
-            .expect("an answer"),
-    );
+    let receipt = faulty.vote(1).await;
     assert!(receipt.stale);
     assert_eq!(receipt.tallies[0].votes, 1);
 }
@@ -180,13 +161,7 @@ async fn a_vote_succeeds_without_counter_and_store_and_shows_itself() {
 #[tokio::test]
 async fn a_name_that_neither_counter_nor_store_can_tell_of_is_unavailable_not_zero() {
     let faulty = faulty().await;
-    receipt(
-        faulty
-            .cast
-            .vote(faulty.ballot(1).await)
-            .await
-            .expect("an answer"),
-    );
+    faulty.vote(1).await;
     assert_eq!(faulty.counted().await, 1);
     faulty.world.counter.forget();
     faulty.plan.next(Operation::Tallies, Fault::Refused);
@@ -199,23 +174,14 @@ async fn a_name_that_neither_counter_nor_store_can_tell_of_is_unavailable_not_ze
         .await
         .expect("what the store told");
     assert_eq!(leaders[0].votes, 1);
-    faulty
-        .world
-        .clock
-        .advance(faulty.world.settings.tallies.store_pause);
+    faulty.until_store_is_asked_again();
     assert_eq!(votes_of(&faulty.cast, "alice").await, 1);
 }
 
 #[tokio::test]
 async fn a_counter_that_cannot_be_settled_is_no_reason_to_hide_what_the_store_told() {
     let faulty = faulty().await;
-    receipt(
-        faulty
-            .cast
-            .vote(faulty.ballot(1).await)
-            .await
-            .expect("an answer"),
-    );
+    faulty.vote(1).await;
     assert_eq!(faulty.counted().await, 1);
     faulty.world.counter.forget();
     faulty.plan.next(Operation::Settle, Fault::Refused);
@@ -227,21 +193,12 @@ async fn a_store_that_is_down_is_not_waited_for_by_every_vote() {
     let faulty = faulty().await;
     faulty.plan.always(Operation::Tallies, Fault::Refused);
     for number in 1..=5 {
-        let vote = faulty.cast.vote(faulty.ballot(number).await);
-        assert!(receipt(vote.await.expect("an answer")).stale);
+        assert!(faulty.vote(number).await.stale);
     }
     assert_eq!(faulty.plan.fired_in_all(Fault::Refused), 1);
     faulty.plan.heal();
-    faulty
-        .world
-        .clock
-        .advance(faulty.world.settings.tallies.store_pause);
-    let healed = faulty
-        .cast
-        .vote(faulty.ballot(6).await)
-        .await
-        .expect("an answer");
-    let healed = receipt(healed);
+    faulty.until_store_is_asked_again();
+    let healed = faulty.vote(6).await;
     assert!(!healed.stale);
     assert_eq!(healed.tallies[0].votes, 6);
 }
@@ -258,6 +215,16 @@ async fn held(intake_capacity: usize, flushes_in_flight: usize) -> (World, Arc<G
     (world, gate, cast)
 }
 
+/// Waits until a flush waits for the log.
+async fn until_flushing(gate: &Gate) {
+    let (operation, moment) = (Operation::Publish, Moment::Before);
+    gate.until_waiting(operation, moment, 1).await;
+}
+
+async fn accepted(vote: tokio::task::JoinHandle<VoteAnswer>) -> Receipt {
+    receipt(vote.await.expect("no panic").expect("an answer"))
+}
+
 fn spawn_vote(cast: &Cast, ballot: Ballot) -> tokio::task::JoinHandle<VoteAnswer> {
     let cast = cast.clone();
     tokio::spawn(async move { cast.vote(ballot).await })
@@ -270,8 +237,7 @@ async fn a_full_intake_answers_overloaded_at_once_and_keeps_what_it_has() {
     let (world, gate, cast) = held(2, 1).await;
     let ticket = current(&cast).await;
     let first = spawn_vote(&cast, ballot(ticket, "alice", 1));
-    gate.until_waiting(Operation::Publish, Moment::Before, 1)
-        .await;
+    until_flushing(&gate).await;
     let waiting: Vec<_> = (0..2)
         .map(|_| spawn_vote(&cast, ballot(ticket, "alice", 1)))
         .collect();
@@ -286,7 +252,7 @@ async fn a_full_intake_answers_overloaded_at_once_and_keeps_what_it_has() {
 
     gate.open(Operation::Publish, Moment::Before);
     for vote in waiting.into_iter().chain([first]) {
-        receipt(vote.await.expect("no panic").expect("an answer"));
+        accepted(vote).await;
     }
     assert_eq!(cast.current_ticket().await.expect("a ticket").uses_left, 97);
     world.drain().await;
@@ -298,15 +264,14 @@ async fn who_waited_too_long_for_a_flush_is_told_overloaded_and_has_lost_nothing
     let (world, gate, cast) = held(8, 1).await;
     let ticket = current(&cast).await;
     let first = spawn_vote(&cast, ballot(ticket, "alice", 1));
-    gate.until_waiting(Operation::Publish, Moment::Before, 1)
-        .await;
+    until_flushing(&gate).await;
     let late = spawn_vote(&cast, ballot(ticket, "alice", 1).with_id(id(9)));
     tokio::task::yield_now().await;
     world
         .clock
         .advance(world.settings.door.max_wait + Duration::from_millis(1));
     gate.open(Operation::Publish, Moment::Before);
-    receipt(first.await.expect("no panic").expect("an answer"));
+    accepted(first).await;
     let fault = late.await.expect("no panic").expect_err("too late");
     assert_eq!(
         (fault.kind(), fault.ballot()),
@@ -321,8 +286,7 @@ async fn a_voter_who_hangs_up_before_the_flush_has_not_voted_and_one_after_it_ha
     let (world, gate, cast) = held(8, 1).await;
     let ticket = current(&cast).await;
     let in_flush = spawn_vote(&cast, ballot(ticket, "alice", 1));
-    gate.until_waiting(Operation::Publish, Moment::Before, 1)
-        .await;
+    until_flushing(&gate).await;
     let in_intake = spawn_vote(&cast, ballot(ticket, "bob", 1));
     tokio::task::yield_now().await;
     for vote in [in_flush, in_intake] {
@@ -345,8 +309,7 @@ async fn a_drain_answers_what_was_taken_in_and_takes_nothing_new() {
     let votes: Vec<_> = (0..5)
         .map(|_| spawn_vote(&cast, ballot(ticket, "alice", 1)))
         .collect();
-    gate.until_waiting(Operation::Publish, Moment::Before, 1)
-        .await;
+    until_flushing(&gate).await;
     let shutdown = {
         let cast = cast.clone();
         tokio::spawn(async move { cast.shutdown().await })
@@ -359,7 +322,7 @@ async fn a_drain_answers_what_was_taken_in_and_takes_nothing_new() {
     assert_eq!(fault.kind(), FaultKind::Unavailable);
     gate.open(Operation::Publish, Moment::Before);
     for vote in votes {
-        receipt(vote.await.expect("no panic").expect("an answer"));
+        accepted(vote).await;
     }
     shutdown.await.expect("no panic");
     world.drain().await;

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 
 use cast_adapters::memory::StoreOptions;
 use cast_core::{
-    domain::{Fate, LogPosition, LoggedBallot, Offset, Partition, Rejection},
+    domain::{Fate, LogPosition, LoggedBallot, MAX_REASON_BYTES, Offset, Partition, Rejection},
     ports::{EventBus as _, Tail, VoteCounter as _, VoteStore as _},
 };
 use cast_testkit::{
@@ -59,6 +59,24 @@ async fn a_repeated_ballot_counts_once_in_a_record_and_over_records() {
     world.append(P0, vec![gives(1, "alice", 2)]).await;
     world.drain().await;
     assert_eq!(stored(&world, "alice").await, 2);
+}
+
+#[tokio::test]
+async fn a_reason_that_a_store_might_not_hold_is_made_fit_for_it() {
+    let world = World::new(1);
+    let hostile = format!("\0{}\0", "\u{1f5f3}".repeat(100_000));
+    let appended = world.bus.append_unreadable(P0, *b"\0", hostile);
+    appended.expect("appended");
+    world.append(P0, vec![gives(1, "alice", 1)]).await;
+    world.drain().await;
+    assert_eq!(stored(&world, "alice").await, 1);
+    let rejections = world.store.rejections();
+    let [(_, rejection)] = &rejections[..] else {
+        panic!("{rejections:?}");
+    };
+    let reason = rejection.reason();
+    assert!(reason.starts_with("\u{fffd}\u{1f5f3}"), "{reason}");
+    assert!(!reason.contains(char::is_control) && reason.len() <= MAX_REASON_BYTES);
 }
 
 #[tokio::test]

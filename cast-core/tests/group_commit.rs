@@ -14,7 +14,7 @@ use cast_testkit::{
     faults::{Call, Counts, Fault, FaultPlan, Gate, Intercept, Late, Moment, Operation, intercept},
     race,
 };
-use world::{World, ballot, current, receipt, votes_of};
+use world::{World, ballot, current, receipt, refusal, votes_of};
 
 /// Has `count` ballots gather behind one flush that is held, lets them go, and returns the answers.
 async fn flushed_together(cast: &Cast, gate: &Gate, count: usize) -> Vec<Outcome> {
@@ -71,6 +71,25 @@ async fn what_waits_goes_together_as_one_call_of_each_port_and_one_record() {
     );
 }
 
+/// On a runtime that runs next whom a task has just woken, as the server's does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn ballots_that_come_at_once_share_a_flush_although_a_slot_is_free() {
+    let (_world, _gate, counts, cast) = one_slot(1).await;
+    let ticket = current(&cast).await;
+    let voters = tokio::spawn(async move {
+        let vote = || {
+            let cast = cast.clone();
+            tokio::spawn(async move { cast.vote(ballot(ticket, "alice", 1)).await })
+        };
+        (0..64).map(|_| vote()).collect::<Vec<_>>()
+    });
+    for vote in voters.await.expect("no panic") {
+        receipt(vote.await.expect("no panic").expect("an answer"));
+    }
+    let flushes = counts.calls(Operation::Publish);
+    assert!(flushes <= 8, "64 ballots in {flushes} flushes");
+}
+
 #[tokio::test]
 async fn each_voter_is_shown_the_tally_after_their_own_ballot() {
     let (_world, gate, _, cast) = one_slot(1).await;
@@ -112,7 +131,7 @@ async fn a_flush_that_finds_three_uses_for_five_ballots_grants_the_first_three()
         .map(|outcome| matches!(outcome, Outcome::Accepted(_)))
         .collect();
     assert_eq!(granted, [true, true, true, false, false]);
-    assert_eq!(outcomes[4], Outcome::Refused(Refusal::TicketExhausted));
+    assert_eq!(refusal(outcomes[4].clone()), Refusal::TicketExhausted);
     world.drain().await;
     assert_eq!(votes_of(&cast, "alice").await, 3);
 }

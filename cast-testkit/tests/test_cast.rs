@@ -244,8 +244,9 @@ async fn vote_until_told(test: &mut TestCast, id: BallotId) -> Told {
                 assert_eq!(receipt.ballot, id);
                 return Told::Accepted;
             }
-            Ok(Outcome::Refused(refusal)) => {
-                assert_ne!(refusal, Refusal::TicketInvalid, "no meter was lost");
+            Ok(Outcome::Refused { ballot, why }) => {
+                assert_eq!(ballot, id);
+                assert_ne!(why, Refusal::TicketInvalid, "no meter was lost");
             }
             Err(fault) if fault.kind() == FaultKind::OutcomeUnknown => last = Told::Unknown,
             Err(fault) => assert!(fault.is_retryable(), "{fault:?}"),

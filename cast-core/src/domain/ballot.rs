@@ -1,105 +1,17 @@
 //! What a voter sends, and what the log keeps of it.
 
-use std::{fmt, num::NonZeroU32, str::FromStr, sync::Arc};
+use std::{fmt, num::NonZeroU32, sync::Arc};
 
 use sha2::{Digest, Sha256};
-use uuid::Uuid;
 
 use super::{
+    ballot_id::BallotId,
     name::{Candidate, NameError, Voter},
-    position::{Partition, Partitions},
     ticket::{Ticket, TicketStamp},
-    time::Timestamp,
 };
-use crate::ports::Entropy;
 
 /// The most selections of one ballot.
 pub const MAX_SELECTIONS: usize = 16;
-
-/// Names a ballot for good: what carries the same id is the same ballot, and counts once.
-///
-/// The client gives it to make a retry safe; otherwise it is minted at the door. Any UUID but the
-/// two that stand for "none" (nil and max).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct BallotId(Uuid);
-
-impl BallotId {
-    /// The ballot id `id`.
-    pub fn new(id: Uuid) -> Result<Self, MalformedBallotId> {
-        if id.is_nil() || id.is_max() {
-            Err(MalformedBallotId)
-        } else {
-            Ok(Self(id))
-        }
-    }
-
-    /// The UUID.
-    pub const fn as_uuid(self) -> Uuid {
-        self.0
-    }
-
-    /// Makes a fresh id (UUID version 7) that belongs to `home`, so that a flush is one record.
-    pub fn mint(
-        home: Partition,
-        partitions: Partitions,
-        now: Timestamp,
-        entropy: &dyn Entropy,
-    ) -> Self {
-        let mut random = [0; 10];
-        entropy.fill(&mut random);
-        let any = uuid::Builder::from_unix_timestamp_millis(now.as_unix_ms(), &random).into_uuid();
-        let step = {
-            let count = partitions.count();
-            let there = partitions.home_of(Self(any)).get();
-            u64::from((home.get() + count - there) % count)
-        };
-        // The home moves by one with each step of the low half; its 62 random bits give way, and
-        // the two bits of the variant stay.
-        let (high, low) = any.as_u64_pair();
-        let (variant, free) = (low & !FREE_BITS, low & FREE_BITS);
-        let steered = free + step;
-        let steered = if steered > FREE_BITS {
-            steered - u64::from(partitions.count())
-        } else {
-            steered
-        };
-        Self(Uuid::from_u64_pair(high, variant | steered))
-    }
-
-    pub(super) fn halves(self) -> (u64, u64) {
-        self.0.as_u64_pair()
-    }
-}
-
-/// The bits of a UUID's low half that are not its variant.
-const FREE_BITS: u64 = (1 << 62) - 1;
-
-impl FromStr for BallotId {
-    type Err = MalformedBallotId;
-
-    fn from_str(text: &str) -> Result<Self, MalformedBallotId> {
-        Uuid::try_parse(text)
-            .map_err(|_| MalformedBallotId)
-            .and_then(Self::new)
-    }
-}
-
-impl fmt::Debug for BallotId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
-    }
-}
-
-impl fmt::Display for BallotId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
-    }
-}
-
-/// The text is no UUID, or one that stands for "none".
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a ballot id is a UUID, and neither the nil nor the max one")]
-pub struct MalformedBallotId;
 
 /// A number of votes for one candidate: at least 1.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -405,21 +317,8 @@ fn shown_count(count: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU64, Ordering};
-
     use super::*;
-    use crate::domain::KeyId;
-
-    struct Stepping(AtomicU64);
-
-    impl Entropy for Stepping {
-        fn fill(&self, bytes: &mut [u8]) {
-            for byte in bytes {
-                let step = self.0.fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::Relaxed);
-                *byte = (step >> 56) as u8;
-            }
-        }
-    }
+    use crate::domain::{KeyId, Timestamp};
 
     const TICKET: Ticket = Ticket::from_bytes([0; Ticket::LEN]);
 
@@ -432,49 +331,6 @@ mod tests {
             issued_at: Timestamp::default(),
         };
         ballot.logged(id, stamp)
-    }
-
-    #[test]
-    fn a_minted_id_is_a_version_7_uuid_that_belongs_to_its_home() {
-        let entropy = Stepping(AtomicU64::new(1));
-        let now = Timestamp::from_unix_ms(1_763_826_000_000);
-        for count in [1, 2, 3, 7, 64, 1_000] {
-            let partitions = Partitions::new(count).expect("not zero");
-            for home in partitions.iter() {
-                let id = BallotId::mint(home, partitions, now, &entropy);
-                assert_eq!(partitions.home_of(id), home);
-                assert_eq!(id.as_uuid().get_version_num(), 7);
-                assert_eq!(id.as_uuid().get_variant(), uuid::Variant::RFC4122);
-            }
-        }
-    }
-
-    #[test]
-    fn minting_stays_inside_the_free_bits_at_their_end() {
-        struct AllOnes;
-        impl Entropy for AllOnes {
-            fn fill(&self, bytes: &mut [u8]) {
-                bytes.fill(0xFF);
-            }
-        }
-        let partitions = Partitions::new(12).expect("twelve");
-        for home in partitions.iter() {
-            let id = BallotId::mint(home, partitions, Timestamp::from_unix_ms(9), &AllOnes);
-            assert_eq!(partitions.home_of(id), home);
-            assert_eq!(id.as_uuid().get_variant(), uuid::Variant::RFC4122);
-        }
-    }
-
-    #[test]
-    fn the_uuids_that_mean_none_are_no_ballot_ids() {
-        for text in [
-            "",
-            "x",
-            "00000000-0000-0000-0000-000000000000",
-            &"f".repeat(32),
-        ] {
-            assert_eq!(text.parse::<BallotId>(), Err(MalformedBallotId), "{text:?}");
-        }
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    ballot::{BallotId, LoggedBallot},
+    ballot::LoggedBallot,
+    ballot_id::BallotId,
     name::Candidate,
     position::{LogPosition, Offset, Partition},
 };
@@ -79,6 +80,9 @@ pub struct Placed {
     pub ballot: LoggedBallot,
 }
 
+/// The most bytes of a rejection's reason.
+pub const MAX_REASON_BYTES: usize = 1_024;
+
 /// What could not be read or applied, kept with the reason instead of stopping its partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rejection {
@@ -99,6 +103,21 @@ pub enum Rejection {
 }
 
 impl Rejection {
+    /// A record that is none.
+    pub fn of_record(offset: Offset, content: Unreadable) -> Self {
+        let content = Unreadable {
+            reason: holdable(&content.reason),
+            ..content
+        };
+        Self::Record { offset, content }
+    }
+
+    /// A ballot that a store cannot apply.
+    pub fn of_ballot(placed: Placed, reason: &str) -> Self {
+        let reason = holdable(reason);
+        Self::Ballot { placed, reason }
+    }
+
     /// The offset of the record that it is about.
     pub const fn offset(&self) -> Offset {
         match self {
@@ -124,7 +143,29 @@ impl Rejection {
     }
 }
 
+/// A reason as every store can hold it: without control characters, of which some refuse NUL, and no
+/// longer than [`MAX_REASON_BYTES`]. Who wrote it may have quoted what it is about.
+fn holdable(reason: &str) -> String {
+    let mut holdable = String::new();
+    for character in reason.chars() {
+        let shown = if character.is_control() {
+            char::REPLACEMENT_CHARACTER
+        } else {
+            character
+        };
+        if holdable.len() + shown.len_utf8() > MAX_REASON_BYTES {
+            break;
+        }
+        holdable.push(shown);
+    }
+    holdable
+}
+
 /// One step of the fold: what takes a partition of the store from `start` to `next`.
+///
+/// A step may be empty, where the log has offsets without records. One that is empty and has no length
+/// (`next` is `start`) changes nothing and is applied wherever the store is at its start, any number of
+/// times; one of no length has no ballots.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FoldStep {
     /// The partition.
@@ -231,7 +272,7 @@ impl From<LogBatch> for FoldStep {
                     offset,
                     ballot: ballot.clone(),
                 })),
-                Err(content) => step.rejections.push(Rejection::Record { offset, content }),
+                Err(content) => step.rejections.push(Rejection::of_record(offset, content)),
             }
         }
         step
@@ -242,17 +283,41 @@ impl From<LogBatch> for FoldStep {
 pub fn sum_votes<'a>(
     ballots: impl IntoIterator<Item = &'a LoggedBallot>,
 ) -> BTreeMap<Candidate, u64> {
-    let mut sums = BTreeMap::new();
+    // By reference first: a candidate's name is cloned once a sum, not once a vote.
+    let mut sums: BTreeMap<&Candidate, u64> = BTreeMap::new();
     for selection in ballots
         .into_iter()
         .flat_map(|ballot| ballot.selections.iter())
     {
-        let votes = u64::from(selection.votes.get());
-        // Looked up before it is inserted: a candidate's name is cloned once a sum, not once a vote.
-        match sums.get_mut(&selection.candidate) {
-            Some(sum) => *sum += votes,
-            None => drop(sums.insert(selection.candidate.clone(), votes)),
-        }
+        *sums.entry(&selection.candidate).or_default() += u64::from(selection.votes.get());
     }
-    sums
+    sums.into_iter()
+        .map(|(candidate, votes)| (candidate.clone(), votes))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_keeps_what_any_store_can_hold() {
+        let reason = |text: &str| {
+            let content = Unreadable {
+                bytes: (*b"\0").into(),
+                reason: text.into(),
+            };
+            let rejection = Rejection::of_record(Offset::START, content);
+            rejection.reason().to_owned()
+        };
+        assert_eq!(reason("no \"record\": \u{eb}"), "no \"record\": \u{eb}");
+        assert_eq!(reason("a\0b\nc\u{85}"), "a\u{fffd}b\u{fffd}c\u{fffd}");
+        let long = reason(&"\u{eb}".repeat(9_999));
+        assert_eq!(long, "\u{eb}".repeat(512));
+        assert_eq!(
+            reason(&"\0".repeat(9_999)).len(),
+            1_023,
+            "in whole characters"
+        );
+    }
 }

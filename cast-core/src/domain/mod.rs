@@ -3,6 +3,7 @@
 //! Nothing here waits, fails for reasons of its own, or knows that a network exists.
 
 mod ballot;
+mod ballot_id;
 mod key_ring;
 mod log;
 mod name;
@@ -14,11 +15,15 @@ mod ticket;
 mod time;
 
 pub use ballot::{
-    Ballot, BallotError, BallotId, ContentsDigest, EmptyBallot, LoggedBallot, MAX_SELECTIONS,
-    MalformedBallotId, Selection, Selections, Votes,
+    Ballot, BallotError, ContentsDigest, EmptyBallot, LoggedBallot, MAX_SELECTIONS, Selection,
+    Selections, Votes,
 };
+pub use ballot_id::{BallotId, MalformedBallotId};
 pub use key_ring::{KeyId, KeyRing, KeyRingError};
-pub use log::{FoldStep, LogBatch, LogEntry, Placed, Record, Rejection, Unreadable, sum_votes};
+pub use log::{
+    FoldStep, LogBatch, LogEntry, MAX_REASON_BYTES, Placed, Record, Rejection, Unreadable,
+    sum_votes,
+};
 pub use name::{Candidate, MAX_NAME_BYTES, NameError, Voter};
 pub use outcome::{Fate, Outcome, Receipt, Refusal};
 pub use position::{LogPosition, Offset, Partition, Partitions};

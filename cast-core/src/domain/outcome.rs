@@ -1,9 +1,7 @@
 //! What a voter is told.
 
 use super::{
-    ballot::{BallotError, BallotId},
-    position::LogPosition,
-    redemption::RedemptionRefusal,
+    ballot::BallotError, ballot_id::BallotId, position::LogPosition, redemption::RedemptionRefusal,
     tally::Tally,
 };
 
@@ -13,7 +11,12 @@ pub enum Outcome {
     /// The log acknowledged it.
     Accepted(Receipt),
     /// It was not taken.
-    Refused(Refusal),
+    Refused {
+        /// The ballot's id, given or minted: the same ballot may be sent again with it.
+        ballot: BallotId,
+        /// Why.
+        why: Refusal,
+    },
 }
 
 /// Says that the log acknowledged a ballot.

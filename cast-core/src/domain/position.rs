@@ -2,7 +2,7 @@
 
 use std::{fmt, num::NonZeroU32};
 
-use super::ballot::BallotId;
+use super::ballot_id::BallotId;
 
 /// One of the log's partitions: within it the order of records is the order of truth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

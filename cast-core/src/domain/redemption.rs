@@ -1,6 +1,9 @@
 //! What a ticket buys.
 
-use super::ballot::{BallotId, ContentsDigest, LoggedBallot};
+use super::{
+    ballot::{ContentsDigest, LoggedBallot},
+    ballot_id::BallotId,
+};
 
 /// A ballot that asks for one use of a ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

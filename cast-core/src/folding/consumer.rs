@@ -11,6 +11,7 @@ use crate::{
     cast::Ports,
     deadline::within,
     domain::{Candidate, FoldStep, Offset, Partition, Prefix},
+    outage::Outage,
     ports::{
         Applied, Clock, EventBus, PortError, PortErrorKind, ResumeFrom, Settlement, Subscription,
         VoteCounter, VoteStore,
@@ -28,6 +29,16 @@ pub struct Consumer {
     counter: Arc<dyn VoteCounter>,
     store: Arc<dyn VoteStore>,
     settings: FoldSettings,
+    outages: Outages,
+}
+
+/// What may be down.
+struct Outages {
+    log: Outage,
+    store: Outage,
+    totals: Outage,
+    settle: Outage,
+    commit: Outage,
 }
 
 impl Consumer {
@@ -39,6 +50,7 @@ impl Consumer {
             counter: Arc::clone(&ports.counter),
             store: Arc::clone(&ports.store),
             settings,
+            outages: Outages::new(&ports.clock),
         }
     }
 
@@ -73,10 +85,7 @@ impl Consumer {
     pub async fn run(self, stop: CancellationToken) {
         let mut backoff = Backoff::new(self.settings.min_backoff, self.settings.max_backoff);
         while let Err(error) = self.fold_as_member(&mut backoff, &stop).await {
-            tracing::warn!(
-                error = error.chain(),
-                "the log cannot be read; joining again"
-            );
+            self.outages.log.failed(&error);
             if self.pause(&mut backoff, &stop).await.is_break() {
                 return;
             }
@@ -101,15 +110,14 @@ impl Consumer {
                     Failed::Log(error) => return Err(error),
                     Failed::Store(error) => error,
                 };
-                tracing::warn!(
-                    error = error.chain(),
-                    "a batch cannot be folded; trying again"
-                );
+                self.outages.store.failed(&error);
                 if self.pause(backoff, stop).await.is_break() {
                     return self.close(log).await;
                 }
             }
             backoff.reset();
+            self.outages.log.worked();
+            self.outages.store.worked();
             // Ports that answer at once must not keep everybody else from running.
             tokio::task::yield_now().await;
         }
@@ -256,9 +264,7 @@ impl Consumer {
         let commit = log.commit(partition, next);
         let limit = self.settings.settle_deadline;
         let told = within(&*self.clock, limit, "noting progress in the log", commit).await;
-        if let Err(error) = told {
-            tracing::warn!(error = error.chain(), "the log's lag is not up to date");
-        }
+        self.outages.commit.note(&told);
     }
 
     /// Settles again what another consumer applied, or this one without learning of it.
@@ -266,27 +272,35 @@ impl Consumer {
         let limit = self.settings.apply_deadline;
         let candidates = [step.candidates(), step.rejected_candidates()].concat();
         let read = self.store.tallies(&candidates);
-        match within(&*self.clock, limit, "reading tallies from the store", read).await {
-            Ok(stored) => {
-                let whole = stored.into_iter().map(|stored| Settlement {
-                    candidate: stored.candidate,
-                    prefixes: stored.prefixes,
-                    whole: true,
-                });
-                self.settle(&whole.collect::<Vec<_>>()).await;
-            }
-            Err(error) => tracing::warn!(error = error.chain(), "tallies are not settled again"),
+        let stored = within(&*self.clock, limit, "reading tallies from the store", read).await;
+        self.outages.totals.note(&stored);
+        if let Ok(stored) = stored {
+            let whole = stored.into_iter().map(|stored| Settlement {
+                candidate: stored.candidate,
+                prefixes: stored.prefixes,
+                whole: true,
+            });
+            self.settle(&whole.collect::<Vec<_>>()).await;
         }
     }
 
     async fn settle(&self, settlements: &[Settlement]) {
         let limit = self.settings.settle_deadline;
         let settle = self.counter.settle(settlements);
-        if let Err(error) = within(&*self.clock, limit, "settling tallies", settle).await {
-            tracing::warn!(
-                error = error.chain(),
-                "tallies are not settled; they heal when read"
-            );
+        let settled = within(&*self.clock, limit, "settling tallies", settle).await;
+        self.outages.settle.note(&settled);
+    }
+}
+
+impl Outages {
+    fn new(clock: &Arc<dyn Clock>) -> Self {
+        let of = |meaning| Outage::new(clock, meaning);
+        Self {
+            log: of("the log cannot be read; joining again"),
+            store: of("a batch cannot be folded; trying again"),
+            totals: of("tallies are not settled again"),
+            settle: of("tallies are not settled; they heal when read"),
+            commit: of("the log's lag is not up to date"),
         }
     }
 }

@@ -42,10 +42,7 @@ impl Stage<'_> {
                 waiting.extend([second, ballots]);
             } else {
                 let reason = error.chain();
-                let reject = |placed| Rejection::Ballot {
-                    placed,
-                    reason: reason.clone(),
-                };
+                let reject = |placed| Rejection::of_ballot(placed, &reason);
                 narrowed.rejections.extend(ballots.into_iter().map(reject));
             }
         }

@@ -18,6 +18,9 @@ use crate::domain::{LogBatch, LogPosition, Offset, Partition, Partitions, Record
 /// - [`Unavailable`](super::PortErrorKind::Unavailable) is said only of what is not in the log and
 ///   never will be.
 ///
+/// A record for a partition that the log does not have is misconfigured, and in no partition: whoever
+/// made it counts other partitions than the log.
+///
 /// # Subscribe
 ///
 /// - A partition is read from the position that the resume callback names, whatever was committed.
@@ -34,6 +37,10 @@ use crate::domain::{LogBatch, LogPosition, Offset, Partition, Partitions, Record
 ///   another log.
 /// - A position before the first record that the log still has is refused as misconfigured: the
 ///   records between are gone.
+///
+/// A position is refused by [`next`](Subscription::next), each time until it is another one, or by the
+/// [`seek`](Subscription::seek) that names it; never by `subscribe`, which need not know yet what will
+/// be read.
 ///
 /// # Commit and lag
 ///

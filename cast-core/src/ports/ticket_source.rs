@@ -25,6 +25,10 @@ use crate::domain::{Claim, CurrentTicket, GenuineTicket, PeriodTicket, Redemptio
 /// - There is none before the first and after the last period.
 /// - The uses left are the limit less the uses granted.
 ///
+/// A ticket that began earlier and still votes is never current: where the one that began last has
+/// ended before it, or was lost, there is none until the next. Periods of one length do not end out of
+/// order; only a changed setting makes them.
+///
 /// # Redeem
 ///
 /// - Uses are granted in the order of the claims, as many as are left; the others are exhausted.
@@ -45,6 +49,9 @@ use crate::domain::{Claim, CurrentTicket, GenuineTicket, PeriodTicket, Redemptio
 /// - A source that lost the meter of a ticket refuses it as unknown: it never starts to count again.
 ///   Publishing a new ticket for the running period after such a loss is right, and voters can
 ///   then go on.
+///
+/// A lost meter says nothing of the ids: a repeated id under a lost ticket is refused as unknown like
+/// any other, and repeated again under a ticket that is there, if the source still remembers it.
 #[async_trait]
 pub trait TicketSource: Send + Sync {
     /// The time by the clock that decides about tickets.

@@ -70,7 +70,8 @@ pub struct Settlement {
     /// The prefixes, at most one for a partition.
     pub prefixes: Vec<Prefix>,
     /// Whether this is all that the store knows of the candidate: a partition not named here has
-    /// none of its votes.
+    /// none of its votes. It takes nothing away: what is settled or recorded of a partition that is
+    /// not named stays as it is, for this may be the older word of the two.
     pub whole: bool,
 }
 

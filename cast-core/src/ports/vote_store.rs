@@ -17,11 +17,16 @@ use crate::domain::{BallotId, Candidate, Fate, FoldStep, Offset, Partition, Stor
 ///   wins, whatever the others say.
 /// - A step is applied as a whole or not at all.
 /// - Rejections are kept, and count nothing.
+/// - Any rejection can be held, whatever its reason says and however long that is: nothing stands
+///   behind it to reject the rejection.
 /// - Partitions move independently.
 /// - The answer holds the new total of each candidate that the step names, in that partition.
 /// - An empty step moves the progress.
 /// - A step that the store cannot hold (a total beyond its numbers, a text that it refuses) fails as
 ///   corrupt and changes nothing.
+///
+/// An offset, a time or a number of votes beyond the store's own numbers is corrupt like any other that
+/// it cannot hold; an adapter checks them on the way in, and never cuts them off.
 ///
 /// # Rehearse
 ///

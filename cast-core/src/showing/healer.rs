@@ -16,6 +16,7 @@ use crate::{
     cast::Ports,
     deadline::within,
     domain::{Candidate, StoredTally, Tally},
+    outage::Outage,
     ports::{Clock, PortError, Reading, Settlement, VoteCounter, VoteStore},
     settings::TallySettings,
 };
@@ -35,6 +36,13 @@ pub(crate) struct Healer {
     asked: Notify,
     /// Until when, in monotonic milliseconds, the store is left alone after it failed.
     store_paused_until_ms: AtomicU64,
+    outages: Outages,
+}
+
+/// What may be down.
+struct Outages {
+    background: Outage,
+    settle: Outage,
 }
 
 /// Tallies that were missed, as they can be shown.
@@ -55,6 +63,10 @@ impl Healer {
             wanted: Mutex::default(),
             asked: Notify::new(),
             store_paused_until_ms: AtomicU64::new(0),
+            outages: Outages {
+                background: Outage::new(&ports.clock, "old tallies cannot be healed"),
+                settle: Outage::new(&ports.clock, "tallies are shown as the store has them"),
+            },
         }
     }
 
@@ -75,9 +87,7 @@ impl Healer {
                 () = self.asked.notified() => {}
             }
             let batch: Vec<_> = self.locked_wanted().iter().cloned().collect();
-            if let Err(error) = self.load(&batch).await {
-                tracing::warn!(error = error.chain(), "tallies could not be healed");
-            }
+            self.outages.background.note(&self.load(&batch).await);
             let mut wanted = self.locked_wanted();
             for candidate in &batch {
                 wanted.remove(candidate);
@@ -104,7 +114,9 @@ impl Healer {
             .zip(missed)
             .filter(worth_it)
             .map(|(stored, _)| stored);
-        Ok(match self.settled(&candidates, known).await {
+        let settled = self.settled(&candidates, known).await;
+        self.outages.settle.note(&settled);
+        Ok(match settled {
             Ok(readings) => Healed {
                 tallies: readings
                     .into_iter()
@@ -117,16 +129,10 @@ impl Healer {
                     .collect(),
                 stale: false,
             },
-            Err(error) => {
-                tracing::warn!(
-                    error = error.chain(),
-                    "tallies are shown as the store has them"
-                );
-                Healed {
-                    tallies: stored.iter().map(StoredTally::tally).collect(),
-                    stale: true,
-                }
-            }
+            Err(_) => Healed {
+                tallies: stored.iter().map(StoredTally::tally).collect(),
+                stale: true,
+            },
         })
     }
 

@@ -8,6 +8,7 @@ use crate::{
     deadline::within,
     domain::{Candidate, StoredTally, Tally},
     fault::Fault,
+    outage::Outage,
     ports::{Clock, PortError, Reading, VoteCounter, VoteStore},
     settings::TallySettings,
 };
@@ -19,6 +20,8 @@ pub(crate) struct Tallies {
     store: Arc<dyn VoteStore>,
     healer: Arc<Healer>,
     settings: TallySettings,
+    /// Of the counter, when it is read.
+    outage: Outage,
 }
 
 /// Tallies as they can be shown now.
@@ -39,20 +42,16 @@ impl Tallies {
             store: Arc::clone(&ports.store),
             healer,
             settings,
+            outage: Outage::new(&ports.clock, "the counter cannot be read"),
         }
     }
 
     /// The tallies of candidates, in their order: the counter's, or else the store's.
     pub(crate) async fn of(&self, candidates: &[Candidate]) -> Result<Shown, Fault> {
-        let read = self.counter.read(candidates);
-        match within(
-            &*self.clock,
-            self.settings.read_deadline,
-            "reading tallies",
-            read,
-        )
-        .await
-        {
+        let (read, limit) = (self.counter.read(candidates), self.settings.read_deadline);
+        let result = within(&*self.clock, limit, "reading tallies", read).await;
+        self.outage.note(&result);
+        match result {
             Ok(readings) => match self.healed(readings).await {
                 // A number that may be far too low must not be shown as if it were the tally.
                 Shown {
@@ -61,10 +60,7 @@ impl Tallies {
                 } => Err(error.into()),
                 shown => Ok(shown),
             },
-            Err(error) => {
-                tracing::warn!(error = error.chain(), "the counter cannot be read");
-                self.of_store(candidates).await
-            }
+            Err(_) => self.of_store(candidates).await,
         }
     }
 

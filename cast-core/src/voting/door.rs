@@ -6,11 +6,13 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::recent::Recent;
 use crate::{
+    cast::Ports,
     domain::{
-        Ballot, BallotError, BallotId, GenuineTicket, KeyRing, LogPosition, Outcome, Refusal,
+        Ballot, BallotError, BallotId, GenuineTicket, KeyRing, LogPosition, Outcome, Partition,
+        Partitions, Refusal,
     },
     fault::{Fault, FaultKind},
-    ports::Clock,
+    ports::{Clock, Entropy},
     settings::{DoorSettings, TicketSettings},
 };
 
@@ -18,6 +20,7 @@ use crate::{
 pub(crate) struct Door {
     keys: KeyRing,
     clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
     intake: mpsc::Sender<Pending>,
     recent: Arc<Recent>,
     max_votes: u32,
@@ -37,7 +40,7 @@ pub(super) struct Pending {
 impl Door {
     pub(super) fn new(
         keys: KeyRing,
-        clock: Arc<dyn Clock>,
+        ports: &Ports,
         intake: mpsc::Sender<Pending>,
         recent: Arc<Recent>,
         door: &DoorSettings,
@@ -46,7 +49,8 @@ impl Door {
         let max_ticket_age = tickets.ttl + tickets.clock_skew;
         Self {
             keys,
-            clock,
+            clock: Arc::clone(&ports.clock),
+            entropy: Arc::clone(&ports.entropy),
             intake,
             recent,
             max_votes: door.max_votes,
@@ -58,7 +62,10 @@ impl Door {
     pub(crate) async fn vote(&self, ballot: Ballot) -> Result<Outcome, Fault> {
         let ticket = match self.check(&ballot) {
             Ok(ticket) => ticket,
-            Err(refusal) => return Ok(Outcome::Refused(refusal)),
+            Err(why) => {
+                let ballot = ballot.id().unwrap_or_else(|| self.fresh_id());
+                return Ok(Outcome::Refused { ballot, why });
+            }
         };
         let id = ballot.id();
         let about = |fault: Fault| id.map_or(fault.clone(), |id| fault.about(id));
@@ -99,6 +106,13 @@ impl Door {
             return Err(Refusal::TicketExpired);
         }
         Ok(ticket)
+    }
+
+    /// An id for a ballot that is refused before it had one. It leaves nothing behind, so any will do
+    /// to send it again with.
+    fn fresh_id(&self) -> BallotId {
+        let (home, now) = (Partition::new(0), self.clock.now());
+        BallotId::mint(home, Partitions::ONE, now, &*self.entropy)
     }
 
     /// Where this door saw a ballot acknowledged.

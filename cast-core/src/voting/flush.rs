@@ -1,7 +1,7 @@
 //! One flush: redeem, publish, record and reply, once for all its ballots.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -20,6 +20,7 @@ use crate::{
         Partitions, Receipt, Record, Redemption, Refusal, Tally, sum_votes,
     },
     fault::{Fault, FaultKind},
+    outage::Outage,
     ports::{Clock, Entropy, EventBus, PortError, Published, Tail, TicketSource, VoteCounter},
     settings::DoorSettings,
     showing::{Shown, Tallies},
@@ -36,8 +37,16 @@ pub(super) struct Flusher {
     recent: Arc<Recent>,
     partitions: Partitions,
     settings: DoorSettings,
+    outages: Outages,
     /// Counts the flushes, to give each the next partition in turn.
     turn: AtomicU32,
+}
+
+/// What may be down.
+struct Outages {
+    redeem: Outage,
+    publish: Outage,
+    record: Outage,
 }
 
 type Reply = oneshot::Sender<Result<Outcome, Fault>>;
@@ -91,6 +100,11 @@ impl Flusher {
             recent,
             partitions,
             settings,
+            outages: Outages {
+                redeem: Outage::new(&ports.clock, "ballots are not redeemed"),
+                publish: Outage::new(&ports.clock, "ballots are not acknowledged"),
+                record: Outage::new(&ports.clock, "votes are logged, but not shown yet"),
+            },
             turn: AtomicU32::new(0),
         }
     }
@@ -159,14 +173,11 @@ impl Flusher {
             .collect();
         let limit = self.settings.redeem_deadline;
         let call = self.tickets.redeem(&ticket, &claims);
-        let redemptions = match within(&*self.clock, limit, "redeeming a ticket", call).await {
+        let result = within(&*self.clock, limit, "redeeming a ticket", call).await;
+        self.outages.redeem.note(&result);
+        let redemptions = match result {
             Ok(redemptions) => redemptions,
             Err(error) => {
-                tracing::warn!(
-                    error = error.chain(),
-                    ballots = claims.len(),
-                    "not redeemed"
-                );
                 // Uses may be wasted, votes are not cast: nothing was published.
                 let fault = Fault::from(error);
                 for Entry { ballot, reply, .. } in entries {
@@ -186,7 +197,8 @@ impl Flusher {
                 Redemption::Granted => false,
                 Redemption::Repeated => true,
                 Redemption::Refused(why) => {
-                    answer(reply, Ok(Outcome::Refused(Refusal::from(why))));
+                    let (ballot, why) = (ballot.id, Refusal::from(why));
+                    answer(reply, Ok(Outcome::Refused { ballot, why }));
                     continue;
                 }
             };
@@ -224,6 +236,7 @@ impl Flusher {
         );
         let mut acknowledged = Vec::new();
         for (redeemed, result) in by_home.into_values().zip(results) {
+            self.outages.publish.note(&result);
             match result {
                 Ok(Published { position }) => acknowledged.extend(
                     redeemed
@@ -273,18 +286,14 @@ impl Flusher {
                 votes: sum_votes(ballots).into_iter().collect(),
             })
             .collect();
-        let everybody: Vec<Candidate> =
-            sum_votes(acknowledged.iter().map(|ack| &ack.redeemed.ballot))
-                .into_keys()
-                .collect();
+        let everybody = everybody(&tails, acknowledged);
         let limit = self.settings.record_deadline;
         let record = self.counter.record(&tails, &everybody);
-        match within(&*self.clock, limit, "recording votes", record).await {
+        let result = within(&*self.clock, limit, "recording votes", record).await;
+        self.outages.record.note(&result);
+        match result {
             Ok(readings) => self.tallies.healed(readings).await,
-            Err(error) => {
-                tracing::warn!(error = error.chain(), "votes are logged, but not shown yet");
-                self.known_without_counter(&everybody, &tails).await
-            }
+            Err(_) => self.known_without_counter(&everybody, &tails).await,
         }
     }
 
@@ -308,14 +317,34 @@ impl Flusher {
     }
 }
 
+/// Everybody voted for, each once, in order.
+fn everybody(tails: &[Tail], acknowledged: &[Acknowledged]) -> Vec<Candidate> {
+    let recorded = tails.iter().flat_map(|tail| &tail.votes);
+    let unrecorded = acknowledged
+        .iter()
+        .filter(|ack| ack.recorded_at().is_none())
+        .flat_map(|ack| ack.redeemed.ballot.selections.iter());
+    let mut everybody: Vec<_> = recorded
+        .map(|(candidate, _)| candidate)
+        .chain(unrecorded.map(|selection| &selection.candidate))
+        .cloned()
+        .collect();
+    everybody.sort_unstable();
+    everybody.dedup();
+    everybody
+}
+
 /// Step 4. Tells each voter the tallies after their own ballot, as if the ballots of the flush had
 /// come one after the other.
+///
+/// What is shown is everybody's, in order.
 fn reply(acknowledged: Vec<Acknowledged>, shown: Shown) {
-    let mut after: HashMap<Candidate, Tally> = shown
-        .tallies
-        .into_iter()
-        .map(|tally| (tally.candidate.clone(), tally))
-        .collect();
+    let mut after = shown.tallies;
+    let place = |after: &[Tally], candidate: &Candidate| {
+        after
+            .binary_search_by(|tally| tally.candidate.cmp(candidate))
+            .expect("everybody is in it, sorted")
+    };
     // From the last ballot back: each is shown what stands, and then taken out again.
     for ack in acknowledged.into_iter().rev() {
         // Stale tallies may lack the flush, as a whole or in part: nothing can be taken out again.
@@ -330,15 +359,15 @@ fn reply(acknowledged: Vec<Acknowledged>, shown: Shown) {
             position,
         } = ack;
         let selections = &ballot.selections;
-        let tallies = selections
+        let places: Vec<_> = selections
             .iter()
-            .map(|s| after[&s.candidate].clone())
+            .map(|s| place(&after, &s.candidate))
             .collect();
+        let tallies = places.iter().map(|at| after[*at].clone()).collect();
         if recorded {
-            for selection in selections.iter() {
-                if let Some(tally) = after.get_mut(&selection.candidate) {
-                    tally.votes = tally.votes.saturating_sub(u64::from(selection.votes.get()));
-                }
+            for (at, selection) in places.into_iter().zip(selections.iter()) {
+                let votes = &mut after[at].votes;
+                *votes = votes.saturating_sub(u64::from(selection.votes.get()));
             }
         }
         let receipt = Receipt {
@@ -354,11 +383,6 @@ fn reply(acknowledged: Vec<Acknowledged>, shown: Shown) {
 
 /// Answers the ballots of a record that the log did not acknowledge.
 fn answer_unpublished(redeemed: Vec<Redeemed>, error: PortError) {
-    tracing::warn!(
-        error = error.chain(),
-        ballots = redeemed.len(),
-        "not acknowledged"
-    );
     let fault = Fault::of_publish(error);
     for Redeemed {
         ballot,

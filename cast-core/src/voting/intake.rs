@@ -42,7 +42,6 @@ impl Intake {
         let door = &settings.door;
         let (sender, ballots) = mpsc::channel(door.intake_capacity);
         let recent = Arc::new(Recent::new(door.remembered));
-        let clock = Arc::clone(&ports.clock);
         let intake = Self {
             ballots,
             flusher: Flusher::new(
@@ -56,7 +55,7 @@ impl Intake {
             flushes_in_flight: door.flushes_in_flight,
         };
         (
-            Door::new(keys, clock, sender, recent, door, &settings.tickets),
+            Door::new(keys, ports, sender, recent, door, &settings.tickets),
             intake,
         )
     }
@@ -81,10 +80,24 @@ impl Intake {
                 {
                     open = taken > 0;
                     if open {
+                        gather(&mut self.ballots, &mut batch, self.flush_limit).await;
                         flushes.push(self.flusher.flush(std::mem::take(&mut batch)));
                     }
                 }
             }
         }
+    }
+}
+
+/// Adds to a batch what comes while everybody else who is ready has a turn.
+///
+/// A runtime runs next whom a task has just woken: without this, each ballot under load would be
+/// taken before the next voter could bring theirs, and be a flush of its own.
+async fn gather(ballots: &mut mpsc::Receiver<Pending>, batch: &mut Vec<Pending>, limit: usize) {
+    tokio::task::yield_now().await;
+    while batch.len() < limit
+        && let Ok(pending) = ballots.try_recv()
+    {
+        batch.push(pending);
     }
 }

@@ -1,7 +1,7 @@
 //! Remembers where the ballots went that this door saw acknowledged.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::HashMap,
     sync::{Mutex, PoisonError},
 };
 
@@ -14,14 +14,16 @@ pub(super) struct Recent {
     ballots: Mutex<Ballots>,
 }
 
+/// Two halves of the memory: when the newer one is full, the older one is forgotten as a whole. Half
+/// the work, on each vote's way, of forgetting ballot by ballot.
 #[derive(Default)]
 struct Ballots {
-    positions: HashMap<BallotId, LogPosition>,
-    /// Oldest first.
-    order: VecDeque<BallotId>,
+    newer: HashMap<BallotId, LogPosition>,
+    older: HashMap<BallotId, LogPosition>,
 }
 
 impl Recent {
+    /// Remembers at most `limit` ballots, and at least the last half as many.
     pub(super) fn new(limit: usize) -> Self {
         Self {
             limit,
@@ -30,22 +32,26 @@ impl Recent {
     }
 
     pub(super) fn remember(&self, logged: impl Iterator<Item = (BallotId, LogPosition)>) {
-        let mut ballots = self.ballots.lock().unwrap_or_else(PoisonError::into_inner);
-        for (id, position) in logged {
-            if ballots.positions.insert(id, position).is_none() {
-                ballots.order.push_back(id);
-            }
+        let half = self.limit / 2;
+        if half == 0 {
+            return;
         }
-        while ballots.order.len() > self.limit {
-            if let Some(oldest) = ballots.order.pop_front() {
-                ballots.positions.remove(&oldest);
+        let mut ballots = self.ballots.lock().unwrap_or_else(PoisonError::into_inner);
+        let Ballots { newer, older } = &mut *ballots;
+        for (id, position) in logged {
+            if newer.len() == half {
+                // Swapped, so that the room of the one forgotten is used again.
+                std::mem::swap(newer, older);
+                newer.clear();
             }
+            newer.insert(id, position);
         }
     }
 
     pub(super) fn position(&self, id: BallotId) -> Option<LogPosition> {
         let ballots = self.ballots.lock().unwrap_or_else(PoisonError::into_inner);
-        ballots.positions.get(&id).copied()
+        let Ballots { newer, older } = &*ballots;
+        newer.get(&id).or_else(|| older.get(&id)).copied()
     }
 }
 
@@ -61,16 +67,33 @@ mod tests {
             partition: Partition::new(0),
             offset: Offset::new(n),
         };
-        let recent = Recent::new(2);
-        recent.remember([(id(1), at(0)), (id(2), at(1)), (id(1), at(2))].into_iter());
-        assert_eq!(
-            [1, 2].map(|n| recent.position(id(n))),
-            [Some(at(2)), Some(at(1))]
-        );
-        recent.remember([(id(3), at(3))].into_iter());
-        assert_eq!(
-            [1, 2, 3].map(|n| recent.position(id(n)).is_some()),
-            [false, true, true]
-        );
+        let recent = Recent::new(4);
+        let remember = |n, position| recent.remember([(id(n), at(position))].into_iter());
+        let known = || [1, 2, 3, 4, 5].map(|n| recent.position(id(n)));
+        remember(1, 0);
+        remember(2, 1);
+        remember(1, 2);
+        let again = [Some(at(2)), Some(at(1)), None, None, None];
+        assert_eq!(known(), again, "the last place told is the one remembered");
+        remember(3, 3);
+        remember(4, 4);
+        let newest = [Some(at(2)), None, Some(at(3)), Some(at(4)), None];
+        assert_eq!(known(), newest);
+        remember(5, 5);
+        remember(6, 6);
+        let newest = [None, None, None, Some(at(4)), Some(at(5))];
+        assert_eq!(known(), newest);
+    }
+
+    #[test]
+    fn a_limit_of_none_remembers_nothing() {
+        let recent = Recent::new(0);
+        let id = BallotId::new(uuid::Uuid::from_u128(1)).expect("an id");
+        let position = LogPosition {
+            partition: Partition::new(0),
+            offset: Offset::new(0),
+        };
+        recent.remember([(id, position)].into_iter());
+        assert_eq!(recent.position(id), None);
     }
 }

@@ -178,13 +178,13 @@ pub(crate) async fn tally_of(cast: &Cast, name: &str) -> Tally {
 pub(crate) fn receipt(outcome: Outcome) -> Receipt {
     match outcome {
         Outcome::Accepted(receipt) => receipt,
-        Outcome::Refused(refusal) => panic!("refused: {refusal}"),
+        Outcome::Refused { why, .. } => panic!("refused: {why}"),
     }
 }
 
 pub(crate) fn refusal(outcome: Outcome) -> Refusal {
     match outcome {
-        Outcome::Refused(refusal) => refusal,
+        Outcome::Refused { why, .. } => why,
         Outcome::Accepted(receipt) => panic!("accepted: {receipt:?}"),
     }
 }

@@ -5,6 +5,9 @@
 //!
 //! Each side is a process of its own. They are driven in turn, round by round, so that a machine
 //! whose speed drifts drifts for all; what counts are the ratios of one round, and their median.
+//!
+//! `cargo bench -p cast-server --bench vote_path -- --instructions` counts instead what one vote takes
+//! in process, without HTTP, which no other work on the machine changes; see `instructions`.
 #![expect(clippy::print_stdout, reason = "its report goes there")]
 #![expect(
     clippy::disallowed_methods,
@@ -15,6 +18,7 @@
     reason = "a benchmark measures real time, computes with rounded figures, and may give up"
 )]
 
+mod instructions;
 mod load;
 mod sides;
 
@@ -43,6 +47,16 @@ fn main() {
     };
     if let Some(side) = value("--serve") {
         return sides::serve(Side::named(&side));
+    }
+    if let Some(side) = value("--in-process") {
+        let votes = value("--votes").unwrap().parse().unwrap();
+        return instructions::carry_out(Side::named(&side), votes);
+    }
+    if arguments
+        .iter()
+        .any(|argument| argument == "--instructions")
+    {
+        return instructions::report();
     }
     let number = |name, default| value(name).map_or(default, |text| text.parse().unwrap());
     let rounds = number("--rounds", 5);
@@ -207,9 +221,10 @@ impl Drop for Server {
 }
 
 fn body(candidate: &str, ticket: &str) -> String {
-    serde_json::json!({
-        "query": DOCUMENT,
-        "variables": {"usernames": [candidate], "counts": [1], "ticket": ticket},
-    })
-    .to_string()
+    let variables = variables(candidate, ticket);
+    serde_json::json!({"query": DOCUMENT, "variables": variables}).to_string()
+}
+
+fn variables(candidate: &str, ticket: &str) -> serde_json::Value {
+    serde_json::json!({"usernames": [candidate], "counts": [1], "ticket": ticket})
 }

@@ -5,9 +5,9 @@ use std::{io::Write as _, sync::Arc, time::Duration};
 use async_graphql::{EmptySubscription, Object, Schema, SimpleObject, ValidationMode};
 use async_graphql_poem::GraphQL;
 use cast_adapters::memory;
-use cast_core::{Roles, Settings, domain::KeyRing};
+use cast_core::{Cast, Roles, Settings, domain::KeyRing};
 use cast_server::{
-    graphql::{DocumentLimits, Engine},
+    graphql::{self, Backend, CastSchema, DocumentLimits, Engine},
     http::{self, HttpSettings},
     roles::App,
 };
@@ -74,35 +74,67 @@ async fn until_alone() {
     let _ = ended.await;
 }
 
-async fn votes() {
+/// A CAST over memory adapters.
+fn app() -> App {
     let ports = memory::ports();
     let mut settings = Settings::default();
     // One ticket for the whole run: what is measured is the vote, not the fetching of tickets.
     settings.tickets.period = Duration::from_secs(3_600);
     settings.tickets.ttl = Duration::from_secs(7_200);
     settings.tickets.uses = u32::MAX;
-    let app = App {
+    App {
         keys: KeyRing::generate(&*ports.entropy),
         ports,
         settings,
         roles: Roles::ALL,
         http: HttpSettings::default(),
         documents: DocumentLimits::default(),
+    }
+}
+
+/// The engine of a CAST of its own, and a ticket to vote with.
+pub(crate) async fn voting_engine() -> (Engine<CastSchema>, String) {
+    let App {
+        ports,
+        keys,
+        settings,
+        roles,
+        documents,
+        ..
+    } = app();
+    let max_votes = settings.door.max_votes;
+    let cast = Cast::builder(ports.clone(), keys).settings(settings);
+    let cast = cast.roles(roles).start().await.expect("started");
+    let ticket = cast.current_ticket().await.expect("a ticket").id.to_hex();
+    let backend = Backend {
+        cast,
+        max_votes,
+        clock: ports.clock,
+        entropy: ports.entropy,
     };
-    let running = app.start("127.0.0.1:0").await.expect("started");
+    (graphql::engine(&backend, documents), ticket)
+}
+
+async fn votes() {
+    let running = app().start("127.0.0.1:0").await.expect("started");
     let ticket = running.cast().current_ticket().await.expect("a ticket");
     announce(running.address(), &ticket.id.to_hex());
     until_alone().await;
 }
 
-async fn nothing() {
+/// An engine whose `vote` does nothing.
+pub(crate) fn idle_engine() -> Engine<Schema<NoQuery, NoVote, EmptySubscription>> {
     let schema = |mode| {
         Schema::build(NoQuery, NoVote, EmptySubscription)
             .validation_mode(mode)
             .finish()
     };
     let (strict, fast) = (schema(ValidationMode::Strict), schema(ValidationMode::Fast));
-    let engine = Engine::new(strict, fast, DocumentLimits::default());
+    Engine::new(strict, fast, DocumentLimits::default())
+}
+
+async fn nothing() {
+    let engine = idle_engine();
     let ports = memory::ports();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let clock = Arc::clone(&ports.clock);
@@ -133,7 +165,7 @@ async fn defaults() {
     server.abort();
 }
 
-struct NoQuery;
+pub(crate) struct NoQuery;
 
 #[Object]
 impl NoQuery {
@@ -142,7 +174,7 @@ impl NoQuery {
     }
 }
 
-struct NoVote;
+pub(crate) struct NoVote;
 
 /// The contract's answer, without anything behind it.
 #[Object]

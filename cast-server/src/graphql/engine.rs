@@ -118,6 +118,27 @@ impl<E: Executor> Engine<E> {
         }
     }
 
+    /// Executes a document that has one operation: the way of a request without what HTTP adds.
+    pub async fn answer(&self, text: &str, variables: Variables) -> Response {
+        let refused = |refused| match refused {
+            Refused::Parse(error) => vec![error],
+            Refused::Validation(errors) => errors,
+            Refused::NotOverGet => unreachable!("it did not come by GET"),
+        };
+        let answer = match self.plan(text, None, false) {
+            Ok(plan) => self.execute(plan, text, None, variables).await,
+            Err(refused) => Err(refused),
+        };
+        match answer {
+            Ok(Answer { data, errors }) => {
+                let mut response = Response::new(data);
+                response.errors = errors;
+                response
+            }
+            Err(why) => Response::from_errors(refused(why)),
+        }
+    }
+
     /// Finds out what a document is, and whether it may be executed at all.
     pub(crate) fn plan(
         &self,

@@ -54,15 +54,10 @@ impl VoteMutation {
         };
         match backend.cast.vote(ballot).await.map_err(error::of_fault)? {
             Outcome::Accepted(receipt) => Ok(VoteResult::accepted(usernames, &receipt)),
-            Outcome::Refused(refusal) => {
-                let id = ballot_id.unwrap_or_else(|| backend.fresh_id());
-                let (code, retryable) = (VoteCode::of(&refusal), refusal.is_retryable());
-                Ok(VoteResult::refused(
-                    code,
-                    retryable,
-                    refusal.to_string(),
-                    id,
-                ))
+            Outcome::Refused { ballot, why } => {
+                let (code, retryable) = (VoteCode::of(&why), why.is_retryable());
+                let (message, id) = (why.to_string(), ballot.to_string().into());
+                Ok(VoteResult::refused(code, retryable, message, id))
             }
         }
     }
@@ -200,8 +195,7 @@ impl VoteCode {
 }
 
 impl Backend {
-    /// An id for a ballot that was refused before it had one. It left nothing behind, so any will
-    /// do to send it again with.
+    /// An id for what is no ballot. It left nothing behind, so any will do to send it again with.
     fn fresh_id(&self) -> ID {
         let home = Partition::new(0);
         let now = self.clock.now();

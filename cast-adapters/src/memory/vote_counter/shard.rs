@@ -14,18 +14,22 @@ use super::count::Count;
 
 pub(super) struct Shard {
     counts: HashMap<Candidate, Count>,
-    /// Those without a tail, by the order in which they were last read or settled.
-    idle: BTreeMap<u64, Candidate>,
-    next_rank: u64,
+    idle: Idle,
     max_idle: usize,
+}
+
+/// Those without a tail, by the order in which they were last read or settled.
+#[derive(Default)]
+struct Idle {
+    by_rank: BTreeMap<u64, Candidate>,
+    next_rank: u64,
 }
 
 impl Shard {
     pub(super) fn new(max_idle: usize) -> Self {
         Self {
             counts: HashMap::new(),
-            idle: BTreeMap::new(),
-            next_rank: 0,
+            idle: Idle::default(),
             max_idle,
         }
     }
@@ -36,58 +40,56 @@ impl Shard {
 
     pub(super) fn clear(&mut self) {
         self.counts.clear();
-        self.idle.clear();
+        self.idle.by_rank.clear();
     }
 
     pub(super) fn remove(&mut self, candidate: &Candidate) {
         let removed = self.counts.remove(candidate);
         if let Some(rank) = removed.and_then(|count| count.idle_rank) {
-            self.idle.remove(&rank);
+            self.idle.by_rank.remove(&rank);
         }
     }
 
     pub(super) fn record(&mut self, candidate: &Candidate, position: LogPosition, votes: u64) {
-        self.count_of(candidate).record(position, votes);
-        self.refresh(candidate);
+        self.change(candidate, |count| count.record(position, votes));
     }
 
     pub(super) fn settle(&mut self, settlement: &Settlement, now: Duration) {
-        self.count_of(&settlement.candidate).settle(settlement, now);
-        self.refresh(&settlement.candidate);
-        while self.idle.len() > self.max_idle {
-            if let Some((_, oldest)) = self.idle.pop_first() {
+        self.change(&settlement.candidate, |count| count.settle(settlement, now));
+        while self.idle.by_rank.len() > self.max_idle {
+            if let Some((_, oldest)) = self.idle.by_rank.pop_first() {
                 self.counts.remove(&oldest);
             }
         }
     }
 
     pub(super) fn read(&mut self, candidate: &Candidate, now: Duration) -> Option<Reading> {
-        let reading = self.counts.get(candidate)?.reading(candidate, now);
-        self.refresh(candidate);
-        Some(reading)
+        let count = self.counts.get_mut(candidate)?;
+        self.idle.refresh(candidate, count);
+        Some(count.reading(candidate, now))
     }
 
-    fn count_of(&mut self, candidate: &Candidate) -> &mut Count {
-        // Looked up twice, so that the name is cloned only for a new candidate.
-        if !self.counts.contains_key(candidate) {
-            self.counts.insert(candidate.clone(), Count::default());
-        }
-        self.counts
-            .get_mut(candidate)
-            .expect("it was there or has just been put there")
-    }
-
-    /// Moves a candidate to the end of the idle ones, or out of them if it has a tail.
-    fn refresh(&mut self, candidate: &Candidate) {
-        let Some(count) = self.counts.get_mut(candidate) else {
-            return;
+    /// Changes what is known of a candidate, seen before or not.
+    fn change(&mut self, candidate: &Candidate, change: impl FnOnce(&mut Count)) {
+        // Looked up first: the name is cloned only for a new candidate.
+        let count = match self.counts.get_mut(candidate) {
+            Some(count) => count,
+            None => self.counts.entry(candidate.clone()).or_default(),
         };
-        if let Some(rank) = count.idle_rank.take() {
-            self.idle.remove(&rank);
-        }
+        change(count);
+        self.idle.refresh(candidate, count);
+    }
+}
+
+impl Idle {
+    /// Moves a candidate to the end of the idle ones, or out of them if it has a tail.
+    fn refresh(&mut self, candidate: &Candidate, count: &mut Count) {
+        let before = count.idle_rank.take();
+        let name = before.and_then(|rank| self.by_rank.remove(&rank));
         if !count.has_tail() {
+            let name = name.unwrap_or_else(|| candidate.clone());
             count.idle_rank = Some(self.next_rank);
-            self.idle.insert(self.next_rank, candidate.clone());
+            self.by_rank.insert(self.next_rank, name);
             self.next_rank += 1;
         }
     }

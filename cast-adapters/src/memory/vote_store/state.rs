@@ -113,11 +113,10 @@ impl State {
         };
         let new: Vec<&Placed> = step.ballots.iter().filter(is_new).collect();
         let added = sum_votes(new.iter().map(|placed| &placed.ballot));
-        let total_after = |candidate: Candidate| {
-            let before = self.total(&candidate, step.partition);
-            let votes = added.get(&candidate).copied().unwrap_or(0);
+        let total_after = |candidate: &Candidate, votes: u64| {
+            let before = self.total(candidate, step.partition);
             match before.checked_add(votes) {
-                Some(total) if total <= options.largest_total => Ok((candidate, total)),
+                Some(total) if total <= options.largest_total => Ok((candidate.clone(), total)),
                 _ => Err(PortError::corrupt(
                     operation,
                     format!(
@@ -128,11 +127,17 @@ impl State {
                 )),
             }
         };
-        let totals = step
-            .candidates()
-            .into_iter()
-            .map(total_after)
-            .collect::<Result<_, _>>()?;
+        let totals = if new.len() == step.ballots.len() {
+            // Everybody whom the step names is in `added`.
+            let each = added.iter();
+            each.map(|(candidate, votes)| total_after(candidate, *votes))
+                .collect::<Result<_, _>>()?
+        } else {
+            let votes_of = |candidate: &Candidate| added.get(candidate).copied().unwrap_or(0);
+            let each = step.candidates().into_iter();
+            each.map(|candidate| total_after(&candidate, votes_of(&candidate)))
+                .collect::<Result<_, _>>()?
+        };
         Ok(Plan { new, added, totals })
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cast_core::{
-    domain::{Offset, Rejection, Unreadable},
+    domain::{Fate, Offset, Rejection, Unreadable},
     ports::Applied,
 };
 
@@ -160,6 +160,43 @@ pub(super) async fn rejections_are_kept(harness: &dyn VoteStoreHarness) -> Resul
     let mut kept = harness.rejections().await?;
     kept.sort_unstable();
     assert_eq!(kept, [at(P1, 0), at(P1, 3)]);
+    Ok(())
+}
+
+pub(super) async fn any_rejection_can_be_held(
+    harness: &dyn VoteStoreHarness,
+) -> Result<(), Skipped> {
+    let stage = Stage::set(harness).await;
+    let reasons = [
+        String::new(),
+        "with a \0, a \u{ffff} and a \u{10ffff}".into(),
+        "'; DROP TABLE \"votes\"; -- {\\".into(),
+        "\u{1f5f3}".repeat(50_000),
+    ];
+    for (start, reason) in (0..).zip(reasons) {
+        let ballot = stage.for_alice(u32::MAX);
+        let mut hostile = rejecting(P0, start, &ballot);
+        for rejection in &mut hostile.rejections {
+            if let Rejection::Ballot { reason: why, .. } = rejection {
+                why.clone_from(&reason);
+            }
+        }
+        hostile.rejections.push(Rejection::Record {
+            offset: Offset::new(start),
+            content: Unreadable {
+                bytes: Arc::from([]),
+                reason,
+            },
+        });
+        let rehearsed = stage.store.rehearse(&hostile).await;
+        rehearsed.expect("a rejection can be held");
+        stage.fold(&hostile).await;
+        let fate = stage.fate(ballot.id).await;
+        assert!(
+            matches!(fate, Some(Fate::Rejected { position, .. }) if position == at(P0, start)),
+            "{fate:?}"
+        );
+    }
     Ok(())
 }
 

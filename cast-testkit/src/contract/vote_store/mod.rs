@@ -85,6 +85,8 @@ macro_rules! __vote_store_clauses {
                 => apply::rejections_count_nothing,
             "Rejections are kept, and count nothing."
                 => apply::rejections_are_kept,
+            "Any rejection can be held, whatever its reason says and however long that is: nothing stands behind it to reject the rejection."
+                => apply::any_rejection_can_be_held,
             "Partitions move independently."
                 => apply::partitions_move_independently,
             "The answer holds the new total of each candidate that the step names, in that partition."

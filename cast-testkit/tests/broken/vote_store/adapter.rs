@@ -222,6 +222,15 @@ impl VoteStore for Broken {
                 let (totals, counted) = (Vec::new(), 0);
                 return Ok(Applied::Folded { totals, counted });
             }
+            How::RefusingNul | How::RefusingLongReasons => {
+                let is_too_much = |reason: &str| match self.how {
+                    How::RefusingNul => reason.contains('\0'),
+                    _ => reason.len() > 65_535,
+                };
+                if step.rejections.iter().any(|r| is_too_much(r.reason())) {
+                    return Err(PortError::corrupt("applying", "a text that does not fit"));
+                }
+            }
             _ => {}
         }
         let bent = self.bend(step).await?;
