@@ -69,6 +69,8 @@ operations! {
     Ballot => "store.ballot",
     /// [`VoteStore::recount`](cast_core::ports::VoteStore::recount)
     Recount => "store.recount",
+    /// [`VoteStore::kept`](cast_core::ports::VoteStore::kept)
+    Kept => "store.kept",
 }
 
 impl fmt::Display for Operation {

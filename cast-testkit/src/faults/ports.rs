@@ -9,8 +9,8 @@ use cast_core::{
         Partition, Partitions, PeriodTicket, Record, Redemption, StoredTally, Tally, Timestamp,
     },
     ports::{
-        Applied, EventBus, GroupName, PartitionLag, PortError, Published, Reading, ResumeFrom,
-        Settlement, Subscription, Tail, TicketSource, VoteCounter, VoteStore,
+        Applied, EventBus, GroupName, Kept, PartitionLag, PortError, Published, Reading, Recount,
+        ResumeFrom, Settlement, Subscription, Tail, TicketSource, VoteCounter, VoteStore,
     },
 };
 
@@ -236,9 +236,17 @@ impl VoteStore for Intercepted<dyn VoteStore> {
         .await
     }
 
-    async fn recount(&self) -> Result<Vec<(Candidate, u64)>, PortError> {
+    async fn recount(&self) -> Result<Recount, PortError> {
         self.call(Operation::Recount, 1, |inner| async move {
             inner.recount().await
+        })
+        .await
+    }
+
+    async fn kept(&self, ids: &[BallotId]) -> Result<Vec<Option<Kept>>, PortError> {
+        self.call(Operation::Kept, ids.len(), |inner| {
+            let ids = ids.to_vec();
+            async move { inner.kept(&ids).await }
         })
         .await
     }
