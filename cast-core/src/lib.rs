@@ -4,6 +4,7 @@
 pub mod domain;
 pub mod ports;
 
+mod auditing;
 mod backoff;
 mod cast;
 mod deadline;
@@ -15,6 +16,7 @@ mod showing;
 mod tasks;
 mod voting;
 
+pub use auditing::{Audit, AuditReport, AuditSettings, AuditedPartition, CounterAudit, Finding};
 pub use cast::{Cast, CastBuilder, Check, Ports, Roles, StartError};
 pub use fault::{Fault, FaultKind};
 pub use folding::Consumer;

@@ -55,6 +55,8 @@ operations! {
     Settle => "counter.settle",
     /// [`VoteCounter::read`](cast_core::ports::VoteCounter::read)
     Read => "counter.read",
+    /// [`VoteCounter::settled`](cast_core::ports::VoteCounter::settled)
+    Settled => "counter.settled",
     /// [`VoteStore::progress`](cast_core::ports::VoteStore::progress)
     Progress => "store.progress",
     /// [`VoteStore::apply`](cast_core::ports::VoteStore::apply)

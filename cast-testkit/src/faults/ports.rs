@@ -6,7 +6,8 @@ use async_trait::async_trait;
 use cast_core::{
     domain::{
         BallotId, Candidate, Claim, CurrentTicket, Fate, FoldStep, GenuineTicket, LogBatch, Offset,
-        Partition, Partitions, PeriodTicket, Record, Redemption, StoredTally, Tally, Timestamp,
+        Partition, Partitions, PeriodTicket, Prefix, Record, Redemption, StoredTally, Tally,
+        Timestamp,
     },
     ports::{
         Applied, EventBus, GroupName, Kept, PartitionLag, PortError, Published, Reading, Recount,
@@ -184,6 +185,14 @@ impl VoteCounter for Intercepted<dyn VoteCounter> {
         self.call(Operation::Read, candidates.len(), |inner| {
             let candidates = candidates.to_vec();
             async move { inner.read(&candidates).await }
+        })
+        .await
+    }
+
+    async fn settled(&self, candidates: &[Candidate]) -> Result<Vec<Vec<Prefix>>, PortError> {
+        self.call(Operation::Settled, candidates.len(), |inner| {
+            let candidates = candidates.to_vec();
+            async move { inner.settled(&candidates).await }
         })
         .await
     }
