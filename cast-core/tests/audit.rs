@@ -84,8 +84,11 @@ fn assert_clean(report: &AuditReport) {
     assert!(report.is_clean(), "{:#?}", report.findings);
 }
 
-/// A store that somebody filled by hand: the ballots of a partition, up to an offset.
-async fn filled(parts: &[(Partition, u64, &[(u64, LoggedBallot)])]) -> MemoryStore {
+/// A partition, up to an offset: ballots, each with its own.
+type Part<'a> = (Partition, u64, &'a [(u64, LoggedBallot)]);
+
+/// A store that somebody filled by hand.
+async fn filled(parts: &[Part<'_>]) -> MemoryStore {
     let store = MemoryStore::new();
     for (partition, next, ballots) in parts {
         let step = fixtures::step(*partition, (0, *next), ballots.iter().cloned());
