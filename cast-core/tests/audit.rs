@@ -14,8 +14,8 @@ use cast_core::{
         StoredTally, Tally,
     },
     ports::{
-        Applied, Kept, PortError, PortErrorKind, Recount, Settlement, Tail, VoteCounter as _,
-        VoteStore,
+        Applied, EventBus as _, Kept, PortError, PortErrorKind, Recount, Settlement, Tail,
+        VoteCounter as _, VoteStore,
     },
 };
 use cast_testkit::fixtures;
@@ -222,6 +222,19 @@ async fn nothing_is_found_while_votes_are_cast_and_folded() {
     stop.cancel();
     voting.await.expect("no panic");
     folding.await.expect("no panic");
+}
+
+#[tokio::test]
+async fn an_audit_holds_nothing_of_the_log_back() {
+    let world = World::retaining(1, 1);
+    for number in 1..=8 {
+        world.append(P0, vec![gives(number, "alice", 1)]).await;
+        world.drain().await;
+        assert_clean(&audit(&world, world.ports()).await);
+    }
+    let lag = world.bus.lag(&cast_core::ports::GroupName::new("somebody"));
+    let first = lag.await.expect("a lag")[0].committed;
+    assert_eq!(first.get(), 7, "all but the last are gone");
 }
 
 #[tokio::test]
