@@ -5,6 +5,7 @@ pub mod deadline;
 pub mod domain;
 pub mod ports;
 
+mod auditing;
 mod backoff;
 mod cast;
 mod fault;
@@ -16,6 +17,7 @@ mod showing;
 mod tasks;
 mod voting;
 
+pub use auditing::{Audit, AuditReport, AuditSettings, AuditedPartition, CounterAudit, Finding};
 pub use cast::{Cast, CastBuilder, Check, Ports, Roles, StartError};
 pub use fault::{Fault, FaultKind};
 pub use folding::Consumer;

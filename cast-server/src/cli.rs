@@ -13,7 +13,7 @@ use clap::{
 };
 
 use crate::config::{
-    ApiConfig, ConfigError, File, MigrateConfig, ServeConfig, TicketGeneratorConfig,
+    ApiConfig, AuditConfig, ConfigError, File, MigrateConfig, ServeConfig, TicketGeneratorConfig,
     VoteConsumerConfig, check_environment, variable_of,
 };
 
@@ -46,6 +46,8 @@ pub enum Role {
     VoteConsumer(Box<VoteConsumerConfig>),
     /// Makes the tables and the topic that the other roles need, or brings them up to date
     Migrate(Box<MigrateConfig>),
+    /// Compares store, counter and log; exit code 3 says that something differs
+    Audit(Box<AuditConfig>),
     /// Prints the GraphQL schema in its own language
     Schema,
 }

@@ -78,6 +78,15 @@ impl RedisCounter {
             .collect()
     }
 
+    async fn settled_with_cause(
+        &self,
+        candidates: &[Candidate],
+    ) -> Result<Vec<Vec<Prefix>>, Cause> {
+        let calls = candidates.iter().map(|who| self.call(&READ, who));
+        let answers = self.redis.0.links.calls(calls.collect()).await?;
+        answers.iter().map(settled).collect()
+    }
+
     async fn settle_with_cause(&self, settlements: &[Settlement]) -> Result<(), Cause> {
         let calls = settlements.iter().map(|settlement| {
             let mut call = self.call(&SETTLE, &settlement.candidate);
@@ -119,6 +128,11 @@ impl VoteCounter for RedisCounter {
         }
         let readings = self.record_with_cause(&[], candidates).await;
         Ok(readings.map_err(|why| Failed::new("reading tallies from Redis", why))?)
+    }
+
+    async fn settled(&self, candidates: &[Candidate]) -> Result<Vec<Vec<Prefix>>, PortError> {
+        let settled = self.settled_with_cause(candidates).await;
+        Ok(settled.map_err(|why| Failed::new("reading what is settled from Redis", why))?)
     }
 }
 
@@ -174,6 +188,36 @@ fn reading(candidate: &Candidate, answer: &Value) -> Result<Reading, Cause> {
             version: Version::new(version),
         },
         age: u64::try_from(*age_ms).ok().map(Duration::from_millis),
+    })
+}
+
+/// What a script says that is settled of a candidate, by partition. Of a count that makes no sense,
+/// nothing is.
+fn settled(answer: &Value) -> Result<Vec<Prefix>, Cause> {
+    let Value::Array(answer) = answer else {
+        return Err(Cause::Answer("a count is told in a list"));
+    };
+    let prefixes = answer.iter().skip(1).map(settled_prefix).collect();
+    let mut prefixes: Vec<Prefix> = Option::unwrap_or_default(prefixes);
+    prefixes.retain(|prefix| prefix.as_of > Offset::START);
+    prefixes.sort_unstable_by_key(|prefix| prefix.partition);
+    Ok(prefixes)
+}
+
+/// The settled votes of a partition; the text is as in [`partition_count`].
+fn settled_prefix(text: &Value) -> Option<Prefix> {
+    partition_count(text)?;
+    let Value::BulkString(text) = text else {
+        return None;
+    };
+    let mut parts = std::str::from_utf8(text).ok()?.split(':').skip(1);
+    let partition = Partition::new(parts.next()?.parse().ok()?);
+    let as_of = Offset::new(parts.next()?.parse().ok()?);
+    let votes = parts.next()?.parse().ok()?;
+    Some(Prefix {
+        partition,
+        votes,
+        as_of,
     })
 }
 

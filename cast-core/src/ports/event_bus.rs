@@ -46,6 +46,7 @@ use crate::domain::{LogBatch, LogPosition, Offset, Partition, Partitions, Record
 ///
 /// - Lag counts the offsets between what a group committed and the end of the log.
 /// - A commit moves forward only.
+/// - A group that committed nothing is told to be at the first record that the log still has.
 #[async_trait]
 pub trait EventBus: Send + Sync {
     /// How many partitions the log has.

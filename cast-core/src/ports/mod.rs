@@ -27,4 +27,4 @@ pub use error::{BoxError, PortError, PortErrorKind};
 pub use event_bus::{EventBus, GroupName, PartitionLag, Published, ResumeFrom, Subscription};
 pub use ticket_source::TicketSource;
 pub use vote_counter::{Reading, Settlement, Tail, VoteCounter};
-pub use vote_store::{Applied, VoteStore};
+pub use vote_store::{Applied, Kept, Recount, Recounted, VoteStore};

@@ -40,6 +40,8 @@ use crate::domain::{Candidate, LogPosition, Prefix, Tally};
 /// - Settling part of it does not make it younger.
 /// - A candidate that was forgotten is a miss.
 /// - Only what has no tail is forgotten to save memory.
+/// - What is settled of each candidate is told as it was, the newest prefix of each partition, in
+///   their order and without any tail.
 #[async_trait]
 pub trait VoteCounter: Send + Sync {
     /// Adds tails, then reads `show`; one atomic step for each candidate.
@@ -51,6 +53,9 @@ pub trait VoteCounter: Send + Sync {
     /// Reads tallies, one for each candidate, in their order. To ask for none is to ask whether the
     /// counter answers.
     async fn read(&self, candidates: &[Candidate]) -> Result<Vec<Reading>, PortError>;
+
+    /// Reads what is settled of each candidate, in their order: what an audit holds against the log.
+    async fn settled(&self, candidates: &[Candidate]) -> Result<Vec<Vec<Prefix>>, PortError>;
 }
 
 /// What one record gives: votes that the log has, and the store may not have yet.

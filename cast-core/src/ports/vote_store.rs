@@ -1,9 +1,14 @@
 //! Where votes are kept for good.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 
 use super::error::PortError;
-use crate::domain::{BallotId, Candidate, Fate, FoldStep, Offset, Partition, StoredTally, Tally};
+use crate::domain::{
+    BallotId, Candidate, Fate, FoldStep, LogPosition, LoggedBallot, Offset, Partition, StoredTally,
+    Tally,
+};
 
 /// Keeps, for each partition, exactly the fold of the log's prefix up to its own recorded progress.
 ///
@@ -41,7 +46,13 @@ use crate::domain::{BallotId, Candidate, Fate, FoldStep, Offset, Partition, Stor
 /// - Leaders come by votes, most first, then by name; no more than asked for.
 /// - The fate of a ballot is counted, rejected, or not known; a position is the first in the log.
 /// - A ballot that was both counted and rejected was counted.
+///
+/// # Audit
+///
 /// - Recounting from the ballots gives the totals.
+/// - A recount is one consistent view of ballots, totals and progress, whoever folds meanwhile.
+/// - What is kept of a ballot is what the log has at its position, one answer for each id, in their
+///   order.
 #[async_trait]
 pub trait VoteStore: Send + Sync {
     /// The first record of `partition` that was not applied.
@@ -66,8 +77,64 @@ pub trait VoteStore: Send + Sync {
     /// What became of a ballot; `None` if the store never saw it. Never [`Fate::Logged`].
     async fn ballot(&self, id: BallotId) -> Result<Option<Fate>, PortError>;
 
-    /// Counts all ballots again, without the totals: by candidate, in their order.
-    async fn recount(&self) -> Result<Vec<(Candidate, u64)>, PortError>;
+    /// Counts all ballots again, and tells the totals and the progress beside that.
+    async fn recount(&self) -> Result<Recount, PortError>;
+
+    /// What is kept of ballots, one answer for each; `None` for one that the store never saw.
+    async fn kept(&self, ids: &[BallotId]) -> Result<Vec<Option<Kept>>, PortError>;
+}
+
+/// All ballots counted again, beside what the store says that they come to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recount {
+    /// How far each partition was folded, in their order; those that were never folded may be
+    /// missing.
+    pub progress: Vec<(Partition, Offset)>,
+    /// By candidate, then by partition; who has neither ballots nor a total there is missing.
+    pub counts: Vec<Recounted>,
+}
+
+/// A candidate in a partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recounted {
+    /// Who.
+    pub candidate: Candidate,
+    /// In which partition.
+    pub partition: Partition,
+    /// What the ballots add up to: nothing but they were looked at.
+    pub votes: u64,
+    /// What the store tells whoever asks for the candidate.
+    pub total: u64,
+}
+
+impl Recount {
+    /// What the ballots of all partitions add up to, by candidate, in their order.
+    pub fn votes(&self) -> Vec<(Candidate, u64)> {
+        let mut sums: BTreeMap<&Candidate, u64> = BTreeMap::new();
+        for count in &self.counts {
+            let sum = sums.entry(&count.candidate).or_default();
+            *sum = sum.saturating_add(count.votes);
+        }
+        let sums = sums.into_iter().filter(|(_, votes)| *votes > 0);
+        sums.map(|(who, votes)| (who.clone(), votes)).collect()
+    }
+}
+
+/// What a store keeps of a ballot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// It was counted.
+    Counted {
+        /// Where the log first had it.
+        position: LogPosition,
+        /// The ballot; or why what is there is none, which somebody else must have written.
+        ballot: Result<LoggedBallot, String>,
+    },
+    /// It was rejected, and never counted.
+    Rejected {
+        /// Where the log first had it.
+        position: LogPosition,
+    },
 }
 
 /// What became of a step.

@@ -52,6 +52,19 @@ impl World {
         }
     }
 
+    /// With a log that keeps so many records of a partition once they are folded.
+    pub(crate) fn retaining(partitions: u32, records: usize) -> Self {
+        let count = Partitions::new(partitions).expect("not zero");
+        let options = BusOptions {
+            retained_records: records,
+            ..BusOptions::default()
+        };
+        Self {
+            bus: Arc::new(MemoryBus::with_options(count, options)),
+            ..Self::new(partitions)
+        }
+    }
+
     pub(crate) fn ports(&self) -> Ports {
         Ports {
             clock: self.clock.clone(),

@@ -5,6 +5,7 @@
 //! the file's key (`ticket-uses`) follow from the flag's (`--ticket-uses`), and what the file says
 //! goes in as the flag's default: so the order above is clap's own.
 
+mod audit;
 mod documents;
 mod door;
 mod environment;
@@ -20,6 +21,7 @@ mod urls;
 mod values;
 
 pub use self::{
+    audit::AuditConfig,
     documents::Documents,
     door::Door,
     fold::Folding,

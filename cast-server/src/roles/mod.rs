@@ -5,9 +5,11 @@
 //! | `serve`, `api`, `ticket_generator`, `vote_consumer` | says what its [`App`] is |
 //! | `app`, `process` | run one, from its start to its exit code |
 //! | `migrate` | makes tables and topic |
+//! | `audit` | compares store, counter and log |
 
 pub mod api;
 pub mod app;
+pub mod audit;
 pub mod process;
 pub mod serve;
 pub mod ticket_generator;
@@ -33,6 +35,7 @@ pub fn run(role: Role) -> ExitCode {
         Role::TicketGenerator(it) => process::run(&it.log, &it.http, || ticket_generator::app(&it)),
         Role::VoteConsumer(it) => process::run(&it.log, &it.http, || vote_consumer::app(&it)),
         Role::Migrate(it) => migrate::run(&it),
+        Role::Audit(it) => audit::run(&it),
         Role::Schema => print(&crate::graphql::sdl()),
     }
 }

@@ -55,6 +55,8 @@ operations! {
     Settle => "counter.settle",
     /// [`VoteCounter::read`](cast_core::ports::VoteCounter::read)
     Read => "counter.read",
+    /// [`VoteCounter::settled`](cast_core::ports::VoteCounter::settled)
+    Settled => "counter.settled",
     /// [`VoteStore::progress`](cast_core::ports::VoteStore::progress)
     Progress => "store.progress",
     /// [`VoteStore::apply`](cast_core::ports::VoteStore::apply)
@@ -69,6 +71,8 @@ operations! {
     Ballot => "store.ballot",
     /// [`VoteStore::recount`](cast_core::ports::VoteStore::recount)
     Recount => "store.recount",
+    /// [`VoteStore::kept`](cast_core::ports::VoteStore::kept)
+    Kept => "store.kept",
 }
 
 impl fmt::Display for Operation {

@@ -6,11 +6,12 @@ use async_trait::async_trait;
 use cast_core::{
     domain::{
         BallotId, Candidate, Claim, CurrentTicket, Fate, FoldStep, GenuineTicket, LogBatch, Offset,
-        Partition, Partitions, PeriodTicket, Record, Redemption, StoredTally, Tally, Timestamp,
+        Partition, Partitions, PeriodTicket, Prefix, Record, Redemption, StoredTally, Tally,
+        Timestamp,
     },
     ports::{
-        Applied, EventBus, GroupName, PartitionLag, PortError, Published, Reading, ResumeFrom,
-        Settlement, Subscription, Tail, TicketSource, VoteCounter, VoteStore,
+        Applied, EventBus, GroupName, Kept, PartitionLag, PortError, Published, Reading, Recount,
+        ResumeFrom, Settlement, Subscription, Tail, TicketSource, VoteCounter, VoteStore,
     },
 };
 
@@ -187,6 +188,14 @@ impl VoteCounter for Intercepted<dyn VoteCounter> {
         })
         .await
     }
+
+    async fn settled(&self, candidates: &[Candidate]) -> Result<Vec<Vec<Prefix>>, PortError> {
+        self.call(Operation::Settled, candidates.len(), |inner| {
+            let candidates = candidates.to_vec();
+            async move { inner.settled(&candidates).await }
+        })
+        .await
+    }
 }
 
 #[async_trait]
@@ -236,9 +245,17 @@ impl VoteStore for Intercepted<dyn VoteStore> {
         .await
     }
 
-    async fn recount(&self) -> Result<Vec<(Candidate, u64)>, PortError> {
+    async fn recount(&self) -> Result<Recount, PortError> {
         self.call(Operation::Recount, 1, |inner| async move {
             inner.recount().await
+        })
+        .await
+    }
+
+    async fn kept(&self, ids: &[BallotId]) -> Result<Vec<Option<Kept>>, PortError> {
+        self.call(Operation::Kept, ids.len(), |inner| {
+            let ids = ids.to_vec();
+            async move { inner.kept(&ids).await }
         })
         .await
     }

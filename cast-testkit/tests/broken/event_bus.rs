@@ -48,6 +48,7 @@ crate::caught::caught! { event_bus, broken:
     an_unreadable_record_comes_in_its_place => HidingTheUnreadable,
     lag_counts_from_the_commit_to_the_end => ForgettingCommits,
     a_commit_moves_forward_only => CommittingBackwards,
+    who_committed_nothing_is_at_the_first_record => ForgettingCommits | LaggingFromTheEnd,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +65,7 @@ enum How {
     IgnoringSeeks,
     IgnoringTheBound,
     KeepingMembers,
+    LaggingFromTheEnd,
     LeavingOutRecords,
     LookingOnlyOnce,
     LosingWhatItHolds,
@@ -193,6 +195,7 @@ impl EventBus for Broken {
         for lag in &mut lags {
             match self.how {
                 How::ForgettingCommits => lag.committed = Offset::START,
+                How::LaggingFromTheEnd => lag.committed = lag.end,
                 How::CommittingBackwards => {
                     let last = committed.get(&(group.clone(), lag.partition));
                     lag.committed = last.copied().unwrap_or_default();

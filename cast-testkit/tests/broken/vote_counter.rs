@@ -10,7 +10,7 @@ use std::{
 use async_trait::async_trait;
 use cast_adapters::memory::MemoryCounter;
 use cast_core::{
-    domain::{Candidate, LogPosition, Offset, Partition, Version},
+    domain::{Candidate, LogPosition, Offset, Partition, Prefix, Version},
     ports::{PortError, Reading, Settlement, Tail, VoteCounter},
 };
 use cast_testkit::contract::{Harness, Skipped, vote_counter::VoteCounterHarness};
@@ -36,6 +36,7 @@ crate::caught::caught! { vote_counter, broken:
     settling_part_makes_nobody_younger => TakingPartsForWholes,
     a_forgotten_candidate_is_a_miss => HidingLosses,
     only_what_has_no_tail_is_forgotten_to_save_memory => ForgettingTails,
+    what_is_settled_is_told_without_the_tail => TakingTailsForSettled | TakingOlderPrefixes,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +63,7 @@ enum How {
     TakingOneTailAPartition,
     TakingPartsForWholes,
     TakingPrefixesAgain,
+    TakingTailsForSettled,
 }
 
 /// The memory adapter behind something that breaks it.
@@ -245,6 +247,20 @@ impl VoteCounter for Broken {
             self.twist(reading);
         }
         Ok(readings)
+    }
+
+    async fn settled(&self, candidates: &[Candidate]) -> Result<Vec<Vec<Prefix>>, PortError> {
+        let mut settled = self.inner.settled(candidates).await?;
+        if self.how == How::TakingTailsForSettled {
+            let shown = self.inner.read(candidates).await?;
+            for (prefixes, reading) in settled.iter_mut().zip(shown) {
+                let told: u64 = prefixes.iter().map(|prefix| prefix.votes).sum();
+                if let Some(first) = prefixes.first_mut() {
+                    first.votes += reading.tally.votes - told;
+                }
+            }
+        }
+        Ok(settled)
     }
 }
 

@@ -78,10 +78,12 @@ impl Group {
         id
     }
 
-    pub(super) fn leave(&self, member: u64, logs: &[Mutex<PartitionLog>]) {
+    /// Returns whether that was the last member.
+    pub(super) fn leave(&self, member: u64, logs: &[Mutex<PartitionLog>]) -> bool {
         let mut membership = lock(&self.membership);
         membership.members.retain(|other| other.id != member);
         membership.deal(self.number, logs);
+        membership.members.is_empty()
     }
 
     /// What `member` holds, unless nothing was dealt out since `seen`; and the present generation.

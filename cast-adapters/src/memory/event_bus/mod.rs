@@ -18,6 +18,8 @@ use cast_core::{
     ports::{EventBus, GroupName, PartitionLag, PortError, Published, ResumeFrom, Subscription},
 };
 
+use tokio::sync::Notify;
+
 use self::{
     group::Group,
     partition::{Content, PartitionLog},
@@ -59,8 +61,9 @@ impl BusOptions {
 /// An [`EventBus`] in this process.
 ///
 /// Its offsets begin at 0 and leave no gaps. A group exists from its first subscription on, and from
-/// then on holds back what it has not committed, with or without members. While there is no group
-/// at all, everything waits.
+/// then on holds back what it has not committed, with or without members; but one whose last member
+/// leaves before anything was committed is forgotten: it only looked. While there is no group at
+/// all, everything waits.
 ///
 /// A group's partitions are dealt out to its members by the order in which they joined, anew
 /// whenever one joins or leaves.
@@ -76,7 +79,15 @@ struct Shared {
     /// Ballots that some group has yet to commit. Only a limit hangs on it, never the memory that
     /// another thread sees, so its orderings are relaxed.
     waiting: AtomicUsize,
-    groups: Mutex<HashMap<GroupName, Arc<Group>>>,
+    /// Locked before a group, and while one gets its first member or loses its last.
+    groups: Mutex<Groups>,
+}
+
+#[derive(Default)]
+struct Groups {
+    by_name: HashMap<GroupName, Arc<Group>>,
+    /// How many there ever were: the number of the next one.
+    ever: usize,
 }
 
 impl MemoryBus {
@@ -142,14 +153,13 @@ impl EventBus for MemoryBus {
         max_ballots: usize,
         resume: Arc<dyn ResumeFrom>,
     ) -> Result<Box<dyn Subscription>, PortError> {
-        let group = self.shared.group(group);
-        let subscription =
-            MemorySubscription::join(Arc::clone(&self.shared), group, max_ballots, resume);
+        let shared = Arc::clone(&self.shared);
+        let subscription = MemorySubscription::join(shared, group, max_ballots, resume);
         Ok(Box::new(subscription))
     }
 
     async fn lag(&self, group: &GroupName) -> Result<Vec<PartitionLag>, PortError> {
-        let group = lock(&self.shared.groups).get(group).map(Arc::clone);
+        let group = lock(&self.shared.groups).by_name.get(group).map(Arc::clone);
         let number = group.map(|group| group.number());
         let logs = self.shared.logs.iter();
         Ok(logs.map(|log| lock(log).lag(number)).collect())
@@ -197,21 +207,40 @@ impl Shared {
         Ok(())
     }
 
-    /// The group of this name, which begins to exist by being asked for.
-    fn group(&self, name: &GroupName) -> Arc<Group> {
+    /// Joins the group of this name, which begins to exist by that; returns it and the member's id.
+    fn join(&self, name: &GroupName, wake: Arc<Notify>) -> (Arc<Group>, u64) {
         let mut groups = lock(&self.groups);
-        if let Some(group) = groups.get(name) {
-            return Arc::clone(group);
+        let group = if let Some(group) = groups.by_name.get(name) {
+            Arc::clone(group)
+        } else {
+            let group = Arc::new(Group::new(groups.ever, self.partitions));
+            groups.ever += 1;
+            for log in &self.logs {
+                // Counted before it can be committed: what waits is never counted short.
+                let mut log = lock(log);
+                let ballots = log.add_group();
+                self.waiting.fetch_add(ballots, Ordering::Relaxed);
+            }
+            groups.by_name.insert(name.clone(), Arc::clone(&group));
+            group
+        };
+        let member = group.join(wake, &self.logs);
+        (group, member)
+    }
+
+    /// Leaves a group, and forgets it if nothing speaks for its coming back.
+    fn leave(&self, name: &GroupName, group: &Group, member: u64) {
+        let mut groups = lock(&self.groups);
+        let is_empty = group.leave(member, &self.logs);
+        let number = group.number();
+        if !is_empty || self.logs.iter().any(|log| lock(log).has_committed(number)) {
+            return;
         }
-        let group = Arc::new(Group::new(groups.len(), self.partitions));
+        groups.by_name.remove(name);
         for log in &self.logs {
-            // Counted before it can be committed: what waits is never counted short.
-            let mut log = lock(log);
-            let ballots = log.add_group();
-            self.waiting.fetch_add(ballots, Ordering::Relaxed);
+            let forgotten = lock(log).forget_group(number, self.options.retained_records);
+            self.waiting.fetch_sub(forgotten.ballots, Ordering::Relaxed);
         }
-        groups.insert(name.clone(), Arc::clone(&group));
-        group
     }
 
     fn log(

@@ -29,7 +29,10 @@ pub(super) struct PartitionLog {
 
 /// Where a group is in this partition.
 struct GroupPlace {
-    committed: u64,
+    /// `None` once the group is forgotten: it holds nothing back.
+    committed: Option<u64>,
+    /// Whether that is more than where it began.
+    has_committed: bool,
     /// Wakes the member that reads this partition.
     owner: Option<Arc<Notify>>,
 }
@@ -68,7 +71,8 @@ impl PartitionLog {
     /// again because of it.
     pub(super) fn add_group(&mut self) -> usize {
         self.groups.push(GroupPlace {
-            committed: self.start,
+            committed: Some(self.start),
+            has_committed: false,
             owner: None,
         });
         let again = self.weigh(self.start, self.floor);
@@ -84,9 +88,25 @@ impl PartitionLog {
     /// of the records that every group has committed.
     pub(super) fn commit(&mut self, group: usize, next: Offset, retained: usize) -> Committed {
         let next = next.get().min(self.end());
-        let committed = &mut self.groups[group].committed;
-        *committed = next.max(*committed);
-        let behind_all = self.groups.iter().map(|group| group.committed).min();
+        let place = &mut self.groups[group];
+        place.committed = place.committed.map(|committed| next.max(committed));
+        place.has_committed = true;
+        self.settle_floor(retained)
+    }
+
+    pub(super) fn has_committed(&self, group: usize) -> bool {
+        self.groups[group].has_committed
+    }
+
+    /// Forgets a group, and with that what only it held back.
+    pub(super) fn forget_group(&mut self, group: usize, retained: usize) -> Committed {
+        self.groups[group].committed = None;
+        self.settle_floor(retained)
+    }
+
+    /// Finds what every group has committed, and keeps no more than `retained` records of that.
+    fn settle_floor(&mut self, retained: usize) -> Committed {
+        let behind_all = self.groups.iter().filter_map(|group| group.committed).min();
         let floor = behind_all.unwrap_or(self.floor);
         let ballots = self.weigh(self.floor, floor);
         self.floor = floor;
@@ -100,9 +120,10 @@ impl PartitionLog {
 
     /// How far a group is behind; one that never subscribed has committed nothing.
     pub(super) fn lag(&self, group: Option<usize>) -> PartitionLag {
+        let committed = group.and_then(|group| self.groups[group].committed);
         PartitionLag {
             partition: self.partition,
-            committed: Offset::new(group.map_or(self.start, |group| self.groups[group].committed)),
+            committed: Offset::new(committed.unwrap_or(self.start)),
             end: Offset::new(self.end()),
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use cast_core::{
     domain::{LogBatch, Offset, Partition},
-    ports::{PortError, ResumeFrom, Subscription},
+    ports::{GroupName, PortError, ResumeFrom, Subscription},
 };
 use tokio::sync::Notify;
 
@@ -17,6 +17,7 @@ use super::{
 
 pub(super) struct MemorySubscription {
     shared: Arc<Shared>,
+    name: GroupName,
     group: Arc<Group>,
     max_ballots: usize,
     resume: Arc<dyn ResumeFrom>,
@@ -46,14 +47,15 @@ enum Step {
 impl MemorySubscription {
     pub(super) fn join(
         shared: Arc<Shared>,
-        group: Arc<Group>,
+        name: &GroupName,
         max_ballots: usize,
         resume: Arc<dyn ResumeFrom>,
     ) -> Self {
         let wake = Arc::new(Notify::new());
-        let member = group.join(Arc::clone(&wake), &shared.logs);
+        let (group, member) = shared.join(name, Arc::clone(&wake));
         Self {
             shared,
+            name: name.clone(),
             group,
             max_ballots,
             resume,
@@ -162,6 +164,6 @@ impl Subscription for MemorySubscription {
 
 impl Drop for MemorySubscription {
     fn drop(&mut self) {
-        self.group.leave(self.member, &self.shared.logs);
+        self.shared.leave(&self.name, &self.group, self.member);
     }
 }

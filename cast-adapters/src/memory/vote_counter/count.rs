@@ -57,6 +57,18 @@ impl Count {
         self.partitions.values().any(|count| !count.tail.is_empty())
     }
 
+    /// The settled prefixes, by partition.
+    pub(super) fn settled(&self) -> Vec<Prefix> {
+        let partitions = self.partitions.iter();
+        let prefixes = partitions.map(|(&partition, count)| Prefix {
+            partition,
+            votes: count.settled,
+            as_of: count.as_of,
+        });
+        // A partition with nothing but a tail begins at nothing.
+        prefixes.filter(|p| p.as_of > Offset::START).collect()
+    }
+
     pub(super) fn reading(&self, candidate: &Candidate, now: Duration) -> Reading {
         let votes: u128 = self
             .partitions

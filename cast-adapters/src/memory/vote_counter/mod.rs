@@ -10,7 +10,7 @@ use std::{
 
 use async_trait::async_trait;
 use cast_core::{
-    domain::{Candidate, LogPosition, Tally},
+    domain::{Candidate, LogPosition, Prefix, Tally},
     ports::{Clock, PortError, Reading, Settlement, Tail, VoteCounter},
 };
 
@@ -156,6 +156,11 @@ impl VoteCounter for MemoryCounter {
 
     async fn read(&self, candidates: &[Candidate]) -> Result<Vec<Reading>, PortError> {
         Ok(self.record_and_show(&[], candidates))
+    }
+
+    async fn settled(&self, candidates: &[Candidate]) -> Result<Vec<Vec<Prefix>>, PortError> {
+        let settled = |candidate| lock(&self.shards[self.shard_of(candidate)]).settled(candidate);
+        Ok(candidates.iter().map(settled).collect())
     }
 }
 

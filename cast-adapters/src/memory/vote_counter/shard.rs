@@ -6,7 +6,7 @@ use std::{
 };
 
 use cast_core::{
-    domain::{Candidate, LogPosition},
+    domain::{Candidate, LogPosition, Prefix},
     ports::{Reading, Settlement},
 };
 
@@ -61,6 +61,14 @@ impl Shard {
                 self.counts.remove(&oldest);
             }
         }
+    }
+
+    /// The settled prefixes of a candidate; looking at them keeps nobody from being forgotten.
+    pub(super) fn settled(&self, candidate: &Candidate) -> Vec<Prefix> {
+        self.counts
+            .get(candidate)
+            .map(Count::settled)
+            .unwrap_or_default()
     }
 
     pub(super) fn read(&mut self, candidate: &Candidate, now: Duration) -> Option<Reading> {

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use cast_core::domain::{BallotId, Candidate, LogPosition, LoggedBallot, sum_votes};
+use cast_core::domain::{BallotId, Candidate, LogPosition, LoggedBallot, Partition};
 
 /// A counted ballot and where it is in the log.
 pub(super) type Kept = (LogPosition, LoggedBallot);
@@ -22,9 +22,23 @@ pub(super) struct Ballots {
     sealed: VecDeque<Arc<[Kept]>>,
     /// The segment that is being filled.
     open: Vec<Kept>,
-    /// What the forgotten ballots gave to each candidate.
-    forgotten: BTreeMap<Candidate, u64>,
+    /// What the forgotten ballots gave.
+    forgotten: Sums,
+    /// How many those were.
+    forgotten_len: u64,
     len: usize,
+}
+
+/// Votes by candidate and partition.
+pub(super) type Sums = BTreeMap<(Candidate, Partition), u64>;
+
+fn add(sums: &mut Sums, segment: &[Kept]) {
+    for (position, ballot) in segment {
+        for selection in ballot.selections.iter() {
+            let key = (selection.candidate.clone(), position.partition);
+            *sums.entry(key).or_default() += u64::from(selection.votes.get());
+        }
+    }
 }
 
 impl Ballots {
@@ -43,9 +57,8 @@ impl Ballots {
             && let Some(segment) = self.sealed.pop_front()
         {
             self.len -= segment.len();
-            for (candidate, votes) in sum_votes(segment.iter().map(|(_, ballot)| ballot)) {
-                *self.forgotten.entry(candidate).or_default() += votes;
-            }
+            self.forgotten_len += segment.len() as u64;
+            add(&mut self.forgotten, &segment);
             forgotten.extend(segment.iter().map(|(_, ballot)| ballot.id));
         }
         forgotten
@@ -57,18 +70,32 @@ impl Ballots {
         sealed.chain(&self.open)
     }
 
-    /// What all ballots, forgotten or kept, gave to each candidate. Lets other tasks run in
-    /// between: there may be millions.
-    pub(super) async fn recount(self) -> Vec<(Candidate, u64)> {
+    /// How many there ever were: the number of the next one.
+    pub(super) const fn count(&self) -> u64 {
+        self.forgotten_len + self.len as u64
+    }
+
+    /// The ballot with this number, counted from 0, unless it is forgotten.
+    pub(super) fn get(&self, number: u64) -> Option<&Kept> {
+        let index = usize::try_from(number.checked_sub(self.forgotten_len)?).ok()?;
+        // All sealed segments have the same length.
+        let len = self.sealed.front().map_or(1, |segment| segment.len());
+        match self.sealed.get(index / len) {
+            Some(segment) => segment.get(index % len),
+            None => self.open.get(index - self.sealed.len() * len),
+        }
+    }
+
+    /// What all ballots, forgotten or kept, gave. Lets other tasks run in between: there may be
+    /// millions.
+    pub(super) async fn recount(self) -> Sums {
         let mut sums = self.forgotten;
         let open: Arc<[Kept]> = self.open.into();
         for segment in self.sealed.into_iter().chain([open]) {
-            for (candidate, votes) in sum_votes(segment.iter().map(|(_, ballot)| ballot)) {
-                *sums.entry(candidate).or_default() += votes;
-            }
+            add(&mut sums, &segment);
             tokio::task::yield_now().await;
         }
-        sums.into_iter().collect()
+        sums
     }
 }
 
@@ -89,8 +116,16 @@ mod tests {
         assert_eq!(forgotten, [id(0), id(1)]);
         let kept: Vec<_> = ballots.iter().map(|(_, ballot)| ballot.id).collect();
         assert_eq!(kept, [id(2), id(3), id(4)]);
-        let recounted = ballots.recount().await;
-        assert_eq!(recounted, [(candidate("a"), 20), (candidate("b"), 30)]);
+        let numbered: Vec<_> = (0..6).map(|n| ballots.get(n).map(|(_, b)| b.id)).collect();
+        let (two, three, four) = (Some(id(2)), Some(id(3)), Some(id(4)));
+        assert_eq!(numbered, [None, None, two, three, four, None]);
+        assert_eq!(ballots.count(), 5);
+        let p0 = Partition::new(0);
+        let recounted: Vec<_> = ballots.recount().await.into_iter().collect();
+        assert_eq!(
+            recounted,
+            [((candidate("a"), p0), 20), ((candidate("b"), p0), 30)]
+        );
     }
 
     #[tokio::test]
@@ -101,6 +136,14 @@ mod tests {
             assert!(ballots.iter().count() <= 640);
         }
         assert!(ballots.iter().count() > 640 - 10);
-        assert_eq!(ballots.recount().await, [(candidate("a"), 5_000)]);
+        for number in 0..5_001 {
+            let there = ballots
+                .get(number)
+                .map(|(position, _)| position.offset.get());
+            let is_kept = (5_000 - ballots.len as u64..5_000).contains(&number);
+            assert_eq!(there, is_kept.then_some(number));
+        }
+        let recounted: Vec<_> = ballots.recount().await.into_values().collect();
+        assert_eq!(recounted, [5_000]);
     }
 }

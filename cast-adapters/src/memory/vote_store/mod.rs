@@ -3,7 +3,7 @@
 mod ballots;
 mod state;
 
-use std::sync::Mutex;
+use std::{collections::BTreeMap, sync::Mutex};
 
 use async_trait::async_trait;
 use cast_core::{
@@ -11,7 +11,7 @@ use cast_core::{
         BallotId, Candidate, Fate, FoldStep, LogPosition, LoggedBallot, Offset, Partition,
         Rejection, StoredTally, Tally,
     },
-    ports::{Applied, PortError, VoteStore},
+    ports::{Applied, Kept, PortError, Recount, Recounted, VoteStore},
 };
 
 use self::state::State;
@@ -121,9 +121,34 @@ impl VoteStore for MemoryStore {
         Ok(lock(&self.state).fate(id))
     }
 
-    async fn recount(&self) -> Result<Vec<(Candidate, u64)>, PortError> {
-        let ballots = lock(&self.state).ballots.clone();
-        Ok(ballots.recount().await)
+    async fn recount(&self) -> Result<Recount, PortError> {
+        let (progress, totals, ballots) = {
+            let state = lock(&self.state);
+            (state.all_progress(), state.totals(), state.ballots.clone())
+        };
+        let mut counts = BTreeMap::new();
+        for (key, votes) in ballots.recount().await {
+            counts.insert(key, (votes, 0));
+        }
+        for (candidate, partition, total) in totals {
+            counts.entry((candidate, partition)).or_default().1 = total;
+        }
+        let counts = counts.into_iter();
+        let recounted = |((candidate, partition), (votes, total))| Recounted {
+            candidate,
+            partition,
+            votes,
+            total,
+        };
+        Ok(Recount {
+            progress,
+            counts: counts.map(recounted).collect(),
+        })
+    }
+
+    async fn kept(&self, ids: &[BallotId]) -> Result<Vec<Option<Kept>>, PortError> {
+        let state = lock(&self.state);
+        Ok(ids.iter().map(|id| state.kept(*id)).collect())
     }
 }
 
@@ -220,7 +245,7 @@ mod tests {
         assert_eq!(fate, Some(Fate::Counted(position(0, 7))));
         let leaders = store.leaders(1).await.expect("leaders");
         assert_eq!((leaders[0].votes, leaders[0].version.get()), (20, 10));
-        let recount = store.recount().await.expect("recounted");
+        let recount = store.recount().await.expect("recounted").votes();
         assert_eq!(recount, [(candidate("a"), 20)]);
     }
 
@@ -281,11 +306,11 @@ mod tests {
             Offset::new(1)
         );
         assert_eq!(store.ballot(id(1)).await.expect("told"), None);
-        let recount = store.recount().await.expect("recounted");
+        let recount = store.recount().await.expect("recounted").votes();
         assert_eq!(recount, [(candidate("a"), 1)]);
 
         assert_eq!(fold(&store, &second).await, 1);
-        let recount = store.recount().await.expect("recounted");
+        let recount = store.recount().await.expect("recounted").votes();
         assert_eq!(recount, [(candidate("a"), 1), (candidate("b"), 5)]);
         let other = MemoryStore::new();
         other.restore(backup);

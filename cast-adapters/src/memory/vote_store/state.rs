@@ -8,10 +8,10 @@ use std::{
 
 use cast_core::{
     domain::{
-        BallotId, Candidate, Fate, FoldStep, LogPosition, Offset, Partition, Placed, Prefix,
-        Rejection, StoredTally, Tally, Version, sum_votes,
+        BallotId, Candidate, Fate, FoldStep, LogPosition, LoggedBallot, Offset, Partition, Placed,
+        Prefix, Rejection, StoredTally, Tally, Version, sum_votes,
     },
-    ports::{Applied, PortError},
+    ports::{Applied, Kept, PortError},
 };
 
 use super::{StoreOptions, ballots::Ballots};
@@ -41,7 +41,8 @@ struct Totals {
 /// What is known of a ballot id.
 #[derive(Clone)]
 enum Known {
-    Counted(LogPosition),
+    /// The ballot of this number.
+    Counted(u64),
     Rejected(LogPosition, Arc<str>),
 }
 
@@ -162,8 +163,8 @@ impl State {
     }
 
     fn count(&mut self, position: LogPosition, placed: &Placed, options: &StoreOptions) {
-        self.fates
-            .insert(placed.ballot.id, Known::Counted(position));
+        let number = self.ballots.count();
+        self.fates.insert(placed.ballot.id, Known::Counted(number));
         let kept = (position, placed.ballot.clone());
         for forgotten in self.ballots.push(kept, options.max_ballots) {
             self.fates.remove(&forgotten);
@@ -231,12 +232,45 @@ impl State {
 
     pub(super) fn fate(&self, id: BallotId) -> Option<Fate> {
         self.fates.get(&id).map(|known| match known {
-            Known::Counted(position) => Fate::Counted(*position),
+            Known::Counted(number) => Fate::Counted(self.counted(*number).0),
             Known::Rejected(position, reason) => Fate::Rejected {
                 position: *position,
                 reason: reason.to_string(),
             },
         })
+    }
+
+    pub(super) fn kept(&self, id: BallotId) -> Option<Kept> {
+        self.fates.get(&id).map(|known| match known {
+            Known::Counted(number) => {
+                let (position, ballot) = self.counted(*number).clone();
+                Kept::Counted {
+                    position,
+                    ballot: Ok(ballot),
+                }
+            }
+            Known::Rejected(position, _) => Kept::Rejected {
+                position: *position,
+            },
+        })
+    }
+
+    fn counted(&self, number: u64) -> &(LogPosition, LoggedBallot) {
+        let counted = self.ballots.get(number);
+        counted.expect("a fate is forgotten together with its ballot")
+    }
+
+    pub(super) fn all_progress(&self) -> Vec<(Partition, Offset)> {
+        self.progress.iter().map(|(p, next)| (*p, *next)).collect()
+    }
+
+    pub(super) fn totals(&self) -> Vec<(Candidate, Partition, u64)> {
+        let of = |(candidate, totals): (&Candidate, &Totals)| {
+            let (candidate, by_partition) = (candidate.clone(), totals.by_partition.clone());
+            let each = by_partition.into_iter();
+            each.map(move |(partition, votes)| (candidate.clone(), partition, votes))
+        };
+        self.totals.iter().flat_map(of).collect()
     }
 
     pub(super) fn rejections(&self) -> Vec<(Partition, Rejection)> {

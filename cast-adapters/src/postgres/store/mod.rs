@@ -1,6 +1,7 @@
 //! The store: each method a transaction or a statement.
 
 mod fold;
+mod kept;
 mod read;
 mod rows;
 mod statements;
@@ -10,7 +11,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use cast_core::{
     domain::{BallotId, Candidate, Fate, FoldStep, Offset, Partition, StoredTally, Tally},
-    ports::{Applied, PortError, VoteStore},
+    ports::{Applied, Kept, PortError, Recount, VoteStore},
 };
 use futures_util::FutureExt as _;
 
@@ -132,12 +133,21 @@ impl VoteStore for PostgresStore {
         fate.map_err(|error| error.doing("reading a ballot's fate"))
     }
 
-    async fn recount(&self) -> Result<Vec<(Candidate, u64)>, PortError> {
+    async fn recount(&self) -> Result<Recount, PortError> {
         let limit = self.options.recount_timeout;
         let recounted = self.sessions.transaction(limit, move |connection| {
             async move { Ok(End::RollBack(read::recount(connection, limit).await?)) }.boxed()
         });
         let recounted = recounted.await;
         recounted.map_err(|error| error.doing("recounting ballots"))
+    }
+
+    async fn kept(&self, ids: &[BallotId]) -> Result<Vec<Option<Kept>>, PortError> {
+        let ids = ids.to_vec();
+        let kept = self
+            .sessions
+            .read(move |connection| kept::kept(connection, ids).boxed());
+        let kept = kept.await;
+        kept.map_err(|error| error.doing("reading ballots"))
     }
 }

@@ -2,15 +2,19 @@
 
 use std::time::Duration;
 
-use cast_core::domain::{
-    BallotId, Candidate, Fate, LogPosition, Offset, Partition, Prefix, StoredTally, Tally, Version,
+use cast_core::{
+    domain::{
+        BallotId, Candidate, Fate, LogPosition, Offset, Partition, Prefix, StoredTally, Tally,
+        Version,
+    },
+    ports::{Recount, Recounted},
 };
 use diesel::OptionalExtension as _;
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _, SimpleAsyncConnection as _};
 
 use super::{
     rows::texts,
-    statements::{Ballot, Leaders, LeadersBar, LeadersOfAll, Progress, Recount, Tallies},
+    statements::{self, Ballot, Leaders, LeadersBar, LeadersOfAll, Progress, Tallies},
 };
 use crate::postgres::error::Error;
 
@@ -106,16 +110,32 @@ pub(super) async fn ballot(
 pub(super) async fn recount(
     connection: &mut AsyncPgConnection,
     limit: Duration,
-) -> Result<Vec<(Candidate, u64)>, Error> {
+) -> Result<Recount, Error> {
     // Reading the table from end to end is what this is about.
     let longer = format!(
         "SET LOCAL statement_timeout = {}; SET LOCAL enable_seqscan = on",
         limit.as_millis()
     );
     connection.batch_execute(&longer).await?;
-    let rows: Vec<(String, i64)> = Recount {}.get_results(connection).await?;
-    let counted = |(name, votes): (String, i64)| Ok((candidate(&name)?, count(votes)?));
-    rows.into_iter().map(counted).collect()
+    let rows: Vec<(Option<String>, i64, i64, i64)> =
+        statements::Recount {}.get_results(connection).await?;
+    let mut recount = Recount::default();
+    for (name, partition, votes, total) in rows {
+        let (partition, votes) = (partition_of(partition)?, count(votes)?);
+        match name {
+            None => recount.progress.push((partition, Offset::new(votes))),
+            Some(name) => recount.counts.push(Recounted {
+                candidate: candidate(&name)?,
+                partition,
+                votes,
+                total: count(total)?,
+            }),
+        }
+    }
+    recount.progress.sort_unstable();
+    let by = |count: &Recounted| (count.candidate.clone(), count.partition);
+    recount.counts.sort_by_cached_key(by);
+    Ok(recount)
 }
 
 /// A number of the database as one of ours.
@@ -123,7 +143,7 @@ pub(super) fn count(number: i64) -> Result<u64, Error> {
     u64::try_from(number).map_err(|_| Error::Unreadable(format!("a count of {number}")))
 }
 
-fn partition_of(number: i64) -> Result<Partition, Error> {
+pub(super) fn partition_of(number: i64) -> Result<Partition, Error> {
     let number = u32::try_from(number);
     let number = number.map_err(|_| Error::Unreadable("a partition that is none".into()))?;
     Ok(Partition::new(number))

@@ -203,9 +203,18 @@ pub(super) fn texts<'a>(names: impl IntoIterator<Item = &'a Candidate>) -> Vec<S
     names.into_iter().map(ToString::to_string).collect()
 }
 
+/// The database counts from the year 2000, in microseconds.
+const YEAR_2000_MS: i128 = 946_684_800_000;
+
+/// A time of the database as one of ours; `None` where it is none.
+pub(super) fn time(time: PgTimestamp) -> Option<Timestamp> {
+    let us = i128::from(time.0) + YEAR_2000_MS * 1_000;
+    let ms = u64::try_from(us / 1_000).ok()?;
+    (us % 1_000 == 0).then_some(Timestamp::from_unix_ms(ms))
+}
+
 fn timestamp(time: Timestamp) -> Result<PgTimestamp, Error> {
-    /// The database counts from the year 2000, in microseconds, until the end of the year 294276.
-    const YEAR_2000_MS: i128 = 946_684_800_000;
+    /// The end of the year 294276.
     const END_US: i128 = 9_223_371_331_200_000_000;
     let ms = time.as_unix_ms();
     let us = (i128::from(ms) - YEAR_2000_MS) * 1_000;

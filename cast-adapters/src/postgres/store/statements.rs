@@ -116,6 +116,21 @@ statement! {
 }
 
 statement! {
-    /// Every candidate's votes, from the ballots.
-    Recount() -> (Text, BigInt), "recount.sql"
+    /// Every candidate's votes, from the ballots: candidate, partition, votes, total.
+    Recount() -> (Nullable<Text>, BigInt, BigInt, BigInt), "recount.sql"
+}
+
+statement! {
+    /// Ballots as they were counted.
+    KeptBallots(
+        ids: Vec<Uuid> => Array<SqlUuid>
+    ) -> (SqlUuid, BigInt, BigInt, SmallInt, Timestamptz, Nullable<Text>, Array<Text>, Array<BigInt>),
+    "kept_ballots.sql"
+}
+
+statement! {
+    /// Ballots that were rejected: id, partition, offset.
+    RejectedBallots(
+        ids: Vec<Uuid> => Array<SqlUuid>
+    ) -> (SqlUuid, BigInt, BigInt), "rejected_ballots.sql"
 }

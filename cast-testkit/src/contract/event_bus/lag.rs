@@ -127,3 +127,32 @@ pub(super) async fn a_commit_moves_forward_only(
     stage.until_committed(&group, partition, at[7].offset).await;
     Ok(())
 }
+
+pub(super) async fn who_committed_nothing_is_at_the_first_record(
+    harness: &dyn EventBusHarness,
+) -> Result<(), Skipped> {
+    let stage = Stage::set(harness).await;
+    let (partition, beside) = (Partition::new(0), Partition::new(1));
+    let at = stage.fill(partition, 10).await;
+    stage.fill(beside, 2).await;
+    harness.truncate(partition, at[5].offset).await?;
+
+    let group = stage.fixtures.group("looks");
+    for is_member in [false, true] {
+        let progress = Arc::new(Progress::at_start());
+        progress.set(partition, at[5].offset);
+        let mut reader = None;
+        if is_member {
+            let subscribed = stage.subscribe(&group, 100, &progress).await;
+            let mut member = subscribed.expect("a member");
+            member.next().await.expect("a batch");
+            reader = Some(member);
+        }
+        let first = stage.lag(&group, partition).await.committed;
+        assert_eq!(first, at[5].offset, "a member: {is_member}");
+        let first = stage.lag(&group, beside).await.committed;
+        assert_eq!(first, Offset::START, "a member: {is_member}");
+        drop(reader);
+    }
+    Ok(())
+}

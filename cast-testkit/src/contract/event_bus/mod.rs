@@ -117,6 +117,8 @@ macro_rules! __event_bus_clauses {
                 => lag::lag_counts_from_the_commit_to_the_end,
             "A commit moves forward only."
                 => lag::a_commit_moves_forward_only,
+            "A group that committed nothing is told to be at the first record that the log still has."
+                => lag::who_committed_nothing_is_at_the_first_record,
         }
     };
 }

@@ -101,6 +101,8 @@ macro_rules! __vote_counter_clauses {
                 => read::a_forgotten_candidate_is_a_miss,
             "Only what has no tail is forgotten to save memory."
                 => read::only_what_has_no_tail_is_forgotten_to_save_memory,
+            "What is settled of each candidate is told as it was, the newest prefix of each partition, in their order and without any tail."
+                => read::what_is_settled_is_told_without_the_tail,
         }
     };
 }

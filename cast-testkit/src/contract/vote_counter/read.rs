@@ -148,3 +148,33 @@ pub(super) async fn only_what_has_no_tail_is_forgotten_to_save_memory(
     );
     Ok(())
 }
+
+pub(super) async fn what_is_settled_is_told_without_the_tail(
+    harness: &dyn VoteCounterHarness,
+) -> Result<(), Skipped> {
+    let stage = Stage::set(harness).await;
+    let Stage { alice, bob, .. } = &stage;
+    let stranger = stage.fixtures.candidate("stranger");
+    stage
+        .record(
+            &[
+                tail(P0, 9, &[(alice, 5), (bob, 6)]),
+                tail(P1, 2, &[(alice, 7)]),
+            ],
+            &[],
+        )
+        .await;
+    stage.settle(&[part(alice, &[prefix(P1, 3, 1)])]).await;
+    stage.settle(&[part(alice, &[prefix(P0, 20, 4)])]).await;
+    stage
+        .settle(&[whole(alice, &[prefix(P0, 30, 7), prefix(P1, 2, 1)])])
+        .await;
+    stage.settle(&[part(alice, &[prefix(P0, 25, 6)])]).await;
+    let candidates = [stranger, alice.clone(), bob.clone()];
+    let settled = stage.counter.settled(&candidates);
+    assert_eq!(
+        settled.await.expect("the counter tells what is settled"),
+        [vec![], vec![prefix(P0, 30, 7), prefix(P1, 3, 1)], vec![]]
+    );
+    Ok(())
+}

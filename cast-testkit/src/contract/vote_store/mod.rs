@@ -15,6 +15,7 @@ use super::{Harness, IntoHarness, Skipped};
 use crate::fixtures::{Fixtures, step};
 
 mod apply;
+mod audit;
 mod dedup;
 mod read;
 mod rehearse;
@@ -114,7 +115,11 @@ macro_rules! __vote_store_clauses {
             "A ballot that was both counted and rejected was counted."
                 => read::a_ballot_both_counted_and_rejected_was_counted,
             "Recounting from the ballots gives the totals."
-                => read::recounting_gives_the_totals,
+                => audit::recounting_gives_the_totals,
+            "A recount is one consistent view of ballots, totals and progress, whoever folds meanwhile."
+                => audit::a_recount_is_one_consistent_view,
+            "What is kept of a ballot is what the log has at its position, one answer for each id, in their order."
+                => audit::what_is_kept_of_a_ballot_is_what_the_log_has,
         }
     };
 }
@@ -215,7 +220,7 @@ impl Stage {
             progress: [self.progress(P0).await, self.progress(P1).await],
             tallies: tallies.expect("the store tells tallies"),
             fates,
-            recount: recount.expect("the store recounts"),
+            recount: recount.expect("the store recounts").votes(),
         }
     }
 }

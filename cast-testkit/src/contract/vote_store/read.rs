@@ -3,7 +3,6 @@
 use cast_core::domain::{Candidate, Offset, Prefix};
 
 use super::{P0, P1, Skipped, Stage, VoteStoreHarness, counted, next, rejected, rejecting, step};
-use crate::fixtures::ballot;
 
 pub(super) async fn a_partition_never_folded_is_at_the_start(
     harness: &dyn VoteStoreHarness,
@@ -168,42 +167,5 @@ pub(super) async fn a_ballot_both_counted_and_rejected_was_counted(
     stage.fold(&next(P0, 3, &[&rejected_first])).await;
     assert_eq!(stage.fate(rejected_first.id).await, Some(counted(P0, 3)));
     assert_eq!(stage.votes(&stage.alice).await, 11);
-    Ok(())
-}
-
-pub(super) async fn recounting_gives_the_totals(
-    harness: &dyn VoteStoreHarness,
-) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
-    let Stage {
-        fixtures,
-        alice,
-        bob,
-        ..
-    } = &stage;
-    let recount = async || stage.store.recount().await.expect("the store recounts");
-    assert_eq!(recount().await, []);
-    let twice = fixtures.ballot(&[(bob, 3), (alice, 1), (bob, 4)]);
-    let impostor = ballot(twice.id, &[(alice, 500)]);
-    stage
-        .fold(&step(
-            P0,
-            (0, 5),
-            [(0, twice.clone()), (2, stage.for_alice(10))],
-        ))
-        .await;
-    stage
-        .fold(&next(P1, 0, &[&impostor, &stage.for_alice(100)]))
-        .await;
-    stage.fold(&rejecting(P1, 1, &stage.for_alice(1_000))).await;
-    let recounted = recount().await;
-    assert_eq!(
-        recounted,
-        [(alice.clone(), 111), (bob.clone(), 7)],
-        "in the candidates' order"
-    );
-    for (who, votes) in recounted {
-        assert_eq!(stage.votes(&who).await, votes);
-    }
     Ok(())
 }

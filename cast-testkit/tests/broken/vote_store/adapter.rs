@@ -12,7 +12,7 @@ use cast_core::{
         BallotId, Candidate, Fate, FoldStep, LogPosition, LoggedBallot, Offset, Partition, Placed,
         Rejection, StoredTally, Tally, sum_votes,
     },
-    ports::{Applied, PortError, VoteStore},
+    ports::{Applied, Kept, PortError, Recount, VoteStore},
 };
 use cast_testkit::{Seed, fixtures::Fixtures};
 use tokio::task::yield_now;
@@ -325,11 +325,60 @@ impl VoteStore for Broken {
         })
     }
 
-    async fn recount(&self) -> Result<Vec<(Candidate, u64)>, PortError> {
-        if self.how == How::RecountingTheLog {
-            let sums: BTreeMap<_, _> = sum_votes(&self.memory().logged);
-            return Ok(sums.into_iter().collect());
+    async fn recount(&self) -> Result<Recount, PortError> {
+        let mut recount = self.inner.recount().await?;
+        match self.how {
+            How::RecountingTheLog => {
+                let sums: BTreeMap<_, _> = sum_votes(&self.memory().logged);
+                for count in &mut recount.counts {
+                    count.votes = sums.get(&count.candidate).copied().unwrap_or(0);
+                }
+            }
+            How::RecountingTheTotals => recount
+                .counts
+                .iter_mut()
+                .for_each(|c| c.total = c.votes + 1),
+            How::RecountingInTwoLooks => {
+                // Until somebody has folded something, or nobody does any more.
+                for _ in 0..10_000 {
+                    let progress = self.inner.recount().await?.progress;
+                    if progress != recount.progress {
+                        recount.progress = progress;
+                        break;
+                    }
+                    yield_now().await;
+                }
+            }
+            _ => {}
         }
-        self.inner.recount().await
+        Ok(recount)
+    }
+
+    async fn kept(&self, ids: &[BallotId]) -> Result<Vec<Option<Kept>>, PortError> {
+        let mut kept = self.inner.kept(ids).await?;
+        for ballot in kept.iter_mut().flatten() {
+            let Kept::Counted {
+                ballot: Ok(ballot), ..
+            } = ballot
+            else {
+                continue;
+            };
+            match self.how {
+                How::KeepingIdsOnly => {
+                    let nobody = self.fixtures.candidate("nobody");
+                    *ballot = cast_testkit::fixtures::ballot(ballot.id, &[(&nobody, 1)]);
+                }
+                How::KeepingTheLastCopy => {
+                    let memory = self.memory();
+                    let last = memory.logged.iter().rfind(|logged| logged.id == ballot.id);
+                    *ballot = last.unwrap_or(ballot).clone();
+                }
+                _ => {}
+            }
+        }
+        if self.how == How::AnsweringForTheKnownOnly {
+            kept.retain(Option::is_some);
+        }
+        Ok(kept)
     }
 }

@@ -42,11 +42,14 @@ crate::caught::caught! { vote_store, broken:
     leaders_come_by_votes_and_then_by_name => LeadingWithTooMany | LeadingByVotesAlone | LeadingByName,
     the_fate_of_a_ballot_is_that_of_its_first_position => TellingTheLastPosition | ForgettingRejections,
     a_ballot_both_counted_and_rejected_was_counted => TellingOfRejectionsFirst,
-    recounting_gives_the_totals => RecountingTheLog,
+    recounting_gives_the_totals => RecountingTheLog | RecountingTheTotals,
+    a_recount_is_one_consistent_view => RecountingInTwoLooks,
+    what_is_kept_of_a_ballot_is_what_the_log_has => KeepingIdsOnly | KeepingTheLastCopy | AnsweringForTheKnownOnly,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum How {
+    AnsweringForTheKnownOnly,
     AnsweringWithAllTotals,
     AnsweringWithGains,
     ApplyingInPieces,
@@ -62,6 +65,8 @@ enum How {
     ForgettingOtherHandles,
     ForgettingRejections,
     ForgettingTheEnd,
+    KeepingIdsOnly,
+    KeepingTheLastCopy,
     KnowingNoStrangers,
     KnowingOneProgress,
     LeadingByName,
@@ -71,7 +76,9 @@ enum How {
     LookingBeforeCounting,
     LookingBeforeFencing,
     ReadingOneByOne,
+    RecountingInTwoLooks,
     RecountingTheLog,
+    RecountingTheTotals,
     RefusingLongReasons,
     RefusingNul,
     RehearsingForReal,

@@ -242,6 +242,59 @@ async fn a_new_group_makes_what_is_retained_wait_again() {
 }
 
 #[tokio::test]
+async fn a_group_that_only_looked_leaves_no_trace() {
+    let options = BusOptions {
+        retained_records: 3,
+        ..BusOptions::default()
+    };
+    let bench = Bench::new(1, options);
+    let mut consumer = bench.join("consumers").await;
+    bench.publish(0, 10).await;
+    commit(&mut consumer, 0, 8).await;
+    assert_eq!((bench.waiting(), bench.held(0)), (2, 5));
+    bench.progress.set(0, 5);
+    let mut auditors = [bench.join("audit").await, bench.join("audit").await];
+    assert_eq!(bench.waiting(), 5, "what it may yet read");
+    bench.publish(0, 4).await;
+    commit(&mut consumer, 0, 14).await;
+    assert_eq!(bench.held(0), 9, "it may still ask for them");
+
+    auditors[0]
+        .seek(Partition::new(0), Offset::new(6))
+        .await
+        .expect("sought");
+    let [first, second] = auditors;
+    first.close().await.expect("closed");
+    assert_eq!(bench.held(0), 9, "one of them is still there");
+    drop(second);
+    assert_eq!((bench.waiting(), bench.held(0)), (0, 3));
+    bench.publish(0, 4).await;
+    commit(&mut consumer, 0, 18).await;
+    assert_eq!((bench.waiting(), bench.held(0)), (0, 3));
+    let lag = bench
+        .bus
+        .lag(&GroupName::new("audit"))
+        .await
+        .expect("a lag");
+    assert_eq!(lag[0].committed.get(), 15);
+
+    // Who has committed comes back: it is not forgotten, and neither are others of a later number.
+    drop(consumer);
+    bench.publish(0, 4).await;
+    bench.progress.set(0, 18);
+    let mut again = bench.join("audit").await;
+    commit(&mut again, 0, 22).await;
+    drop(again);
+    assert_eq!((bench.waiting(), bench.held(0)), (4, 7));
+    let lag = bench
+        .bus
+        .lag(&GroupName::new("audit"))
+        .await
+        .expect("a lag");
+    assert_eq!(lag[0].committed.get(), 22);
+}
+
+#[tokio::test]
 async fn an_unreadable_record_arrives_as_such() {
     let bench = Bench::new(1, BusOptions::default());
     let appended = bench

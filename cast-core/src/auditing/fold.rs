@@ -1,0 +1,233 @@
+//! The fold of the log as an audit does it: what the store says of a ballot is checked on the way.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::report::Finding;
+use crate::domain::{
+    BallotId, Candidate, LogBatch, LogPosition, LoggedBallot, Offset, Partition, Prefix, Selections,
+};
+use crate::ports::{Kept, Recount};
+
+/// The sums of what was read of the log.
+pub(super) struct Fold {
+    progress: BTreeMap<Partition, Offset>,
+    sums: BTreeMap<(Candidate, Partition), Sum>,
+    /// Ballots that the store does not know; each counts once all the same.
+    unknown: HashSet<BallotId>,
+    pub(super) tallied: Tallied,
+}
+
+/// How many of what was read.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tallied {
+    pub(super) ballots: u64,
+    pub(super) repeated: u64,
+    pub(super) rejected: u64,
+    pub(super) unreadable: u64,
+}
+
+/// What a candidate has in a partition, of what was read.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Sum {
+    /// The votes before the store's progress.
+    pub(super) folded: u64,
+    /// What the store's copies of those ballots give.
+    pub(super) shared: u64,
+    /// The votes behind the store's progress.
+    pub(super) tail: u64,
+    /// The counter's prefix, if it has one.
+    pub(super) prefix: Option<Prefix>,
+    /// The votes before where that is true.
+    pub(super) before_prefix: u64,
+}
+
+impl Sum {
+    /// The votes in the log before the store's progress. `counted` is what the store's own ballots
+    /// give: where the log's beginning is gone, nobody else knows that part.
+    pub(super) fn base(&self, counted: u64, is_whole: bool) -> u64 {
+        if is_whole {
+            self.folded
+        } else {
+            let gone = counted.saturating_sub(self.shared);
+            gone.saturating_add(self.folded)
+        }
+    }
+
+    /// What the counter's prefix should be, given the [`base`](Self::base).
+    pub(super) const fn expected_prefix(&self, base: u64) -> u64 {
+        base.saturating_add(self.before_prefix)
+            .saturating_sub(self.folded)
+    }
+}
+
+/// A ballot of the log that counts there.
+struct Counting<'a> {
+    position: LogPosition,
+    ballot: &'a LoggedBallot,
+    is_folded: bool,
+}
+
+impl Fold {
+    /// Nothing read yet, of a log that the store has folded as far as it says.
+    pub(super) fn new(recount: &Recount) -> Self {
+        let keys = recount.counts.iter();
+        let sums = keys.map(|c| ((c.candidate.clone(), c.partition), Sum::default()));
+        Self {
+            progress: recount.progress.iter().copied().collect(),
+            sums: sums.collect(),
+            unknown: HashSet::new(),
+            tallied: Tallied::default(),
+        }
+    }
+
+    pub(super) fn progress(&self, partition: Partition) -> Offset {
+        self.progress.get(&partition).copied().unwrap_or_default()
+    }
+
+    pub(super) fn sum(&self, candidate: &Candidate, partition: Partition) -> Sum {
+        let sum = self.sums.get(&(candidate.clone(), partition));
+        sum.copied().unwrap_or_default()
+    }
+
+    /// Each candidate and partition, in their order.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &(Candidate, Partition)> {
+        self.sums.keys()
+    }
+
+    /// Has the fold say, too, what it was where the counter's prefixes are true.
+    pub(super) fn mark(&mut self, candidate: &Candidate, prefixes: &[Prefix]) {
+        for prefix in prefixes {
+            self.sum_of(candidate, prefix.partition).prefix = Some(*prefix);
+        }
+    }
+
+    /// Takes in the next batch, with what the store keeps of its ballots. Returns the differences.
+    pub(super) fn take_in(
+        &mut self,
+        batch: &LogBatch,
+        kept: &HashMap<BallotId, Kept>,
+    ) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for entry in &batch.entries {
+            let Ok(ballots) = &entry.content else {
+                self.tallied.unreadable += 1;
+                continue;
+            };
+            let position = LogPosition {
+                partition: batch.partition,
+                offset: entry.offset,
+            };
+            let is_folded = entry.offset < self.progress(batch.partition);
+            let mut in_record = HashSet::with_capacity(ballots.len());
+            for ballot in ballots.iter() {
+                let kept = kept.get(&ballot.id);
+                if !in_record.insert(ballot.id) {
+                    self.tallied.repeated += 1;
+                    continue;
+                }
+                if !self.counts_here(ballot.id, position, kept) {
+                    continue;
+                }
+                // The store counts the first copy that it can hold; it is seldom not the first.
+                let stored = match kept {
+                    Some(Kept::Counted { ballot, .. }) => Some(ballot),
+                    _ => None,
+                };
+                let mut copies = ballots.iter().filter(|copy| copy.id == ballot.id);
+                let same = copies.find(|copy| stored.is_some_and(|s| s.as_ref() == Ok(*copy)));
+                let counting = Counting {
+                    position,
+                    ballot: same.unwrap_or(ballot),
+                    is_folded,
+                };
+                findings.extend(self.count(&counting, stored));
+            }
+        }
+        findings
+    }
+
+    /// Whether a ballot counts at this position of the log, as far as the store knows it.
+    fn counts_here(&mut self, id: BallotId, here: LogPosition, kept: Option<&Kept>) -> bool {
+        match kept {
+            Some(Kept::Counted { position, .. }) if *position == here => true,
+            Some(Kept::Rejected { position }) if *position == here => {
+                self.tallied.rejected += 1;
+                false
+            }
+            None if self.unknown.insert(id) => true,
+            _ => {
+                self.tallied.repeated += 1;
+                false
+            }
+        }
+    }
+
+    fn count(
+        &mut self,
+        counting: &Counting<'_>,
+        stored: Option<&Result<LoggedBallot, String>>,
+    ) -> Option<Finding> {
+        let Counting {
+            position,
+            ballot,
+            is_folded,
+        } = *counting;
+        self.tallied.ballots += 1;
+        for selection in ballot.selections.iter() {
+            let sum = self.sum_of(&selection.candidate, position.partition);
+            let votes = u64::from(selection.votes.get());
+            let side = if is_folded {
+                &mut sum.folded
+            } else {
+                &mut sum.tail
+            };
+            *side = side.saturating_add(votes);
+            if sum.prefix.is_some_and(|p| position.offset < p.as_of) {
+                sum.before_prefix = sum.before_prefix.saturating_add(votes);
+            }
+        }
+        match stored {
+            None if is_folded => Some(Finding::BallotMissing {
+                ballot: ballot.id,
+                position,
+            }),
+            None => None,
+            Some(stored) => {
+                if let (true, Ok(stored)) = (is_folded, stored) {
+                    self.share(&stored.selections, position.partition);
+                }
+                let is_same = stored.as_ref() == Ok(ballot);
+                (!is_same).then(|| Finding::BallotAltered {
+                    ballot: ballot.id,
+                    position,
+                    log: describe(ballot),
+                    store: match stored {
+                        Ok(stored) => describe(stored),
+                        Err(why) => format!("has {why}"),
+                    },
+                })
+            }
+        }
+    }
+
+    fn share(&mut self, selections: &Selections, partition: Partition) {
+        for selection in selections.iter() {
+            let sum = self.sum_of(&selection.candidate, partition);
+            sum.shared = sum.shared.saturating_add(selection.votes.get().into());
+        }
+    }
+
+    fn sum_of(&mut self, candidate: &Candidate, partition: Partition) -> &mut Sum {
+        let key = (candidate.clone(), partition);
+        self.sums.entry(key).or_default()
+    }
+}
+
+/// A ballot in words.
+fn describe(ballot: &LoggedBallot) -> String {
+    let voter = ballot.voter.as_ref();
+    let voter = voter.map_or(String::new(), |voter| format!(" by {voter:?}"));
+    let (key, issued_at) = (ballot.ticket.key_id.get(), ballot.ticket.issued_at);
+    let selections = &ballot.selections;
+    format!("{selections:?}{voter} with a ticket of key {key} issued at {issued_at:?}")
+}

@@ -1,0 +1,275 @@
+//! What an audit tells.
+
+use std::fmt;
+
+use crate::domain::{BallotId, Candidate, LogPosition, Offset, Partition};
+
+/// What was compared, and what was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditReport {
+    /// How much of each partition was compared.
+    pub partitions: Vec<AuditedPartition>,
+    /// How many candidates the store has.
+    pub candidates: usize,
+    /// How many ballots of the log count. Those before the store's progress were compared with its
+    /// own.
+    pub ballots: u64,
+    /// How many more were repeats of another one.
+    pub repeated: u64,
+    /// How many more the store rejected.
+    pub rejected: u64,
+    /// How many records of the log cannot be read.
+    pub unreadable: u64,
+    /// What became of the counter's tallies.
+    pub counter: CounterAudit,
+    /// The differences, in the order in which they were met; the rest were too many to list.
+    pub findings: Vec<Finding>,
+    /// How many more there are.
+    pub unlisted: u64,
+}
+
+impl AuditReport {
+    /// Whether everything says what the log says.
+    pub const fn is_clean(&self) -> bool {
+        self.findings.is_empty() && self.unlisted == 0
+    }
+
+    /// Notes a difference, in the list while it has fewer than `most`.
+    pub(super) fn note(&mut self, most: usize, finding: Finding) {
+        if self.findings.len() < most {
+            self.findings.push(finding);
+        } else {
+            self.unlisted += 1;
+        }
+    }
+}
+
+/// How much of a partition was compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AuditedPartition {
+    /// Which.
+    pub partition: Partition,
+    /// The first record that the log still had.
+    pub start: Offset,
+    /// Up to where the store had folded: what is before it was compared with the log.
+    pub progress: Offset,
+    /// Up to where the log was read.
+    pub end: Offset,
+}
+
+impl AuditedPartition {
+    /// Whether the log was there from its first record on.
+    pub fn is_whole(&self) -> bool {
+        self.start == Offset::START
+    }
+}
+
+/// What became of the counter's tallies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CounterAudit {
+    /// How many there are.
+    pub compared: usize,
+    /// How many it did not know as a whole: they are loaded when they are next shown.
+    pub missed: usize,
+    /// How many showed less than is folded by now: they heal when they are shown or settled next.
+    pub behind: usize,
+}
+
+/// A difference. Its sentence names what it is about, and both values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// The store has folded what the log does not have: one of the two belongs to another.
+    ///
+    /// Nothing should fold or vote before it is known which.
+    ProgressBeyondLog {
+        /// Where.
+        partition: Partition,
+        /// The store's progress.
+        progress: Offset,
+        /// The log's end.
+        end: Offset,
+    },
+    /// The log no longer has records that the store has yet to fold: their votes are lost to it.
+    ///
+    /// A newer backup of the store may have them.
+    RecordsGone {
+        /// Where.
+        partition: Partition,
+        /// The store's progress.
+        progress: Offset,
+        /// The first record that the log still has.
+        start: Offset,
+    },
+    /// A ballot of the log is before the store's progress and not in the store: it was deleted, or
+    /// the progress was moved past it.
+    ///
+    /// A store that is put back to a backup from before folds it again.
+    BallotMissing {
+        /// Which.
+        ballot: BallotId,
+        /// Where the log has it.
+        position: LogPosition,
+    },
+    /// A ballot in the store is not what the log has.
+    BallotAltered {
+        /// Which.
+        ballot: BallotId,
+        /// Where the log has it.
+        position: LogPosition,
+        /// What the log says.
+        log: String,
+        /// What the store says.
+        store: String,
+    },
+    /// The store's ballots give other votes than those of the log that it says to have: some were
+    /// added, or their positions changed, or its progress was set back.
+    BallotsDiffer {
+        /// Whom they are for.
+        candidate: Candidate,
+        /// Where.
+        partition: Partition,
+        /// Up to where.
+        progress: Offset,
+        /// What the log's ballots give that the store has, too; at least that, if the log's
+        /// beginning is gone.
+        log: u64,
+        /// What the store's ballots give.
+        store: u64,
+    },
+    /// A total of the store is not what its own ballots give: somebody changed the one or the
+    /// others.
+    ///
+    /// If no ballot is named as well, the ballots are right.
+    TotalDiffers {
+        /// Whose.
+        candidate: Candidate,
+        /// Where.
+        partition: Partition,
+        /// The total that the store tells; 0 also if the candidate is not in its list of names.
+        total: u64,
+        /// What its ballots give.
+        ballots: u64,
+    },
+    /// What the counter has settled is not what the log gives there: it was changed.
+    ///
+    /// It is disposable: deleting its key makes it load the tally from the store.
+    PrefixDiffers {
+        /// Whose.
+        candidate: Candidate,
+        /// Where.
+        partition: Partition,
+        /// Up to where the counter says that it is true.
+        as_of: Offset,
+        /// Up to where the log goes.
+        end: Offset,
+        /// What the counter has.
+        counter: u64,
+        /// What the log gives.
+        log: u64,
+    },
+    /// The counter shows more than the log has, again and again.
+    ///
+    /// It is disposable: deleting its key makes it load the tally from the store.
+    ShownTooHigh {
+        /// Whose tally.
+        candidate: Candidate,
+        /// What is shown.
+        shown: u64,
+        /// What the log has before the store's progress.
+        least: u64,
+        /// What the log has.
+        most: u64,
+    },
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ProgressBeyondLog {
+                partition,
+                progress,
+                end,
+            } => write!(
+                f,
+                "partition {}: the store has folded up to offset {}, and the log ends at {}",
+                partition.get(),
+                progress.get(),
+                end.get()
+            ),
+            Self::RecordsGone {
+                partition,
+                progress,
+                start,
+            } => write!(
+                f,
+                "partition {}: the store has folded up to offset {}, and the log begins at {}: \
+                 what was between is gone",
+                partition.get(),
+                progress.get(),
+                start.get()
+            ),
+            Self::BallotMissing { ballot, position } => write!(
+                f,
+                "ballot {ballot}: the log has it at {position:?}, and the store does not have it"
+            ),
+            Self::BallotAltered {
+                ballot,
+                position,
+                log,
+                store,
+            } => write!(
+                f,
+                "ballot {ballot}: the log has at {position:?} {log}, and the store {store}"
+            ),
+            Self::BallotsDiffer {
+                candidate,
+                partition,
+                progress,
+                log,
+                store,
+            } => write!(
+                f,
+                "candidate {candidate:?}, partition {} up to offset {}: the log's ballots give \
+                 {log} votes, and the store's {store}",
+                partition.get(),
+                progress.get()
+            ),
+            Self::TotalDiffers {
+                candidate,
+                partition,
+                total,
+                ballots,
+            } => write!(
+                f,
+                "candidate {candidate:?}, partition {}: the store's total is {total} votes, and \
+                 its ballots give {ballots}",
+                partition.get()
+            ),
+            Self::PrefixDiffers {
+                candidate,
+                partition,
+                as_of,
+                end,
+                counter,
+                log,
+            } => write!(
+                f,
+                "candidate {candidate:?}, partition {} up to offset {} of {}: the counter has \
+                 settled {counter} votes, and the log gives {log}",
+                partition.get(),
+                as_of.get(),
+                end.get()
+            ),
+            Self::ShownTooHigh {
+                candidate,
+                shown,
+                least,
+                most,
+            } => write!(
+                f,
+                "candidate {candidate:?}: the counter shows {shown} votes, and the log has {most} \
+                 ({least} of them folded)"
+            ),
+        }
+    }
+}
