@@ -7,7 +7,6 @@ use std::{
     time::Duration,
 };
 
-use cast_core::ports::Clock;
 use http::uri::Scheme;
 use poem::{
     listener::Acceptor,
@@ -19,8 +18,8 @@ use tokio::{
 };
 
 use super::{
-    HttpSettings, canned,
-    connection::{Connection, Limits},
+    canned,
+    connection::{Connection, Shared},
 };
 
 /// The first pause after the system refused a connection; it doubles with each refusal in a row.
@@ -35,24 +34,22 @@ pub(super) struct CappedAcceptor {
     listener: TcpListener,
     local: SocketAddr,
     places: Arc<Semaphore>,
-    clock: Arc<dyn Clock>,
-    limits: Limits,
+    shared: Arc<Shared>,
     pause: Duration,
 }
 
 impl CappedAcceptor {
     pub(super) fn new(
         listener: TcpListener,
-        clock: Arc<dyn Clock>,
-        settings: &HttpSettings,
+        shared: Arc<Shared>,
+        max_connections: usize,
     ) -> io::Result<Self> {
-        let places = settings.max_connections.min(Semaphore::MAX_PERMITS);
+        let places = max_connections.min(Semaphore::MAX_PERMITS);
         Ok(Self {
             local: listener.local_addr()?,
             listener,
             places: Arc::new(Semaphore::new(places)),
-            clock,
-            limits: Limits::new(settings),
+            shared,
             pause: MIN_PAUSE,
         })
     }
@@ -64,7 +61,7 @@ impl CappedAcceptor {
     /// A place for the connection, or the end of it.
     fn admit(&self, stream: TcpStream) -> Option<Connection> {
         let Ok(permit) = Arc::clone(&self.places).try_acquire_owned() else {
-            turn_away(stream);
+            self.turn_away(stream);
             return None;
         };
         // Answers are small and written at once: nothing is gained by waiting for more of them.
@@ -72,8 +69,17 @@ impl CappedAcceptor {
             tracing::debug!(%error, "a connection was gone before it began");
             return None;
         }
-        let clock = Arc::clone(&self.clock);
-        Some(Connection::new(stream, clock, self.limits, permit))
+        Some(Connection::new(stream, Arc::clone(&self.shared), permit))
+    }
+
+    /// Says that there is no place, as far as that works without waiting.
+    fn turn_away(&self, stream: TcpStream) {
+        // The plain socket: tokio's would wait until it is told that it can be written to.
+        if let Ok(mut stream) = stream.into_std() {
+            let answer = canned::TOO_MANY_CONNECTIONS.write(&*self.shared.entropy);
+            let _ = stream.write(&answer);
+            let _ = stream.shutdown(std::net::Shutdown::Write);
+        }
     }
 
     /// Waits until accepting may work again.
@@ -83,7 +89,7 @@ impl CappedAcceptor {
         }
         // Mostly the limit of open files: there is no other way than to wait for one to close.
         tracing::warn!(%error, pause = ?self.pause, "cannot accept connections");
-        self.clock.sleep(self.pause).await;
+        self.shared.clock.sleep(self.pause).await;
         self.pause = (self.pause * 2).min(MAX_PAUSE);
     }
 }
@@ -121,14 +127,4 @@ fn is_about_one_connection(error: &io::Error) -> bool {
             | io::ErrorKind::ConnectionReset
             | io::ErrorKind::Interrupted
     )
-}
-
-/// Says that there is no place, as far as that works without waiting.
-fn turn_away(stream: TcpStream) {
-    tracing::debug!("turned a connection away: there are as many as there may be");
-    // The plain socket: tokio's would wait until it is told that it can be written to.
-    if let Ok(mut stream) = stream.into_std() {
-        let _ = stream.write(canned::TOO_MANY_CONNECTIONS);
-        let _ = stream.shutdown(std::net::Shutdown::Write);
-    }
 }

@@ -3,7 +3,8 @@
 //! | file | does |
 //! |---|---|
 //! | `acceptor` | takes connections in, up to a cap |
-//! | `connection`, `head` | a deadline on all that a client may keep us waiting for |
+//! | `connection`, `drain` | a deadline on all that a client may keep us waiting for |
+//! | `inbound`, `head`, `body_scan` | where requests begin and end in what a client sends |
 //! | `canned` | answers to connections that never made a request |
 //! | `routes` | which path leads where; a request id on every answer |
 //! | `site` | what the paths lead to, as far as it is there yet |
@@ -13,12 +14,15 @@
 //! Only HTTP/1.1 is spoken: whatever terminates TLS in front of CAST speaks HTTP/2 to the world.
 
 mod acceptor;
+mod body_scan;
 mod canned;
 mod connection;
 mod deadline;
+mod drain;
 mod graphql;
 mod head;
 mod health;
+mod inbound;
 mod request_id;
 mod routes;
 mod site;
@@ -39,6 +43,8 @@ pub(crate) use self::request_id::RequestId;
 pub use self::site::Waiting;
 use self::{
     acceptor::CappedAcceptor,
+    connection::{Limits, Shared},
+    drain::Drain,
     graphql::GraphqlEndpoint,
     routes::Routes,
     site::{Opened, Site},
@@ -58,6 +64,9 @@ pub struct HttpSettings {
     pub body_deadline: Duration,
     /// How long the answer to a request may take.
     pub request_deadline: Duration,
+    /// How long whoever drains the server lets that take; a quarter of it is left to clients that
+    /// neither send nor read.
+    pub drain_timeout: Duration,
     /// The most bytes of a request's head.
     pub max_head_size: usize,
     /// The most bytes of a request's body.
@@ -72,6 +81,7 @@ impl Default for HttpSettings {
             header_deadline: Duration::from_secs(5),
             body_deadline: Duration::from_secs(5),
             request_deadline: Duration::from_secs(15),
+            drain_timeout: Duration::from_secs(10),
             max_head_size: 16 * 1_024,
             max_body_size: 16 * 1_024,
         }
@@ -98,7 +108,14 @@ pub fn serve<E: Executor>(
     entropy: Arc<dyn Entropy>,
     settings: &HttpSettings,
 ) -> io::Result<HttpServer<E>> {
-    let acceptor = CappedAcceptor::new(listener, Arc::clone(&clock), settings)?;
+    let drain = Arc::new(Drain::new(settings.drain_timeout));
+    let shared = Arc::new(Shared {
+        clock: Arc::clone(&clock),
+        entropy: Arc::clone(&entropy),
+        limits: Limits::new(settings),
+        drain: Arc::clone(&drain),
+    });
+    let acceptor = CappedAcceptor::new(listener, shared, settings.max_connections)?;
     let address = acceptor.address();
     let waiting = Waiting::default();
     let site = Arc::new(Site::new(has_graphql, waiting.clone()));
@@ -118,6 +135,7 @@ pub fn serve<E: Executor>(
     Ok(HttpServer {
         address,
         task,
+        drain,
         stop: stop.drop_guard(),
         site,
         waiting,
@@ -130,6 +148,7 @@ pub fn serve<E: Executor>(
 pub struct HttpServer<E> {
     address: SocketAddr,
     task: JoinHandle<io::Result<()>>,
+    drain: Arc<Drain>,
     stop: DropGuard,
     site: Arc<Site<E>>,
     waiting: Waiting,
@@ -164,8 +183,11 @@ impl<E: Executor> HttpServer<E> {
         let _ = (&mut self.task).await;
     }
 
-    /// Takes no connection any more, and waits until every request that had begun is answered.
+    /// Takes no connection any more, and waits until every request that had begun is answered. A
+    /// client that keeps it waiting is cut off; see [`HttpSettings::drain_timeout`].
     pub async fn drain(self) {
+        // In this order: each connection looks at the drain when the stop wakes it.
+        self.drain.begin(&*self.clock);
         drop(self.stop);
         // One that has failed was waited for already, and must not be again.
         if !self.task.is_finished() {
