@@ -63,6 +63,13 @@ impl ErrorCode {
         }
     }
 
+    /// What a client is told of what only the log may tell: where to look for it there.
+    pub(crate) fn masked(request: &RequestId) -> ServerError {
+        let mut error = Self::Internal.server_error("Internal error");
+        set_request_id(&mut error, request);
+        error
+    }
+
     fn mark(self, extensions: &mut Option<ErrorExtensionValues>) {
         let extensions = extensions.get_or_insert_default();
         extensions.set("code", self.as_str());
@@ -122,9 +129,7 @@ pub(crate) fn finish(errors: &mut [ServerError], request: &RequestId) {
         match fault.kind() {
             FaultKind::Internal => {
                 tracing::error!(request_id = %request, ballot, cause, "internal error");
-                if let Some(extensions) = &mut error.extensions {
-                    extensions.set("requestId", request.as_str());
-                }
+                set_request_id(error, request);
             }
             // Whoever lost a server says so once; each of its requests need not.
             _ => {
@@ -132,4 +137,9 @@ pub(crate) fn finish(errors: &mut [ServerError], request: &RequestId) {
             }
         }
     }
+}
+
+fn set_request_id(error: &mut ServerError, request: &RequestId) {
+    let extensions = error.extensions.get_or_insert_default();
+    extensions.set("requestId", request.as_str());
 }

@@ -10,7 +10,7 @@ use poem::{Endpoint, Request, Response};
 use tracing::{Instrument, Level};
 
 use super::{
-    graphql::{MediaType, error_response},
+    graphql::{MediaType, error_response, masked_error},
     health,
     request_id::{self, RequestId},
     site::Site,
@@ -124,10 +124,5 @@ fn method_not_allowed() -> Response {
 
 fn internal_error(id: &RequestId) -> Response {
     tracing::error!(request_id = %id, "a request panicked");
-    error_response(
-        MediaType::Json,
-        StatusCode::INTERNAL_SERVER_ERROR,
-        ErrorCode::Internal,
-        "Internal error",
-    )
+    masked_error(id)
 }

@@ -30,7 +30,10 @@ use self::{
     body::NoBody,
     request::{Malformed, Parameters, QueryString},
 };
-pub(crate) use self::{negotiation::MediaType, response::error_response};
+pub(crate) use self::{
+    negotiation::MediaType,
+    response::{error_response, masked_error},
+};
 use super::{deadline::within, request_id::RequestId};
 use crate::graphql::{
     engine::{Engine, Refused},
