@@ -1,7 +1,7 @@
 //! What a client is told when something goes wrong.
 
 use async_graphql::{Error, ErrorExtensionValues, ServerError, Value};
-use cast_core::{Fault, FaultKind};
+use cast_core::{Fault, FaultKind, domain::BallotId};
 
 use crate::http::RequestId;
 
@@ -113,6 +113,16 @@ pub(crate) fn of_fault(fault: Fault) -> Error {
 /// What a client did wrong with an argument, as the error of a field.
 pub(crate) fn of_input(message: impl Into<String>) -> Error {
     ErrorCode::BadUserInput.field_error(message)
+}
+
+/// That an accepted ballot's tallies do not fit where they are asked for. It says all that a voter
+/// needs: whoever looks at errors only must not take the ballot for lost, and vote anew.
+pub(crate) fn of_uncountable(ballot: BallotId) -> Error {
+    let message = "The ballot counts, but a tally does not fit an Int: ask for `tallies`";
+    let mut error = ErrorCode::CountTooLarge.field_error(message);
+    let extensions = error.extensions.get_or_insert_default();
+    extensions.set("ballotId", Value::String(ballot.to_string()));
+    error
 }
 
 /// Last touches before errors leave: each gets a code; a fault that somebody has to look into is
