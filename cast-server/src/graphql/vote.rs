@@ -118,6 +118,8 @@ fn as_votes(at: usize, count: i64, max_votes: u32) -> Result<u32, BallotError> {
 
 /// What became of a ballot.
 #[derive(SimpleObject)]
+// Its fields are there: to take them one after the other is cheaper than to wait for all of them.
+#[graphql(serial)]
 pub(super) struct VoteResult {
     /// Whether the ballot counts.
     success: bool,

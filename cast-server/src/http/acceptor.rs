@@ -7,11 +7,6 @@ use std::{
     time::Duration,
 };
 
-use http::uri::Scheme;
-use poem::{
-    listener::Acceptor,
-    web::{LocalAddr, RemoteAddr},
-};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
@@ -58,6 +53,21 @@ impl CappedAcceptor {
         self.local
     }
 
+    /// The next connection that there is a place for, and its other end.
+    pub(super) async fn accept(&mut self) -> (Connection, SocketAddr) {
+        loop {
+            match self.listener.accept().await {
+                Ok((stream, peer)) => {
+                    self.pause = MIN_PAUSE;
+                    if let Some(connection) = self.admit(stream) {
+                        return (connection, peer);
+                    }
+                }
+                Err(error) => self.back_off(error).await,
+            }
+        }
+    }
+
     /// A place for the connection, or the end of it.
     fn admit(&self, stream: TcpStream) -> Option<Connection> {
         let Ok(permit) = Arc::clone(&self.places).try_acquire_owned() else {
@@ -91,30 +101,6 @@ impl CappedAcceptor {
         tracing::warn!(%error, pause = ?self.pause, "cannot accept connections");
         self.shared.clock.sleep(self.pause).await;
         self.pause = (self.pause * 2).min(MAX_PAUSE);
-    }
-}
-
-impl Acceptor for CappedAcceptor {
-    type Io = Connection;
-
-    fn local_addr(&self) -> Vec<LocalAddr> {
-        vec![LocalAddr(self.local.into())]
-    }
-
-    async fn accept(&mut self) -> io::Result<(Connection, LocalAddr, RemoteAddr, Scheme)> {
-        loop {
-            match self.listener.accept().await {
-                Ok((stream, peer)) => {
-                    self.pause = MIN_PAUSE;
-                    if let Some(connection) = self.admit(stream) {
-                        let local = LocalAddr(self.local.into());
-                        let remote = RemoteAddr(peer.into());
-                        return Ok((connection, local, remote, Scheme::HTTP));
-                    }
-                }
-                Err(error) => self.back_off(error).await,
-            }
-        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! | file | does |
 //! |---|---|
 //! | `acceptor` | takes connections in, up to a cap |
+//! | `server` | serves them over the HTTP library |
 //! | `connection`, `drain` | a deadline on all that a client may keep us waiting for |
 //! | `inbound`, `head`, `body_scan` | where requests begin and end in what a client sends |
 //! | `canned` | answers to connections that never made a request |
@@ -25,6 +26,7 @@ mod health;
 mod inbound;
 mod request_id;
 mod routes;
+mod server;
 mod site;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
@@ -34,9 +36,7 @@ use cast_core::{
     Cast,
     ports::{Clock, Entropy},
 };
-use poem::Server;
 use tokio::{net::TcpListener, task::JoinHandle};
-use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub use self::graphql::EndpointSettings;
 pub(crate) use self::request_id::RequestId;
@@ -108,7 +108,7 @@ pub fn serve<E: Executor>(
     entropy: Arc<dyn Entropy>,
     settings: &HttpSettings,
 ) -> io::Result<HttpServer<E>> {
-    let drain = Arc::new(Drain::new(settings.drain_timeout));
+    let drain = Arc::new(Drain::new(Arc::clone(&clock), settings.drain_timeout));
     let shared = Arc::new(Shared {
         clock: Arc::clone(&clock),
         entropy: Arc::clone(&entropy),
@@ -124,19 +124,12 @@ pub fn serve<E: Executor>(
         clock: Arc::clone(&clock),
         entropy,
     };
-    let stop = CancellationToken::new();
-    let stopped = stop.clone().cancelled_owned();
-    let task = tokio::spawn(async move {
-        // No deadline here: whoever drains has one for the whole of it.
-        Server::new_with_acceptor(acceptor)
-            .run_with_graceful_shutdown(routes, stopped, None)
-            .await
-    });
+    // No deadline here: whoever drains has one for the whole of it.
+    let task = tokio::spawn(server::run(acceptor, routes, Arc::clone(&drain)));
     Ok(HttpServer {
         address,
         task,
         drain,
-        stop: stop.drop_guard(),
         site,
         waiting,
         clock,
@@ -147,9 +140,8 @@ pub fn serve<E: Executor>(
 /// A server that takes requests. Dropping it stops it.
 pub struct HttpServer<E> {
     address: SocketAddr,
-    task: JoinHandle<io::Result<()>>,
+    task: JoinHandle<()>,
     drain: Arc<Drain>,
-    stop: DropGuard,
     site: Arc<Site<E>>,
     waiting: Waiting,
     clock: Arc<dyn Clock>,
@@ -185,13 +177,17 @@ impl<E: Executor> HttpServer<E> {
 
     /// Takes no connection any more, and waits until every request that had begun is answered. A
     /// client that keeps it waiting is cut off; see [`HttpSettings::drain_timeout`].
-    pub async fn drain(self) {
-        // In this order: each connection looks at the drain when the stop wakes it.
-        self.drain.begin(&*self.clock);
-        drop(self.stop);
+    pub async fn drain(mut self) {
+        self.drain.begin();
         // One that has failed was waited for already, and must not be again.
         if !self.task.is_finished() {
-            let _ = self.task.await;
+            self.failed().await;
         }
+    }
+}
+
+impl<E> Drop for HttpServer<E> {
+    fn drop(&mut self) {
+        self.drain.begin();
     }
 }
