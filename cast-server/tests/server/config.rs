@@ -180,10 +180,10 @@ async fn wrong_values_are_errors_that_name_the_setting() {
             &["request-deadline", "publish-deadline"],
         ),
         (
-            &["--store-url", "postgres://u:p@h/cast"],
+            &["--store-url", "mysql://u:p@h/cast"],
             None,
             None,
-            &["store-url", "postgres:", "memory:"],
+            &["store-url", "mysql:", "memory:"],
         ),
         (
             &["--bus-url", "nonsense"],
