@@ -29,8 +29,39 @@ fn blocks(language: &str) -> Vec<&'static str> {
 fn the_vote_that_is_cast_with_curl_is_in_the_tally() {
     let serve = blocks("sh")[0];
     assert_eq!(serve.trim(), "cargo run --release -p cast-server -- serve");
+    let (_server, url) = started(&["--listen", "127.0.0.1:0"]);
+    let script = blocks("sh")[1].replace("http://127.0.0.1:8000", &url);
+    let shown: String = blocks("json")[0].split_whitespace().collect();
+    // A period may end between fetching the ticket and voting with it, and the vote is refused.
+    let printed = (0..10)
+        .map(|_| run(&script))
+        .find(|printed| !printed.contains("Ticketexpired"));
+    assert_eq!(printed.as_ref(), Some(&shown));
+}
+
+#[test]
+fn the_settings_that_it_shows_are_taken() {
+    let name = format!("readme-{}.toml", std::process::id());
+    let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let settings = blocks("toml")[0];
+    assert!(settings.contains("ticket-uses = 50"), "{settings}");
+    let on_a_free_port = settings.replace("127.0.0.1:9000", "127.0.0.1:0");
+    assert_ne!(settings, on_a_free_port);
+    std::fs::write(&file, on_a_free_port).expect("a file");
+    let (_server, url) = started(&["--config", file.to_str().expect("text")]);
+    let ask = format!(
+        "curl -s {url}/graphql -H 'content-type: application/json' \
+         -d '{{\"query\":\"{{ cas {{ remainingUsage }} }}\"}}'"
+    );
+    assert_eq!(run(&ask), "{\"data\":{\"cas\":{\"remainingUsage\":50}}}");
+    let _ = std::fs::remove_file(file);
+}
+
+/// A server that serves, and its URL.
+fn started(args: &[&str]) -> (Server, String) {
     let mut server = Command::new(env!("CARGO_BIN_EXE_cast-server"))
-        .args(["serve", "--listen", "127.0.0.1:0"])
+        .arg("serve")
+        .args(args)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
@@ -43,14 +74,7 @@ fn the_vote_that_is_cast_with_curl_is_in_the_tally() {
         .expect("a line")
         .expect("text");
     let url = line.split_whitespace().nth(2).expect("listening on URL");
-
-    let script = blocks("sh")[1].replace("http://127.0.0.1:8000", url);
-    let shown: String = blocks("json")[0].split_whitespace().collect();
-    // A period may end between fetching the ticket and voting with it, and the vote is refused.
-    let printed = (0..10)
-        .map(|_| run(&script))
-        .find(|printed| !printed.contains("Ticketexpired"));
-    assert_eq!(printed.as_ref(), Some(&shown));
+    (server, url.to_owned())
 }
 
 /// What a script prints, without white space.

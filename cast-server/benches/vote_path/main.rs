@@ -3,8 +3,9 @@
 //!
 //! `cargo bench -p cast-server --bench vote_path -- [--rounds 5] [--seconds 2] [--connections 64]`
 //!
-//! Each side is a process of its own. They are driven in turn, round by round, so that a machine
-//! whose speed drifts drifts for all; what counts are the ratios of one round, and their median.
+//! Each side is a process of its own, on the allocator that it comes with. They are driven in turn,
+//! round by round, so that a machine whose speed drifts drifts for all; what counts are the ratios of
+//! one round, and their median.
 //!
 //! `cargo bench -p cast-server --bench vote_path -- --instructions` counts instead what one vote takes
 //! in process, without HTTP, which no other work on the machine changes; see `instructions`.
@@ -18,6 +19,7 @@
     reason = "a benchmark measures real time, computes with rounded figures, and may give up"
 )]
 
+mod allocator;
 mod instructions;
 mod load;
 mod sides;
@@ -32,7 +34,7 @@ use load::Measured;
 use sides::Side;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: allocator::OfTheSide = allocator::OfTheSide;
 
 const CANDIDATES: usize = 100;
 const DOCUMENT: &str = "mutation Vote($usernames: [String!]!, $counts: [Int!]!, $ticket: String!) \
@@ -97,7 +99,7 @@ struct Round {
 
 fn report(measured: &[Vec<Round>]) {
     println!(
-        "\n{:<34}{:>12}{:>18}{:>10}{:>10}{:>12}",
+        "\n{:<44}{:>12}{:>18}{:>10}{:>10}{:>12}",
         "side", "answers/s", "(min to max)", "p50 ms", "p99 ms", "CPU us each"
     );
     for (side, rounds) in Side::ALL.iter().zip(measured) {
@@ -108,7 +110,7 @@ fn report(measured: &[Vec<Round>]) {
         let (_, cpu, _) = of(|round| round.cpu_us);
         let range = format!("{low:.0} to {high:.0}");
         println!(
-            "{:<34}{rate:>12.0}{range:>18}{p50:>10.2}{p99:>10.2}{cpu:>12.1}",
+            "{:<44}{rate:>12.0}{range:>18}{p50:>10.2}{p99:>10.2}{cpu:>12.1}",
             side.title()
         );
     }

@@ -34,9 +34,9 @@ impl Side {
 
     pub(crate) const fn title(self) -> &'static str {
         match self {
-            Self::Votes => "votes, memory adapters",
-            Self::Nothing => "our endpoint doing nothing",
-            Self::Defaults => "crates' endpoint doing nothing",
+            Self::Votes => "votes, memory adapters (mimalloc)",
+            Self::Nothing => "our endpoint doing nothing (mimalloc)",
+            Self::Defaults => "crates' endpoint doing nothing (system's)",
         }
     }
 

@@ -57,6 +57,7 @@ impl Http {
             header_deadline: self.header_deadline,
             body_deadline: self.body_deadline,
             request_deadline: self.request_deadline,
+            drain_timeout: self.drain_timeout,
             max_head_size: self.max_head_size,
             max_body_size: self.max_body_size,
         }

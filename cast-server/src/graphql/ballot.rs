@@ -28,6 +28,8 @@ impl BallotQuery {
 
 /// A ballot that was sent.
 #[derive(SimpleObject)]
+// Its fields are there: to take them one after the other is cheaper than to wait for all of them.
+#[graphql(serial)]
 pub(super) struct Ballot {
     /// The ballot's id.
     id: ID,

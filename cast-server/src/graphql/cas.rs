@@ -24,6 +24,8 @@ impl CasQuery {
 
 /// A ticket to vote with.
 #[derive(SimpleObject)]
+// Its fields are there: to take them one after the other is cheaper than to wait for all of them.
+#[graphql(serial)]
 pub(super) struct TicketInfo {
     /// 64 hex digits, to be given to `vote`.
     ticket: String,

@@ -1,7 +1,7 @@
 //! What a client is told when something goes wrong.
 
 use async_graphql::{Error, ErrorExtensionValues, ServerError, Value};
-use cast_core::{Fault, FaultKind};
+use cast_core::{Fault, FaultKind, domain::BallotId};
 
 use crate::http::RequestId;
 
@@ -63,6 +63,13 @@ impl ErrorCode {
         }
     }
 
+    /// What a client is told of what only the log may tell: where to look for it there.
+    pub(crate) fn masked(request: &RequestId) -> ServerError {
+        let mut error = Self::Internal.server_error("Internal error");
+        set_request_id(&mut error, request);
+        error
+    }
+
     fn mark(self, extensions: &mut Option<ErrorExtensionValues>) {
         let extensions = extensions.get_or_insert_default();
         extensions.set("code", self.as_str());
@@ -108,6 +115,16 @@ pub(crate) fn of_input(message: impl Into<String>) -> Error {
     ErrorCode::BadUserInput.field_error(message)
 }
 
+/// That an accepted ballot's tallies do not fit where they are asked for. It says all that a voter
+/// needs: whoever looks at errors only must not take the ballot for lost, and vote anew.
+pub(crate) fn of_uncountable(ballot: BallotId) -> Error {
+    let message = "The ballot counts, but a tally does not fit an Int: ask for `tallies`";
+    let mut error = ErrorCode::CountTooLarge.field_error(message);
+    let extensions = error.extensions.get_or_insert_default();
+    extensions.set("ballotId", Value::String(ballot.to_string()));
+    error
+}
+
 /// Last touches before errors leave: each gets a code; a fault that somebody has to look into is
 /// logged, once, under the request's id, and the client is told that id and no more.
 pub(crate) fn finish(errors: &mut [ServerError], request: &RequestId) {
@@ -122,9 +139,7 @@ pub(crate) fn finish(errors: &mut [ServerError], request: &RequestId) {
         match fault.kind() {
             FaultKind::Internal => {
                 tracing::error!(request_id = %request, ballot, cause, "internal error");
-                if let Some(extensions) = &mut error.extensions {
-                    extensions.set("requestId", request.as_str());
-                }
+                set_request_id(error, request);
             }
             // Whoever lost a server says so once; each of its requests need not.
             _ => {
@@ -132,4 +147,9 @@ pub(crate) fn finish(errors: &mut [ServerError], request: &RequestId) {
             }
         }
     }
+}
+
+fn set_request_id(error: &mut ServerError, request: &RequestId) {
+    let extensions = error.extensions.get_or_insert_default();
+    extensions.set("requestId", request.as_str());
 }

@@ -113,6 +113,8 @@ fn as_votes(at: usize, count: i64, max_votes: u32) -> Result<u32, BallotError> {
 
 /// What became of a ballot.
 #[derive(SimpleObject)]
+// Its fields are there: to take them one after the other is cheaper than to wait for all of them.
+#[graphql(serial)]
 pub(super) struct VoteResult {
     /// Whether the ballot counts.
     success: bool,
@@ -121,7 +123,8 @@ pub(super) struct VoteResult {
     /// The names voted for, as they were sent; none after a refusal.
     usernames: Vec<String>,
     /// The votes of each of them, this ballot's included; none after a refusal. Where one does not
-    /// fit an Int, an error with the code `COUNT_TOO_LARGE`: the ballot counts all the same.
+    /// fit an Int, the field is left out, with an error of the code `COUNT_TOO_LARGE` that holds the
+    /// `ballotId`: the ballot counts all the same.
     votes: Result<Vec<i32>>,
     /// The ballot's id: as it was given, or a fresh one. To ask for its fate with `ballot`.
     ballot_id: ID,
@@ -153,6 +156,7 @@ pub(super) enum VoteCode {
 impl VoteResult {
     fn accepted(usernames: Vec<String>, receipt: &Receipt) -> Self {
         let votes = receipt.tallies.iter().map(|tally| as_int(tally.votes));
+        let votes = votes.collect::<Result<_>>();
         Self {
             success: true,
             code: if receipt.repeated {
@@ -163,7 +167,7 @@ impl VoteResult {
             retryable: false,
             message: "Votes recorded successfully".into(),
             usernames,
-            votes: votes.collect(),
+            votes: votes.map_err(|_| error::of_uncountable(receipt.ballot)),
             ballot_id: receipt.ballot.to_string().into(),
             stale: receipt.stale,
         }

@@ -7,20 +7,14 @@ use std::{
     time::Duration,
 };
 
-use cast_core::ports::Clock;
-use http::uri::Scheme;
-use poem::{
-    listener::Acceptor,
-    web::{LocalAddr, RemoteAddr},
-};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
 };
 
 use super::{
-    HttpSettings, canned,
-    connection::{Connection, Limits},
+    canned,
+    connection::{Connection, Shared},
 };
 
 /// The first pause after the system refused a connection; it doubles with each refusal in a row.
@@ -35,24 +29,22 @@ pub(super) struct CappedAcceptor {
     listener: TcpListener,
     local: SocketAddr,
     places: Arc<Semaphore>,
-    clock: Arc<dyn Clock>,
-    limits: Limits,
+    shared: Arc<Shared>,
     pause: Duration,
 }
 
 impl CappedAcceptor {
     pub(super) fn new(
         listener: TcpListener,
-        clock: Arc<dyn Clock>,
-        settings: &HttpSettings,
+        shared: Arc<Shared>,
+        max_connections: usize,
     ) -> io::Result<Self> {
-        let places = settings.max_connections.min(Semaphore::MAX_PERMITS);
+        let places = max_connections.min(Semaphore::MAX_PERMITS);
         Ok(Self {
             local: listener.local_addr()?,
             listener,
             places: Arc::new(Semaphore::new(places)),
-            clock,
-            limits: Limits::new(settings),
+            shared,
             pause: MIN_PAUSE,
         })
     }
@@ -61,10 +53,25 @@ impl CappedAcceptor {
         self.local
     }
 
+    /// The next connection that there is a place for, and its other end.
+    pub(super) async fn accept(&mut self) -> (Connection, SocketAddr) {
+        loop {
+            match self.listener.accept().await {
+                Ok((stream, peer)) => {
+                    self.pause = MIN_PAUSE;
+                    if let Some(connection) = self.admit(stream) {
+                        return (connection, peer);
+                    }
+                }
+                Err(error) => self.back_off(error).await,
+            }
+        }
+    }
+
     /// A place for the connection, or the end of it.
     fn admit(&self, stream: TcpStream) -> Option<Connection> {
         let Ok(permit) = Arc::clone(&self.places).try_acquire_owned() else {
-            turn_away(stream);
+            self.turn_away(stream);
             return None;
         };
         // Answers are small and written at once: nothing is gained by waiting for more of them.
@@ -72,8 +79,17 @@ impl CappedAcceptor {
             tracing::debug!(%error, "a connection was gone before it began");
             return None;
         }
-        let clock = Arc::clone(&self.clock);
-        Some(Connection::new(stream, clock, self.limits, permit))
+        Some(Connection::new(stream, Arc::clone(&self.shared), permit))
+    }
+
+    /// Says that there is no place, as far as that works without waiting.
+    fn turn_away(&self, stream: TcpStream) {
+        // The plain socket: tokio's would wait until it is told that it can be written to.
+        if let Ok(mut stream) = stream.into_std() {
+            let answer = canned::TOO_MANY_CONNECTIONS.write(&*self.shared.entropy);
+            let _ = stream.write(&answer);
+            let _ = stream.shutdown(std::net::Shutdown::Write);
+        }
     }
 
     /// Waits until accepting may work again.
@@ -83,32 +99,8 @@ impl CappedAcceptor {
         }
         // Mostly the limit of open files: there is no other way than to wait for one to close.
         tracing::warn!(%error, pause = ?self.pause, "cannot accept connections");
-        self.clock.sleep(self.pause).await;
+        self.shared.clock.sleep(self.pause).await;
         self.pause = (self.pause * 2).min(MAX_PAUSE);
-    }
-}
-
-impl Acceptor for CappedAcceptor {
-    type Io = Connection;
-
-    fn local_addr(&self) -> Vec<LocalAddr> {
-        vec![LocalAddr(self.local.into())]
-    }
-
-    async fn accept(&mut self) -> io::Result<(Connection, LocalAddr, RemoteAddr, Scheme)> {
-        loop {
-            match self.listener.accept().await {
-                Ok((stream, peer)) => {
-                    self.pause = MIN_PAUSE;
-                    if let Some(connection) = self.admit(stream) {
-                        let local = LocalAddr(self.local.into());
-                        let remote = RemoteAddr(peer.into());
-                        return Ok((connection, local, remote, Scheme::HTTP));
-                    }
-                }
-                Err(error) => self.back_off(error).await,
-            }
-        }
     }
 }
 
@@ -121,14 +113,4 @@ fn is_about_one_connection(error: &io::Error) -> bool {
             | io::ErrorKind::ConnectionReset
             | io::ErrorKind::Interrupted
     )
-}
-
-/// Says that there is no place, as far as that works without waiting.
-fn turn_away(stream: TcpStream) {
-    tracing::debug!("turned a connection away: there are as many as there may be");
-    // The plain socket: tokio's would wait until it is told that it can be written to.
-    if let Ok(mut stream) = stream.into_std() {
-        let _ = stream.write(canned::TOO_MANY_CONNECTIONS);
-        let _ = stream.shutdown(std::net::Shutdown::Write);
-    }
 }

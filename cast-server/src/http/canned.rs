@@ -1,53 +1,81 @@
-//! Answers that a connection is given where there is no request to answer: written as they are, for
-//! nobody has parsed anything yet.
+//! Answers that a connection is given where there is no request to answer: nobody has made sense of
+//! one yet.
 
-/// Builds the answer `$status` with the error code `$code`.
-macro_rules! answer {
-    ($status:literal, $code:literal, $retryable:literal, $message:literal) => {
-        concat!(
-            "HTTP/1.1 ",
-            $status,
-            "\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n",
-            "{\"errors\":[{\"message\":\"",
-            $message,
-            "\",\"extensions\":{\"code\":\"",
-            $code,
-            "\",\"retryable\":",
-            $retryable,
-            "}}]}"
-        )
-        .as_bytes()
-    };
+use cast_core::ports::Entropy;
+
+use super::request_id::{self, RequestId};
+use crate::graphql::error::ErrorCode;
+
+/// An answer to nobody's request.
+#[derive(Debug)]
+pub(super) struct Canned {
+    status: &'static str,
+    code: ErrorCode,
+    message: &'static str,
 }
 
 /// To a client that began a request and did not get on with it.
-pub(super) const HEAD_TOO_SLOW: &[u8] = answer!(
-    "408 Request Timeout",
-    "UNAVAILABLE",
-    "true",
-    "The head of the request did not come in time"
-);
+pub(super) const HEAD_TOO_SLOW: Canned = Canned {
+    status: "408 Request Timeout",
+    code: ErrorCode::Unavailable,
+    message: "The head of the request did not come in time",
+};
 
 /// To a client whose request line and headers do not end.
-pub(super) const HEAD_TOO_LARGE: &[u8] = answer!(
-    "431 Request Header Fields Too Large",
-    "BAD_USER_INPUT",
-    "false",
-    "The head of the request is too large"
-);
+pub(super) const HEAD_TOO_LARGE: Canned = Canned {
+    status: "431 Request Header Fields Too Large",
+    code: ErrorCode::BadUserInput,
+    message: "The head of the request is too large",
+};
 
 /// To a client that speaks HTTP/2 without having been asked to.
-pub(super) const NO_HTTP_2: &[u8] = answer!(
-    "505 HTTP Version Not Supported",
-    "BAD_USER_INPUT",
-    "false",
-    "Only HTTP/1.1 is spoken here"
-);
+pub(super) const NO_HTTP_2: Canned = Canned {
+    status: "505 HTTP Version Not Supported",
+    code: ErrorCode::BadUserInput,
+    message: "Only HTTP/1.1 is spoken here",
+};
 
 /// To a client for whom there is no place.
-pub(super) const TOO_MANY_CONNECTIONS: &[u8] = answer!(
-    "503 Service Unavailable",
-    "OVERLOADED",
-    "true",
-    "Too many connections: try again"
-);
+pub(super) const TOO_MANY_CONNECTIONS: Canned = Canned {
+    status: "503 Service Unavailable",
+    code: ErrorCode::Overloaded,
+    message: "Too many connections: try again",
+};
+
+const BAD_REQUEST: Canned = Canned {
+    status: "400 Bad Request",
+    code: ErrorCode::BadUserInput,
+    message: "This is no HTTP request",
+};
+
+const URI_TOO_LONG: Canned = Canned {
+    status: "414 URI Too Long",
+    code: ErrorCode::BadUserInput,
+    message: "The request's URI is too long",
+};
+
+/// To a client whose request the HTTP server answered so, for it could make no sense of it.
+pub(super) fn no_request(answer: &[u8]) -> &'static Canned {
+    match answer.get(b"HTTP/1.1 ".len()..b"HTTP/1.1 400".len()) {
+        Some(b"414") => &URI_TOO_LONG,
+        Some(b"431") => &HEAD_TOO_LARGE,
+        _ => &BAD_REQUEST,
+    }
+}
+
+impl Canned {
+    /// The whole answer, under an id of its own, which the log has too.
+    pub(super) fn write(&self, entropy: &dyn Entropy) -> Vec<u8> {
+        let (id, status) = (RequestId::fresh(entropy), self.status);
+        tracing::debug!(request_id = %id, status, "answered what was no request");
+        let body = serde_json::json!({"errors": [self.code.server_error(self.message)]});
+        let (body, name) = (body.to_string(), request_id::HEADER);
+        let len = body.len();
+        format!(
+            "HTTP/1.1 {status}\r\ncontent-type: application/json; charset=utf-8\r\n\
+             cache-control: no-store\r\nconnection: close\r\n{name}: {id}\r\n\
+             content-length: {len}\r\n\r\n{body}"
+        )
+        .into_bytes()
+    }
+}

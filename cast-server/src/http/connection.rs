@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use cast_core::ports::Clock;
+use cast_core::ports::{Clock, Entropy};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
@@ -17,29 +17,45 @@ use tokio::{
 };
 
 use super::{
-    HttpSettings, canned,
-    head::{HeadScan, Scan},
+    HttpSettings,
+    canned::{self, Canned},
+    drain::Drain,
+    inbound::{Broken, Inbound},
+    request_id,
 };
 
 /// A connection as the HTTP server sees it: a stream that ends when its client takes too long.
 ///
 /// The HTTP server above has no deadline for a request's head, and its idle timeout does not close
-/// a connection that is in the middle of one. So the stream itself follows the conversation, which
-/// takes no parser: a head ends with an empty line, and an answer is whatever is written.
+/// a connection that is in the middle of one. So the stream itself follows the conversation: where
+/// a request ends is known from its head, and an answer is whatever is written.
 ///
 /// Architecture invariant: nothing here allocates or makes a timer for a request that comes in one
 /// piece. One alarm lives over many requests: it is only looked at when it rings, and set anew then.
 pub(super) struct Connection {
     stream: TcpStream,
-    clock: Arc<dyn Clock>,
-    limits: Limits,
+    shared: Arc<Shared>,
     phase: Phase,
     /// When the phase ends, by the monotonic clock.
     deadline: Duration,
     alarm: Option<Alarm>,
-    head: HeadScan,
+    inbound: Inbound,
+    /// Requests whose heads are complete, and that are not answered.
+    owed: usize,
+    /// Whether the beginning of an answer was written, and not its end.
+    is_mid_answer: bool,
+    /// What the client did that it must not, behind a request that is yet to be answered.
+    broken: Option<Broken>,
     /// The connection's place under the cap.
     _permit: OwnedSemaphorePermit,
+}
+
+/// What all connections of a server have in common.
+pub(super) struct Shared {
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) entropy: Arc<dyn Entropy>,
+    pub(super) limits: Limits,
+    pub(super) drain: Arc<Drain>,
 }
 
 /// What a connection is bound to.
@@ -88,108 +104,132 @@ impl Limits {
 impl Connection {
     pub(super) fn new(
         stream: TcpStream,
-        clock: Arc<dyn Clock>,
-        limits: Limits,
+        shared: Arc<Shared>,
         permit: OwnedSemaphorePermit,
     ) -> Self {
-        let deadline = clock.monotonic() + limits.idle;
+        let deadline = shared.clock.monotonic() + shared.limits.idle;
         Self {
             stream,
-            clock,
-            limits,
+            shared,
             phase: Phase::Idle,
             deadline,
             alarm: None,
-            head: HeadScan::default(),
+            inbound: Inbound::Between,
+            owed: 0,
+            is_mid_answer: false,
+            broken: None,
             _permit: permit,
         }
     }
 
     fn enter(&mut self, phase: Phase) {
         self.phase = phase;
+        let limits = &self.shared.limits;
         let limit = match phase {
-            Phase::Idle => self.limits.idle,
-            Phase::Head => self.limits.head,
-            Phase::Answer => self.limits.answer,
+            Phase::Idle => limits.idle,
+            Phase::Head => limits.head,
+            Phase::Answer => limits.answer,
             Phase::Upgraded | Phase::Closed => return,
         };
-        self.deadline = self.clock.monotonic() + limit;
+        self.deadline = self.shared.clock.monotonic() + limit;
     }
 
-    /// Follows what the client says; an answer if it must not go on.
-    fn received(&mut self, bytes: &[u8]) -> Option<&'static [u8]> {
-        match self.phase {
-            Phase::Answer | Phase::Upgraded | Phase::Closed => None,
-            Phase::Idle if bytes.is_empty() => None,
-            Phase::Idle => {
-                self.head = HeadScan::default();
-                self.phase = Phase::Head;
-                let scan = self.head.push(bytes, self.limits.max_head_len);
-                if scan == Scan::Open {
-                    self.enter(Phase::Head);
-                }
-                self.scanned(scan)
-            }
-            Phase::Head => {
-                let scan = self.head.push(bytes, self.limits.max_head_len);
-                self.scanned(scan)
-            }
+    /// Whose turn it is by what was received and sent.
+    fn turn(&self) -> Phase {
+        match self.inbound {
+            _ if self.owed > 0 => Phase::Answer,
+            Inbound::Between => Phase::Idle,
+            Inbound::Head(_) => Phase::Head,
+            Inbound::Body(_) => Phase::Answer,
         }
     }
 
-    fn scanned(&mut self, scan: Scan) -> Option<&'static [u8]> {
-        match scan {
-            Scan::Open => None,
-            Scan::Complete => {
-                self.enter(Phase::Answer);
-                None
-            }
-            Scan::TooLong => Some(canned::HEAD_TOO_LARGE),
-            Scan::Http2 => Some(canned::NO_HTTP_2),
+    fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Upgraded | Phase::Closed)
+    }
+
+    /// Follows what the client says.
+    fn received(&mut self, bytes: &[u8]) {
+        if self.is_over() || self.broken.is_some() {
+            return;
+        }
+        match self.inbound.push(bytes, self.shared.limits.max_head_len) {
+            Ok(heads) => self.owed += heads,
+            Err(broken) => self.broken = Some(broken),
+        }
+        let turn = self.turn();
+        if turn != self.phase {
+            self.enter(turn);
         }
     }
 
-    /// Follows what is answered.
-    fn sent(&mut self, bytes: &[u8]) {
-        match self.phase {
-            Phase::Upgraded | Phase::Closed => {}
-            _ if bytes.starts_with(b"HTTP/1.1 101") => self.enter(Phase::Upgraded),
-            // "Go on": the client's body is yet to come.
-            _ if bytes.starts_with(b"HTTP/1.1 1") => {}
-            _ => self.enter(Phase::Idle),
+    /// Follows what is answered: whether the last of these bytes was `all` that there is to write.
+    fn sent(&mut self, bytes: &[u8], all: bool) {
+        if self.is_over() {
+            return;
+        }
+        if bytes.starts_with(b"HTTP/1.1 101") {
+            return self.enter(Phase::Upgraded);
+        }
+        // "Go on": the client's body is yet to come.
+        if bytes.starts_with(b"HTTP/1.1 1") {
+            return;
+        }
+        self.is_mid_answer |= bytes.starts_with(b"HTTP/1.");
+        // Until it is read to its end, an answer has one deadline: a client that takes it byte by
+        // byte wins no time.
+        if all {
+            self.owed = self.owed.saturating_sub(usize::from(self.is_mid_answer));
+            self.is_mid_answer = false;
+            self.enter(self.turn());
+        }
+    }
+
+    /// What the client must be told now instead of being read any further.
+    fn refusal(&self) -> Option<&'static Canned> {
+        // Not before the requests ahead are answered: the client would take it for their answer.
+        match self.broken? {
+            _ if self.owed > 0 => None,
+            Broken::HeadTooLong => Some(&canned::HEAD_TOO_LARGE),
+            Broken::Http2 => Some(&canned::NO_HTTP_2),
         }
     }
 
     /// Tells the client why, as far as it listens, and ends the stream.
-    fn refuse(&mut self, cx: &mut Context<'_>, answer: &'static [u8]) -> io::Error {
+    fn refuse(&mut self, cx: &mut Context<'_>, answer: &Canned) -> io::Error {
         self.phase = Phase::Closed;
+        let answer = answer.write(&*self.shared.entropy);
         // It is small, so it fits the socket's buffer or the client is not reading at all.
-        let _ = Pin::new(&mut self.stream).poll_write(cx, answer);
+        let _ = Pin::new(&mut self.stream).poll_write(cx, &answer);
         io::Error::new(io::ErrorKind::TimedOut, "the client broke a limit")
     }
 
-    /// Ends the phase at its deadline: pending until then.
-    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+    /// Ends the phase at its deadline, or a wait for the client soon after a drain has begun:
+    /// pending until then.
+    fn poll_deadline(&mut self, cx: &mut Context<'_>, waits_for_client: bool) -> Poll<io::Error> {
         if matches!(self.phase, Phase::Upgraded) {
             return Poll::Pending;
         }
+        let deadline = match self.shared.drain.deadline() {
+            Some(limit) if waits_for_client => limit.min(self.deadline),
+            _ => self.deadline,
+        };
         loop {
             match &mut self.alarm {
-                Some(alarm) if alarm.at <= self.deadline => {
+                Some(alarm) if alarm.at <= deadline => {
                     std::task::ready!(alarm.sleep.as_mut().poll(cx));
                     self.alarm = None;
-                    if self.clock.monotonic() >= self.deadline {
+                    if self.shared.clock.monotonic() >= deadline {
                         return Poll::Ready(self.expired(cx));
                     }
                 }
-                _ => self.alarm = Some(self.new_alarm()),
+                _ => self.alarm = Some(self.new_alarm(deadline)),
             }
         }
     }
 
-    fn new_alarm(&self) -> Alarm {
-        let at = self.deadline;
-        let clock = Arc::clone(&self.clock);
+    fn new_alarm(&self, at: Duration) -> Alarm {
+        let clock = Arc::clone(&self.shared.clock);
         let wait = at.saturating_sub(clock.monotonic());
         let sleep = Box::pin(async move { clock.sleep(wait).await });
         Alarm { at, sleep }
@@ -197,11 +237,18 @@ impl Connection {
 
     fn expired(&mut self, cx: &mut Context<'_>) -> io::Error {
         if self.phase == Phase::Head {
-            return self.refuse(cx, canned::HEAD_TOO_SLOW);
+            return self.refuse(cx, &canned::HEAD_TOO_SLOW);
         }
         self.phase = Phase::Closed;
         io::Error::new(io::ErrorKind::TimedOut, "the client was idle for too long")
     }
+}
+
+/// Whether an answer says that the HTTP server could not make sense of a request. Nobody else saw
+/// it, so it has no id.
+fn is_unidentified(answer: &[u8]) -> bool {
+    answer.starts_with(b"HTTP/1.1 4")
+        && memchr::memmem::find(answer, request_id::HEADER.as_bytes()).is_none()
 }
 
 impl AsyncRead for Connection {
@@ -212,13 +259,23 @@ impl AsyncRead for Connection {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let before = buf.filled().len();
-        match Pin::new(&mut this.stream).poll_read(cx, buf) {
-            Poll::Ready(Ok(())) => match this.received(&buf.filled()[before..]) {
-                None => Poll::Ready(Ok(())),
-                Some(answer) => Poll::Ready(Err(this.refuse(cx, answer))),
-            },
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Pending => this.poll_deadline(cx).map(Err),
+        if this.broken.is_none() {
+            match Pin::new(&mut this.stream).poll_read(cx, buf) {
+                Poll::Ready(Ok(())) => this.received(&buf.filled()[before..]),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => {
+                    let waits_for_client = this.phase != Phase::Answer;
+                    return this.poll_deadline(cx, waits_for_client).map(Err);
+                }
+            }
+        }
+        match this.refusal() {
+            Some(answer) => Poll::Ready(Err(this.refuse(cx, answer))),
+            // Nothing more is read behind what must not be there, until all ahead is answered.
+            None if this.broken.is_some() && buf.filled().len() == before => {
+                this.poll_deadline(cx, false).map(Err)
+            }
+            None => Poll::Ready(Ok(())),
         }
     }
 }
@@ -230,14 +287,19 @@ impl AsyncWrite for Connection {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        if is_unidentified(buf) && !this.is_over() {
+            // What follows is the end of the connection, which is all the same to the server.
+            let _ = this.refuse(cx, canned::no_request(buf));
+            return Poll::Ready(Ok(buf.len()));
+        }
         match Pin::new(&mut this.stream).poll_write(cx, buf) {
             Poll::Ready(Ok(len)) => {
-                this.sent(&buf[..len]);
+                this.sent(&buf[..len], len == buf.len());
                 Poll::Ready(Ok(len))
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             // A client that does not read its answer.
-            Poll::Pending => this.poll_deadline(cx).map(Err),
+            Poll::Pending => this.poll_deadline(cx, true).map(Err),
         }
     }
 

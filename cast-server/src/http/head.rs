@@ -1,12 +1,19 @@
 //! Finds the end of a request's head in the bytes as they come.
 
+use memchr::memchr;
+
+use super::body_scan::BodyScan;
+
 /// What a scan has found so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scan {
     /// The head goes on.
     Open,
-    /// The head is complete; what follows is its body, or the next request.
-    Complete,
+    /// The head is complete with so many bytes of the piece; this body follows.
+    Complete {
+        taken: usize,
+        body: Option<BodyScan>,
+    },
     /// The head is longer than it may be.
     TooLong,
     /// The client speaks HTTP/2 without having been asked to.
@@ -14,53 +21,113 @@ pub(super) enum Scan {
 }
 
 /// How the preface of HTTP/2 begins, and no request of HTTP/1.1.
-const PREFACE: [u8; 4] = *b"PRI ";
+const PREFACE: &[u8] = b"PRI ";
 
 /// Reads along while a head comes in, in pieces of any size.
 ///
 /// Lines end in LF, with or without CR before it, and empty lines before the request line do not
-/// count, as the HTTP parser behind it has it.
+/// count, as the HTTP parser behind it has it. Only a line that comes in pieces is kept until its
+/// end has come.
 #[derive(Debug, Default)]
 pub(super) struct HeadScan {
     /// All bytes so far.
     len: usize,
-    /// The first of them.
-    first: [u8; PREFACE.len()],
-    /// Bytes of the line that is coming in, other than CR.
-    line_len: usize,
+    /// The beginning of the line that is coming in.
+    line: Vec<u8>,
     /// Whether a line that is not empty has ended.
     has_line: bool,
+    length: Option<u64>,
+    is_chunked: bool,
 }
 
 impl HeadScan {
     /// Takes in the next piece.
-    pub(super) fn push(&mut self, bytes: &[u8], max_len: usize) -> Scan {
-        if self.len < self.first.len() {
-            for (slot, byte) in self.first[self.len..].iter_mut().zip(bytes) {
-                *slot = *byte;
+    pub(super) fn push(&mut self, piece: &[u8], max_len: usize) -> Scan {
+        let mut rest = piece;
+        while let Some(end) = memchr(b'\n', rest) {
+            let (line, after) = (&rest[..end], &rest[end + 1..]);
+            let is_last = if self.line.is_empty() {
+                self.take_line(line)
+            } else {
+                let mut whole = std::mem::take(&mut self.line);
+                whole.extend_from_slice(line);
+                self.take_line(&whole)
+            };
+            if self.has_line && is_last == Line::Empty {
+                let taken = piece.len() - after.len();
+                return Scan::Complete {
+                    taken,
+                    body: self.body(),
+                };
             }
-            if self.first == PREFACE {
+            if is_last == Line::Preface {
                 return Scan::Http2;
             }
+            rest = after;
         }
-        self.len += bytes.len();
-        let mut rest = bytes;
-        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
-            let is_empty = self.line_len == 0 && matches!(rest[..end], [] | [b'\r']);
-            if is_empty && self.has_line {
-                return Scan::Complete;
-            }
-            self.has_line |= !is_empty;
-            self.line_len = 0;
-            rest = &rest[end + 1..];
-        }
-        self.line_len += rest.iter().filter(|byte| **byte != b'\r').count();
+        self.len += piece.len();
         if self.len > max_len {
-            Scan::TooLong
-        } else {
-            Scan::Open
+            return Scan::TooLong;
+        }
+        self.line.extend_from_slice(rest);
+        if !self.has_line && self.line.starts_with(PREFACE) {
+            return Scan::Http2;
+        }
+        Scan::Open
+    }
+
+    fn take_line(&mut self, line: &[u8]) -> Line {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if line.is_empty() {
+            return Line::Empty;
+        }
+        if !self.has_line {
+            self.has_line = true;
+            if line.starts_with(PREFACE) {
+                return Line::Preface;
+            }
+            return Line::Other;
+        }
+        // The only two headers that say where a body ends.
+        if matches!(line[0] | 0x20, b'c' | b't') {
+            self.take_header(line);
+        }
+        Line::Other
+    }
+
+    fn take_header(&mut self, line: &[u8]) {
+        let Some(colon) = memchr(b':', line) else {
+            return;
+        };
+        let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
+        if name.eq_ignore_ascii_case(b"content-length") {
+            self.length = std::str::from_utf8(value)
+                .ok()
+                .and_then(|text| text.parse().ok());
+        } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
+            // It must be the last of them.
+            let last = value.rsplit(|byte| *byte == b',').next().unwrap_or(value);
+            self.is_chunked = last.trim_ascii().eq_ignore_ascii_case(b"chunked");
         }
     }
+
+    /// The body that follows; in chunks, whatever length was said as well.
+    fn body(&self) -> Option<BodyScan> {
+        if self.is_chunked {
+            return Some(BodyScan::CHUNKED);
+        }
+        self.length
+            .filter(|length| *length > 0)
+            .map(BodyScan::Length)
+    }
+}
+
+/// What a line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Line {
+    Empty,
+    Preface,
+    Other,
 }
 
 #[cfg(test)]
@@ -79,6 +146,10 @@ mod tests {
         last
     }
 
+    fn is_complete(scan: Scan) -> bool {
+        matches!(scan, Scan::Complete { .. })
+    }
+
     #[test]
     fn a_head_ends_with_its_first_empty_line_however_it_is_cut() {
         for head in [
@@ -87,12 +158,16 @@ mod tests {
             "\r\n\r\nGET / HTTP/1.1\r\n\r\n",
         ] {
             let head = head.as_bytes();
-            assert_eq!(scan([head]), Scan::Complete);
-            assert_eq!(scan(head.chunks(1)), Scan::Complete);
+            let whole = Scan::Complete {
+                taken: head.len(),
+                body: None,
+            };
+            assert_eq!(scan([head]), whole);
+            assert!(is_complete(scan(head.chunks(1))));
             for cut in 0..head.len() {
                 let (start, end) = head.split_at(cut);
                 assert_eq!(scan([start]), Scan::Open, "{cut}");
-                assert_eq!(scan([start, end]), Scan::Complete, "{cut}");
+                assert!(is_complete(scan([start, end])), "{cut}");
             }
         }
     }
@@ -103,6 +178,7 @@ mod tests {
         assert_eq!(scan([&line[..]].repeat(10)), Scan::Open);
         assert_eq!(scan([&line[..]].repeat(100)), Scan::TooLong);
         assert_eq!(scan([&b"\r\n"[..]].repeat(MAX_LEN)), Scan::TooLong);
+        assert_eq!(scan([&b"x"[..]].repeat(MAX_LEN + 1)), Scan::TooLong);
     }
 
     #[test]
@@ -110,7 +186,7 @@ mod tests {
         let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
         assert_eq!(scan([&preface[..]]), Scan::Http2);
         assert_eq!(scan(preface[..4].chunks(1)), Scan::Http2);
-        assert_eq!(scan([&b"PRIX / HTTP/1.1\r\n\r\n"[..]]), Scan::Complete);
-        assert_eq!(scan([&b"GET /PRI HTTP/1.1\r\n\r\n"[..]]), Scan::Complete);
+        assert!(is_complete(scan([&b"PRIX / HTTP/1.1\r\n\r\n"[..]])));
+        assert!(is_complete(scan([&b"GET /PRI HTTP/1.1\r\n\r\n"[..]])));
     }
 }

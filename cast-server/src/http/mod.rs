@@ -3,7 +3,9 @@
 //! | file | does |
 //! |---|---|
 //! | `acceptor` | takes connections in, up to a cap |
-//! | `connection`, `head` | a deadline on all that a client may keep us waiting for |
+//! | `server` | serves them over the HTTP library |
+//! | `connection`, `drain` | a deadline on all that a client may keep us waiting for |
+//! | `inbound`, `head`, `body_scan` | where requests begin and end in what a client sends |
 //! | `canned` | answers to connections that never made a request |
 //! | `routes` | which path leads where; a request id on every answer |
 //! | `site` | what the paths lead to, as far as it is there yet |
@@ -13,14 +15,18 @@
 //! Only HTTP/1.1 is spoken: whatever terminates TLS in front of CAST speaks HTTP/2 to the world.
 
 mod acceptor;
+mod body_scan;
 mod canned;
 mod connection;
 mod deadline;
+mod drain;
 mod graphql;
 mod head;
 mod health;
+mod inbound;
 mod request_id;
 mod routes;
+mod server;
 mod site;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
@@ -30,15 +36,15 @@ use cast_core::{
     Cast,
     ports::{Clock, Entropy},
 };
-use poem::Server;
 use tokio::{net::TcpListener, task::JoinHandle};
-use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub use self::graphql::EndpointSettings;
 pub(crate) use self::request_id::RequestId;
 pub use self::site::Waiting;
 use self::{
     acceptor::CappedAcceptor,
+    connection::{Limits, Shared},
+    drain::Drain,
     graphql::GraphqlEndpoint,
     routes::Routes,
     site::{Opened, Site},
@@ -58,6 +64,9 @@ pub struct HttpSettings {
     pub body_deadline: Duration,
     /// How long the answer to a request may take.
     pub request_deadline: Duration,
+    /// How long whoever drains the server lets that take; a quarter of it is left to clients that
+    /// neither send nor read.
+    pub drain_timeout: Duration,
     /// The most bytes of a request's head.
     pub max_head_size: usize,
     /// The most bytes of a request's body.
@@ -72,6 +81,7 @@ impl Default for HttpSettings {
             header_deadline: Duration::from_secs(5),
             body_deadline: Duration::from_secs(5),
             request_deadline: Duration::from_secs(15),
+            drain_timeout: Duration::from_secs(10),
             max_head_size: 16 * 1_024,
             max_body_size: 16 * 1_024,
         }
@@ -98,7 +108,14 @@ pub fn serve<E: Executor>(
     entropy: Arc<dyn Entropy>,
     settings: &HttpSettings,
 ) -> io::Result<HttpServer<E>> {
-    let acceptor = CappedAcceptor::new(listener, Arc::clone(&clock), settings)?;
+    let drain = Arc::new(Drain::new(Arc::clone(&clock), settings.drain_timeout));
+    let shared = Arc::new(Shared {
+        clock: Arc::clone(&clock),
+        entropy: Arc::clone(&entropy),
+        limits: Limits::new(settings),
+        drain: Arc::clone(&drain),
+    });
+    let acceptor = CappedAcceptor::new(listener, shared, settings.max_connections)?;
     let address = acceptor.address();
     let waiting = Waiting::default();
     let site = Arc::new(Site::new(has_graphql, waiting.clone()));
@@ -107,18 +124,12 @@ pub fn serve<E: Executor>(
         clock: Arc::clone(&clock),
         entropy,
     };
-    let stop = CancellationToken::new();
-    let stopped = stop.clone().cancelled_owned();
-    let task = tokio::spawn(async move {
-        // No deadline here: whoever drains has one for the whole of it.
-        Server::new_with_acceptor(acceptor)
-            .run_with_graceful_shutdown(routes, stopped, None)
-            .await
-    });
+    // No deadline here: whoever drains has one for the whole of it.
+    let task = tokio::spawn(server::run(acceptor, routes, Arc::clone(&drain)));
     Ok(HttpServer {
         address,
         task,
-        stop: stop.drop_guard(),
+        drain,
         site,
         waiting,
         clock,
@@ -129,8 +140,8 @@ pub fn serve<E: Executor>(
 /// A server that takes requests. Dropping it stops it.
 pub struct HttpServer<E> {
     address: SocketAddr,
-    task: JoinHandle<io::Result<()>>,
-    stop: DropGuard,
+    task: JoinHandle<()>,
+    drain: Arc<Drain>,
     site: Arc<Site<E>>,
     waiting: Waiting,
     clock: Arc<dyn Clock>,
@@ -164,12 +175,19 @@ impl<E: Executor> HttpServer<E> {
         let _ = (&mut self.task).await;
     }
 
-    /// Takes no connection any more, and waits until every request that had begun is answered.
-    pub async fn drain(self) {
-        drop(self.stop);
+    /// Takes no connection any more, and waits until every request that had begun is answered. A
+    /// client that keeps it waiting is cut off; see [`HttpSettings::drain_timeout`].
+    pub async fn drain(mut self) {
+        self.drain.begin();
         // One that has failed was waited for already, and must not be again.
         if !self.task.is_finished() {
-            let _ = self.task.await;
+            self.failed().await;
         }
+    }
+}
+
+impl<E> Drop for HttpServer<E> {
+    fn drop(&mut self) {
+        self.drain.begin();
     }
 }

@@ -25,7 +25,8 @@ impl RequestId {
         }
     }
 
-    fn fresh(entropy: &dyn Entropy) -> Self {
+    /// A fresh one.
+    pub(super) fn fresh(entropy: &dyn Entropy) -> Self {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut random = [0; 16];
         entropy.fill(&mut random);

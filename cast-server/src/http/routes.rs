@@ -1,16 +1,16 @@
 //! Which path leads where, and what every answer has.
 
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::{panic::AssertUnwindSafe, pin::pin, sync::Arc};
 
 use async_graphql::Executor;
 use cast_core::ports::{Clock, Entropy};
 use futures_util::FutureExt;
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
-use poem::{Endpoint, Request, Response};
+use poem::{Request, Response};
 use tracing::{Instrument, Level};
 
 use super::{
-    graphql::{MediaType, error_response},
+    graphql::{MediaType, error_response, masked_error},
     health,
     request_id::{self, RequestId},
     site::Site,
@@ -24,10 +24,9 @@ pub(super) struct Routes<E> {
     pub(super) entropy: Arc<dyn Entropy>,
 }
 
-impl<E: Executor> Endpoint for Routes<E> {
-    type Output = Response;
-
-    async fn call(&self, request: Request) -> poem::Result<Response> {
+impl<E: Executor> Routes<E> {
+    /// Answers a request, whatever becomes of it.
+    pub(super) async fn call(&self, mut request: Request) -> Response {
         let given = request.headers().get(request_id::HEADER);
         let id = RequestId::of(given, &*self.entropy);
         // Neither the query string nor a body is ever logged: they hold tickets.
@@ -37,21 +36,23 @@ impl<E: Executor> Endpoint for Routes<E> {
             method = %request.method(),
             route = route(request.uri().path())
         );
-        let answer = self.answer(request, &id).instrument(span);
-        // A panic is our fault: it must neither take the connection's other requests with it nor
-        // leave the client without an answer.
-        let mut response = match AssertUnwindSafe(answer).catch_unwind().await {
-            Ok(response) => response,
-            Err(_) => internal_error(&id),
+        let mut response = {
+            // Pinned here, and the request lent: futures are copied when they are handed on, and
+            // each would hold the request once more.
+            let answer = pin!(self.answer(&mut request, &id));
+            // A panic is our fault: it must neither take the connection's other requests with it
+            // nor leave the client without an answer.
+            let caught = AssertUnwindSafe(answer.instrument(span))
+                .catch_unwind()
+                .await;
+            caught.unwrap_or_else(|_| internal_error(&id))
         };
         let name = HeaderName::from_static(request_id::HEADER);
         response.headers_mut().insert(name, id.into_header());
-        Ok(response)
+        response
     }
-}
 
-impl<E: Executor> Routes<E> {
-    async fn answer(&self, request: Request, id: &RequestId) -> Response {
+    async fn answer(&self, request: &mut Request, id: &RequestId) -> Response {
         let start = tracing::enabled!(Level::DEBUG).then(|| self.clock.monotonic());
         let response = self.dispatch(request, id).await;
         if let Some(start) = start {
@@ -61,7 +62,7 @@ impl<E: Executor> Routes<E> {
         response
     }
 
-    async fn dispatch(&self, request: Request, id: &RequestId) -> Response {
+    async fn dispatch(&self, request: &mut Request, id: &RequestId) -> Response {
         let probe = matches!(*request.method(), Method::GET | Method::HEAD);
         match request.uri().path() {
             "/graphql" if self.site.has_graphql => self.graphql(request, id).await,
@@ -72,12 +73,12 @@ impl<E: Executor> Routes<E> {
                 MediaType::Json,
                 StatusCode::NOT_FOUND,
                 ErrorCode::BadUserInput,
-                "There is nothing at this path",
+                "There is nothing at this path: GraphQL is at /graphql",
             ),
         }
     }
 
-    async fn graphql(&self, request: Request, id: &RequestId) -> Response {
+    async fn graphql(&self, request: &mut Request, id: &RequestId) -> Response {
         let opened = self.site.opened();
         match opened.and_then(|opened| opened.graphql.as_ref()) {
             Some(graphql) => graphql.answer(request, id).await,
@@ -124,10 +125,5 @@ fn method_not_allowed() -> Response {
 
 fn internal_error(id: &RequestId) -> Response {
     tracing::error!(request_id = %id, "a request panicked");
-    error_response(
-        MediaType::Json,
-        StatusCode::INTERNAL_SERVER_ERROR,
-        ErrorCode::Internal,
-        "Internal error",
-    )
+    masked_error(id)
 }

@@ -27,8 +27,6 @@ async fn a_request_that_is_begun_and_not_finished_is_ended() {
         "GET /livez HTTP/1.1",
         "GET /livez HTTP/1.1\r\nhost: x\r\n",
         "\r\n\r\n\r\n",
-        // Behind a whole one, on the same connection.
-        "GET /livez HTTP/1.1\r\nhost: x\r\n\r\nGET /livez HTTP/1.1\r\nhos",
     ] {
         let mut stream = server.connect().await;
         let (answer, took) = timed(raw(&mut stream, begun.as_bytes())).await;
@@ -44,6 +42,98 @@ async fn a_request_that_is_begun_and_not_finished_is_ended() {
     assert!(
         answer.starts_with("HTTP/1.1 408 ") && took < AT_ONCE,
         "{took:?} {answer}"
+    );
+}
+
+/// Whole requests of every form, whose answers are 200.
+const WHOLE: [&str; 3] = [
+    "GET /livez HTTP/1.1\r\nhost: x\r\n\r\n",
+    "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
+     content-length: 24\r\n\r\n{\"query\":\"{__typename}\"}",
+    "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
+     transfer-encoding: chunked\r\n\r\n9\r\n{\"query\":\r\nf\r\n\"{__typename}\"}\r\n0\r\n\r\n",
+];
+
+#[tokio::test]
+async fn a_request_that_is_begun_behind_whole_ones_is_bound_like_any_other() {
+    let mut app = app();
+    app.http.header_deadline = Duration::from_millis(200);
+    app.http.idle_timeout = SOON;
+    let server = Server::of(app).await;
+    let filler = "x-filler: 0123456789\r\n".repeat(1_000);
+    let begun = "GET /livez HTTP/1.1\r\nhos";
+    let endless = format!("GET /livez HTTP/1.1\r\n{filler}");
+    let all = WHOLE.concat();
+    for ahead in WHOLE.iter().copied().chain([&*all]) {
+        for (behind, status) in [(begun, " 408 "), (&*endless, " 431 ")] {
+            let mut stream = server.connect().await;
+            let sent = [ahead, behind].concat();
+            let (answer, took) = timed(raw(&mut stream, sent.as_bytes())).await;
+            assert!(took < AT_ONCE, "{took:?} for {ahead:?}");
+            let answers: Vec<_> = answer.split("HTTP/1.1").skip(1).collect();
+            // Each whole one has its own answer, and the client is told of the other behind them.
+            let (last, answers) = answers.split_last().expect("an answer");
+            let requests = ahead.matches("host: x").count();
+            assert_eq!(answers.len(), requests, "{ahead:?} {answer}");
+            let are_fine = answers.iter().all(|one| one.starts_with(" 200 "));
+            assert!(are_fine, "{answer}");
+            assert!(last.starts_with(status), "{ahead:?} {answer}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn whole_requests_may_be_far_apart() {
+    let mut app = app();
+    app.http.header_deadline = Duration::from_millis(100);
+    app.http.idle_timeout = SOON;
+    let server = Server::of(app).await;
+    let mut stream = server.connect().await;
+    for request in WHOLE {
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = [0; 15];
+        stream.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 200 OK", "{request}");
+        let mut rest = vec![0; 4_096];
+        let _ = stream.read(&mut rest).await.unwrap();
+        // Longer than a head may take.
+        cast_testkit::pause(Duration::from_millis(300)).await;
+    }
+}
+
+#[tokio::test]
+async fn what_comes_before_a_request_is_understood_is_answered_with_an_id_too() {
+    let mut app = app();
+    app.http.header_deadline = Duration::from_millis(200);
+    let server = Server::of(app).await;
+    let mut ids = std::collections::HashSet::new();
+    let long_uri = format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(70_000));
+    let many = format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(200));
+    for (sent, status, code) in [
+        ("GET /livez HT", 408, "UNAVAILABLE"),
+        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, "BAD_USER_INPUT"),
+        ("NONSENSE\r\n\r\n", 400, "BAD_USER_INPUT"),
+        ("GET / HTTP/9.9\r\n\r\n", 400, "BAD_USER_INPUT"),
+        (&many, 431, "BAD_USER_INPUT"),
+    ] {
+        let mut stream = server.connect().await;
+        let answer = raw(&mut stream, sent.as_bytes()).await;
+        let is_status = answer.starts_with(&format!("HTTP/1.1 {status} "));
+        assert!(is_status && answer.contains(code), "{sent:?} {answer}");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+        let id = head
+            .lines()
+            .find_map(|line| line.strip_prefix("x-request-id: "));
+        assert!(ids.insert(id.expect("an id").to_owned()), "{answer}");
+        let body: serde_json::Value = serde_json::from_str(body).expect("JSON");
+        assert_eq!(body["errors"][0]["extensions"]["code"], code);
+    }
+    // What is far too long may be cut off while it is sent, and then nobody reads the answer.
+    let mut stream = server.connect().await;
+    let answer = raw(&mut stream, long_uri.as_bytes()).await;
+    assert!(
+        answer.is_empty() || answer.contains("x-request-id"),
+        "{answer}"
     );
 }
 
@@ -162,6 +252,7 @@ async fn one_connection_too_many_is_told_so_at_once_and_its_place_comes_back() {
         answer.starts_with("HTTP/1.1 503 ") && answer.contains("OVERLOADED"),
         "{answer}"
     );
+    assert!(answer.contains("\r\nx-request-id: "), "{answer}");
     assert!(took < AT_ONCE, "{took:?}");
     held.pop();
     cast_testkit::eventually(SOON, "the place", || async {

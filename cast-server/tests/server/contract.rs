@@ -287,15 +287,38 @@ async fn a_count_beyond_32_bits_is_an_error_where_it_does_not_fit_and_the_vote_s
     let server = Server::of(app).await;
     let client = &server.client;
     let ticket = client.ticket().await;
-    let vote = json!({"ticket": ticket, "usernames": ["much"], "voteCount": [4_000_000_000_u64]});
-    let reply = client.ask(crate::support::VOTE, vote).await;
+    let vote = json!({
+        "ticket": ticket, "usernames": ["few", "much"], "voteCount": [1, 4_000_000_000_u64],
+    });
+    let reply = client.ask(crate::support::VOTE, vote.clone()).await;
     assert_eq!(
         (reply.status, reply.code()),
         (200, "COUNT_TOO_LARGE"),
         "{reply:?}"
     );
-    assert_eq!(reply.body["errors"][0]["path"], json!(["vote", "votes"]));
-    assert_eq!(reply.body["data"]["vote"]["success"], true);
+    let (result, error) = (&reply.body["data"]["vote"], &reply.body["errors"][0]);
+    assert_eq!(
+        (&result["success"], &result["code"]),
+        (&json!(true), &json!("ACCEPTED"))
+    );
+    // Not even the number that would fit, and no null that a client might take for one.
+    assert_eq!(result.get("votes"), None, "{result}");
+    // Whoever looks at errors only learns that the ballot counts, and which one it is.
+    assert_eq!(error["path"], json!(["vote", "votes"]));
+    assert_eq!(error["extensions"]["retryable"], false);
+    assert_eq!(error["extensions"]["ballotId"], result["ballotId"]);
+    let message = error["message"].as_str().unwrap();
+    assert!(message.contains("ballot counts"), "{message}");
+    // So does who asked for nothing else, and is left with nothing else.
+    let only_votes = "mutation($t: String!, $id: ID!) { vote(usernames: [\"few\", \"much\"], \
+                      voteCount: [1, 4000000000], ticket: $t, ballotId: $id) { votes } }";
+    let variables = json!({"t": ticket, "id": result["ballotId"]});
+    let again = client.ask(only_votes, variables).await;
+    assert_eq!(again.code(), "COUNT_TOO_LARGE", "{again:?}");
+    assert_eq!(again.body["data"], json!({"vote": null}));
+    let extensions = &again.body["errors"][0]["extensions"];
+    assert_eq!(extensions["ballotId"], result["ballotId"]);
+    assert_eq!(client.tally("few").await, 1);
     let reply = client
         .ask("{ query(username: \"much\") }", Value::Null)
         .await;

@@ -21,7 +21,7 @@ use cast_testkit::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{SOON, Server, VOTE, app_over, one_vote, ports, timed};
+use crate::support::{Log, SOON, Server, VOTE, app_over, one_vote, ports, timed};
 
 /// A server whose ports fail as the plan says.
 async fn faulty() -> (Server, Arc<FaultPlan>) {
@@ -283,4 +283,55 @@ async fn what_somebody_has_to_look_into_is_masked_behind_the_request_id() {
     }
     let health = server.client.get("/healthz").await;
     assert!(!health.body.to_string().contains("10.0.0.7"), "{health:?}");
+}
+
+/// A ticket source that panics when it is asked for a ticket to vote with.
+struct PanickingTickets(Arc<dyn TicketSource>);
+
+#[async_trait]
+impl TicketSource for PanickingTickets {
+    async fn now(&self) -> Result<Timestamp, PortError> {
+        self.0.now().await
+    }
+
+    async fn publish(&self, ticket: &PeriodTicket) -> Result<PeriodTicket, PortError> {
+        self.0.publish(ticket).await
+    }
+
+    async fn current(&self) -> Result<Option<CurrentTicket>, PortError> {
+        panic!("a test panics at 10.0.0.7");
+    }
+
+    async fn redeem(
+        &self,
+        ticket: &GenuineTicket,
+        claims: &[Claim],
+    ) -> Result<Vec<Redemption>, PortError> {
+        self.0.redeem(ticket, claims).await
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_panics_is_answered_under_the_id_that_the_log_has() {
+    let log = Log::default();
+    // This test has one thread, so that the server's tasks log there too.
+    let _guard = log.capture();
+    let ports = ports();
+    let tickets = Arc::new(PanickingTickets(Arc::clone(&ports.tickets)));
+    let server = Server::of(app_over(Ports { tickets, ..ports })).await;
+    let reply = server.client.ask("{ cas { ticket } }", Value::Null).await;
+    assert_eq!(
+        (reply.status, reply.code()),
+        (500, "INTERNAL_SERVER_ERROR"),
+        "{reply:?}"
+    );
+    let id = reply.header("x-request-id");
+    assert_eq!(id.len(), 32, "{reply:?}");
+    assert_eq!(reply.body["errors"][0]["extensions"]["requestId"], id);
+    assert!(!reply.body.to_string().contains("10.0.0.7"), "{reply:?}");
+    let log = log.text();
+    let line = log.lines().find(|line| line.contains("panicked"));
+    assert!(line.is_some_and(|line| line.contains(id)), "{id} {log}");
+    // The connection's next request is answered.
+    assert_eq!(server.client.tally("a").await, 0);
 }

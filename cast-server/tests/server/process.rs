@@ -90,6 +90,52 @@ async fn a_drain_answers_what_was_begun_and_ends_with_0() {
 }
 
 #[tokio::test]
+async fn a_client_that_does_not_read_its_answers_does_not_hold_a_drain_up() {
+    let drain_timeout = Duration::from_secs(8);
+    let process = Process::serve(&["--drain-timeout", "8s", "--idle-timeout", "1m"]).await;
+    let address = process.url().replace("http://", "");
+    // Large answers, until nobody takes another byte: the server, because it cannot be rid of them.
+    let query = "{\"query\":\"{__schema{types{name description fields{name description}}}}\"}";
+    let request = format!(
+        "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\n\r\n{query}",
+        query.len()
+    );
+    let many = request.repeat(64);
+    let mut rest = many.as_bytes();
+    let mut deaf = TcpStream::connect(&address).await.unwrap();
+    let blocked = Duration::from_secs(1);
+    while let Ok(sent) = tokio::time::timeout(blocked, deaf.write(rest)).await {
+        rest = &rest[sent.unwrap()..];
+        if rest.is_empty() {
+            rest = many.as_bytes();
+        }
+    }
+    // An honest one, all but its last byte.
+    let (start, last) = request.as_bytes().split_at(request.len() - 1);
+    let mut honest = TcpStream::connect(&address).await.unwrap();
+    honest.write_all(start).await.unwrap();
+    process.client().tally("a").await;
+    process.signal("TERM").await;
+    let answered = async {
+        cast_testkit::eventually(SOON, "the end of listening", || async {
+            TcpStream::connect(&address).await.is_err().then_some(())
+        })
+        .await;
+        honest.write_all(last).await.unwrap();
+        let mut answer = String::new();
+        honest.read_to_string(&mut answer).await.unwrap();
+        answer
+    };
+    let (answer, (ended, took)) = tokio::join!(answered, timed(process.ended()));
+    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+    assert!(answer.contains("VoteResult"), "{answer}");
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(took < drain_timeout * 3 / 4, "{took:?}");
+    drop(deaf);
+}
+
+#[tokio::test]
 async fn votes_under_way_at_sigterm_are_all_answered() {
     let process = Process::serve(&[
         "--ticket-uses",

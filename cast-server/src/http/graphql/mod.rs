@@ -30,7 +30,10 @@ use self::{
     body::NoBody,
     request::{Malformed, Parameters, QueryString},
 };
-pub(crate) use self::{negotiation::MediaType, response::error_response};
+pub(crate) use self::{
+    negotiation::MediaType,
+    response::{error_response, masked_error},
+};
 use super::{deadline::within, request_id::RequestId};
 use crate::graphql::{
     engine::{Engine, Refused},
@@ -68,7 +71,7 @@ impl<E: Executor> GraphqlEndpoint<E> {
         }
     }
 
-    pub(super) async fn answer(&self, request: Request, id: &RequestId) -> Response {
+    pub(super) async fn answer(&self, request: &mut Request, id: &RequestId) -> Response {
         let Some(media_type) = negotiation::accepted(request.headers()) else {
             return error_response(
                 MediaType::Json,
@@ -79,7 +82,7 @@ impl<E: Executor> GraphqlEndpoint<E> {
         };
         match *request.method() {
             Method::POST => self.post(request, media_type, id).await,
-            Method::GET => self.get(&request, media_type, id).await,
+            Method::GET => self.get(request, media_type, id).await,
             _ => not_allowed(
                 media_type,
                 "Only GET and POST are answered here",
@@ -99,7 +102,7 @@ impl<E: Executor> GraphqlEndpoint<E> {
         }
     }
 
-    async fn post(&self, mut request: Request, media_type: MediaType, id: &RequestId) -> Response {
+    async fn post(&self, request: &mut Request, media_type: MediaType, id: &RequestId) -> Response {
         if !negotiation::is_json(request.headers()) {
             return error_response(
                 media_type,

@@ -6,7 +6,7 @@ use poem::Response;
 use serde::Serialize;
 
 use super::MediaType;
-use crate::graphql::error::ErrorCode;
+use crate::{graphql::error::ErrorCode, http::RequestId};
 
 /// How an answer is written: without `data` where nothing was executed.
 #[derive(Serialize)]
@@ -60,6 +60,15 @@ pub(crate) fn error_response(
 ) -> Response {
     let errors = &[code.server_error(message)];
     write(media_type, status, &Body { errors, data: None })
+}
+
+/// An answer to a request that we failed to answer: what happened is in the log, under its id.
+pub(crate) fn masked_error(request: &RequestId) -> Response {
+    let (errors, status) = (
+        &[ErrorCode::masked(request)],
+        StatusCode::INTERNAL_SERVER_ERROR,
+    );
+    write(MediaType::Json, status, &Body { errors, data: None })
 }
 
 /// `data` and `errors` together, by the standard's first edition.

@@ -1,0 +1,53 @@
+//! When a server ends: who is told, and what its clients may still take.
+
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use cast_core::ports::Clock;
+use tokio_util::sync::CancellationToken;
+
+/// The share of a drain that is left to clients: whoever neither sends nor reads for so long is
+/// cut off, and does not make the drain fail for all others.
+const CLIENTS_SHARE: u32 = 4;
+
+/// Tells connections that the server drains.
+pub(super) struct Drain {
+    clock: Arc<dyn Clock>,
+    grace: Duration,
+    /// When the wait for clients ends, by the monotonic clock, once it drains.
+    deadline: OnceLock<Duration>,
+    begun: CancellationToken,
+}
+
+impl Drain {
+    /// A drain that may take so long, and has not begun.
+    pub(super) fn new(clock: Arc<dyn Clock>, timeout: Duration) -> Self {
+        Self {
+            clock,
+            grace: timeout / CLIENTS_SHARE,
+            deadline: OnceLock::new(),
+            begun: CancellationToken::new(),
+        }
+    }
+
+    /// It begins.
+    pub(super) fn begin(&self) {
+        let deadline = self.clock.monotonic() + self.grace;
+        // In this order: whoever is woken looks at the deadline.
+        if self.deadline.set(deadline).is_ok() {
+            self.begun.cancel();
+        }
+    }
+
+    /// Waits for its beginning.
+    pub(super) async fn begun(&self) {
+        self.begun.cancelled().await;
+    }
+
+    /// Until when clients are waited for; `None` while the server serves.
+    pub(super) fn deadline(&self) -> Option<Duration> {
+        self.deadline.get().copied()
+    }
+}
