@@ -8,11 +8,13 @@
 //! | [`graphql`] | the schema, a file an operation, and the engine that executes it |
 //! | [`http`] | connections, paths and the GraphQL endpoint |
 //! | [`telemetry`] | the log |
+//! | [`bench`] | what drives a server from outside, and checks its counting |
 //!
 //! It is a library so that its tests and benchmarks can start it in their own process; the program
 //! is a few lines around it.
 #![forbid(unsafe_code)]
 
+pub mod bench;
 pub mod cli;
 pub mod config;
 pub mod graphql;

@@ -35,7 +35,6 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub use self::graphql::EndpointSettings;
-pub(crate) use self::request_id::RequestId;
 pub use self::site::Waiting;
 use self::{
     acceptor::CappedAcceptor,
@@ -43,6 +42,7 @@ use self::{
     routes::Routes,
     site::{Opened, Site},
 };
+pub(crate) use self::{deadline::within, request_id::RequestId};
 use crate::graphql::engine::Engine;
 
 /// What connections are bound to.

@@ -227,7 +227,12 @@ impl Process {
         Self::start(program(&all)).await
     }
 
-    pub(crate) async fn start(mut command: Command) -> Self {
+    pub(crate) async fn start(command: Command) -> Self {
+        Self::try_start(command).await.expect("a line")
+    }
+
+    /// None if it ended before it said where it listens.
+    pub(crate) async fn try_start(mut command: Command) -> Option<Self> {
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -237,12 +242,11 @@ impl Process {
         let line = tokio::time::timeout(SOON, stdout.next_line())
             .await
             .expect("a line in time");
-        let line = line.unwrap().expect("a line");
-        Self {
+        Some(Self {
             child,
             stdout,
-            line,
-        }
+            line: line.unwrap()?,
+        })
     }
 
     pub(crate) fn url(&self) -> String {
