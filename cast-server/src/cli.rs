@@ -208,6 +208,7 @@ mod tests {
         let command = with_variables(Cli::command());
         let settings = command
             .get_subcommands()
+            .filter(|subcommand| has_settings(subcommand))
             .flat_map(Command::get_arguments)
             .filter(|arg| arg.get_long().is_some_and(is_setting));
         for arg in settings {
