@@ -383,7 +383,9 @@ impl Voter<'_> {
         let body = wire::vote(&bench.names[candidate], &ticket.quoted, id);
         let begin = due.unwrap_or_else(|| bench.clock.monotonic());
         let Ok(told) = ask(&mut self.connection, body.clone()).await else {
-            return bench.books().ledger.not_sent(sent);
+            let mut books = bench.books();
+            books.not_begun += u64::from(bench.config.rate.is_some());
+            return books.ledger.not_sent(sent);
         };
         let took = bench.since(begin);
         let is_bad = matches!(told, Told::Fault(_) | Told::Unknown(_));

@@ -30,6 +30,8 @@ pub(super) enum Lie {
     NeverTells,
     /// Answers that it is full.
     RefusesAll,
+    /// Shows no votes the first few times that it is asked for tallies.
+    ShowsLate,
 }
 
 #[derive(Default)]
@@ -41,6 +43,8 @@ struct State {
     /// Ids of which it never tells.
     silent: HashSet<String>,
     seen: u64,
+    /// How often it was asked for tallies.
+    asked: u64,
 }
 
 struct Lying {
@@ -150,9 +154,12 @@ impl Lying {
     }
 
     fn tallies(&self, names: &Value) -> Value {
-        let state = self.state.lock().unwrap();
+        let mut state = self.state.lock().unwrap();
+        state.asked += 1;
+        let is_late = self.lie == Lie::ShowsLate && state.asked < 4;
         let tally = |name: &Value| {
-            let votes = state.votes.get(name.as_str().unwrap()).unwrap_or(&0);
+            let votes = state.votes.get(name.as_str().unwrap());
+            let votes = votes.filter(|_| !is_late).unwrap_or(&0);
             json!({"username": name, "votes": votes})
         };
         let tallies: Vec<_> = names.as_array().unwrap().iter().map(tally).collect();
