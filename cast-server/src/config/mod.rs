@@ -34,7 +34,11 @@ pub use self::{
     urls::{BusUrl, CounterUrl, MemoryLog, StoreUrl, TicketsUrl, Urls},
     values::{PortUrl, Secret},
 };
-pub(crate) use self::{environment::check as check_environment, file::File};
+pub(crate) use self::{
+    environment::check as check_environment,
+    file::File,
+    values::{count, duration},
+};
 
 /// Settings that cannot work, in a sentence for whoever gave them.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -6,7 +6,7 @@ use clap::builder::RangedU64ValueParser;
 use zeroize::Zeroizing;
 
 /// `2s`, `500ms`, `1m 30s`.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let duration = humantime::parse_duration(text)
         .map_err(|_| String::from("a duration is written 2s, 500ms or 1m30s"))?;
     if duration.is_zero() {
@@ -36,7 +36,7 @@ pub(super) fn size(text: &str) -> Result<usize, String> {
 }
 
 /// A number of things, at least one.
-pub(super) fn count() -> RangedU64ValueParser<usize> {
+pub(crate) fn count() -> RangedU64ValueParser<usize> {
     RangedU64ValueParser::new().range(1..)
 }
 

@@ -39,7 +39,6 @@ use cast_core::{
 use tokio::{net::TcpListener, task::JoinHandle};
 
 pub use self::graphql::EndpointSettings;
-pub(crate) use self::request_id::RequestId;
 pub use self::site::Waiting;
 use self::{
     acceptor::CappedAcceptor,
@@ -49,6 +48,7 @@ use self::{
     routes::Routes,
     site::{Opened, Site},
 };
+pub(crate) use self::{deadline::within, request_id::RequestId};
 use crate::graphql::engine::Engine;
 
 /// What connections are bound to.

@@ -15,9 +15,10 @@ pub mod serve;
 pub mod ticket_generator;
 pub mod vote_consumer;
 
+pub(crate) mod open_files;
+pub(crate) mod signals;
+
 mod migrate;
-mod open_files;
-mod signals;
 
 use std::process::ExitCode;
 
@@ -37,11 +38,12 @@ pub fn run(role: Role) -> ExitCode {
         Role::Migrate(it) => migrate::run(&it),
         Role::Audit(it) => audit::run(&it),
         Role::Schema => print(&crate::graphql::sdl()),
+        Role::Bench(it) => crate::bench::run(&it),
     }
 }
 
 /// Writes to standard output. Whoever stopped reading it wants no more.
-fn print(text: &str) -> ExitCode {
+pub(crate) fn print(text: &str) -> ExitCode {
     use std::io::Write as _;
     let mut stdout = std::io::stdout().lock();
     match stdout

@@ -7,7 +7,7 @@ const OTHERS: u64 = 256;
 
 /// Raises the limit for so many connections, as far as the system lets us; says so if that is not
 /// enough. The usual limit of 1,024 would let few clients, if they are many, keep all others out.
-pub(super) fn allow(max_connections: usize) {
+pub(crate) fn allow(max_connections: usize) {
     let needed = u64::try_from(max_connections).map_or(u64::MAX, |n| n.saturating_add(OTHERS));
     let limit = getrlimit(Resource::Nofile);
     // No limit at all is `None`.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "in a test it fails the test")]
 
 mod bad_input;
+mod bench;
 mod config;
 mod connections;
 mod contract;

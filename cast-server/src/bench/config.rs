@@ -1,0 +1,194 @@
+//! The flags of `bench`. They are flags only: neither variables nor `cast.toml` hold them, for what
+//! a server is set to and how it is driven once are two things.
+
+use std::{str::FromStr, time::Duration};
+
+use clap::{Args, builder::RangedU64ValueParser};
+
+use super::wire::MAX_TALLIES;
+use crate::config::{count, duration};
+
+/// The share of the accepted votes that is sent again, unless it is said.
+const RETRY_FRACTION: f64 = 0.01;
+
+/// How to drive a server.
+#[derive(Args, Clone, Debug)]
+pub struct BenchConfig {
+    /// The server: `http://HOST:PORT`. More than one, separated by commas or each with a flag of
+    /// its own, must be servers of one deployment: connections are shared out among them, and the
+    /// tallies of each are checked
+    #[arg(
+        long = "url",
+        value_name = "URL",
+        value_delimiter = ',',
+        required = true
+    )]
+    pub(super) urls: Vec<Target>,
+
+    /// How many connections vote, each waiting for its answer before it votes again
+    #[arg(long, value_name = "COUNT", default_value = "64", value_parser = count())]
+    pub(super) connections: usize,
+
+    /// How long
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
+    pub(super) duration: Duration,
+
+    /// How many candidates to vote for, each in turn
+    #[arg(long, value_name = "COUNT", default_value = "100", value_parser = candidates())]
+    pub(super) candidates: usize,
+
+    /// The share of the accepted ballots that is sent again with the same id, to see that they
+    /// count once: from 0 to 1. They are no votes, but work for the server [default: 0.01, or 0
+    /// without ballot ids]
+    #[arg(long, value_name = "SHARE", value_parser = fraction, conflicts_with = "no_ballot_ids")]
+    retry_fraction: Option<f64>,
+
+    /// Votes without ids of its own. With them, a flush of the server is split over the partitions
+    /// of its log, so it may do less per flush; without them, the fate of a vote whose answer was
+    /// lost is never known, and one lost answer leaves the check unproven
+    #[arg(long)]
+    pub(super) no_ballot_ids: bool,
+
+    /// Starts so many votes a second over all connections, whether or not answers keep up, and
+    /// measures each from the moment it was due. Otherwise a slow answer delays the next vote, and
+    /// the percentiles say less about a server that stalls
+    #[arg(long, value_name = "PER_SECOND", value_parser = RangedU64ValueParser::<u32>::new().range(1..))]
+    pub(super) rate: Option<u32>,
+
+    /// Goes on with a ticket that is used up, to measure how fast a server refuses. Otherwise
+    /// connections wait for the next ticket
+    #[arg(long)]
+    pub(super) keep_voting: bool,
+
+    /// How long to wait for an answer, or for a connection
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
+    pub(super) timeout: Duration,
+
+    /// How long after the load ballots without an answer are sent again, and how long after that
+    /// the tallies may take to show every accepted vote
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
+    pub(super) settle_timeout: Duration,
+
+    /// Names the candidates: a number of your own instead of a random one
+    #[arg(long, value_name = "NUMBER")]
+    pub(super) seed: Option<u64>,
+
+    /// Prints one JSON object instead of a table
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+impl BenchConfig {
+    pub(super) fn retry_fraction(&self) -> f64 {
+        match self.retry_fraction {
+            Some(share) => share,
+            None if self.no_ballot_ids => 0.0,
+            None => RETRY_FRACTION,
+        }
+    }
+}
+
+/// Enough for any load; each is a name to read from every server at the end.
+fn candidates() -> RangedU64ValueParser<usize> {
+    const MAX: usize = 1_000 * MAX_TALLIES;
+    RangedU64ValueParser::new().range(1..=MAX as u64)
+}
+
+fn fraction(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
+        _ => Err("a share is a number from 0 to 1, as in 0.01".into()),
+    }
+}
+
+/// Where a server is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Target {
+    /// For the system: host and port.
+    pub(super) host: String,
+    pub(super) port: u16,
+    /// For the `Host` header.
+    pub(super) authority: String,
+    /// Where GraphQL is.
+    pub(super) path: String,
+    /// For people.
+    pub(super) url: String,
+}
+
+impl FromStr for Target {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        const FORM: &str = "a server is written http://HOST:PORT";
+        let uri: http::Uri = text.trim().parse().map_err(|_| FORM)?;
+        match uri.scheme_str() {
+            Some("http") => {}
+            Some("https") => {
+                let what = "bench does not speak TLS: give it the http:// address of the server \
+                            itself, behind what ends TLS for it";
+                return Err(what.into());
+            }
+            _ => return Err(FORM.into()),
+        }
+        let authority = uri.authority().ok_or(FORM)?;
+        if authority.as_str().contains('@') || uri.query().is_some() {
+            return Err(format!("{FORM}, without a user and without a query"));
+        }
+        let path = match uri.path() {
+            "" | "/" => "/graphql",
+            path => path,
+        };
+        let host = authority.host();
+        Ok(Self {
+            // An IPv6 address has brackets in a URL, and none elsewhere.
+            host: host.trim_matches(['[', ']']).into(),
+            port: authority.port_u16().unwrap_or(80),
+            authority: authority.as_str().into(),
+            path: path.into(),
+            url: text.trim().trim_end_matches('/').into(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_an_http_url() {
+        let target: Target = "http://127.0.0.1:8000".parse().unwrap();
+        assert_eq!((&*target.host, target.port), ("127.0.0.1", 8_000));
+        assert_eq!(target.path, "/graphql");
+        let target: Target = "http://cast.test/votes/".parse().unwrap();
+        assert_eq!((&*target.host, target.port), ("cast.test", 80));
+        assert_eq!(target.path, "/votes/");
+        let target: Target = "http://[::1]:9/graphql".parse().unwrap();
+        assert_eq!((&*target.host, target.port), ("::1", 9));
+        assert_eq!(target.authority, "[::1]:9");
+    }
+
+    #[test]
+    fn what_is_none_is_told_what_one_is() {
+        for text in [
+            "",
+            "localhost:8000",
+            "redis://h",
+            "http://",
+            "http://u@h",
+            "http://h?x=1",
+        ] {
+            let error = text.parse::<Target>().unwrap_err();
+            assert!(error.contains("http://HOST:PORT"), "{text:?}: {error}");
+        }
+        let error = "https://h".parse::<Target>().unwrap_err();
+        assert!(error.contains("TLS"), "{error}");
+    }
+
+    #[test]
+    fn a_share_is_from_0_to_1() {
+        assert_eq!((fraction("0"), fraction("1")), (Ok(0.0), Ok(1.0)));
+        for text in ["", "-0.1", "1.1", "NaN", "1%"] {
+            assert!(fraction(text).is_err(), "{text:?}");
+        }
+    }
+}

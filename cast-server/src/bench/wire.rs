@@ -1,0 +1,294 @@
+//! The few GraphQL requests that are sent, and what their answers mean.
+//!
+//! Each document is always the same text, as programs send it: what changes are the variables.
+
+use bytes::Bytes;
+use cast_core::domain::BallotId;
+use http::StatusCode;
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::json;
+
+use super::ledger::Told;
+
+/// The most names that one request may ask for.
+pub(super) const MAX_TALLIES: usize = 100;
+
+const VOTE: &str = "mutation Bench($names: [String!]!, $counts: [Int!]!, $ticket: String!, \
+    $id: ID) { vote(usernames: $names, voteCount: $counts, ticket: $ticket, ballotId: $id) \
+    { success code votes } }";
+
+/// A vote for one name. Written out: this is what is sent by the hundred thousand.
+pub(super) fn vote(name: &str, ticket: &str, id: Option<BallotId>) -> Bytes {
+    // A name is ours, and an id has no quotes; a ticket comes quoted.
+    let id = id.map_or(String::from("null"), |id| format!("\"{id}\""));
+    let body = format!(
+        "{{\"query\":\"{VOTE}\",\"variables\":{{\"names\":[\"{name}\"],\"counts\":[1],\
+         \"ticket\":{ticket},\"id\":{id}}}}}"
+    );
+    body.into()
+}
+
+/// The ticket that is good now.
+pub(super) fn cas() -> Bytes {
+    let query = "{ cas { ticket validUntil remainingUsage } }";
+    json!({"query": query}).to_string().into()
+}
+
+/// The tallies of some names.
+pub(super) fn tallies(names: &[String]) -> Bytes {
+    let query = "query($names: [String!]!) { tallies(usernames: $names) { username votes } }";
+    json!({"query": query, "variables": {"names": names}})
+        .to_string()
+        .into()
+}
+
+/// The fate of a ballot.
+pub(super) fn ballot(id: BallotId) -> Bytes {
+    let query = "query($id: ID!) { ballot(id: $id) { fate } }";
+    json!({"query": query, "variables": {"id": id.to_string()}})
+        .to_string()
+        .into()
+}
+
+/// A GraphQL answer.
+#[derive(Deserialize)]
+#[serde(bound = "T: DeserializeOwned")]
+struct Answer<T> {
+    data: Option<T>,
+    #[serde(default)]
+    errors: Vec<AnswerError>,
+}
+
+#[derive(Deserialize)]
+struct AnswerError {
+    #[serde(default)]
+    message: String,
+    #[serde(default)]
+    extensions: Extensions,
+}
+
+#[derive(Default, Deserialize)]
+struct Extensions {
+    code: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct VoteData {
+    vote: Vote,
+}
+
+#[derive(Deserialize)]
+struct Vote {
+    success: bool,
+    code: Option<String>,
+    #[serde(default)]
+    votes: Vec<u64>,
+}
+
+/// What was said of a vote.
+pub(super) fn told(status: StatusCode, body: &[u8]) -> Told {
+    let Ok(answer) = serde_json::from_slice::<Answer<VoteData>>(body) else {
+        return no_answer(status);
+    };
+    match answer.data {
+        Some(VoteData { vote }) => told_in_data(vote),
+        None => told_in_error(status, answer.errors),
+    }
+}
+
+/// Whoever answers like this is perhaps not the server, but something before it.
+fn no_answer(status: StatusCode) -> Told {
+    let code = format!("HTTP_{}", status.as_u16());
+    if status.is_client_error() {
+        Told::Fault(code)
+    } else {
+        Told::Unknown(code)
+    }
+}
+
+fn told_in_data(vote: Vote) -> Told {
+    match (vote.success, vote.code) {
+        (true, Some(code)) if code == "DUPLICATE" => Told::Duplicate,
+        (true, _) => Told::Accepted(vote.votes.first().copied()),
+        (false, code) => Told::Refused(code.unwrap_or_else(|| "WITHOUT_CODE".into())),
+    }
+}
+
+fn told_in_error(status: StatusCode, errors: Vec<AnswerError>) -> Told {
+    let Some(code) = errors.into_iter().next().map(|error| error.extensions.code) else {
+        return no_answer(status);
+    };
+    let code = code.unwrap_or_else(|| "WITHOUT_CODE".into());
+    match &*code {
+        // The ballot counts all the same.
+        "COUNT_TOO_LARGE" => Told::Accepted(None),
+        "OVERLOADED"
+        | "UNAVAILABLE"
+        | "NO_TICKET"
+        | "BAD_USER_INPUT"
+        | "GRAPHQL_PARSE_FAILED"
+        | "GRAPHQL_VALIDATION_FAILED" => Told::Fault(code),
+        // OUTCOME_UNKNOWN; and what is not known to mean that nothing happened.
+        _ => Told::Unknown(code),
+    }
+}
+
+/// A ticket, as `cas` shows it.
+#[derive(Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Cas {
+    pub(super) ticket: String,
+    #[serde(default)]
+    pub(super) valid_until: String,
+    pub(super) remaining_usage: u64,
+}
+
+#[derive(Deserialize)]
+struct CasData {
+    cas: Cas,
+}
+
+#[derive(Deserialize)]
+struct TalliesData {
+    tallies: Vec<Tally>,
+}
+
+#[derive(Deserialize)]
+struct Tally {
+    username: String,
+    votes: u64,
+}
+
+#[derive(Deserialize)]
+struct BallotData {
+    ballot: Option<Fate>,
+}
+
+#[derive(Deserialize)]
+struct Fate {
+    fate: String,
+}
+
+/// The ticket in an answer to [`cas`].
+pub(super) fn read_cas(status: StatusCode, body: &[u8]) -> Result<Cas, String> {
+    data(status, body).map(|data: CasData| data.cas)
+}
+
+/// The votes in an answer to [`tallies`] of `names`.
+pub(super) fn read_tallies(
+    status: StatusCode,
+    body: &[u8],
+    names: &[String],
+) -> Result<Vec<u64>, String> {
+    let tallies = data::<TalliesData>(status, body)?.tallies;
+    if !tallies.iter().map(|tally| &tally.username).eq(names) {
+        return Err("it answered with the tallies of other names than were asked for".into());
+    }
+    Ok(tallies.into_iter().map(|tally| tally.votes).collect())
+}
+
+/// The fate in an answer to [`ballot`]; none if nobody has seen it.
+pub(super) fn read_ballot(status: StatusCode, body: &[u8]) -> Result<Option<String>, String> {
+    let ballot = data::<BallotData>(status, body)?.ballot;
+    Ok(ballot.map(|ballot| ballot.fate))
+}
+
+fn data<T: DeserializeOwned>(status: StatusCode, body: &[u8]) -> Result<T, String> {
+    let answer = serde_json::from_slice::<Answer<T>>(body);
+    let code = status.as_u16();
+    match answer {
+        Ok(Answer {
+            data: Some(data), ..
+        }) => Ok(data),
+        Ok(Answer { errors, .. }) if !errors.is_empty() => {
+            let error = &errors[0];
+            let code = error.extensions.code.as_deref().unwrap_or("error");
+            Err(format!("it answered {code}: {}", error.message))
+        }
+        _ => Err(format!(
+            "it does not speak the GraphQL of CAST (HTTP {code})"
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told_200(body: &str) -> Told {
+        told(StatusCode::OK, body.as_bytes())
+    }
+
+    fn error(code: &str) -> String {
+        json!({"data": null, "errors": [{"message": "m", "extensions": {"code": code}}]})
+            .to_string()
+    }
+
+    #[test]
+    fn a_vote_is_json_whatever_the_ticket_is() {
+        let id: BallotId = "0190b7a5-0000-7000-8000-000000000001".parse().unwrap();
+        let ticket = serde_json::to_string("a\"\\b").unwrap();
+        let body: serde_json::Value =
+            serde_json::from_slice(&vote("bench-1-2", &ticket, Some(id))).unwrap();
+        let expected = json!({
+            "names": ["bench-1-2"], "counts": [1], "ticket": "a\"\\b", "id": id.to_string(),
+        });
+        assert_eq!(body["variables"], expected);
+        let body: serde_json::Value = serde_json::from_slice(&vote("b", &ticket, None)).unwrap();
+        assert!(body["variables"]["id"].is_null());
+    }
+
+    #[test]
+    fn data_says_accepted_duplicate_or_refused() {
+        let accepted = r#"{"data":{"vote":{"success":true,"code":"ACCEPTED","votes":[7]}}}"#;
+        assert_eq!(told_200(accepted), Told::Accepted(Some(7)));
+        let duplicate = r#"{"data":{"vote":{"success":true,"code":"DUPLICATE","votes":[7]}}}"#;
+        assert_eq!(told_200(duplicate), Told::Duplicate);
+        let refused = r#"{"data":{"vote":{"success":false,"code":"TICKET_EXPIRED","votes":[]}}}"#;
+        assert_eq!(told_200(refused), Told::Refused("TICKET_EXPIRED".into()));
+    }
+
+    #[test]
+    fn errors_that_say_that_nothing_happened_are_faults_and_all_others_are_unknown() {
+        for code in ["OVERLOADED", "UNAVAILABLE", "NO_TICKET", "BAD_USER_INPUT"] {
+            assert_eq!(told_200(&error(code)), Told::Fault(code.into()));
+        }
+        for code in ["OUTCOME_UNKNOWN", "INTERNAL_SERVER_ERROR", "NEW"] {
+            assert_eq!(told_200(&error(code)), Told::Unknown(code.into()));
+        }
+        assert_eq!(told_200(&error("COUNT_TOO_LARGE")), Told::Accepted(None));
+    }
+
+    #[test]
+    fn an_answer_that_is_none_may_come_from_a_proxy() {
+        let html = b"<html>";
+        let told = |status| told(status, html);
+        assert_eq!(
+            told(StatusCode::BAD_GATEWAY),
+            Told::Unknown("HTTP_502".into())
+        );
+        assert_eq!(told(StatusCode::OK), Told::Unknown("HTTP_200".into()));
+        assert_eq!(told(StatusCode::NOT_FOUND), Told::Fault("HTTP_404".into()));
+    }
+
+    #[test]
+    fn tallies_are_of_the_names_that_were_asked_for() {
+        let body =
+            br#"{"data":{"tallies":[{"username":"a","votes":3},{"username":"b","votes":0}]}}"#;
+        let read = |names: &[&str]| {
+            let names: Vec<_> = names.iter().map(|&name| name.into()).collect();
+            read_tallies(StatusCode::OK, body, &names)
+        };
+        assert_eq!(read(&["a", "b"]), Ok(vec![3, 0]));
+        assert!(read(&["b", "a"]).is_err());
+        assert!(read(&["a"]).is_err());
+    }
+
+    #[test]
+    fn what_goes_wrong_is_said_in_the_servers_words() {
+        let error = read_cas(StatusCode::OK, error("NO_TICKET").as_bytes()).unwrap_err();
+        assert_eq!(error, "it answered NO_TICKET: m");
+        let error = read_cas(StatusCode::NOT_FOUND, b"nothing here").unwrap_err();
+        assert!(error.contains("404"), "{error}");
+    }
+}
