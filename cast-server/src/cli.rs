@@ -15,8 +15,8 @@ use clap::{
 use crate::{
     bench::BenchConfig,
     config::{
-        ApiConfig, AuditConfig, ConfigError, File, MigrateConfig, ServeConfig, TicketGeneratorConfig,
-        VoteConsumerConfig, check_environment, variable_of,
+        ApiConfig, AuditConfig, ConfigError, File, MigrateConfig, ServeConfig,
+        TicketGeneratorConfig, VoteConsumerConfig, check_environment, variable_of,
     },
 };
 

@@ -118,6 +118,7 @@ pub fn serve<E: Executor>(
     let acceptor = CappedAcceptor::new(listener, shared, settings.max_connections)?;
     let address = acceptor.address();
     let waiting = Waiting::default();
+    waiting.set("starting");
     let site = Arc::new(Site::new(has_graphql, waiting.clone()));
     let routes = Routes {
         site: Arc::clone(&site),

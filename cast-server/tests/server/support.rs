@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    process::Command,
 };
 
 pub(crate) use crate::program::process::Ended;
@@ -119,6 +120,13 @@ impl Process {
         let mut all = vec!["serve", "--listen", "127.0.0.1:0"];
         all.extend(args);
         Self::start(program(&all)).await
+    }
+
+    /// Starts it, and waits for its line; `None` if it ends without one.
+    pub(crate) async fn try_start(command: Command) -> Option<Self> {
+        let mut process = Self::launch(command);
+        process.line = process.next_line().await?;
+        Some(process)
     }
 }
 

@@ -6,8 +6,10 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test it fails the test")]
 
+mod all_faults;
 mod api_dies;
 mod check;
+mod defects;
 mod ledger;
 mod outage;
 #[path = "../support/mod.rs"]

@@ -315,6 +315,14 @@ impl Crowd {
         }
     }
 
+    /// Waits for a voter to fail, for good.
+    pub(crate) async fn watch(&mut self) {
+        while let Some(ended) = self.voters.join_next().await {
+            ended.expect("no voter gives up");
+        }
+        std::future::pending::<()>().await;
+    }
+
     /// Waits until each voter has finished with the ballot in hand.
     pub(crate) async fn stop(mut self) {
         self.stop.send_replace(true);

@@ -66,14 +66,6 @@ impl Process {
         process
     }
 
-    /// Starts it, and waits for its line; `None` if it ends without one.
-    #[cfg_attr(feature = "failpoints", allow(dead_code, reason = "the stack's tests need none"))]
-    pub(crate) async fn try_start(command: Command) -> Option<Self> {
-        let mut process = Self::launch(command);
-        process.line = process.next_line().await?;
-        Some(process)
-    }
-
     /// Starts it.
     pub(crate) fn launch(mut command: Command) -> Self {
         let mut child = command
@@ -98,7 +90,8 @@ impl Process {
         self.line = self.next_line().await.expect("a line");
     }
 
-    async fn next_line(&mut self) -> Option<String> {
+    /// The next line that it prints, if any.
+    pub(crate) async fn next_line(&mut self) -> Option<String> {
         let line = timeout(SOON, self.stdout.next_line()).await;
         line.expect("a line in time").unwrap()
     }
