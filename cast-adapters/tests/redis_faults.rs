@@ -9,7 +9,7 @@ mod redis;
 
 use cast_core::{
     domain::{Redemption::Refused, RedemptionRefusal::Unknown},
-    ports::{PortErrorKind, TicketSource},
+    ports::{PortErrorKind, TicketSource, VoteCounter as _},
 };
 use cast_testkit::eventually;
 
