@@ -99,7 +99,7 @@ async fn waits(role: &str, args: &[&str]) -> (String, Ended) {
         assert_eq!(ready.status(), 503);
         let text = ready.text().await.ok()?;
         // At first it does not know yet.
-        (text.lines().filter(|line| !line.is_empty()).count() > 1).then_some(text)
+        (!text.contains("starting")).then_some(text)
     })
     .await;
     if role == "api" {
