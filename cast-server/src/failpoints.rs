@@ -3,7 +3,7 @@
 //! Compiled only with the feature `failpoints`, which no release has. The variable
 //! `CAST_TEST_FAILPOINT` names the point: `before-` or `after-`, and an operation of a port by the
 //! testkit's name for it, as in `after-tickets.redeem` or `before-bus.publish`. With a number behind
-//! it, so many calls pass first: `after-store.apply:3`.
+//! it, so many calls pass first: `after-store.apply:3`. There may be several, with commas between.
 //!
 //! The whole process stops there (SIGSTOP), all its threads with it, so that no deadline passes and
 //! no other task goes on: killed, it has died at that very point; told to continue, it is a process
@@ -32,13 +32,13 @@ const VARIABLE: &str = "CAST_TEST_FAILPOINT";
 /// Longer than the system takes to stop the thread that asked for it.
 const STOPPED_WITHIN: Duration = Duration::from_millis(100);
 
-/// The ports, with the failpoint that the environment names between their callers and them.
-pub(crate) fn around(ports: Ports) -> Result<Ports, ConfigError> {
-    let Ok(text) = env::var(VARIABLE) else {
-        return Ok(ports);
-    };
-    let point = Failpoint::parse(text, Arc::clone(&ports.clock))?;
-    Ok(intercept(&ports, &Arc::new(point)))
+/// The ports, with the failpoints that the environment names between their callers and them.
+pub(crate) fn around(mut ports: Ports) -> Result<Ports, ConfigError> {
+    for name in env::var(VARIABLE).iter().flat_map(|names| names.split(',')) {
+        let point = Failpoint::parse(name.into(), Arc::clone(&ports.clock))?;
+        ports = intercept(&ports, &Arc::new(point));
+    }
+    Ok(ports)
 }
 
 struct Failpoint {

@@ -20,7 +20,7 @@ use crate::{
 const SHOWN: usize = 10;
 
 /// What is in the tables, in one view.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, PartialEq, Eq)]
 pub(crate) struct Stored {
     pub(crate) ballots: Vec<StoredBallot>,
     /// By candidate: the table that people look at.
@@ -28,10 +28,12 @@ pub(crate) struct Stored {
     /// By candidate: what it adds up.
     pub(crate) totals: BTreeMap<String, u64>,
     pub(crate) rejected: u64,
+    /// By partition: the first record that was not applied.
+    pub(crate) progress: BTreeMap<u32, u64>,
 }
 
 /// A ballot that was counted.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, PartialEq, Eq)]
 pub(crate) struct StoredBallot {
     pub(crate) id: Uuid,
     pub(crate) voter: String,
@@ -40,11 +42,12 @@ pub(crate) struct StoredBallot {
 }
 
 const STORED: &str = "SELECT json_build_object(
-    'ballots', (SELECT coalesce(json_agg(ballots), '[]') FROM ballots),
+    'ballots', (SELECT coalesce(json_agg(ballots ORDER BY id), '[]') FROM ballots),
     'votes', (SELECT coalesce(json_object_agg(username, count), '{}') FROM votes),
     'totals', (SELECT coalesce(json_object_agg(candidate, votes), '{}')
                FROM (SELECT candidate, sum(votes) AS votes FROM totals GROUP BY candidate) AS sums),
-    'rejected', (SELECT count(*) FROM rejected))";
+    'rejected', (SELECT count(*) FROM rejected),
+    'progress', (SELECT coalesce(json_object_agg(partition, next), '{}') FROM progress))";
 
 impl Stored {
     /// What is in the tables now.

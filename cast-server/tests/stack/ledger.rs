@@ -1,6 +1,6 @@
 //! What voters sent, and what they were told of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
@@ -72,6 +72,8 @@ impl Entry {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ledger {
     pub(crate) ballots: BTreeMap<String, Entry>,
+    /// How often a server said that no ticket is good.
+    pub(crate) without_ticket: usize,
 }
 
 impl Ledger {
@@ -88,6 +90,12 @@ impl Ledger {
     pub(crate) fn acknowledged(&self) -> usize {
         let due = self.ballots.values().map(Entry::due);
         due.filter(|due| *due == Due::Stored).count()
+    }
+
+    /// Each ticket that was ever held, once.
+    pub(crate) fn tickets(&self) -> BTreeSet<&str> {
+        let sendings = self.ballots.values().flat_map(|entry| &entry.sendings);
+        sendings.map(|sending| sending.ticket.as_str()).collect()
     }
 
     /// How many sendings were told something like that.

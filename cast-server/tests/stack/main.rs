@@ -9,7 +9,9 @@
 mod all_faults;
 mod api_dies;
 mod check;
+mod consumer_dies;
 mod defects;
+mod generator_dies;
 mod ledger;
 mod outage;
 #[path = "../support/mod.rs"]

@@ -158,7 +158,7 @@ async fn redis_dies_and_comes_back_with_its_data() {
 }
 
 #[tokio::test]
-async fn kafka_dies_and_comes_back() {
+async fn kafka_stands_still_and_dies_and_comes_back_each_time() {
     let own = Own {
         kafka: true,
         ..Own::default()
@@ -166,6 +166,14 @@ async fn kafka_dies_and_comes_back() {
     let Some(mut scene) = Scene::on(own).await else {
         return;
     };
+    scene.stack.kafka.own().freeze().await;
+    scene.until_nobody_is_served().await;
+    let unknown = |told: &Told| *told == Told::Unknown("OUTCOME_UNKNOWN".into());
+    assert!(scene.book.ledger().told(unknown) > 0);
+    scene.stack.kafka.own().thaw().await;
+    // Whoever was left in the dark sends the ballot again, until it is acknowledged.
+    scene.crowd.until_acknowledged(40).await;
+
     scene.stack.kafka.own().kill().await;
     scene.until_nobody_is_served().await;
     scene.until_missing("log").await;

@@ -1,7 +1,10 @@
 //! Voters, many at once, who write down what they are told.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -29,6 +32,8 @@ pub(crate) struct Book {
     ledger: Arc<Mutex<Ledger>>,
     /// The API servers that are there; a test may change them at any time.
     doors: Arc<Mutex<Vec<Client>>>,
+    /// How many voters of crowds there were so far.
+    voters: Arc<AtomicUsize>,
 }
 
 impl Book {
@@ -36,6 +41,7 @@ impl Book {
         Self {
             ledger: Arc::default(),
             doors: Arc::new(Mutex::new(doors)),
+            voters: Arc::default(),
         }
     }
 
@@ -164,13 +170,17 @@ impl Voter {
             pause(PATIENCE).await;
             return Told::NotTaken("there is no server".into());
         };
-        let mut known = self.ticket.take();
-        if known.is_none() {
-            known = ticket(&door).await;
-        }
-        let Some(ticket) = known else {
-            pause(PATIENCE).await;
-            return Told::NotTaken("there is no ticket".into());
+        let known = match self.ticket.take() {
+            Some(known) => Ok(known),
+            None => try_ticket(&door).await,
+        };
+        let ticket = match known {
+            Ok(ticket) => ticket,
+            Err(code) => {
+                self.book.locked().without_ticket += usize::from(code == "NO_TICKET");
+                pause(PATIENCE).await;
+                return Told::NotTaken(code);
+            }
         };
         let told = self.send_to(&door, name, ballot, ticket.clone()).await;
         match &told {
@@ -248,9 +258,17 @@ impl Voter {
     }
 }
 
+/// The ticket that is good now, if there is one.
 pub(crate) async fn ticket(door: &Client) -> Option<String> {
-    let reply = door.try_ask("{ cas { ticket } }", Value::Null).await.ok()?;
-    Some(reply.body["data"]["cas"]["ticket"].as_str()?.to_owned())
+    try_ticket(door).await.ok()
+}
+
+/// The ticket that is good now, or why there is none.
+async fn try_ticket(door: &Client) -> Result<String, String> {
+    let asked = door.try_ask("{ cas { ticket } }", Value::Null).await;
+    let reply = asked.map_err(|error| error.to_string())?;
+    let ticket = reply.body["data"]["cas"]["ticket"].as_str();
+    ticket.map(String::from).ok_or(reply.code().into())
 }
 
 /// What an answer says, and of which ballot.
@@ -289,7 +307,8 @@ impl Crowd {
             stop,
             voters: JoinSet::new(),
         };
-        for (number, part) in (0..voters).zip(0..) {
+        for (_, part) in (0..voters).zip(0..) {
+            let number = book.voters.fetch_add(1, Ordering::Relaxed);
             let voter = Voter::new(&format!("voter{number}"), seed.part(part), book);
             crowd.voters.spawn(voter.vote_until(stopped.clone()));
         }
