@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     ledger::{Due, Entry, Ledger},
-    program::Client,
+    program::{Client, run},
     stack::{LATER, PARTITIONS, Stack},
     voters::{Book, Paper, Voter},
 };
@@ -95,6 +95,24 @@ pub(crate) async fn check(stack: &Stack, book: &Book, doors: &[Client]) {
     for door in doors {
         healed(door, &ledger, &stored).await;
         fates(door, &ledger, &stored).await;
+    }
+    audited(stack).await;
+}
+
+/// Waits until `audit` finds nothing: some of what it may find heals.
+pub(crate) async fn audited(stack: &Stack) {
+    let last = std::cell::RefCell::new(String::new());
+    let auditing = async {
+        loop {
+            let (code, report, stderr) = run(stack.command("audit", &[])).await;
+            if code == Some(0) {
+                return;
+            }
+            last.replace(format!("{code:?}: {report}{stderr}"));
+        }
+    };
+    if tokio::time::timeout(LATER / 3, auditing).await.is_err() {
+        panic!("the audit found {}", last.into_inner());
     }
 }
 

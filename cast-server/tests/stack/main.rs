@@ -8,6 +8,7 @@
 
 mod all_faults;
 mod api_dies;
+mod audit;
 mod check;
 mod consumer_dies;
 mod defects;
