@@ -1,4 +1,4 @@
-//! The server of CAST: GraphQL over HTTP, in one process.
+//! The server of CAST: GraphQL over HTTP, in one process or in roles.
 //!
 //! | module | holds |
 //! |---|---|
@@ -8,6 +8,7 @@
 //! | [`graphql`] | the schema, a file an operation, and the engine that executes it |
 //! | [`http`] | connections, paths and the GraphQL endpoint |
 //! | [`telemetry`] | the log |
+//! | `coalesced` | one question at a time, whoever asks it |
 //! | `failpoints` | where a process stops, for tests that kill it there; a feature of its own |
 //! | [`mod@bench`] | what drives a server from outside, and checks its counting |
 //!
@@ -17,6 +18,7 @@
 
 pub mod bench;
 pub mod cli;
+mod coalesced;
 pub mod config;
 #[cfg(feature = "failpoints")]
 mod failpoints;
