@@ -121,6 +121,37 @@ async fn a_store_that_is_put_back_under_a_running_consumer_is_folded_again() {
 }
 
 #[tokio::test]
+async fn a_store_that_is_put_back_where_nobody_votes_is_folded_again() {
+    let world = World::new(2);
+    let backup = world.store.snapshot();
+    for number in 1..=3 {
+        world.append(P0, vec![gives(number, "alice", 1)]).await;
+        let elsewhere = vec![gives(100 + number, "bob", 1)];
+        world.append(Partition::new(1), elsewhere).await;
+    }
+    let stop = CancellationToken::new();
+    let run = tokio::spawn(world.consumer().run(stop.clone()));
+    let stored = async || [stored(&world, "alice").await, stored(&world, "bob").await];
+    let deadline = Duration::from_secs(20);
+    cast_testkit::eventually(deadline, "all is folded", async || {
+        (stored().await == [3, 3] && world.behind().await == 0).then_some(())
+    })
+    .await;
+
+    // The log has nothing more to hand out, so that nobody comes to the fence.
+    world.store.restore(backup);
+    assert_eq!(stored().await, [0, 0]);
+    cast_testkit::eventually(deadline, "all is folded again", async || {
+        world.clock.advance(Duration::from_millis(100));
+        (stored().await == [3, 3]).then_some(())
+    })
+    .await;
+    stop.cancel();
+    let stopped = cast_testkit::within(deadline, "it stops", run);
+    stopped.await.expect("no panic");
+}
+
+#[tokio::test]
 async fn a_zombie_meets_the_fence_and_settles_what_the_other_applied() {
     let world = World::new(1);
     let (zombie, other) = (world.consumer(), world.consumer());

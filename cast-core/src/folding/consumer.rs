@@ -1,6 +1,12 @@
 //! The consumer: apply, settle, commit.
 
-use std::{borrow::Cow, ops::ControlFlow, sync::Arc, time::Duration};
+use std::{
+    borrow::Cow,
+    collections::BTreeMap,
+    ops::ControlFlow,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
@@ -29,13 +35,30 @@ pub struct Consumer {
     counter: Arc<dyn VoteCounter>,
     store: Arc<dyn VoteStore>,
     settings: FoldSettings,
+    places: Arc<Places>,
     outages: Outages,
+}
+
+/// Where each partition is read on, as far as this consumer knows: also of those that it no longer
+/// has.
+#[derive(Default)]
+struct Places(Mutex<BTreeMap<Partition, Offset>>);
+
+impl Places {
+    fn locked(&self) -> MutexGuard<'_, BTreeMap<Partition, Offset>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, partition: Partition, next: Offset) {
+        self.locked().insert(partition, next);
+    }
 }
 
 /// What may be down.
 struct Outages {
     log: Outage,
     store: Outage,
+    progress: Outage,
     totals: Outage,
     settle: Outage,
     commit: Outage,
@@ -50,6 +73,7 @@ impl Consumer {
             counter: Arc::clone(&ports.counter),
             store: Arc::clone(&ports.store),
             settings,
+            places: Arc::default(),
             outages: Outages::new(&ports.clock),
         }
     }
@@ -59,6 +83,7 @@ impl Consumer {
         let resume = Arc::new(StoreProgress {
             clock: Arc::clone(&self.clock),
             store: Arc::clone(&self.store),
+            places: Arc::clone(&self.places),
             limit: self.settings.join_deadline,
         });
         let join = self
@@ -75,7 +100,7 @@ impl Consumer {
             Ok(()) => Ok(()),
             Err(Failed::Log(error)) => Err(error),
             Err(Failed::Store(error)) => {
-                self.seek(log, &step, step.start).await?;
+                self.seek(log, step.partition, step.start).await?;
                 Err(error)
             }
         }
@@ -102,8 +127,18 @@ impl Consumer {
             return Ok(());
         };
         let mut log = log?;
-        while let Some(batch) = stop.run_until_cancelled(log.next()).await {
-            let step = FoldStep::from(batch?);
+        let mut look_back = self.clock.sleep(self.settings.look_back_after);
+        loop {
+            let batch = tokio::select! {
+                () = stop.cancelled() => break,
+                () = &mut look_back => {
+                    self.look_back(&mut *log).await?;
+                    look_back = self.clock.sleep(self.settings.look_back_after);
+                    continue;
+                }
+                batch = log.next() => batch?,
+            };
+            let step = FoldStep::from(batch);
             // The log has handed the batch out: it is folded again here until that works.
             while let Err(failed) = self.fold(&mut *log, &step).await {
                 let error = match failed {
@@ -122,6 +157,25 @@ impl Consumer {
             tokio::task::yield_now().await;
         }
         self.close(log).await
+    }
+
+    /// Reads again what a store that was put back no longer has.
+    ///
+    /// Who applies a step notices at the fence. Who waits for a record would wait for as long as
+    /// nobody votes, with the log's lag at nothing and the votes in between not in the store.
+    async fn look_back(&self, log: &mut dyn Subscription) -> Result<(), PortError> {
+        let places = self.places.locked().clone();
+        for (partition, place) in places {
+            let progress = self.store.progress(partition);
+            let limit = self.settings.settle_deadline;
+            let told = within(&*self.clock, limit, "looking back at the store", progress).await;
+            self.outages.progress.note(&told);
+            match told {
+                Ok(progress) if progress < place => self.seek(log, partition, progress).await?,
+                Ok(_) | Err(_) => {}
+            }
+        }
+        Ok(())
     }
 
     async fn close(&self, log: Box<dyn Subscription>) -> Result<(), PortError> {
@@ -156,7 +210,10 @@ impl Consumer {
                 }
                 Ok(Applied::Fenced { progress }) if progress < part.start => {
                     // The store was put back: so does the reader, and what follows is read again.
-                    return self.seek(log, &part, progress).await.map_err(Failed::Log);
+                    return self
+                        .seek(log, part.partition, progress)
+                        .await
+                        .map_err(Failed::Log);
                 }
                 Ok(Applied::Fenced { progress }) if progress < part.next => {
                     parts.push(Cow::Owned(part.into_owned().resumed_at(progress)));
@@ -165,7 +222,9 @@ impl Consumer {
                     self.settle_from_store(&part).await;
                     self.commit(log, part.partition, part.next).await;
                     if parts.is_empty() && progress > part.next {
-                        self.seek(log, &part, progress).await.map_err(Failed::Log)?;
+                        self.seek(log, part.partition, progress)
+                            .await
+                            .map_err(Failed::Log)?;
                     }
                 }
                 Err(error) if error.kind() == PortErrorKind::Corrupt => {
@@ -178,21 +237,18 @@ impl Consumer {
         Ok(())
     }
 
-    /// Has the partition of a step read from elsewhere.
+    /// Has a partition read from elsewhere.
     async fn seek(
         &self,
         log: &mut dyn Subscription,
-        step: &FoldStep,
+        partition: Partition,
         next: Offset,
     ) -> Result<(), PortError> {
-        let seek = log.seek(step.partition, next);
-        within(
-            &*self.clock,
-            self.settings.settle_deadline,
-            "seeking in the log",
-            seek,
-        )
-        .await
+        let seek = log.seek(partition, next);
+        let limit = self.settings.settle_deadline;
+        within(&*self.clock, limit, "seeking in the log", seek).await?;
+        self.places.note(partition, next);
+        Ok(())
     }
 
     async fn apply(&self, step: &FoldStep) -> Result<Applied, PortError> {
@@ -261,6 +317,7 @@ impl Consumer {
     }
 
     async fn commit(&self, log: &mut dyn Subscription, partition: Partition, next: Offset) {
+        self.places.note(partition, next);
         let commit = log.commit(partition, next);
         let limit = self.settings.settle_deadline;
         let told = within(&*self.clock, limit, "noting progress in the log", commit).await;
@@ -298,6 +355,7 @@ impl Outages {
         Self {
             log: of("the log cannot be read; joining again"),
             store: of("a batch cannot be folded; trying again"),
+            progress: of("whether the store was put back is not known"),
             totals: of("tallies are not settled again"),
             settle: of("tallies are not settled; they heal when read"),
             commit: of("the log's lag is not up to date"),
@@ -315,19 +373,17 @@ enum Failed {
 struct StoreProgress {
     clock: Arc<dyn Clock>,
     store: Arc<dyn VoteStore>,
+    places: Arc<Places>,
     limit: Duration,
 }
 
 #[async_trait]
 impl ResumeFrom for StoreProgress {
     async fn resume_from(&self, partition: Partition) -> Result<Offset, PortError> {
-        let progress = self.store.progress(partition);
-        within(
-            &*self.clock,
-            self.limit,
-            "asking the store for its progress",
-            progress,
-        )
-        .await
+        let (progress, limit) = (self.store.progress(partition), self.limit);
+        let operation = "asking the store for its progress";
+        let next = within(&*self.clock, limit, operation, progress).await?;
+        self.places.note(partition, next);
+        Ok(next)
     }
 }

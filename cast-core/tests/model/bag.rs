@@ -29,6 +29,17 @@ impl<T: Copy + Ord, const N: usize> Bag<T, N> {
             .filter_map(|at| self.items[at])
     }
 
+    /// Those of which `is_one` holds.
+    pub(crate) fn only(&self, is_one: impl Fn(&T) -> bool) -> Self {
+        let mut items = self.items.map(|item| item.filter(&is_one));
+        items.sort_unstable();
+        Self { items }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.items[N - 1].is_none()
+    }
+
     pub(crate) fn add(&mut self, item: T) {
         assert!(self.items[0].is_none(), "a bag has room for all of a scope");
         self.items[0] = Some(item);

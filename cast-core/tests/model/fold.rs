@@ -77,12 +77,10 @@ impl Cast {
             self.commit(state, partition, next);
         } else if progress < start {
             // The store was put back, and so is the reader.
-            if !self.lacks(Mechanism::SeekBack) {
-                on = Consumer::Waiting {
-                    partition,
-                    at: progress,
-                };
-            }
+            on = Consumer::Waiting {
+                partition,
+                at: progress,
+            };
         } else if progress < next {
             on = Consumer::Holding {
                 partition,

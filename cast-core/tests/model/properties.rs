@@ -4,8 +4,8 @@ use stateright::Property;
 
 use super::{
     Cast,
+    bag::Bag,
     state::{CANDIDATES, PARTITIONS, State, TICKETS},
-    votes::BALLOTS,
 };
 
 pub(crate) const LOGGED: &str = "acknowledged means logged";
@@ -15,7 +15,8 @@ pub(crate) const LIMIT: &str = "a ticket never buys more than its limit";
 pub(crate) const FREE: &str = "a repeated ballot costs no use";
 pub(crate) const NOT_ABOVE: &str = "a shown tally is never above what is in the log";
 pub(crate) const NOT_BELOW: &str = "a counter that forgot nothing never shows less than it did";
-pub(crate) const RESUMES: &str = "a drain brings the store to the end of the log";
+pub(crate) const RESUMES: &str = "a consumer that joins brings the store to the end of the log";
+pub(crate) const NOTICES: &str = "consumers that are there bring the store to the end of the log";
 pub(crate) const HEALS: &str = "after a drain, a tally that is read shows what the store has";
 
 /// All of them.
@@ -29,6 +30,7 @@ pub(crate) fn promises() -> Vec<Property<Cast>> {
         Property::always(NOT_ABOVE, is_not_above),
         Property::always(NOT_BELOW, is_not_below),
         Property::always(RESUMES, does_resume),
+        Property::always(NOTICES, does_notice),
         Property::always(HEALS, does_heal),
     ]
 }
@@ -45,8 +47,7 @@ fn is_exact(_: &Cast, state: &State) -> bool {
 }
 
 fn is_counted_once(_: &Cast, state: &State) -> bool {
-    let counted = state.store.counted();
-    (0..BALLOTS).all(|id| counted.times(id) <= 1)
+    state.store.counted().repeated().is_empty()
 }
 
 fn is_within_the_limit(cast: &Cast, state: &State) -> bool {
@@ -68,10 +69,13 @@ fn is_a_repeat_free(_: &Cast, state: &State) -> bool {
 fn is_not_above(_: &Cast, state: &State) -> bool {
     let logged = state.logged();
     let twice = state.tickets.forgotten.and(state.tickets.overtaken);
-    let most = |id| logged.times(id).min(if twice.has(id) { 15 } else { 1 });
     state.counter.iter().all(|count| {
         let shown = count.shown();
-        (0..BALLOTS).all(|id| shown.times(id) <= most(id))
+        let as_logged = |id| shown.times(id) <= logged.times(id);
+        let repeated = shown.repeated();
+        shown.ballots().without(logged.ballots()).is_empty()
+            && repeated.without(twice).is_empty()
+            && repeated.ids().all(as_logged)
     })
 }
 
@@ -83,11 +87,17 @@ fn is_not_below(_: &Cast, state: &State) -> bool {
 }
 
 fn does_resume(cast: &Cast, state: &State) -> bool {
-    cast.is_resumed(&cast.drained(state))
+    let mut quiet = *state;
+    quiet.consumers = Bag::EMPTY;
+    cast.is_at_the_end(state) || cast.is_at_the_end(&cast.drained(&quiet))
 }
 
-/// A store that does not get to the end of the log has a property of its own.
+fn does_notice(cast: &Cast, state: &State) -> bool {
+    cast.is_at_the_end(state) || cast.is_at_the_end(&cast.drained(state))
+}
+
+/// A store that does not get to the end of the log has properties of its own.
 fn does_heal(cast: &Cast, state: &State) -> bool {
     let quiet = cast.drained(state);
-    !cast.is_resumed(&quiet) || cast.is_healed(state, &quiet)
+    !cast.is_at_the_end(&quiet) || cast.is_healed(state, &quiet)
 }

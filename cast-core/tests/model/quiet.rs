@@ -8,8 +8,7 @@
 use super::{
     Cast,
     bag::Bag,
-    scope::Mechanism,
-    state::{CANDIDATES, Consumer, IN_FLIGHT, PARTITIONS, Stage, State},
+    state::{CANDIDATES, Consumer, PARTITIONS, Stage, State},
 };
 
 /// More rounds than any drain takes: each consumer reads to the end at most twice, once for a store
@@ -17,64 +16,56 @@ use super::{
 const ROUNDS: usize = 32;
 
 impl Cast {
-    /// The log is folded by the consumers that are there; by a new one where there is none. All that
-    /// they settle is lost, as it may be.
+    /// The log is folded by the consumers that are there; by a new one in a partition that has none.
+    /// All that they settle is lost, as it may be.
     pub(crate) fn drained(&self, state: &State) -> State {
+        let settlements = Bag::EMPTY;
         let mut quiet = State {
-            settlements: Bag::EMPTY,
+            settlements,
             ..*state
         };
         for partition in 0..PARTITIONS {
-            let mut consumers: Bag<Consumer, IN_FLIGHT> = Bag::EMPTY;
-            let here = state
-                .consumers
-                .iter()
-                .filter(|c| c.partition() == partition);
-            here.for_each(|consumer| consumers.add(consumer));
-            quiet.consumers = consumers;
-            if consumers.len() == 0 {
+            let here = |consumer: &Consumer| consumer.partition() == partition;
+            quiet.consumers = state.consumers.only(here);
+            if quiet.consumers.is_empty() {
                 self.join(&mut quiet, partition);
             }
             self.drain(&mut quiet);
         }
+        quiet.consumers = state.consumers;
         quiet
     }
 
     fn drain(&self, quiet: &mut State) {
         for _ in 0..ROUNDS {
-            let before = *quiet;
-            for consumer in before.consumers.iter() {
-                self.go_on(quiet, consumer);
+            let (consumers, mut goes_on) = (quiet.consumers, false);
+            for consumer in consumers.iter() {
+                goes_on |= self.go_on(quiet, consumer);
+                quiet.settlements = Bag::EMPTY;
             }
-            quiet.settlements = Bag::EMPTY;
-            if *quiet == before {
+            if !goes_on {
                 return;
             }
         }
     }
 
-    fn go_on(&self, quiet: &mut State, consumer: Consumer) {
+    /// Lets a consumer do what is next; whether there is anything.
+    fn go_on(&self, quiet: &mut State, consumer: Consumer) -> bool {
         match consumer {
             Consumer::Holding { .. } => self.apply(quiet, consumer),
             Consumer::Waiting { partition, at } => match quiet.log[partition].end() - at {
+                0 if at <= quiet.store.progress[partition] => return false,
                 0 => self.look_back(quiet, consumer),
                 all => self.read(quiet, consumer, all),
             },
         }
+        true
     }
 
     /// Whether the store has all that the log has.
-    pub(crate) fn is_resumed(&self, quiet: &State) -> bool {
-        (0..PARTITIONS).all(|partition| {
-            let (log, store) = (&quiet.log[partition], &quiet.store);
-            let at_the_end = self.lacks(Mechanism::Fence) || store.progress[partition] == log.end();
-            at_the_end
-                && log
-                    .votes(0, log.end())
-                    .ballots()
-                    .without(store.counted().ballots())
-                    .is_empty()
-        })
+    pub(crate) fn is_at_the_end(&self, state: &State) -> bool {
+        let (logs, store) = (&state.log, &state.store);
+        (0..PARTITIONS).all(|partition| store.progress[partition] == logs[partition].end())
     }
 
     /// Reads each tally as one that is old, and tells whether what is shown is what the store has;

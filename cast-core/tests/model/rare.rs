@@ -4,34 +4,64 @@ use stateright::Property;
 
 use super::{
     Cast,
+    scope::Scope,
+    scopes,
     state::{CANDIDATES, Consumer, Offset, PARTITIONS, Stage, State, TICKETS},
     votes::BALLOTS,
 };
 
+pub(crate) const WASTED: &str = "a use was wasted";
+pub(crate) const EXHAUSTED: &str = "a ticket is exhausted before a voter";
+pub(crate) const METER_LOST: &str = "a meter is lost that had uses left";
+pub(crate) const OVERTAKEN: &str = "a retry overtook its first try";
+pub(crate) const COUNTED_ONCE: &str = "a retry is counted once";
+pub(crate) const SHOWN_TWICE: &str = "a retry shows twice, its id forgotten";
+pub(crate) const FENCED: &str = "a zombie stands before the fence";
+pub(crate) const HALF_FENCED: &str = "half of a batch lies behind the fence";
+pub(crate) const BEHIND_A_BATCH: &str = "the store was put back behind a batch";
+pub(crate) const BEHIND_WHO_WAITS: &str = "the store was put back behind who waits";
+pub(crate) const COUNTER_AHEAD: &str = "the counter is ahead of the store";
+pub(crate) const SETTLED_LATE: &str = "a settlement comes after a newer one";
+pub(crate) const RECORDED_LATE: &str = "a record comes after its settlement";
+pub(crate) const TAIL_FORGOTTEN: &str = "a tail is forgotten that was acknowledged";
+pub(crate) const HALF_FORGOTTEN: &str = "one candidate of a ballot is forgotten";
+
 /// All of them.
 pub(crate) fn rare_states() -> Vec<Property<Cast>> {
     vec![
-        Property::sometimes("a use was wasted", wasted),
-        Property::sometimes("a ticket is exhausted before a voter", exhausted),
-        Property::sometimes("a meter is lost that had uses left", meter_lost),
-        Property::sometimes("a retry overtook its first try", overtaken),
-        Property::sometimes("a retry is counted once", counted_once),
-        Property::sometimes("a retry shows twice, its id forgotten", shown_twice),
-        Property::sometimes("a zombie stands before the fence", fenced),
-        Property::sometimes("half of a batch lies behind the fence", half_fenced),
-        Property::sometimes(
-            "the store was put back behind a batch",
-            put_back_behind_a_batch,
+        Property::sometimes(WASTED, wasted),
+        Property::sometimes(EXHAUSTED, exhausted),
+        Property::sometimes(METER_LOST, meter_lost),
+        Property::sometimes(OVERTAKEN, overtaken),
+        Property::sometimes(COUNTED_ONCE, counted_once),
+        Property::sometimes(SHOWN_TWICE, shown_twice),
+        Property::sometimes(FENCED, fenced),
+        Property::sometimes(HALF_FENCED, half_fenced),
+        Property::sometimes(BEHIND_A_BATCH, behind_a_batch),
+        Property::sometimes(BEHIND_WHO_WAITS, behind_who_waits),
+        Property::sometimes(COUNTER_AHEAD, counter_ahead),
+        Property::sometimes(SETTLED_LATE, settled_late),
+        Property::sometimes(RECORDED_LATE, recorded_late),
+        Property::sometimes(TAIL_FORGOTTEN, tail_forgotten),
+        Property::sometimes(HALF_FORGOTTEN, half_forgotten),
+    ]
+}
+
+/// The scopes of an ordinary run in which each is reached.
+pub(crate) fn where_to_find_them() -> [(Scope, &'static [&'static str]); 6] {
+    [
+        (scopes::one_voter(), &[WASTED, OVERTAKEN, COUNTED_ONCE]),
+        (
+            scopes::two_voters(),
+            &[FENCED, HALF_FENCED, SETTLED_LATE, RECORDED_LATE],
         ),
-        Property::sometimes(
-            "the store was put back behind who waits",
-            put_back_behind_who_waits,
+        (
+            scopes::restored(),
+            &[BEHIND_A_BATCH, BEHIND_WHO_WAITS, COUNTER_AHEAD],
         ),
-        Property::sometimes("the counter is ahead of the store", counter_ahead),
-        Property::sometimes("a settlement comes after a newer one", settled_late),
-        Property::sometimes("a record comes after its settlement", recorded_late),
-        Property::sometimes("a tail is forgotten that was acknowledged", tail_forgotten),
-        Property::sometimes("one candidate of a ballot is forgotten", half_forgotten),
+        (scopes::tickets(), &[EXHAUSTED, METER_LOST]),
+        (scopes::forgotten(), &[TAIL_FORGOTTEN, HALF_FORGOTTEN]),
+        (scopes::lost_ids(), &[SHOWN_TWICE]),
     ]
 }
 
@@ -61,16 +91,15 @@ fn overtaken(_: &Cast, state: &State) -> bool {
 fn counted_once(_: &Cast, state: &State) -> bool {
     (0..PARTITIONS).any(|partition| {
         let folded = state.log[partition].votes(0, state.store.progress[partition]);
-        (0..BALLOTS).any(|id| folded.times(id) > 1)
+        !folded.repeated().is_empty()
     })
 }
 
 fn shown_twice(_: &Cast, state: &State) -> bool {
     let mut counts = state.counter.iter();
     counts.any(|count| {
-        let shown = count.shown();
-        let mut forgotten = state.tickets.forgotten.ids();
-        forgotten.any(|id| shown.times(id) > 1)
+        let twice = count.shown().repeated();
+        !twice.within(state.tickets.forgotten).is_empty()
     })
 }
 
@@ -96,11 +125,11 @@ fn half_fenced(_: &Cast, state: &State) -> bool {
     })
 }
 
-fn put_back_behind_a_batch(_: &Cast, state: &State) -> bool {
+fn behind_a_batch(_: &Cast, state: &State) -> bool {
     is_held(state, |start, _, progress| progress < start)
 }
 
-fn put_back_behind_who_waits(_: &Cast, state: &State) -> bool {
+fn behind_who_waits(_: &Cast, state: &State) -> bool {
     let mut consumers = state.consumers.iter();
     consumers.any(|consumer| {
         matches!(consumer, Consumer::Waiting { partition, at }

@@ -6,7 +6,7 @@ use super::{
 };
 
 /// What bounds a search. Within it, every order of every step is tried.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Scope {
     pub(crate) name: &'static str,
     /// How often each ballot is sent at most; a ballot that is never sent is not there.
@@ -61,9 +61,6 @@ pub(crate) enum Mechanism {
     ProgressInStore,
     /// A prefix is settled only if it is newer than what is settled. Without: always.
     SettleIfNewer,
-    /// A consumer that meets the fence before the store's progress reads from there again. Without:
-    /// it goes on.
-    SeekBack,
     /// A consumer that waits for a record asks the store now and then whether it was put back.
     /// Without: it waits for a record.
     LookBack,
@@ -85,7 +82,7 @@ impl Scope {
     /// Says whether the scope makes sense at all.
     pub(crate) fn check(&self) {
         assert!(self.home.iter().all(|home| *home < PARTITIONS), "homes");
-        let sent = Ballots::NONE.and(self.ballots());
+        let sent = self.ballots();
         let voted = self
             .voters
             .iter()

@@ -209,11 +209,6 @@ impl Count {
         let all = partitions.flat_map(|count| count.tail.iter().chain([&count.settled]));
         all.fold(Votes::NONE, |sum, votes| sum.plus(*votes))
     }
-
-    pub(crate) fn has_tail(&self) -> bool {
-        let mut partitions = self.partitions.iter();
-        partitions.any(|count| count.tail.iter().any(|votes| !votes.is_none()))
-    }
 }
 
 impl State {

@@ -173,7 +173,7 @@ fn rare_steps(cast: &Cast, state: &State, steps: &mut Vec<Step>) {
     }
 }
 
-/// What a step leads to; nothing if it changes nothing.
+/// What a step leads to; nothing if it is not possible after all.
 pub(crate) fn after(cast: &Cast, state: &State, step: Step) -> Option<State> {
     let mut next = *state;
     match step {
@@ -237,5 +237,5 @@ pub(crate) fn after(cast: &Cast, state: &State, step: Step) -> Option<State> {
             tickets.forgotten = tickets.forgotten.and(std::mem::take(&mut tickets.ids));
         }
     }
-    (next != *state).then_some(next)
+    Some(next)
 }

@@ -5,9 +5,12 @@ use std::fmt;
 /// How many ballots a scope may have.
 pub(crate) const BALLOTS: usize = 4;
 
+/// One bit in each ballot's four.
+const ONES: u16 = 0x1111;
+
 /// A set of ballots, by their ids.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Ballots(u8);
+pub(crate) struct Ballots(u16);
 
 impl Ballots {
     pub(crate) const NONE: Self = Self(0);
@@ -16,7 +19,7 @@ impl Ballots {
         let (mut bits, mut i) = (0, 0);
         while i < N {
             assert!(ids[i] < BALLOTS, "a ballot of this model");
-            bits |= 1 << ids[i];
+            bits |= 1 << (4 * ids[i]);
             i += 1;
         }
         Self(bits)
@@ -35,7 +38,7 @@ impl Ballots {
     }
 
     pub(crate) const fn has(self, id: usize) -> bool {
-        self.0 & (1 << id) != 0
+        self.0 & (1 << (4 * id)) != 0
     }
 
     pub(crate) const fn and(self, other: Self) -> Self {
@@ -52,9 +55,8 @@ impl Ballots {
 
     /// The first `count` of them.
     pub(crate) fn first(self, count: usize) -> Self {
-        self.ids()
-            .take(count)
-            .fold(Self::NONE, |first, id| first.and(Self::one(id)))
+        let first = self.ids().take(count);
+        first.fold(Self::NONE, |first, id| first.and(Self::one(id)))
     }
 
     pub(crate) fn ids(self) -> impl Iterator<Item = usize> {
@@ -63,9 +65,11 @@ impl Ballots {
 
     /// All the sets with some, but not too many, of these.
     pub(crate) fn choices(self, at_most: usize) -> impl Iterator<Item = Self> {
-        (1..1 << BALLOTS)
-            .map(Self)
-            .filter(move |some| some.without(self).is_empty() && some.len() <= at_most)
+        // The next larger number that has no bits but these; after the largest comes nothing.
+        let next = move |some: &Self| Some(Self(some.0.wrapping_sub(self.0) & self.0));
+        let all = std::iter::successors(next(&Self::NONE), next);
+        all.take_while(|some| !some.is_empty())
+            .filter(move |some| some.len() <= at_most)
     }
 }
 
@@ -86,38 +90,41 @@ impl Votes {
     pub(crate) const NONE: Self = Self(0);
 
     /// Each of these ballots once.
-    pub(crate) fn once(ballots: Ballots) -> Self {
-        Self(ballots.ids().fold(0, |votes, id| votes | 1 << (4 * id)))
+    pub(crate) const fn once(ballots: Ballots) -> Self {
+        Self(ballots.0)
     }
 
-    pub(crate) fn is_none(self) -> bool {
+    pub(crate) const fn is_none(self) -> bool {
         self.0 == 0
     }
 
     /// How often a ballot is in it.
-    pub(crate) fn times(self, id: usize) -> u16 {
+    pub(crate) const fn times(self, id: usize) -> u16 {
         self.0 >> (4 * id) & 0xf
     }
 
     /// The ballots that are in it.
-    pub(crate) fn ballots(self) -> Ballots {
-        (0..BALLOTS)
-            .filter(|id| self.times(*id) > 0)
-            .fold(Ballots::NONE, |all, id| all.and(Ballots::one(id)))
+    pub(crate) const fn ballots(self) -> Ballots {
+        Ballots((self.0 | self.0 >> 1 | self.0 >> 2 | self.0 >> 3) & ONES)
+    }
+
+    /// The ballots that are in it more than once.
+    pub(crate) const fn repeated(self) -> Ballots {
+        Self(self.0 & !ONES).ballots()
     }
 
     /// Only those of these ballots.
-    pub(crate) fn of(self, ballots: Ballots) -> Self {
-        let mask = Self::once(ballots).0;
-        Self(self.0 & (mask | mask << 1 | mask << 2 | mask << 3))
+    pub(crate) const fn of(self, ballots: Ballots) -> Self {
+        Self(self.0 & (ballots.0 * 0xf))
     }
 
     /// Both together. Beyond fifteen times a ballot this model has lost its meaning.
     pub(crate) fn plus(self, other: Self) -> Self {
-        for id in 0..BALLOTS {
-            assert!(self.times(id) + other.times(id) < 16, "votes fit");
-        }
-        Self(self.0 + other.0)
+        let (one, other) = (u32::from(self.0), u32::from(other.0));
+        let sum = one + other;
+        let carried = (one ^ other ^ sum) & 0x1_1110;
+        assert_eq!(carried, 0, "no ballot runs over into the next");
+        Self(u16::try_from(sum).expect("nothing was carried"))
     }
 }
 
