@@ -2,6 +2,7 @@
 
 use super::{
     Cast,
+    fold::note_shown,
     scope::Mechanism,
     state::{CANDIDATES, Offset, PARTITIONS, Record, Stage, State},
     votes::{Ballots, Votes},
@@ -29,7 +30,7 @@ impl Cast {
         let granted = ballots.without(known).first(usize::from(left));
         let atomic = !self.lacks(Mechanism::AtomicRedeem);
         if atomic {
-            self.grant(state, ticket, granted);
+            grant(state, ticket, granted);
         }
         for id in ballots.ids() {
             state.sendings[id] -= 1;
@@ -62,40 +63,6 @@ impl Cast {
         is_any.then_some(())
     }
 
-    fn grant(&self, state: &mut State, ticket: usize, granted: Ballots) {
-        let uses = u8::try_from(granted.len()).expect("few");
-        state.tickets.ids = state.tickets.ids.and(granted);
-        state.tickets.granted[ticket] += uses;
-        if let Some(used) = &mut state.tickets.used[ticket] {
-            *used += uses;
-        }
-    }
-
-    /// The second half of a redemption that is not atomic.
-    pub(crate) fn take_use(&self, state: &mut State, record: Record) {
-        let Stage::Looked { ticket } = record.stage else {
-            unreachable!("only who looked takes");
-        };
-        self.grant(state, ticket, record.granted);
-        let stage = Stage::Redeemed;
-        state.records.replace(record, Record { stage, ..record });
-    }
-
-    pub(crate) fn publish(&self, state: &mut State, record: Record, told: bool) {
-        let logged = state.logged().ballots();
-        let tickets = &mut state.tickets;
-        let retried = logged.without(tickets.first_tries);
-        tickets.overtaken = tickets.overtaken.and(record.granted.within(retried));
-        tickets.first_tries = tickets.first_tries.and(record.granted);
-        let at = state.log[record.partition].append(record.ballots);
-        if told {
-            let stage = Stage::Logged { at };
-            state.records.replace(record, Record { stage, ..record });
-        } else {
-            state.records.remove(record);
-        }
-    }
-
     pub(crate) fn record_and_reply(&self, state: &mut State, record: Record) {
         self.record(state, record, [true; CANDIDATES]);
         state.records.remove(record);
@@ -105,15 +72,6 @@ impl Cast {
             let theirs = record.granted.within(self.scope.voters[candidate]);
             state.owed[candidate] = state.owed[candidate].and(theirs);
         }
-    }
-
-    pub(crate) fn reply_stale(&self, state: &mut State, record: Record) {
-        let Stage::Logged { at } = record.stage else {
-            unreachable!("only what is logged is acknowledged");
-        };
-        state.acknowledged = state.acknowledged.and(record.ballots);
-        let stage = Stage::Late { at };
-        state.records.replace(record, Record { stage, ..record });
     }
 
     /// Adds the tails of a record, for some candidates.
@@ -148,6 +106,49 @@ impl Cast {
         } else if at >= count.as_of && count.tail[usize::from(at)].is_none() {
             count.tail[usize::from(at)] = votes;
         }
-        self.note_shown(state, candidate);
+        note_shown(state, candidate);
     }
+}
+
+fn grant(state: &mut State, ticket: usize, granted: Ballots) {
+    let uses = u8::try_from(granted.len()).expect("few");
+    state.tickets.ids = state.tickets.ids.and(granted);
+    state.tickets.granted[ticket] += uses;
+    if let Some(used) = &mut state.tickets.used[ticket] {
+        *used += uses;
+    }
+}
+
+/// The second half of a redemption that is not atomic.
+pub(crate) fn take_use(state: &mut State, record: Record) {
+    let Stage::Looked { ticket } = record.stage else {
+        unreachable!("only who looked takes");
+    };
+    grant(state, ticket, record.granted);
+    let stage = Stage::Redeemed;
+    state.records.replace(record, Record { stage, ..record });
+}
+
+pub(crate) fn publish(state: &mut State, record: Record, told: bool) {
+    let logged = state.logged().ballots();
+    let tickets = &mut state.tickets;
+    let retried = logged.without(tickets.first_tries);
+    tickets.overtaken = tickets.overtaken.and(record.granted.within(retried));
+    tickets.first_tries = tickets.first_tries.and(record.granted);
+    let at = state.log[record.partition].append(record.ballots);
+    if told {
+        let stage = Stage::Logged { at };
+        state.records.replace(record, Record { stage, ..record });
+    } else {
+        state.records.remove(record);
+    }
+}
+
+pub(crate) fn reply_stale(state: &mut State, record: Record) {
+    let Stage::Logged { at } = record.stage else {
+        unreachable!("only what is logged is acknowledged");
+    };
+    state.acknowledged = state.acknowledged.and(record.ballots);
+    let stage = Stage::Late { at };
+    state.records.replace(record, Record { stage, ..record });
 }

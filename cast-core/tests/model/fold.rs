@@ -22,19 +22,6 @@ impl Cast {
         state.consumers.add(Consumer::Waiting { partition, at });
     }
 
-    pub(crate) fn read(&self, state: &mut State, consumer: Consumer, records: u8) {
-        let Consumer::Waiting { partition, at } = consumer else {
-            unreachable!("only who waits reads");
-        };
-        let (start, next) = (at, at + records);
-        let holding = Consumer::Holding {
-            partition,
-            start,
-            next,
-        };
-        state.consumers.replace(consumer, holding);
-    }
-
     /// A waiting consumer asks the store whether it was put back.
     pub(crate) fn look_back(&self, state: &mut State, consumer: Consumer) {
         let Consumer::Waiting { partition, at } = consumer else {
@@ -168,17 +155,30 @@ impl Cast {
                 count.tail[..usize::from(as_of)].fill(Votes::NONE);
             }
         }
-        self.note_shown(state, candidate);
+        note_shown(state, candidate);
     }
+}
 
-    /// What is shown may have been seen.
-    pub(crate) fn note_shown(&self, state: &mut State, candidate: usize) {
-        let shown = state.counter[candidate].shown().ballots();
-        state.owed[candidate] = state.owed[candidate].and(shown);
-    }
+pub(crate) fn read(state: &mut State, consumer: Consumer, records: u8) {
+    let Consumer::Waiting { partition, at } = consumer else {
+        unreachable!("only who waits reads");
+    };
+    let (start, next) = (at, at + records);
+    let holding = Consumer::Holding {
+        partition,
+        start,
+        next,
+    };
+    state.consumers.replace(consumer, holding);
+}
 
-    pub(crate) fn forget(&self, state: &mut State, candidate: usize) {
-        state.counter[candidate] = Count::default();
-        state.owed[candidate] = Ballots::NONE;
-    }
+/// What is shown may have been seen.
+pub(crate) fn note_shown(state: &mut State, candidate: usize) {
+    let shown = state.counter[candidate].shown().ballots();
+    state.owed[candidate] = state.owed[candidate].and(shown);
+}
+
+pub(crate) fn forget(state: &mut State, candidate: usize) {
+    state.counter[candidate] = Count::default();
+    state.owed[candidate] = Ballots::NONE;
 }

@@ -5,6 +5,7 @@ use stateright::Property;
 use super::{
     Cast,
     bag::Bag,
+    quiet::is_at_the_end,
     state::{CANDIDATES, PARTITIONS, State, TICKETS},
 };
 
@@ -89,15 +90,15 @@ fn is_not_below(_: &Cast, state: &State) -> bool {
 fn does_resume(cast: &Cast, state: &State) -> bool {
     let mut quiet = *state;
     quiet.consumers = Bag::EMPTY;
-    cast.is_at_the_end(state) || cast.is_at_the_end(&cast.drained(&quiet))
+    is_at_the_end(state) || is_at_the_end(&cast.drained(&quiet))
 }
 
 fn does_notice(cast: &Cast, state: &State) -> bool {
-    cast.is_at_the_end(state) || cast.is_at_the_end(&cast.drained(state))
+    is_at_the_end(state) || is_at_the_end(&cast.drained(state))
 }
 
 /// A store that does not get to the end of the log has properties of its own.
 fn does_heal(cast: &Cast, state: &State) -> bool {
     let quiet = cast.drained(state);
-    !cast.is_at_the_end(&quiet) || cast.is_healed(state, &quiet)
+    !is_at_the_end(&quiet) || cast.is_healed(state, &quiet)
 }

@@ -8,6 +8,7 @@
 use super::{
     Cast,
     bag::Bag,
+    fold::read,
     state::{CANDIDATES, Consumer, PARTITIONS, Stage, State},
 };
 
@@ -56,16 +57,10 @@ impl Cast {
             Consumer::Waiting { partition, at } => match quiet.log[partition].end() - at {
                 0 if at <= quiet.store.progress[partition] => return false,
                 0 => self.look_back(quiet, consumer),
-                all => self.read(quiet, consumer, all),
+                all => read(quiet, consumer, all),
             },
         }
         true
-    }
-
-    /// Whether the store has all that the log has.
-    pub(crate) fn is_at_the_end(&self, state: &State) -> bool {
-        let (logs, store) = (&state.log, &state.store);
-        (0..PARTITIONS).all(|partition| store.progress[partition] == logs[partition].end())
     }
 
     /// Reads each tally as one that is old, and tells whether what is shown is what the store has;
@@ -95,4 +90,10 @@ impl Cast {
         }
         shows_the_store(&healed)
     }
+}
+
+/// Whether the store has all that the log has.
+pub(crate) fn is_at_the_end(state: &State) -> bool {
+    let (logs, store) = (&state.log, &state.store);
+    (0..PARTITIONS).all(|partition| store.progress[partition] == logs[partition].end())
 }

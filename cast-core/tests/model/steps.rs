@@ -1,7 +1,7 @@
 //! What may happen next, and what it changes.
 
 use super::{
-    Cast,
+    Cast, door, fold,
     scope::Mechanism,
     state::{CANDIDATES, Consumer, LOG, PARTITIONS, Record, Settlement, Stage, State, TICKETS},
     votes::{BALLOTS, Ballots},
@@ -184,21 +184,21 @@ pub(crate) fn after(cast: &Cast, state: &State, step: Step) -> Option<State> {
         } => {
             cast.redeem(&mut next, ballots, ticket, astray)?;
         }
-        Step::TakeUse(record) => cast.take_use(&mut next, record),
-        Step::Publish(record) => cast.publish(&mut next, record, true),
-        Step::PublishUntold(record) => cast.publish(&mut next, record, false),
+        Step::TakeUse(record) => door::take_use(&mut next, record),
+        Step::Publish(record) => door::publish(&mut next, record, true),
+        Step::PublishUntold(record) => door::publish(&mut next, record, false),
         Step::Die(record) => next.records.remove(record),
         Step::RecordAndReply(record) => cast.record_and_reply(&mut next, record),
         Step::RecordUntold(record, candidates) => {
             cast.record(&mut next, record, candidates);
             next.records.remove(record);
         }
-        Step::ReplyStale(record) => cast.reply_stale(&mut next, record),
+        Step::ReplyStale(record) => door::reply_stale(&mut next, record),
         Step::ReplyEarly(record) => {
             next.acknowledged = next.acknowledged.and(record.ballots);
         }
         Step::Join { partition } => cast.join(&mut next, partition),
-        Step::Read(consumer, records) => cast.read(&mut next, consumer, records),
+        Step::Read(consumer, records) => fold::read(&mut next, consumer, records),
         Step::Apply(consumer) => cast.apply(&mut next, consumer),
         Step::LookBack(consumer) => cast.look_back(&mut next, consumer),
         Step::Leave(consumer) => next.consumers.remove(consumer),
@@ -220,11 +220,11 @@ pub(crate) fn after(cast: &Cast, state: &State, step: Step) -> Option<State> {
         }
         Step::Forget { candidate } => {
             next.rare.forgets -= 1;
-            cast.forget(&mut next, candidate);
+            fold::forget(&mut next, candidate);
         }
         Step::ForgetAll => {
             next.rare.forgets -= 1;
-            (0..CANDIDATES).for_each(|candidate| cast.forget(&mut next, candidate));
+            (0..CANDIDATES).for_each(|candidate| fold::forget(&mut next, candidate));
         }
         Step::LoseMeter { ticket } => {
             next.rare.lost_meters -= 1;
