@@ -151,14 +151,14 @@ pub(crate) struct Store {
 
 impl Store {
     /// The ballots that were counted in any partition.
-    pub(crate) fn counted(&self) -> Votes {
+    pub(crate) fn counted(self) -> Votes {
         self.totals
             .iter()
             .fold(Votes::NONE, |all, votes| all.plus(*votes))
     }
 
     /// What it tells of a candidate: a prefix of each partition, all at one moment.
-    pub(crate) fn whole(&self, scope: &Scope, candidate: usize) -> Settlement {
+    pub(crate) fn whole(self, scope: &Scope, candidate: usize) -> Settlement {
         let prefix = |partition: usize| {
             let votes = self.totals[partition].of(scope.voters[candidate]);
             let as_of = self.progress[partition];
