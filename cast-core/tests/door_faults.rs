@@ -208,6 +208,8 @@ async fn held(intake_capacity: usize, flushes_in_flight: usize) -> (World, Arc<G
     let mut world = World::new(1);
     world.settings.door.intake_capacity = intake_capacity;
     world.settings.door.flushes_in_flight = flushes_in_flight;
+    // Less than a ticket lasts.
+    world.settings.door.max_wait = Duration::from_secs(1);
     let gate = Gate::new();
     let ports: Ports = intercept(&world.ports(), &gate);
     let cast = world.door_over(ports).await;
@@ -279,6 +281,20 @@ async fn who_waited_too_long_for_a_flush_is_told_overloaded_and_has_lost_nothing
     );
     world.drain().await;
     assert_eq!(votes_of(&cast, "alice").await, 1);
+}
+
+#[tokio::test]
+async fn who_waited_just_as_long_as_a_ballot_may_is_flushed() {
+    let (world, gate, cast) = held(8, 1).await;
+    let ticket = current(&cast).await;
+    let first = spawn_vote(&cast, ballot(ticket, "alice", 1));
+    until_flushing(&gate).await;
+    let just_in_time = spawn_vote(&cast, ballot(ticket, "alice", 1));
+    tokio::task::yield_now().await;
+    world.clock.advance(world.settings.door.max_wait);
+    gate.open(Operation::Publish, Moment::Before);
+    accepted(first).await;
+    accepted(just_in_time).await;
 }
 
 #[tokio::test]

@@ -154,4 +154,13 @@ mod tests {
             assert_eq!(text.parse::<BallotId>(), Err(MalformedBallotId), "{text:?}");
         }
     }
+
+    #[test]
+    fn it_is_read_and_shown_as_a_uuid() {
+        let text = "0193b3a0-0000-7000-8000-000000000001";
+        let id: BallotId = text.parse().expect("an id");
+        assert_eq!(id.to_string(), text);
+        assert_eq!(format!("{id:?}"), text);
+        assert_eq!(id.as_uuid().to_string(), text);
+    }
 }

@@ -225,4 +225,31 @@ mod tests {
         let valid = [1_999, 2_000, 3_999, 4_000].map(|ms| period.is_valid_at(at(ms)));
         assert_eq!(valid, [false, true, true, false]);
     }
+
+    #[test]
+    fn debug_shows_the_key_and_the_time() {
+        let body = Ticket::lay_out_body(KeyId::new(7), Timestamp::from_unix_ms(2_000), [0; 9]);
+        let mut bytes = [0; Ticket::LEN];
+        bytes[..16].copy_from_slice(&body);
+        let shown = format!("{:?}", Ticket::from_bytes(bytes));
+        assert_eq!(shown, "Ticket(key 7, issued at 2000ms, ..)");
+    }
+
+    #[test]
+    fn a_time_beyond_48_bits_is_laid_out_as_the_last_that_fits() {
+        let last = (1 << 48) - 1;
+        for (ms, kept) in [
+            (last - 1, last - 1),
+            (last, last),
+            (last + 1, last),
+            (u64::MAX, last),
+        ] {
+            let body = Ticket::lay_out_body(KeyId::new(1), Timestamp::from_unix_ms(ms), [0; 9]);
+            let mut bytes = [0; Ticket::LEN];
+            bytes[..16].copy_from_slice(&body);
+            let ticket = Ticket::from_bytes(bytes);
+            assert_eq!(ticket.issued_at(), Timestamp::from_unix_ms(kept));
+            assert_eq!(ticket.key_id(), KeyId::new(1), "nothing spilled over");
+        }
+    }
 }

@@ -4,6 +4,8 @@
     reason = "each test binary uses its own part of this module"
 )]
 
+pub(crate) mod log;
+
 use std::sync::Arc;
 
 use cast_adapters::memory::{
