@@ -6,11 +6,15 @@ use std::{sync::Arc, time::Duration};
 
 use cast_adapters::memory::StoreOptions;
 use cast_core::{
+    Consumer,
     domain::{Fate, LogPosition, LoggedBallot, MAX_REASON_BYTES, Offset, Partition, Rejection},
-    ports::{EventBus as _, Tail, VoteCounter as _, VoteStore as _},
+    ports::{
+        EventBus as _, GroupName, PortErrorKind, Subscription, Tail, VoteCounter as _,
+        VoteStore as _,
+    },
 };
 use cast_testkit::{
-    faults::{Fault, FaultPlan, Operation, intercept},
+    faults::{Counts, Fault, FaultPlan, Operation, intercept},
     fixtures,
 };
 use tokio_util::sync::CancellationToken;
@@ -126,21 +130,11 @@ async fn a_zombie_meets_the_fence_and_settles_what_the_other_applied() {
     let (zombie, other) = (world.consumer(), world.consumer());
     world.append(P0, vec![gives(1, "alice", 1)]).await;
     let mut slow = zombie.subscribe().await.expect("subscribed");
-    // Another group's reading stands for the consumer that took over.
-    let mut taken_over = {
-        let resume = Arc::new(fixtures::Progress::at_start());
-        let group = cast_core::ports::GroupName::new("taken-over");
-        world
-            .bus
-            .subscribe(&group, 100, resume)
-            .await
-            .expect("subscribed")
-    };
+    let mut taken_over = taken_over(&world, 100).await;
     other.step(&mut *taken_over).await.expect("folded");
     world.counter.forget();
 
-    // The zombie still has the batch that it was handed before the other took over.
-    slow.seek(P0, Offset::START).await.expect("sought");
+    has_the_first_batch(&mut *slow).await;
     zombie.step(&mut *slow).await.expect("fenced, not failed");
     assert_eq!(stored(&world, "alice").await, 1);
     assert_eq!(
@@ -153,6 +147,182 @@ async fn a_zombie_meets_the_fence_and_settles_what_the_other_applied() {
     assert!(
         readings.expect("a reading")[0].age.is_some(),
         "it met the fence"
+    );
+}
+
+/// Reads as a group of its own: stands for a consumer that took over.
+async fn taken_over(world: &World, max_ballots: usize) -> Box<dyn Subscription> {
+    let resume = Arc::new(fixtures::Progress::at_start());
+    let group = GroupName::new("taken-over");
+    let log = world.bus.subscribe(&group, max_ballots, resume);
+    log.await.expect("subscribed")
+}
+
+/// A zombie still has the batch that it was handed before another consumer took over.
+async fn has_the_first_batch(zombie: &mut dyn Subscription) {
+    zombie.seek(P0, Offset::START).await.expect("sought");
+}
+
+/// A zombie that reads record by record and is counted.
+async fn zombie(world: &World) -> (Consumer, Arc<Counts>, Box<dyn Subscription>) {
+    let counts = Counts::new();
+    let mut settings = world.settings.fold.clone();
+    settings.max_ballots = 1;
+    let consumer = Consumer::new(&intercept(&world.ports(), &counts), settings);
+    let log = consumer.subscribe().await.expect("subscribed");
+    (consumer, counts, log)
+}
+
+#[tokio::test]
+async fn a_zombie_that_was_overtaken_goes_on_where_the_store_is() {
+    let world = World::new(1);
+    for number in 1..=5 {
+        world.append(P0, vec![gives(number, "alice", 1)]).await;
+    }
+    let (zombie, counts, mut slow) = zombie(&world).await;
+    let other = world.consumer();
+    let mut taken_over = taken_over(&world, 100).await;
+    other.step(&mut *taken_over).await.expect("folded");
+    has_the_first_batch(&mut *slow).await;
+    counts.reset();
+    zombie.step(&mut *slow).await.expect("fenced, not failed");
+    assert_eq!(counts.calls(Operation::Seek), 1);
+    world.append(P0, vec![gives(6, "alice", 1)]).await;
+    zombie.step(&mut *slow).await.expect("folded");
+    assert_eq!(stored(&world, "alice").await, 6);
+    assert_eq!(
+        counts.calls(Operation::Next),
+        2,
+        "the four between are not read"
+    );
+}
+
+#[tokio::test]
+async fn a_zombie_whose_batch_was_applied_and_no_more_reads_on_without_being_moved() {
+    let world = World::new(1);
+    for number in 1..=2 {
+        world.append(P0, vec![gives(number, "alice", 1)]).await;
+    }
+    let (zombie, counts, mut slow) = zombie(&world).await;
+    let other = world.consumer();
+    let mut taken_over = taken_over(&world, 1).await;
+    other.step(&mut *taken_over).await.expect("folded");
+    has_the_first_batch(&mut *slow).await;
+    counts.reset();
+    zombie.step(&mut *slow).await.expect("fenced, not failed");
+    zombie.step(&mut *slow).await.expect("folded");
+    assert_eq!(stored(&world, "alice").await, 2);
+    assert_eq!(counts.calls(Operation::Seek), 0);
+}
+
+#[tokio::test]
+async fn of_a_batch_that_was_applied_in_part_the_rest_is_applied() {
+    let world = World::new(1);
+    for number in 1..=5 {
+        world.append(P0, vec![gives(number, "alice", 1)]).await;
+    }
+    let (zombie, other) = (world.consumer(), world.consumer());
+    let mut slow = zombie.subscribe().await.expect("subscribed");
+    let mut taken_over = taken_over(&world, 2).await;
+    other.step(&mut *taken_over).await.expect("folded");
+    assert_eq!(stored(&world, "alice").await, 2);
+    has_the_first_batch(&mut *slow).await;
+    zombie.step(&mut *slow).await.expect("folded");
+    assert_eq!(stored(&world, "alice").await, 5);
+    assert_eq!(
+        world.store.progress(P0).await.expect("progress"),
+        Offset::new(5)
+    );
+    assert_eq!(world.counted("alice").await, 5);
+}
+
+#[tokio::test]
+async fn a_step_that_the_store_refuses_is_read_again_by_the_next() {
+    let world = World::new(1);
+    world.append(P0, vec![gives(1, "alice", 1)]).await;
+    let plan = FaultPlan::quiet(world.clock.clone());
+    let ports = intercept(&world.ports(), &plan);
+    let consumer = Consumer::new(&ports, world.settings.fold.clone());
+    let mut log = consumer.subscribe().await.expect("subscribed");
+    plan.next(Operation::Apply, Fault::Refused);
+    let error = consumer.step(&mut *log).await.expect_err("refused");
+    assert_eq!(error.kind(), PortErrorKind::Unavailable);
+    consumer.step(&mut *log).await.expect("folded");
+    assert_eq!(stored(&world, "alice").await, 1);
+}
+
+#[tokio::test]
+async fn a_new_consumer_reads_from_where_the_store_is_and_not_what_is_gone() {
+    let world = World::retaining(1, 1);
+    for number in 1..=5 {
+        world.append(P0, vec![gives(number, "alice", 1)]).await;
+    }
+    world.drain().await;
+    world.append(P0, vec![gives(6, "alice", 1)]).await;
+    world.drain().await;
+    assert_eq!(stored(&world, "alice").await, 6);
+}
+
+#[tokio::test]
+async fn where_nothing_is_rejected_the_store_is_not_read_for_the_tallies() {
+    let world = World::new(1);
+    world.append(P0, vec![gives(1, "alice", 1)]).await;
+    let (consumer, counts, mut log) = zombie(&world).await;
+    consumer.step(&mut *log).await.expect("folded");
+    assert_eq!(counts.calls(Operation::Tallies), 0);
+}
+
+#[tokio::test]
+async fn a_store_that_fails_is_asked_less_and_less_often_and_anew_after_a_success() {
+    let world = World::new(1);
+    let plan = FaultPlan::quiet(world.clock.clone());
+    plan.always(Operation::Apply, Fault::Refused);
+    let ports = intercept(&world.ports(), &plan);
+    let consumer = Consumer::new(&ports, world.settings.fold.clone());
+    let _running = tokio::spawn(consumer.run(CancellationToken::new()));
+    let pause = async || {
+        let asleep = world.clock.until_sleepers(1);
+        cast_testkit::within(Duration::from_secs(10), "it to pause", asleep).await;
+        let pause = world.clock.advance_to_next_sleeper(Duration::MAX);
+        pause.expect("it sleeps").as_millis()
+    };
+    for (number, expected) in [(1, [50, 100, 200]), (2, [50, 100, 200])] {
+        world.append(P0, vec![gives(number, "alice", 1)]).await;
+        let pauses = [pause().await, pause().await, pause().await];
+        assert_eq!(pauses, expected);
+        plan.heal();
+        let folded = async || (world.behind().await == 0).then_some(());
+        cast_testkit::eventually(Duration::from_secs(10), "the fold", folded).await;
+        plan.always(Operation::Apply, Fault::Refused);
+    }
+}
+
+/// Unavailable is not corrupt: what could not be looked at is not thrown away.
+#[tokio::test]
+async fn a_store_that_goes_away_while_a_record_is_narrowed_rejects_nothing_that_it_could_hold() {
+    let world = World::with_store(
+        1,
+        StoreOptions {
+            largest_total: 10,
+            ..StoreOptions::default()
+        },
+    );
+    let ballots = [(1, "alice"), (2, "greedy"), (3, "bob")];
+    let gives = |(number, name)| gives(number, name, if name == "greedy" { 11 } else { 1 });
+    world.append(P0, ballots.map(gives).into()).await;
+    let plan = FaultPlan::quiet(world.clock.clone());
+    let ports = intercept(&world.ports(), &plan);
+    let consumer = Consumer::new(&ports, world.settings.fold.clone());
+    let mut log = consumer.subscribe().await.expect("subscribed");
+    plan.next(Operation::Rehearse, Fault::Refused);
+    let error = consumer.step(&mut *log).await.expect_err("refused");
+    assert_eq!(error.kind(), PortErrorKind::Unavailable);
+    assert_eq!(world.store.rejections(), []);
+    consumer.step(&mut *log).await.expect("folded");
+    let rejected: Vec<_> = world.store.rejections().into_iter().collect();
+    assert!(
+        matches!(&rejected[..], [(_, r)] if r.ballot() == Some(id(2))),
+        "{rejected:?}"
     );
 }
 
@@ -246,7 +416,7 @@ async fn a_settling_that_was_lost_heals_when_the_tally_is_old() {
     let elsewhere = cast_adapters::memory::MemoryCounter::new(world.clock.clone());
     let mut ports = world.ports();
     ports.counter = Arc::new(elsewhere);
-    let consumer = cast_core::Consumer::new(&ports, world.settings.fold.clone());
+    let consumer = Consumer::new(&ports, world.settings.fold.clone());
     let mut log = consumer.subscribe().await.expect("subscribed");
     world.drain_with(&consumer, &mut *log).await;
     assert_eq!(
@@ -301,7 +471,7 @@ async fn folded_by_a_run(operation: Operation, fault: Fault) -> u64 {
     let plan = FaultPlan::quiet(world.clock.clone());
     plan.next(operation, fault);
     let ports = intercept(&world.ports(), &plan);
-    let consumer = cast_core::Consumer::new(&ports, world.settings.fold.clone());
+    let consumer = Consumer::new(&ports, world.settings.fold.clone());
     let stop = CancellationToken::new();
     let run = tokio::spawn(consumer.run(stop.clone()));
     let what = format!("{operation}: {fault:?}");
