@@ -8,10 +8,7 @@ use cast_adapters::memory::StoreOptions;
 use cast_core::{
     Consumer,
     domain::{Fate, LogPosition, LoggedBallot, MAX_REASON_BYTES, Offset, Partition, Rejection},
-    ports::{
-        EventBus as _, GroupName, PortErrorKind, Subscription, Tail, VoteCounter as _,
-        VoteStore as _,
-    },
+    ports::{PortErrorKind, Tail, VoteCounter as _, VoteStore as _},
 };
 use cast_testkit::{
     faults::{Counts, Fault, FaultPlan, Operation, intercept},
@@ -26,15 +23,6 @@ fn gives(number: u128, name: &str, votes: u32) -> LoggedBallot {
     fixtures::ballot(id(number), &[(&candidate(name), votes)])
 }
 
-async fn stored(world: &World, name: &str) -> u64 {
-    let tallies = world
-        .store
-        .tallies(&[candidate(name)])
-        .await
-        .expect("tallies");
-    tallies[0].tally().votes
-}
-
 #[tokio::test]
 async fn what_is_folded_is_settled_and_committed() {
     let world = World::new(1);
@@ -44,7 +32,7 @@ async fn what_is_folded_is_settled_and_committed() {
     world.append(P0, vec![gives(3, "alice", 4)]).await;
     world.drain().await;
     assert_eq!(
-        [stored(&world, "alice").await, stored(&world, "bob").await],
+        [world.stored("alice").await, world.stored("bob").await],
         [6, 3]
     );
     assert_eq!(
@@ -62,7 +50,7 @@ async fn a_repeated_ballot_counts_once_in_a_record_and_over_records() {
         .await;
     world.append(P0, vec![gives(1, "alice", 2)]).await;
     world.drain().await;
-    assert_eq!(stored(&world, "alice").await, 2);
+    assert_eq!(world.stored("alice").await, 2);
 }
 
 #[tokio::test]
@@ -73,7 +61,7 @@ async fn a_reason_that_a_store_might_not_hold_is_made_fit_for_it() {
     appended.expect("appended");
     world.append(P0, vec![gives(1, "alice", 1)]).await;
     world.drain().await;
-    assert_eq!(stored(&world, "alice").await, 1);
+    assert_eq!(world.stored("alice").await, 1);
     let rejections = world.store.rejections();
     let [(_, rejection)] = &rejections[..] else {
         panic!("{rejections:?}");
@@ -95,13 +83,13 @@ async fn a_consumer_resumes_where_the_store_is_whatever_was_committed() {
         world.append(P0, vec![gives(number, "alice", 1)]).await;
     }
     world.drain().await;
-    assert_eq!(stored(&world, "alice").await, 9);
+    assert_eq!(world.stored("alice").await, 9);
 
     // A new consumer asks the store, which has forgotten five ballots; the group's commit says 9.
     world.store.restore(backup);
     world.append(P0, vec![gives(10, "alice", 1)]).await;
     world.drain().await;
-    assert_eq!(stored(&world, "alice").await, 10);
+    assert_eq!(world.stored("alice").await, 10);
 }
 
 #[tokio::test]
@@ -121,119 +109,7 @@ async fn a_store_that_is_put_back_under_a_running_consumer_is_folded_again() {
     while world.store.progress(P0).await.expect("progress") < until {
         consumer.step(&mut *log).await.expect("folded");
     }
-    assert_eq!(stored(&world, "alice").await, 6);
-}
-
-#[tokio::test]
-async fn a_zombie_meets_the_fence_and_settles_what_the_other_applied() {
-    let world = World::new(1);
-    let (zombie, other) = (world.consumer(), world.consumer());
-    world.append(P0, vec![gives(1, "alice", 1)]).await;
-    let mut slow = zombie.subscribe().await.expect("subscribed");
-    let mut taken_over = taken_over(&world, 100).await;
-    other.step(&mut *taken_over).await.expect("folded");
-    world.counter.forget();
-
-    has_the_first_batch(&mut *slow).await;
-    zombie.step(&mut *slow).await.expect("fenced, not failed");
-    assert_eq!(stored(&world, "alice").await, 1);
-    assert_eq!(
-        world.counted("alice").await,
-        1,
-        "the store's value is settled again"
-    );
-    // Applying settles a part; only who met the fence settles the whole from the store.
-    let readings = world.counter.read(&[candidate("alice")]).await;
-    assert!(
-        readings.expect("a reading")[0].age.is_some(),
-        "it met the fence"
-    );
-}
-
-/// Reads as a group of its own: stands for a consumer that took over.
-async fn taken_over(world: &World, max_ballots: usize) -> Box<dyn Subscription> {
-    let resume = Arc::new(fixtures::Progress::at_start());
-    let group = GroupName::new("taken-over");
-    let log = world.bus.subscribe(&group, max_ballots, resume);
-    log.await.expect("subscribed")
-}
-
-/// A zombie still has the batch that it was handed before another consumer took over.
-async fn has_the_first_batch(zombie: &mut dyn Subscription) {
-    zombie.seek(P0, Offset::START).await.expect("sought");
-}
-
-/// A zombie that reads record by record and is counted.
-async fn zombie(world: &World) -> (Consumer, Arc<Counts>, Box<dyn Subscription>) {
-    let counts = Counts::new();
-    let mut settings = world.settings.fold.clone();
-    settings.max_ballots = 1;
-    let consumer = Consumer::new(&intercept(&world.ports(), &counts), settings);
-    let log = consumer.subscribe().await.expect("subscribed");
-    (consumer, counts, log)
-}
-
-#[tokio::test]
-async fn a_zombie_that_was_overtaken_goes_on_where_the_store_is() {
-    let world = World::new(1);
-    for number in 1..=5 {
-        world.append(P0, vec![gives(number, "alice", 1)]).await;
-    }
-    let (zombie, counts, mut slow) = zombie(&world).await;
-    let other = world.consumer();
-    let mut taken_over = taken_over(&world, 100).await;
-    other.step(&mut *taken_over).await.expect("folded");
-    has_the_first_batch(&mut *slow).await;
-    counts.reset();
-    zombie.step(&mut *slow).await.expect("fenced, not failed");
-    assert_eq!(counts.calls(Operation::Seek), 1);
-    world.append(P0, vec![gives(6, "alice", 1)]).await;
-    zombie.step(&mut *slow).await.expect("folded");
-    assert_eq!(stored(&world, "alice").await, 6);
-    assert_eq!(
-        counts.calls(Operation::Next),
-        2,
-        "the four between are not read"
-    );
-}
-
-#[tokio::test]
-async fn a_zombie_whose_batch_was_applied_and_no_more_reads_on_without_being_moved() {
-    let world = World::new(1);
-    for number in 1..=2 {
-        world.append(P0, vec![gives(number, "alice", 1)]).await;
-    }
-    let (zombie, counts, mut slow) = zombie(&world).await;
-    let other = world.consumer();
-    let mut taken_over = taken_over(&world, 1).await;
-    other.step(&mut *taken_over).await.expect("folded");
-    has_the_first_batch(&mut *slow).await;
-    counts.reset();
-    zombie.step(&mut *slow).await.expect("fenced, not failed");
-    zombie.step(&mut *slow).await.expect("folded");
-    assert_eq!(stored(&world, "alice").await, 2);
-    assert_eq!(counts.calls(Operation::Seek), 0);
-}
-
-#[tokio::test]
-async fn of_a_batch_that_was_applied_in_part_the_rest_is_applied() {
-    let world = World::new(1);
-    for number in 1..=5 {
-        world.append(P0, vec![gives(number, "alice", 1)]).await;
-    }
-    let (zombie, other) = (world.consumer(), world.consumer());
-    let mut slow = zombie.subscribe().await.expect("subscribed");
-    let mut taken_over = taken_over(&world, 2).await;
-    other.step(&mut *taken_over).await.expect("folded");
-    assert_eq!(stored(&world, "alice").await, 2);
-    has_the_first_batch(&mut *slow).await;
-    zombie.step(&mut *slow).await.expect("folded");
-    assert_eq!(stored(&world, "alice").await, 5);
-    assert_eq!(
-        world.store.progress(P0).await.expect("progress"),
-        Offset::new(5)
-    );
-    assert_eq!(world.counted("alice").await, 5);
+    assert_eq!(world.stored("alice").await, 6);
 }
 
 #[tokio::test]
@@ -248,7 +124,7 @@ async fn a_step_that_the_store_refuses_is_read_again_by_the_next() {
     let error = consumer.step(&mut *log).await.expect_err("refused");
     assert_eq!(error.kind(), PortErrorKind::Unavailable);
     consumer.step(&mut *log).await.expect("folded");
-    assert_eq!(stored(&world, "alice").await, 1);
+    assert_eq!(world.stored("alice").await, 1);
 }
 
 #[tokio::test]
@@ -260,14 +136,17 @@ async fn a_new_consumer_reads_from_where_the_store_is_and_not_what_is_gone() {
     world.drain().await;
     world.append(P0, vec![gives(6, "alice", 1)]).await;
     world.drain().await;
-    assert_eq!(stored(&world, "alice").await, 6);
+    assert_eq!(world.stored("alice").await, 6);
 }
 
 #[tokio::test]
 async fn where_nothing_is_rejected_the_store_is_not_read_for_the_tallies() {
     let world = World::new(1);
     world.append(P0, vec![gives(1, "alice", 1)]).await;
-    let (consumer, counts, mut log) = zombie(&world).await;
+    let counts = Counts::new();
+    let ports = intercept(&world.ports(), &counts);
+    let consumer = Consumer::new(&ports, world.settings.fold.clone());
+    let mut log = consumer.subscribe().await.expect("subscribed");
     consumer.step(&mut *log).await.expect("folded");
     assert_eq!(counts.calls(Operation::Tallies), 0);
 }
@@ -336,7 +215,7 @@ async fn what_cannot_be_read_is_rejected_and_the_rest_counts() {
         .expect("appended");
     world.append(P0, vec![gives(2, "alice", 1)]).await;
     world.drain().await;
-    assert_eq!(stored(&world, "alice").await, 2);
+    assert_eq!(world.stored("alice").await, 2);
     let rejections = world.store.rejections();
     assert_eq!(rejections.len(), 1);
     assert_eq!(rejections[0].1.reason(), "it is no record");
@@ -369,8 +248,8 @@ async fn a_ballot_that_cannot_be_held_is_narrowed_down_to_and_the_rest_counts() 
     world.counter.record(&[tail], &[]).await.expect("recorded");
     world.drain().await;
     assert_eq!(world.counted("greedy").await, 0, "its tail is settled");
-    assert_eq!(stored(&world, "alice").await, 63);
-    assert_eq!(stored(&world, "greedy").await, 0);
+    assert_eq!(world.stored("alice").await, 63);
+    assert_eq!(world.stored("greedy").await, 0);
     let rejections = world.store.rejections();
     assert!(
         matches!(&rejections[..], [(_, Rejection::Ballot { placed, .. })]
@@ -393,7 +272,7 @@ async fn ballots_that_are_too_many_only_together_are_rejected_from_the_first_tha
     let ballots = (1..=6).map(|number| gives(number, "alice", 3)).collect();
     world.append(P0, ballots).await;
     world.drain().await;
-    assert_eq!(stored(&world, "alice").await, 9);
+    assert_eq!(world.stored("alice").await, 9);
     let rejected: Vec<_> = world
         .store
         .rejections()
@@ -477,11 +356,11 @@ async fn folded_by_a_run(operation: Operation, fault: Fault) -> u64 {
     let what = format!("{operation}: {fault:?}");
     cast_testkit::eventually(Duration::from_secs(20), what, async || {
         world.clock.advance(Duration::from_millis(100));
-        (stored(&world, "alice").await == 6 && world.behind().await == 0).then_some(())
+        (world.stored("alice").await == 6 && world.behind().await == 0).then_some(())
     })
     .await;
     stop.cancel();
     let stopped = cast_testkit::within(Duration::from_secs(20), "it stops", run);
     stopped.await.expect("no panic");
-    stored(&world, "alice").await
+    world.stored("alice").await
 }
