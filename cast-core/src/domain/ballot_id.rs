@@ -156,7 +156,8 @@ mod tests {
             let home = (home + ahead) % 12;
             assert_eq!(minted(home, &Same(0x5A)), i128::from(ahead));
         }
-        let (_, home) = drawn(&ALL_ONES);
+        let (last, home) = drawn(&ALL_ONES);
+        assert_eq!(last.halves().1, 0xBFFF_FFFF_FFFF_FFFF, "as it was drawn");
         assert_eq!(minted(home, &ALL_ONES), 0, "the last id is one, too");
     }
 

@@ -181,7 +181,8 @@ mod tests {
     fn hex_of_either_case_parses_and_is_shown_in_lower_case() {
         let ticket = Ticket::from_bytes(std::array::from_fn(|i| u8::try_from(i * 7).unwrap_or(0)));
         let hex = ticket.to_hex();
-        assert_eq!(hex.len(), 64);
+        assert_eq!(hex, hex::encode(ticket.as_bytes()));
+        assert!(hex.starts_with("00070e15") && hex.len() == 64, "{hex}");
         assert_eq!(Ticket::from_hex(&hex), Ok(ticket));
         assert_eq!(Ticket::from_hex(&hex.to_uppercase()), Ok(ticket));
     }
