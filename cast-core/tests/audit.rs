@@ -183,12 +183,17 @@ async fn nothing_is_found_while_consumers_lag_and_tallies_are_missed() {
 #[tokio::test]
 async fn an_audit_that_finds_nothing_waits_for_nothing_and_leaves_the_log() {
     let world = folded().await;
+    let cast = world.door().await;
+    let both = [candidate("alice"), candidate("bob")];
+    cast.tallies(&both).await.expect("tallies, as a whole");
     let counts = Counts::new();
     let ports = intercept(&world.ports(), &counts);
     let audit = Audit::new(&ports, AuditSettings::default());
     // The clock stands still: who waits for it waits in vain.
     let report = cast_testkit::within(Duration::from_secs(10), "the audit", audit.run()).await;
-    assert_clean(&report.expect("everything answers"));
+    let report = report.expect("everything answers");
+    assert_clean(&report);
+    assert_eq!((report.counter.missed, report.counter.behind), (0, 0));
     assert_eq!(counts.calls(Operation::Read), 1, "one look");
     assert_eq!(counts.calls(Operation::Close), 1);
 }

@@ -116,13 +116,18 @@ async fn a_store_that_is_put_back_under_a_running_consumer_is_folded_again() {
 async fn a_step_that_the_store_refuses_is_read_again_by_the_next() {
     let world = World::new(1);
     world.append(P0, vec![gives(1, "alice", 1)]).await;
-    let plan = FaultPlan::quiet(world.clock.clone());
-    let ports = intercept(&world.ports(), &plan);
+    let (plan, counts) = (FaultPlan::quiet(world.clock.clone()), Counts::new());
+    let ports = intercept(&intercept(&world.ports(), &counts), &plan);
     let consumer = Consumer::new(&ports, world.settings.fold.clone());
     let mut log = consumer.subscribe().await.expect("subscribed");
     plan.next(Operation::Apply, Fault::Refused);
     let error = consumer.step(&mut *log).await.expect_err("refused");
     assert_eq!(error.kind(), PortErrorKind::Unavailable);
+    assert_eq!(
+        counts.calls(Operation::Rehearse),
+        0,
+        "nothing is at fault in it"
+    );
     consumer.step(&mut *log).await.expect("folded");
     assert_eq!(world.stored("alice").await, 1);
 }

@@ -158,6 +158,19 @@ async fn what_every_group_committed_is_trimmed_down_to_the_retained_records() {
     }
 }
 
+#[test]
+fn a_log_that_retains_all_is_otherwise_as_it_was() {
+    let options = BusOptions {
+        retained_records: 3,
+        max_waiting_ballots: 7,
+    };
+    let retaining = BusOptions {
+        retained_records: usize::MAX,
+        ..options
+    };
+    assert_eq!(options.retain_all(), retaining);
+}
+
 #[tokio::test]
 async fn beyond_the_capacity_publishing_is_unavailable_until_every_group_commits() {
     let bench = Bench::new(
