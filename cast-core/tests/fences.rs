@@ -2,12 +2,22 @@
 
 mod world;
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
+use async_trait::async_trait;
+use cast_adapters::memory::MemoryStore;
 use cast_core::{
     Consumer,
-    domain::{LoggedBallot, Offset, Partition},
-    ports::{EventBus as _, GroupName, Subscription, VoteCounter as _, VoteStore as _},
+    domain::{
+        BallotId, Candidate, Fate, FoldStep, LoggedBallot, Offset, Partition, StoredTally, Tally,
+    },
+    ports::{
+        Applied, EventBus as _, GroupName, Kept, PortError, Recount, Subscription,
+        VoteCounter as _, VoteStore,
+    },
 };
 use cast_testkit::{
     faults::{Counts, Operation, intercept},
@@ -131,4 +141,67 @@ async fn of_a_batch_that_was_applied_in_part_the_rest_is_applied() {
         Offset::new(5)
     );
     assert_eq!(world.counted("alice").await, 5);
+}
+
+/// A store that is put back between the fence and the look at its progress, once: it answers that it
+/// is just where the step begins.
+struct PutBackInBetween {
+    inner: Arc<MemoryStore>,
+    is_put_back: AtomicBool,
+}
+
+#[async_trait]
+impl VoteStore for PutBackInBetween {
+    async fn apply(&self, step: &FoldStep) -> Result<Applied, PortError> {
+        if !self.is_put_back.swap(true, Ordering::Relaxed) {
+            let progress = step.start;
+            return Ok(Applied::Fenced { progress });
+        }
+        self.inner.apply(step).await
+    }
+
+    async fn progress(&self, partition: Partition) -> Result<Offset, PortError> {
+        self.inner.progress(partition).await
+    }
+
+    async fn rehearse(&self, step: &FoldStep) -> Result<(), PortError> {
+        self.inner.rehearse(step).await
+    }
+
+    async fn tallies(&self, candidates: &[Candidate]) -> Result<Vec<StoredTally>, PortError> {
+        self.inner.tallies(candidates).await
+    }
+
+    async fn leaders(&self, first: usize) -> Result<Vec<Tally>, PortError> {
+        self.inner.leaders(first).await
+    }
+
+    async fn ballot(&self, id: BallotId) -> Result<Option<Fate>, PortError> {
+        self.inner.ballot(id).await
+    }
+
+    async fn recount(&self) -> Result<Recount, PortError> {
+        self.inner.recount().await
+    }
+
+    async fn kept(&self, ids: &[BallotId]) -> Result<Vec<Option<Kept>>, PortError> {
+        self.inner.kept(ids).await
+    }
+}
+
+#[tokio::test]
+async fn who_is_fenced_where_the_step_begins_applies_it_again_without_reading_it_again() {
+    let world = World::new(1);
+    world.append(P0, vec![gives(1, "alice", 1)]).await;
+    let counts = Counts::new();
+    let mut ports = intercept(&world.ports(), &counts);
+    ports.store = Arc::new(PutBackInBetween {
+        inner: Arc::clone(&world.store),
+        is_put_back: AtomicBool::new(false),
+    });
+    let consumer = Consumer::new(&ports, world.settings.fold.clone());
+    let mut log = consumer.subscribe().await.expect("subscribed");
+    consumer.step(&mut *log).await.expect("folded");
+    assert_eq!(world.stored("alice").await, 1);
+    assert_eq!(counts.calls(Operation::Seek), 0);
 }
