@@ -344,3 +344,22 @@ async fn a_drain_answers_what_was_taken_in_and_takes_nothing_new() {
     world.drain().await;
     assert_eq!(votes_of(&cast, "alice").await, 5);
 }
+
+#[tokio::test]
+async fn a_drain_waits_for_the_flushes_that_are_under_way() {
+    let (world, gate, cast) = held(8, 2).await;
+    let vote = spawn_vote(&cast, ballot(current(&cast).await, "alice", 1));
+    until_flushing(&gate).await;
+    let mut shutdown = {
+        let cast = cast.clone();
+        tokio::spawn(async move { cast.shutdown().await })
+    };
+    // Nothing waits in the intake, and a slot is free: only the flush is left.
+    let early = cast_testkit::dropped_after(10, &mut shutdown).await;
+    assert!(early.is_none(), "it did not wait");
+    gate.open(Operation::Publish, Moment::Before);
+    accepted(vote).await;
+    shutdown.await.expect("no panic");
+    world.drain().await;
+    assert_eq!(votes_of(&cast, "alice").await, 1);
+}

@@ -90,6 +90,26 @@ async fn ballots_that_come_at_once_share_a_flush_although_a_slot_is_free() {
     assert!(flushes <= 8, "64 ballots in {flushes} flushes");
 }
 
+/// On a runtime that runs in turn whoever is ready: the intake, then the second voter, then the
+/// intake again.
+#[tokio::test]
+async fn a_ballot_that_comes_right_behind_another_shares_its_flush() {
+    let (_world, _gate, counts, cast) = one_slot(1).await;
+    let ticket = current(&cast).await;
+    let vote = || {
+        let cast = cast.clone();
+        async move { cast.vote(ballot(ticket, "alice", 1)).await }
+    };
+    receipt(vote().await.expect("an answer"));
+    counts.reset();
+    let right_behind = async { tokio::spawn(vote()).await.expect("no panic") };
+    let (first, second) = tokio::join!(vote(), right_behind);
+    for answer in [first, second] {
+        receipt(answer.expect("an answer"));
+    }
+    assert_eq!(counts.calls(Operation::Publish), 1);
+}
+
 #[tokio::test]
 async fn each_voter_is_shown_the_tally_after_their_own_ballot() {
     let (_world, gate, _, cast) = one_slot(1).await;
