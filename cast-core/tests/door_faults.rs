@@ -229,6 +229,8 @@ async fn held(intake_capacity: usize, flushes_in_flight: usize) -> (World, Arc<G
     let mut world = World::new(1);
     world.settings.door.intake_capacity = intake_capacity;
     world.settings.door.flushes_in_flight = flushes_in_flight;
+    // Less than a ticket lasts.
+    world.settings.door.max_wait = Duration::from_secs(1);
     let gate = Gate::new();
     let ports: Ports = intercept(&world.ports(), &gate);
     let cast = world.door_over(ports).await;
@@ -303,6 +305,20 @@ async fn who_waited_too_long_for_a_flush_is_told_overloaded_and_has_lost_nothing
 }
 
 #[tokio::test]
+async fn who_waited_just_as_long_as_a_ballot_may_is_flushed() {
+    let (world, gate, cast) = held(8, 1).await;
+    let ticket = current(&cast).await;
+    let first = spawn_vote(&cast, ballot(ticket, "alice", 1));
+    until_flushing(&gate).await;
+    let just_in_time = spawn_vote(&cast, ballot(ticket, "alice", 1));
+    tokio::task::yield_now().await;
+    world.clock.advance(world.settings.door.max_wait);
+    gate.open(Operation::Publish, Moment::Before);
+    accepted(first).await;
+    accepted(just_in_time).await;
+}
+
+#[tokio::test]
 async fn a_voter_who_hangs_up_before_the_flush_has_not_voted_and_one_after_it_has() {
     let (world, gate, cast) = held(8, 1).await;
     let ticket = current(&cast).await;
@@ -348,4 +364,23 @@ async fn a_drain_answers_what_was_taken_in_and_takes_nothing_new() {
     shutdown.await.expect("no panic");
     world.drain().await;
     assert_eq!(votes_of(&cast, "alice").await, 5);
+}
+
+#[tokio::test]
+async fn a_drain_waits_for_the_flushes_that_are_under_way() {
+    let (world, gate, cast) = held(8, 2).await;
+    let vote = spawn_vote(&cast, ballot(current(&cast).await, "alice", 1));
+    until_flushing(&gate).await;
+    let mut shutdown = {
+        let cast = cast.clone();
+        tokio::spawn(async move { cast.shutdown().await })
+    };
+    // Nothing waits in the intake, and a slot is free: only the flush is left.
+    let early = cast_testkit::dropped_after(10, &mut shutdown).await;
+    assert!(early.is_none(), "it did not wait");
+    gate.open(Operation::Publish, Moment::Before);
+    accepted(vote).await;
+    shutdown.await.expect("no panic");
+    world.drain().await;
+    assert_eq!(votes_of(&cast, "alice").await, 1);
 }

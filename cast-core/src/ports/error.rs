@@ -112,3 +112,47 @@ impl PortError {
         Some(line)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all() -> [PortError; 4] {
+        [
+            PortError::unavailable("asking", "no"),
+            PortError::outcome_unknown("asking", "no"),
+            PortError::corrupt("asking", "no"),
+            PortError::misconfigured("asking", "no"),
+        ]
+    }
+
+    #[test]
+    fn only_an_unknown_outcome_may_have_happened() {
+        let may = all().map(|error| error.may_have_happened());
+        assert_eq!(may, [false, true, false, false]);
+    }
+
+    #[test]
+    fn what_is_wrong_with_data_or_setup_does_not_pass_by_itself() {
+        let passes = all().map(|error| error.is_transient());
+        assert_eq!(passes, [true, true, false, false]);
+    }
+
+    #[test]
+    fn it_names_the_operation_the_kind_and_every_cause() {
+        let lines = all().map(|error| error.chain());
+        let expected = [
+            "asking: unavailable: no",
+            "asking: outcome unknown: no",
+            "asking: corrupt data: no",
+            "asking: misconfigured: no",
+        ];
+        assert_eq!(lines, expected);
+        let above = PortError::unavailable("fetching", all().into_iter().next().expect("one"));
+        assert_eq!(
+            above.chain(),
+            "fetching: unavailable: asking: unavailable: no"
+        );
+        assert_eq!(above.operation(), "fetching");
+    }
+}
