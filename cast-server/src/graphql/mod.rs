@@ -26,6 +26,8 @@ use cast_core::{
 };
 use std::sync::Arc;
 
+use crate::telemetry::metrics::Metrics;
+
 pub use self::{
     engine::{DocumentLimits, Engine},
     vote::VoteMutation,
@@ -56,6 +58,8 @@ pub struct Backend {
     pub clock: Arc<dyn Clock>,
     /// Likewise.
     pub entropy: Arc<dyn Entropy>,
+    /// Where votes are counted.
+    pub metrics: Arc<Metrics>,
 }
 
 impl Backend {
