@@ -240,6 +240,10 @@ mod tests {
             shown(&config.documents.limits()),
             shown(&crate::graphql::DocumentLimits::default())
         );
+        assert_eq!(
+            shown(&config.telemetry.settings()),
+            shown(&crate::telemetry::TelemetrySettings::default())
+        );
         assert_eq!(config.fold.consumers(), cast_core::Roles::ALL.consumers);
     }
 }

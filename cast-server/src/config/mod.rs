@@ -16,6 +16,7 @@ mod log;
 mod migrate;
 mod roles;
 mod tallies;
+mod telemetry;
 mod tickets;
 mod urls;
 mod values;
@@ -30,6 +31,7 @@ pub use self::{
     migrate::{MigrateConfig, Topic},
     roles::{ApiConfig, ServeConfig, TicketGeneratorConfig, VoteConsumerConfig},
     tallies::Tallies,
+    telemetry::Telemetry,
     tickets::Tickets,
     urls::{BusUrl, CounterUrl, MemoryLog, StoreUrl, TicketsUrl, Urls},
     values::{PortUrl, Secret},

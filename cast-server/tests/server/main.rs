@@ -10,6 +10,7 @@ mod contract;
 mod documents;
 mod faults;
 mod hostile;
+mod metrics;
 mod process;
 #[path = "../support/mod.rs"]
 mod program;

@@ -14,6 +14,7 @@ mod consumer_dies;
 mod defects;
 mod generator_dies;
 mod ledger;
+mod monitoring;
 mod outage;
 #[path = "../support/mod.rs"]
 mod program;
