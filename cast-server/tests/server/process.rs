@@ -187,6 +187,33 @@ async fn votes_under_way_at_sigterm_are_all_answered() {
 }
 
 #[tokio::test]
+async fn a_request_that_comes_on_a_silent_connection_while_it_drains_is_answered_and_told_to_go() {
+    // A twentieth of it is how long a silent connection is kept.
+    let process = Process::serve(&["--drain-timeout", "1m"]).await;
+    let address = process.url().replace("http://", "");
+    let request = b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n";
+    let mut stream = TcpStream::connect(&address).await.unwrap();
+    stream.write_all(request).await.unwrap();
+    let mut first = [0; 15];
+    stream.read_exact(&mut first).await.unwrap();
+    assert_eq!(&first, b"HTTP/1.1 200 OK");
+    // Nobody reads what is left of it before the next answer.
+    process.signal("TERM").await;
+    cast_testkit::eventually(SOON, "the end of listening", || async {
+        TcpStream::connect(&address).await.is_err().then_some(())
+    })
+    .await;
+    let answers = crate::support::raw(&mut stream, request).await;
+    let (_, second) = answers.split_once("HTTP/1.1 ").expect("a second answer");
+    assert!(second.starts_with("200 OK"), "{answers}");
+    assert!(second.contains("connection: close"), "{answers}");
+    // And it is closed, so nobody waits for its client any more.
+    let (ended, took) = timed(process.ended()).await;
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(took < SOON / 2, "{took:?}");
+}
+
+#[tokio::test]
 async fn a_drain_that_takes_too_long_ends_with_1() {
     let process = Process::serve(&["--drain-timeout", "100ms"]).await;
     let address = process.url().replace("http://", "");
