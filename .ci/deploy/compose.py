@@ -18,6 +18,8 @@ def problems(docker_compose: Path, root: Path) -> list[str]:
         return [f"compose.yaml: {error}"]
     found = [f"compose.yaml: {problem}" for problem in _rules(project)]
     found += _self_test(docker_compose, compose, project)
+    for document in ("README.md", "docs/DEPLOYMENT.md"):
+        found += [f"{document}: {problem}" for problem in _documented_secrets(docker_compose, root, document)]
     print(f"compose.yaml: {len(project['services'])} services")
     return found
 
@@ -30,6 +32,28 @@ def _config(docker_compose: Path, compose: Path, secrets: dict[str, str]):
     if result.returncode != 0:
         return None, result.stderr.strip()
     return json.loads(result.stdout), None
+
+
+def _documented_secrets(docker_compose: Path, root: Path, document: str):
+    """The commands that make .env, as a reader runs them, make what compose.yaml needs, and only once."""
+    commands = re.search(r"^\[ -e \.env \].*?>\.env\)$", (root / document).read_text(), re.M | re.S)
+    if not commands:
+        yield "does not say how to make .env"
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        env = Path(folder) / ".env"
+        texts = []
+        for _ in range(2):
+            subprocess.run(["bash", "-euc", commands[0]], cwd=folder, check=True)
+            texts.append(env.read_text())
+        if texts[0] != texts[1] or env.stat().st_mode & 0o077:
+            yield "made .env twice, or for others to read"
+        secrets = dict(line.split("=", 1) for line in texts[0].splitlines())
+    project, error = _config(docker_compose, root / "compose.yaml", secrets)
+    if error:
+        yield error
+    elif not re.fullmatch(r"1:[0-9a-f]{64}", project["services"]["api-1"]["environment"]["CAST_TICKET_SECRET"]):
+        yield "the key ring is none"
 
 
 def _rules(project: dict):
