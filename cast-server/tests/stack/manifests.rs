@@ -34,8 +34,9 @@ struct Container {
     folders: Vec<String>,
 }
 
-fn seconds(value: &Value) -> Duration {
-    Duration::from_secs(value.as_u64().expect("seconds"))
+/// As Kubernetes takes it if nothing is said.
+fn seconds(value: &Value, default: u64) -> Duration {
+    Duration::from_secs(value.as_u64().unwrap_or(default))
 }
 
 fn text(value: &Value) -> String {
@@ -89,17 +90,10 @@ impl Container {
                 .filter_map(probe)
                 .collect(),
             port,
-            grace: if grace.is_null() {
-                Duration::from_secs(30)
-            } else {
-                // preStop comes first, and is part of it.
-                let before = if stop.is_null() {
-                    0
-                } else {
-                    stop.as_u64().unwrap()
-                };
-                seconds(grace) - Duration::from_secs(before)
-            },
+            // preStop comes first, and is part of it.
+            grace: seconds(grace, 30)
+                .checked_sub(seconds(stop, 0))
+                .expect("time to drain"),
             folders: list(&container["volumeMounts"])
                 .iter()
                 .map(|it| text(&it["mountPath"]))
@@ -150,7 +144,7 @@ impl Container {
                     *value = ring.path();
                 }
                 _ if name.ends_with("_URL") || name == "CAST_TICKET_SECRET" => {
-                    *value = of_stack.expect("a test's own").1.clone();
+                    value.clone_from(&of_stack.expect("a test's own").1);
                 }
                 _ => {}
             }
