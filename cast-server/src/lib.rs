@@ -9,7 +9,7 @@
 //! | [`http`] | connections, paths and the GraphQL endpoint |
 //! | [`telemetry`] | the log |
 //! | `failpoints` | where a process stops, for tests that kill it there; a feature of its own |
-//! | [`bench`] | what drives a server from outside, and checks its counting |
+//! | [`mod@bench`] | what drives a server from outside, and checks its counting |
 //!
 //! It is a library so that its tests and benchmarks can start it in their own process; the program
 //! is a few lines around it.
