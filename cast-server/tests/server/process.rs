@@ -19,7 +19,8 @@ use crate::support::{Process, SOON, app_over, one_vote, ports, program, run, tim
 
 #[tokio::test]
 async fn it_prints_one_line_once_it_can_serve() {
-    let mut process = Process::serve(&[]).await;
+    let tickets = ["--ticket-period", "1h", "--ticket-ttl", "2h"];
+    let mut process = Process::serve(&tickets).await;
     assert!(
         process.line.starts_with("listening on http://127.0.0.1:"),
         "{}",
