@@ -8,7 +8,7 @@ use cast_core::{
     ports::{EventBus, GroupName, PartitionLag, PortError, Published, ResumeFrom, Subscription},
 };
 
-use super::{Measured, Metrics, Operation, Outcome, measured_call};
+use super::{Ended, Measured, Metrics, Operation, measured_call};
 use crate::telemetry::metrics::as_f64;
 
 #[async_trait]
@@ -26,7 +26,7 @@ impl EventBus for Measured<dyn EventBus> {
         let measured = self.metrics.calls.begin(Operation::Publish);
         let results = self.port.publish(records).await;
         let failed = results.iter().find(|result| result.is_err());
-        measured.end(failed.map_or(Outcome::Ok, Outcome::of));
+        measured.end(failed.map_or(Ended::Ok, Ended::of));
         results
     }
 
@@ -57,9 +57,7 @@ impl Subscription for MeasuredSubscription {
     /// How long it takes says how much is voted, and to drop it is no failure: only ends are counted.
     async fn next(&mut self) -> Result<LogBatch, PortError> {
         let batch = self.port.next().await;
-        self.metrics
-            .calls
-            .count(Operation::Next, Outcome::of(&batch));
+        self.metrics.calls.count(Operation::Next, Ended::of(&batch));
         batch
     }
 
