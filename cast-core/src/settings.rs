@@ -122,6 +122,9 @@ pub struct FoldSettings {
     pub settle_deadline: Duration,
     /// How long the log may take to let a consumer join its group.
     pub join_deadline: Duration,
+    /// How often a consumer looks whether the store was put back, for it to be folded again from
+    /// there; and makes up for settlings that failed.
+    pub progress_interval: Duration,
     /// The first pause after a failure; it doubles with each failure in a row.
     pub min_backoff: Duration,
     /// The longest pause.
@@ -136,6 +139,7 @@ impl Default for FoldSettings {
             apply_deadline: Duration::from_secs(30),
             settle_deadline: Duration::from_secs(1),
             join_deadline: Duration::from_secs(30),
+            progress_interval: Duration::from_secs(5),
             min_backoff: Duration::from_millis(50),
             max_backoff: Duration::from_secs(5),
         }

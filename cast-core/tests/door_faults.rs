@@ -133,6 +133,27 @@ async fn a_retry_that_is_not_sent_is_still_unknown_for_the_first_may_be_in_the_l
     assert_eq!(faulty.counted().await, 1);
 }
 
+/// The one case in which a counter that works shows more than there are votes. It cannot be helped
+/// without asking the counter for each ballot, and lasts until the second record is folded too.
+#[tokio::test]
+async fn a_retry_that_overtakes_its_first_sending_shows_twice_until_both_are_folded() {
+    let (world, gate, slow) = held(8, 1).await;
+    let quick = world.door().await;
+    let alice = ballot(current(&quick).await, "alice", 1).with_id(id(1));
+    let first = spawn_vote(&slow, alice.clone());
+    until_flushing(&gate).await;
+    let retry = receipt(quick.vote(alice).await.expect("an answer"));
+    assert!(retry.repeated, "the first sending took the use");
+    world.drain().await;
+    assert_eq!(world.counted("alice").await, 1);
+
+    gate.open(Operation::Publish, Moment::Before);
+    assert!(!accepted(first).await.repeated);
+    assert_eq!(world.counted("alice").await, 2, "its tail, and the retry");
+    world.drain().await;
+    assert_eq!(world.counted("alice").await, 1);
+}
+
 #[tokio::test]
 async fn a_vote_succeeds_without_the_counter_and_says_so() {
     let faulty = faulty().await;

@@ -95,13 +95,21 @@ impl PortError {
 
     /// The whole chain of causes in one line, for a log.
     pub fn chain(&self) -> String {
-        let mut line = self.to_string();
-        let mut cause = std::error::Error::source(self);
-        while let Some(error) = cause {
-            line = format!("{line}: {error}");
-            cause = error.source();
+        match self.causes() {
+            Some(causes) => format!("{self}: {causes}"),
+            None => self.to_string(),
         }
-        line
+    }
+
+    /// The causes alone, in one line; `None` if nothing lies beneath.
+    pub(crate) fn causes(&self) -> Option<String> {
+        let mut cause = std::error::Error::source(self)?;
+        let mut line = cause.to_string();
+        while let Some(next) = cause.source() {
+            line = format!("{line}: {next}");
+            cause = next;
+        }
+        Some(line)
     }
 }
 
