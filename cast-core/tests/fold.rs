@@ -164,9 +164,12 @@ async fn a_store_that_fails_is_asked_less_and_less_often_and_anew_after_a_succes
     let ports = intercept(&world.ports(), &plan);
     let consumer = Consumer::new(&ports, world.settings.fold.clone());
     let _running = tokio::spawn(consumer.run(CancellationToken::new()));
-    let pause = async || {
-        let asleep = world.clock.until_sleepers(1);
-        cast_testkit::within(Duration::from_secs(10), "it to pause", asleep).await;
+    let refused = || plan.fired_in_all(Fault::Refused);
+    let mut refusals = 0;
+    let mut pause = async || {
+        refusals += 1;
+        let failed = async || (refused() == refusals).then_some(());
+        cast_testkit::eventually(Duration::from_secs(10), "a refusal", failed).await;
         let pause = world.clock.advance_to_next_sleeper(Duration::MAX);
         pause.expect("it sleeps").as_millis()
     };
