@@ -15,7 +15,8 @@ use cast_testkit::{
     fixtures,
 };
 use tokio_util::sync::CancellationToken;
-use world::{World, candidate, id, tally_of, votes_of};
+use tracing::Level;
+use world::{World, candidate, id, log::Log, tally_of, votes_of};
 
 const P0: Partition = Partition::new(0);
 
@@ -215,6 +216,9 @@ async fn a_store_that_goes_away_while_a_record_is_narrowed_rejects_nothing_that_
 
 #[tokio::test]
 async fn what_cannot_be_read_is_rejected_and_the_rest_counts() {
+    // One thread, so that all that is logged goes to the log of the test.
+    let log = Log::default();
+    let _logging = tracing::subscriber::set_default(log.clone());
     let world = World::new(1);
     world.append(P0, vec![gives(1, "alice", 1)]).await;
     world
@@ -228,6 +232,8 @@ async fn what_cannot_be_read_is_rejected_and_the_rest_counts() {
     assert_eq!(rejections.len(), 1);
     assert_eq!(rejections[0].1.reason(), "it is no record");
     assert_eq!(rejections[0].1.offset(), Offset::new(1));
+    let told = "at=0@1 ballot=None reason=\"it is no record\"";
+    assert_eq!(log.count(Level::ERROR, told), 1, "{:?}", log.lines());
 }
 
 #[tokio::test]
