@@ -221,3 +221,61 @@ async fn a_log_that_cannot_be_read_is_joined_again_after_a_pause_and_one_that_re
     // Refused for as long as joining may take, and a pause after that.
     assert_eq!(joined_again_after(&world, &quiet).await, (30 + 10) * SECOND);
 }
+
+/// Lets the consumer look at the store again, so many times.
+async fn look_again(world: &World, times: usize) {
+    for _ in 0..times {
+        cast_testkit::within(SOON, "it to wait", world.clock.until_sleepers(1)).await;
+        world.clock.advance(world.settings.fold.progress_interval);
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_was_made_up_for_is_not_settled_over_and_over() {
+    let world = World::new(1);
+    let (plan, counts) = (FaultPlan::quiet(world.clock.clone()), Counts::new());
+    let ports = intercept(&intercept(&world.ports(), &counts), &plan);
+    plan.next(Operation::Settle, Fault::Refused);
+    append(&world, P0, 1, "alice").await;
+    let consumer = cast_core::Consumer::new(&ports, world.settings.fold.clone());
+    let run = tokio::spawn(consumer.run(CancellationToken::new()));
+    look_again(&world, 3).await;
+    assert_eq!(world.counted("alice").await, 1);
+    assert_eq!(
+        counts.calls(Operation::Settle),
+        1,
+        "the one that was not refused"
+    );
+    look_again(&world, 3).await;
+    assert_eq!(counts.calls(Operation::Settle), 1);
+    run.abort();
+}
+
+#[tokio::test]
+async fn who_is_given_no_partition_any_more_does_not_ask_the_store_about_it() {
+    let world = World::new(1);
+    let (plan, counts) = (FaultPlan::quiet(world.clock.clone()), Counts::new());
+    let ports = intercept(&intercept(&world.ports(), &counts), &plan);
+    append(&world, P0, 1, "alice").await;
+    let consumer = cast_core::Consumer::new(&ports, world.settings.fold.clone());
+    let run = tokio::spawn(consumer.run(CancellationToken::new()));
+    look_again(&world, 2).await;
+    assert_eq!(stored(&world, "alice").await, 1);
+    assert!(
+        counts.calls(Operation::Progress) > 1,
+        "it has the partition"
+    );
+    // Another one waits for it, and is given it when the first leaves for a moment.
+    let heir = world.consumer().subscribe().await.expect("subscribed");
+    plan.next(Operation::Next, Fault::Refused);
+    look_again(&world, 2).await;
+    assert_eq!(counts.calls(Operation::Subscribe), 2, "it is back");
+    counts.reset();
+    look_again(&world, 3).await;
+    assert_eq!(counts.calls(Operation::Progress), 0);
+    run.abort();
+    heir.close().await.expect("closed");
+}
