@@ -78,12 +78,13 @@ impl Topic {
         unchanged.map_err(|error| error.while_(COUNTING))
     }
 
-    /// Refuses an offset from which a partition cannot be read without a gap.
-    pub(super) async fn check(&self, partition: Partition, from: Offset) -> Result<(), Error> {
+    /// Refuses an offset from which a partition cannot be read without a gap; tells its ends.
+    pub(super) async fn check(&self, partition: Partition, from: Offset) -> Result<Ends, Error> {
         let sender = self.producer.sender();
         let ends = cluster::ends(&self.options, &sender, &[partition]).await?;
-        ends.into_iter()
-            .try_for_each(|ends| ends.check(partition, from))
+        let ends = ends.into_iter().next().ok_or(Error::TimedOut)?;
+        ends.check(partition, from)?;
+        Ok(ends)
     }
 
     /// What `group` has committed of some partitions; `None` where it has not.

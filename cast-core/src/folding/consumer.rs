@@ -10,7 +10,7 @@ use crate::{
     backoff::Backoff,
     cast::Ports,
     deadline::within,
-    domain::{Candidate, FoldStep, Offset, Partition, Prefix},
+    domain::{Candidate, FoldStep, Offset, Partition, Prefix, Progress},
     outage::Outage,
     ports::{
         Applied, Clock, EventBus, PortError, PortErrorKind, ResumeFrom, Settlement, Subscription,
@@ -320,7 +320,7 @@ struct StoreProgress {
 
 #[async_trait]
 impl ResumeFrom for StoreProgress {
-    async fn resume_from(&self, partition: Partition) -> Result<Offset, PortError> {
+    async fn resume_from(&self, partition: Partition) -> Result<Progress, PortError> {
         let progress = self.store.progress(partition);
         within(
             &*self.clock,
