@@ -135,6 +135,16 @@ pub(super) enum Error {
     /// Asked of an administrator.
     #[error("the topic cannot be made: {0}")]
     CreateTopic(Code),
+    #[error("the topic is not described: {0}")]
+    DescribeTopic(Code),
+    #[error("the topic {topic} has {setting}={value}, and {why}: set {setting}={instead}")]
+    TopicSetting {
+        topic: String,
+        setting: &'static str,
+        value: String,
+        instead: &'static str,
+        why: &'static str,
+    },
 }
 
 impl Error {
@@ -175,9 +185,10 @@ impl Error {
             | Self::AnotherLog { .. }
             | Self::ForeignForm(_)
             | Self::TooLargeToRead(_)
-            | Self::PositionLost(_) => Misconfigured,
+            | Self::PositionLost(_)
+            | Self::TopicSetting { .. } => Misconfigured,
             Self::Ask(error) | Self::Read(error) => of_code(error.rdkafka_error_code()),
-            Self::CreateTopic(code) => of_code(Some(*code)),
+            Self::CreateTopic(code) | Self::DescribeTopic(code) => of_code(Some(*code)),
             Self::NoLeader { .. } | Self::ProducerDied(_) | Self::ReaderDied | Self::TimedOut => {
                 Unavailable
             }

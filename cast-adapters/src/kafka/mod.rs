@@ -46,6 +46,7 @@ mod consumer;
 mod context;
 mod create;
 mod error;
+mod inspect;
 mod newest;
 mod options;
 mod producer;

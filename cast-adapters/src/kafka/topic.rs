@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use super::{
     cluster::{self, Ends, Groups},
     error::Error,
+    inspect::inspect,
     newest,
     options::KafkaOptions,
     producer::{Producer, Sender},
@@ -45,7 +46,10 @@ impl Topic {
             let all: Vec<_> = partitions.iter().collect();
             let ends = cluster::ends(&options, &sender, &all).await?;
             check_count(&options, partitions, &ends).await?;
-            if timeout(READY_DEADLINE, sender.ready()).await.is_err() {
+            let ready = timeout(READY_DEADLINE, sender.ready());
+            let (inspected, ready) = tokio::join!(inspect(&options, &sender), ready);
+            inspected?;
+            if ready.is_err() {
                 // It may get it later; what is published meanwhile waits or times out.
                 tracing::warn!("the producer has no id from the cluster yet");
             }

@@ -24,6 +24,9 @@ use rdkafka::{error::KafkaError, types::RDKafkaErrorCode as Code};
 
 use super::error::{Error, needs_somebody};
 
+/// What a topic may be compressed with that this client was not built for.
+pub(super) const UNREADABLE_CODEC: &str = "zstd";
+
 /// Why the log cannot be read on; `None` if the client reads on by itself. The client's reason is
 /// what it said with the error.
 pub(super) fn of(error: &KafkaError, reason: String) -> Option<Error> {
