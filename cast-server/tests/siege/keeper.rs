@@ -47,7 +47,6 @@ impl Role {
             Drained,
             Frozen,
             KilledAtFailpoint,
-            KilledAtFailpoint,
             ThawedAtFailpoint,
         ];
         const CONSUMER: &[Blow] = &[
@@ -55,7 +54,6 @@ impl Role {
             Drained,
             Frozen,
             FrozenUntilGivenUp,
-            KilledAtFailpoint,
             KilledAtFailpoint,
             ThawedAtFailpoint,
         ];
