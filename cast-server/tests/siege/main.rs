@@ -30,6 +30,7 @@ mod ledger;
 #[path = "../stack/logged.rs"]
 mod logged;
 mod options;
+#[expect(dead_code, reason = "the tests of the stack use the rest")]
 #[path = "../support/mod.rs"]
 mod program;
 mod rage;

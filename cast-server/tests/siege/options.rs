@@ -13,7 +13,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = humantime::parse_duration)]
     pub(crate) duration: Duration,
 
-    /// What all randomness follows from; otherwise CAST_TEST_SEED, or a new one
+    /// What all randomness follows from; otherwise `CAST_TEST_SEED`, or a new one
     #[arg(long)]
     pub(crate) seed: Option<Seed>,
 

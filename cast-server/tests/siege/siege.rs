@@ -69,7 +69,8 @@ pub(crate) async fn run(options: &Options) -> ExitCode {
         // What it says was printed as it happened.
         Err(_) => false,
     };
-    let lasted = Duration::from_secs((SystemClock.monotonic() - start).as_secs());
+    let lasted = SystemClock.monotonic().saturating_sub(start);
+    let lasted = Duration::from_secs(lasted.as_secs());
     let lasted = humantime::format_duration(lasted);
     folder.summary(&siege.counts, &siege.book);
     if is_held {

@@ -15,7 +15,7 @@ use crate::{
     ledger::Due,
     logged::Logged,
     program::{Client, run_within},
-    stack::{LATER, PARTITIONS, Stack},
+    stack::{LATER, PARTITIONS, Stack, until},
     tables::counted,
     verdict::{self, Breach, Evidence, Promise, dossier},
     voters::{Book, Paper, Voter},
@@ -25,7 +25,7 @@ use crate::{
 const SHOWN: usize = 10;
 
 /// How many questions are asked at once.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 4;
 
 /// What was found.
 #[derive(Default)]
@@ -209,11 +209,19 @@ pub(crate) async fn tallies(door: &Client, names: &[String]) -> Vec<(String, u64
     tallies.iter().map(tally).collect()
 }
 
-/// What a server says became of a ballot: nothing if nobody has seen it.
+/// What a server says became of a ballot: nothing if nobody has seen it. One that is busy is asked
+/// again.
 pub(crate) async fn fate(door: &Client, id: Uuid) -> Option<String> {
     let query = "query($id: ID!) { ballot(id: $id) { fate } }";
-    let data = door.data(query, json!({"id": id})).await;
-    data["ballot"]["fate"].as_str().map(String::from)
+    until("a ballot's fate", async || {
+        let reply = door.ask(query, json!({"id": id})).await;
+        let fate = reply.body["data"]["ballot"]["fate"].as_str();
+        (reply.code() != "UNAVAILABLE").then(|| {
+            assert!(reply.body["errors"].is_null(), "{reply:?}");
+            fate.map(String::from)
+        })
+    })
+    .await
 }
 
 /// Whoever was ever left in the dark can ask: the ballot was counted, or nobody has it.

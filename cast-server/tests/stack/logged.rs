@@ -94,19 +94,15 @@ fn ballots(record: &[u8], partition: u32, offset: u64) -> Option<Vec<LoggedBallo
     let version = fields.iter().find(|(number, _)| *number == 1)?;
     let ballots = fields.iter().filter(|(number, _)| *number == 3);
     let ballots = ballots.map(|(_, field)| {
-        let (id, voter, selections) = ballot(field.bytes()?)?;
-        Some(LoggedBallot {
-            partition,
-            offset,
-            id,
-            voter,
-            selections,
-        })
+        let mut ballot = ballot(field.bytes()?)?;
+        (ballot.partition, ballot.offset) = (partition, offset);
+        Some(ballot)
     });
     matches!(version.1, Field::Number(1)).then(|| ballots.collect())?
 }
 
-fn ballot(bytes: &[u8]) -> Option<(Uuid, String, Vec<(String, u64)>)> {
+/// A ballot, wherever it is.
+fn ballot(bytes: &[u8]) -> Option<LoggedBallot> {
     let (mut id, mut voter, mut selections) = (None, String::new(), Vec::new());
     for (number, field) in fields(bytes)? {
         match number {
@@ -116,7 +112,13 @@ fn ballot(bytes: &[u8]) -> Option<(Uuid, String, Vec<(String, u64)>)> {
             _ => {}
         }
     }
-    Some((id?, voter, selections))
+    Some(LoggedBallot {
+        partition: 0,
+        offset: 0,
+        id: id?,
+        voter,
+        selections,
+    })
 }
 
 fn selection(bytes: &[u8]) -> Option<(String, u64)> {
