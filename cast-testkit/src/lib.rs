@@ -85,6 +85,7 @@ pub mod fixtures;
 mod seed;
 #[cfg(feature = "servers")]
 pub mod servers;
+pub mod simulation;
 mod test_cast;
 mod waiting;
 
