@@ -126,6 +126,9 @@ pub struct FoldSettings {
     pub min_backoff: Duration,
     /// The longest pause.
     pub max_backoff: Duration,
+    /// How often a consumer looks where the store is. A store that was put back to a backup is
+    /// noticed with the next record, and at the latest then.
+    pub look_after: Duration,
 }
 
 impl Default for FoldSettings {
@@ -138,6 +141,7 @@ impl Default for FoldSettings {
             join_deadline: Duration::from_secs(30),
             min_backoff: Duration::from_millis(50),
             max_backoff: Duration::from_secs(5),
+            look_after: Duration::from_secs(5),
         }
     }
 }
@@ -175,7 +179,13 @@ impl Settings {
         let TicketSettings {
             period, ttl, uses, ..
         } = self.tickets;
-        for (setting, duration) in [("ticket-period", period), ("ticket-ttl", ttl)] {
+        let look_after = self.fold.look_after;
+        let durations = [
+            ("ticket-period", period),
+            ("ticket-ttl", ttl),
+            ("fold-look-after", look_after),
+        ];
+        for (setting, duration) in durations {
             if duration.is_zero() || duration.subsec_nanos() % 1_000_000 != 0 {
                 return Err(SettingsError::NotWholeMs { setting });
             }

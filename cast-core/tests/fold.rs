@@ -10,11 +10,14 @@ use cast_core::{
     ports::{EventBus as _, Tail, VoteCounter as _, VoteStore as _},
 };
 use cast_testkit::{
+    eventually,
     faults::{Fault, FaultPlan, Operation, intercept},
     fixtures,
 };
 use tokio_util::sync::CancellationToken;
 use world::{World, candidate, id, tally_of, votes_of};
+
+const PATIENCE: Duration = Duration::from_secs(10);
 
 const P0: Partition = Partition::new(0);
 
@@ -118,6 +121,28 @@ async fn a_store_that_is_put_back_under_a_running_consumer_is_folded_again() {
         consumer.step(&mut *log).await.expect("folded");
     }
     assert_eq!(stored(&world, "alice").await, 6);
+}
+
+/// No record comes, so no step meets the fence.
+#[tokio::test]
+async fn a_store_that_is_put_back_while_nobody_votes_is_folded_again() {
+    let world = World::new(2);
+    let backup = world.store.snapshot();
+    let (quiet, p1) = (gives(1, "alice", 1), Partition::new(1));
+    world.append(P0, vec![quiet]).await;
+    world.append(p1, vec![gives(2, "alice", 2)]).await;
+    let stop = CancellationToken::new();
+    let consuming = tokio::spawn(world.consumer().run(stop.clone()));
+    let is_folded = async || (stored(&world, "alice").await == 3).then_some(());
+    eventually(PATIENCE, "both are folded", is_folded).await;
+
+    world.store.restore(backup);
+    // The wait for records that do not come.
+    world.clock.until_sleepers(1).await;
+    world.clock.advance(world.settings.fold.look_after);
+    eventually(PATIENCE, "both are folded again", is_folded).await;
+    stop.cancel();
+    consuming.await.expect("it ends");
 }
 
 #[tokio::test]

@@ -1,6 +1,12 @@
 //! The consumer: apply, settle, commit.
 
-use std::{borrow::Cow, ops::ControlFlow, sync::Arc, time::Duration};
+use std::{
+    borrow::Cow,
+    collections::BTreeMap,
+    ops::ControlFlow,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
@@ -9,8 +15,8 @@ use super::narrow::Stage;
 use crate::{
     backoff::Backoff,
     cast::Ports,
-    deadline::within,
-    domain::{Candidate, FoldStep, Offset, Partition, Prefix},
+    deadline::{in_time, within},
+    domain::{Candidate, FoldStep, LogBatch, Offset, Partition, Prefix},
     outage::Outage,
     ports::{
         Applied, Clock, EventBus, PortError, PortErrorKind, ResumeFrom, Settlement, Subscription,
@@ -29,13 +35,22 @@ pub struct Consumer {
     counter: Arc<dyn VoteCounter>,
     store: Arc<dyn VoteStore>,
     settings: FoldSettings,
+    reading: Reading,
     outages: Outages,
+}
+
+/// Up to where this member has read each partition that it was given.
+type Reading = Arc<Mutex<BTreeMap<Partition, Offset>>>;
+
+fn lock(reading: &Reading) -> MutexGuard<'_, BTreeMap<Partition, Offset>> {
+    reading.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What may be down.
 struct Outages {
     log: Outage,
     store: Outage,
+    progress: Outage,
     totals: Outage,
     settle: Outage,
     commit: Outage,
@@ -50,15 +65,18 @@ impl Consumer {
             counter: Arc::clone(&ports.counter),
             store: Arc::clone(&ports.store),
             settings,
+            reading: Reading::default(),
             outages: Outages::new(&ports.clock),
         }
     }
 
     /// Joins the group.
     pub async fn subscribe(&self) -> Result<Box<dyn Subscription>, PortError> {
+        lock(&self.reading).clear();
         let resume = Arc::new(StoreProgress {
             clock: Arc::clone(&self.clock),
             store: Arc::clone(&self.store),
+            reading: Arc::clone(&self.reading),
             limit: self.settings.join_deadline,
         });
         let join = self
@@ -70,12 +88,12 @@ impl Consumer {
 
     /// Waits for the next batch and folds it. A failure leaves the batch to be read again.
     pub async fn step(&self, log: &mut dyn Subscription) -> Result<(), PortError> {
-        let step = FoldStep::from(log.next().await?);
+        let step = FoldStep::from(self.note_read(log.next().await?));
         match self.fold(log, &step).await {
             Ok(()) => Ok(()),
             Err(Failed::Log(error)) => Err(error),
             Err(Failed::Store(error)) => {
-                self.seek(log, &step, step.start).await?;
+                self.seek(log, step.partition, step.start).await?;
                 Err(error)
             }
         }
@@ -102,7 +120,9 @@ impl Consumer {
             return Ok(());
         };
         let mut log = log?;
-        while let Some(batch) = stop.run_until_cancelled(log.next()).await {
+        let mut looked_at = self.clock.monotonic();
+        while let Some(batch) = stop.run_until_cancelled(self.next(&mut *log, &mut looked_at)).await
+        {
             let step = FoldStep::from(batch?);
             // The log has handed the batch out: it is folded again here until that works.
             while let Err(failed) = self.fold(&mut *log, &step).await {
@@ -122,6 +142,50 @@ impl Consumer {
             tokio::task::yield_now().await;
         }
         self.close(log).await
+    }
+
+    /// Waits for the next batch, and looks now and then where the store is. May be dropped.
+    async fn next(
+        &self,
+        log: &mut dyn Subscription,
+        looked_at: &mut Duration,
+    ) -> Result<LogBatch, PortError> {
+        loop {
+            let since = self.clock.monotonic().saturating_sub(*looked_at);
+            let Some(left) = self.settings.look_after.checked_sub(since).filter(|l| !l.is_zero())
+            else {
+                *looked_at = self.clock.monotonic();
+                self.follow_store(log).await?;
+                continue;
+            };
+            if let Some(batch) = in_time(&*self.clock, left, log.next()).await {
+                return Ok(self.note_read(batch?));
+            }
+        }
+    }
+
+    fn note_read(&self, batch: LogBatch) -> LogBatch {
+        lock(&self.reading).insert(batch.partition, batch.next);
+        batch
+    }
+
+    /// Reads again from where the store is, if that is before what was read. A store that was put
+    /// back tells nobody of it, and where no record comes, no step meets its fence.
+    async fn follow_store(&self, log: &mut dyn Subscription) -> Result<(), PortError> {
+        let reading: Vec<_> = lock(&self.reading).iter().map(|(p, o)| (*p, *o)).collect();
+        for (partition, read) in reading {
+            let progress = self.store.progress(partition);
+            let (limit, operation) = (self.settings.join_deadline, ASKING_FOR_PROGRESS);
+            let progress = within(&*self.clock, limit, operation, progress).await;
+            self.outages.progress.note(&progress);
+            // What cannot be told now, the next look will.
+            if let Ok(progress) = progress
+                && progress < read
+            {
+                self.seek(log, partition, progress).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn close(&self, log: Box<dyn Subscription>) -> Result<(), PortError> {
@@ -156,7 +220,8 @@ impl Consumer {
                 }
                 Ok(Applied::Fenced { progress }) if progress < part.start => {
                     // The store was put back: so does the reader, and what follows is read again.
-                    return self.seek(log, &part, progress).await.map_err(Failed::Log);
+                    let seek = self.seek(log, part.partition, progress);
+                    return seek.await.map_err(Failed::Log);
                 }
                 Ok(Applied::Fenced { progress }) if progress < part.next => {
                     parts.push(Cow::Owned(part.into_owned().resumed_at(progress)));
@@ -165,7 +230,8 @@ impl Consumer {
                     self.settle_from_store(&part).await;
                     self.commit(log, part.partition, part.next).await;
                     if parts.is_empty() && progress > part.next {
-                        self.seek(log, &part, progress).await.map_err(Failed::Log)?;
+                        let seek = self.seek(log, part.partition, progress);
+                        seek.await.map_err(Failed::Log)?;
                     }
                 }
                 Err(error) if error.kind() == PortErrorKind::Corrupt => {
@@ -178,21 +244,18 @@ impl Consumer {
         Ok(())
     }
 
-    /// Has the partition of a step read from elsewhere.
+    /// Has a partition read from elsewhere.
     async fn seek(
         &self,
         log: &mut dyn Subscription,
-        step: &FoldStep,
+        partition: Partition,
         next: Offset,
     ) -> Result<(), PortError> {
-        let seek = log.seek(step.partition, next);
-        within(
-            &*self.clock,
-            self.settings.settle_deadline,
-            "seeking in the log",
-            seek,
-        )
-        .await
+        let limit = self.settings.settle_deadline;
+        let seek = log.seek(partition, next);
+        within(&*self.clock, limit, "seeking in the log", seek).await?;
+        lock(&self.reading).insert(partition, next);
+        Ok(())
     }
 
     async fn apply(&self, step: &FoldStep) -> Result<Applied, PortError> {
@@ -298,6 +361,7 @@ impl Outages {
         Self {
             log: of("the log cannot be read; joining again"),
             store: of("a batch cannot be folded; trying again"),
+            progress: of("whether the store was put back is not known"),
             totals: of("tallies are not settled again"),
             settle: of("tallies are not settled; they heal when read"),
             commit: of("the log's lag is not up to date"),
@@ -315,19 +379,18 @@ enum Failed {
 struct StoreProgress {
     clock: Arc<dyn Clock>,
     store: Arc<dyn VoteStore>,
+    reading: Reading,
     limit: Duration,
 }
+
+const ASKING_FOR_PROGRESS: &str = "asking the store for its progress";
 
 #[async_trait]
 impl ResumeFrom for StoreProgress {
     async fn resume_from(&self, partition: Partition) -> Result<Offset, PortError> {
         let progress = self.store.progress(partition);
-        within(
-            &*self.clock,
-            self.limit,
-            "asking the store for its progress",
-            progress,
-        )
-        .await
+        let progress = within(&*self.clock, self.limit, ASKING_FOR_PROGRESS, progress).await?;
+        lock(&self.reading).insert(partition, progress);
+        Ok(progress)
     }
 }

@@ -42,6 +42,10 @@ pub struct Folding {
     /// The longest pause after failures
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
     fold_max_backoff: Duration,
+
+    /// How often a consumer looks whether the store was put back to a backup
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
+    fold_look_after: Duration,
 }
 
 impl Folding {
@@ -59,6 +63,7 @@ impl Folding {
             settle_deadline: self.settle_deadline,
             min_backoff: self.fold_min_backoff,
             max_backoff: self.fold_max_backoff,
+            look_after: self.fold_look_after,
         }
     }
 }

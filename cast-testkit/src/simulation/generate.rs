@@ -149,7 +149,7 @@ fn votes(dice: &Dice, setup: &Setup, events: &mut Vec<Event>) {
             patience: match dice.below_hundred() {
                 0..=9 => Duration::ZERO,
                 10..=29 => dice.ms(1, 1_500),
-                _ => Duration::from_secs(30),
+                _ => Duration::from_secs(60),
             },
             retries: u32::try_from(dice.number(0, 4)).expect("a small number"),
             pause: dice.ms(0, dice.some(&[20, 500, 2_500])),

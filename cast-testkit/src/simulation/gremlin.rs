@@ -102,8 +102,8 @@ impl Gremlin {
 
     fn note(&self, operation: Operation, what: &'static str, fault: Fault) {
         let body = &self.body;
-        let code = mix(body.number() << 16 ^ (operation as u64)) ^ mix(what.len() as u64);
-        self.world.note(mix(code ^ fault.name().len() as u64), || {
+        let code = code(what) ^ mix(code(fault.name()) ^ (operation as u64));
+        self.world.note(body.number() ^ code, || {
             let fault = match fault {
                 Fault::None => String::new(),
                 fault => format!(" [{}]", fault.name()),
@@ -111,6 +111,12 @@ impl Gremlin {
             format!("{body} {what} {operation}{fault}")
         });
     }
+}
+
+/// A number for a word.
+fn code(word: &str) -> u64 {
+    let letters = word.bytes();
+    letters.fold(0, |code, letter| mix(code ^ u64::from(letter)))
 }
 
 /// The rare state that a death at this point is.

@@ -19,10 +19,10 @@ use super::{
     truth::Votes,
     world::{Promise, World},
 };
-use crate::clock::ManualClock;
+use crate::{clock::ManualClock, entropy::mix};
 
 /// How long anybody waits who is patient.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One attempt of a voter.
 struct Attempt {
@@ -141,7 +141,7 @@ async fn attempt_at(
         std::mem::replace(&mut sent.possible[variant], true)
     };
     let told = send(world, plan, body, &cast, attempt.ballot.clone()).await;
-    world.note(plan.voter.into(), || format!("{name} {}", told.in_words()));
+    world.note(mix(plan.voter.into()) ^ told.code(), || format!("{name} {}", told.in_words()));
     let (next, is_certain) = heard(world, plan, &attempt, told);
     let mut ledger = world.ledger();
     let sent = ledger.voter(plan.voter);
@@ -389,7 +389,8 @@ pub(super) async fn look(world: &World, body: &Body, leaders: bool) {
         tallies = WATCHED.scope(Arc::clone(&watch), looking) => tallies,
         () = body.life.ended() => return,
     };
-    world.note(body.number(), || format!("{body} shows {tallies:?}"));
+    let sum = tallies.as_ref().map_or(0, |tallies| tallies.iter().map(|tally| tally.votes).sum());
+    world.note(body.number() ^ mix(sum), || format!("{body} shows {tallies:?}"));
     if let Ok(tallies) = tallies {
         let is_whole = !leaders && watch.all_went_well();
         check_shown(world, &tallies, is_whole.then_some(&floor));
@@ -431,6 +432,21 @@ pub(super) async fn look_up(world: &World, body: &Body, voter: u32) {
 }
 
 impl Told {
+    /// A number for what it is.
+    fn code(&self) -> u64 {
+        match self {
+            Self::HungUp => 1,
+            Self::ConnectionLost => 2,
+            Self::Answer(Ok(Outcome::Accepted(receipt))) => {
+                let shown = receipt.tallies.iter().map(|tally| tally.votes);
+                let at = receipt.position.map_or(0, |at| at.offset.get());
+                mix(3 + at) ^ mix(shown.sum::<u64>() ^ u64::from(receipt.stale))
+            }
+            Self::Answer(Ok(Outcome::Refused { why, .. })) => mix(4 + why.to_string().len() as u64),
+            Self::Answer(Err(fault)) => mix(5 + fault.kind() as u64),
+        }
+    }
+
     fn in_words(&self) -> String {
         match self {
             Self::HungUp => "hangs up".into(),

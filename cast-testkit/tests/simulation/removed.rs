@@ -243,7 +243,7 @@ struct CarelessLog {
     published: AtomicU64,
 }
 
-/// A log that loses a record loses every so-manieth.
+/// A log that loses a record loses one of so many.
 const LOSES_EVERY: u64 = 8;
 
 #[async_trait]
@@ -273,7 +273,7 @@ impl EventBus for CarelessLog {
         max_ballots: usize,
         resume: Arc<dyn ResumeFrom>,
     ) -> Result<Box<dyn Subscription>, PortError> {
-        let resume = match self.removed {
+        let resume: Arc<dyn ResumeFrom> = match self.removed {
             Removed::ProgressOfTheStore => Arc::new(FromCommit {
                 group: group.clone(),
                 bus: Arc::clone(&self.inner),
