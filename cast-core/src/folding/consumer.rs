@@ -1,17 +1,13 @@
 //! The consumer: apply, settle, commit.
 
-use std::{
-    borrow::Cow,
-    collections::BTreeMap,
-    ops::ControlFlow,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{borrow::Cow, ops::ControlFlow, pin::pin, sync::Arc, time::Duration};
 
-use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
-use super::narrow::Stage;
+use super::{
+    narrow::Stage,
+    reading::{ASKING_FOR_PROGRESS, Reading, StoreProgress},
+};
 use crate::{
     backoff::Backoff,
     cast::Ports,
@@ -19,8 +15,8 @@ use crate::{
     domain::{Candidate, FoldStep, LogBatch, Offset, Partition, Prefix},
     outage::Outage,
     ports::{
-        Applied, Clock, EventBus, PortError, PortErrorKind, ResumeFrom, Settlement, Subscription,
-        VoteCounter, VoteStore,
+        Applied, Clock, EventBus, PortError, PortErrorKind, Settlement, Subscription, VoteCounter,
+        VoteStore,
     },
     settings::FoldSettings,
 };
@@ -35,15 +31,9 @@ pub struct Consumer {
     counter: Arc<dyn VoteCounter>,
     store: Arc<dyn VoteStore>,
     settings: FoldSettings,
-    reading: Reading,
+    /// Up to where this member has read.
+    reading: Arc<Reading>,
     outages: Outages,
-}
-
-/// Up to where this member has read each partition that it was given.
-type Reading = Arc<Mutex<BTreeMap<Partition, Offset>>>;
-
-fn lock(reading: &Reading) -> MutexGuard<'_, BTreeMap<Partition, Offset>> {
-    reading.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What may be down.
@@ -65,14 +55,14 @@ impl Consumer {
             counter: Arc::clone(&ports.counter),
             store: Arc::clone(&ports.store),
             settings,
-            reading: Reading::default(),
+            reading: Arc::default(),
             outages: Outages::new(&ports.clock),
         }
     }
 
     /// Joins the group.
     pub async fn subscribe(&self) -> Result<Box<dyn Subscription>, PortError> {
-        lock(&self.reading).clear();
+        self.reading.clear();
         let resume = Arc::new(StoreProgress {
             clock: Arc::clone(&self.clock),
             store: Arc::clone(&self.store),
@@ -121,7 +111,9 @@ impl Consumer {
         };
         let mut log = log?;
         let mut looked_at = self.clock.monotonic();
-        while let Some(batch) = stop.run_until_cancelled(self.next(&mut *log, &mut looked_at)).await
+        while let Some(batch) = stop
+            .run_until_cancelled(self.next(&mut *log, &mut looked_at))
+            .await
         {
             let step = FoldStep::from(batch?);
             // The log has handed the batch out: it is folded again here until that works.
@@ -145,47 +137,62 @@ impl Consumer {
     }
 
     /// Waits for the next batch, and looks now and then where the store is. May be dropped.
+    ///
+    /// A store that was put back tells nobody of it, and where no record comes, no step meets its
+    /// fence.
     async fn next(
         &self,
         log: &mut dyn Subscription,
         looked_at: &mut Duration,
     ) -> Result<LogBatch, PortError> {
         loop {
-            let since = self.clock.monotonic().saturating_sub(*looked_at);
-            let Some(left) = self.settings.look_after.checked_sub(since).filter(|l| !l.is_zero())
-            else {
-                *looked_at = self.clock.monotonic();
-                self.follow_store(log).await?;
-                continue;
+            let put_back = {
+                // Dropped only to seek: it may be asking the store where to begin.
+                let mut next = pin!(log.next());
+                loop {
+                    let since = self.clock.monotonic().saturating_sub(*looked_at);
+                    let left = self.settings.look_after.saturating_sub(since);
+                    if !left.is_zero() {
+                        match in_time(&*self.clock, left, next.as_mut()).await {
+                            Some(batch) => return Ok(self.note_read(batch?)),
+                            None => continue,
+                        }
+                    }
+                    *looked_at = self.clock.monotonic();
+                    let put_back = self.put_back().await;
+                    if !put_back.is_empty() {
+                        break put_back;
+                    }
+                }
             };
-            if let Some(batch) = in_time(&*self.clock, left, log.next()).await {
-                return Ok(self.note_read(batch?));
+            for (partition, progress) in put_back {
+                self.seek(log, partition, progress).await?;
             }
         }
     }
 
     fn note_read(&self, batch: LogBatch) -> LogBatch {
-        lock(&self.reading).insert(batch.partition, batch.next);
+        self.reading.set(batch.partition, batch.next);
         batch
     }
 
-    /// Reads again from where the store is, if that is before what was read. A store that was put
-    /// back tells nobody of it, and where no record comes, no step meets its fence.
-    async fn follow_store(&self, log: &mut dyn Subscription) -> Result<(), PortError> {
-        let reading: Vec<_> = lock(&self.reading).iter().map(|(p, o)| (*p, *o)).collect();
-        for (partition, read) in reading {
+    /// Where the store is before what was read.
+    async fn put_back(&self) -> Vec<(Partition, Offset)> {
+        let mut put_back = Vec::new();
+        for (partition, read) in self.reading.all() {
             let progress = self.store.progress(partition);
             let (limit, operation) = (self.settings.join_deadline, ASKING_FOR_PROGRESS);
             let progress = within(&*self.clock, limit, operation, progress).await;
             self.outages.progress.note(&progress);
             // What cannot be told now, the next look will.
-            if let Ok(progress) = progress
-                && progress < read
-            {
-                self.seek(log, partition, progress).await?;
-            }
+            put_back.extend(
+                progress
+                    .ok()
+                    .filter(|at| *at < read)
+                    .map(|at| (partition, at)),
+            );
         }
-        Ok(())
+        put_back
     }
 
     async fn close(&self, log: Box<dyn Subscription>) -> Result<(), PortError> {
@@ -254,7 +261,7 @@ impl Consumer {
         let limit = self.settings.settle_deadline;
         let seek = log.seek(partition, next);
         within(&*self.clock, limit, "seeking in the log", seek).await?;
-        lock(&self.reading).insert(partition, next);
+        self.reading.set(partition, next);
         Ok(())
     }
 
@@ -373,24 +380,4 @@ impl Outages {
 enum Failed {
     Log(PortError),
     Store(PortError),
-}
-
-/// Reads a partition from where the store is.
-struct StoreProgress {
-    clock: Arc<dyn Clock>,
-    store: Arc<dyn VoteStore>,
-    reading: Reading,
-    limit: Duration,
-}
-
-const ASKING_FOR_PROGRESS: &str = "asking the store for its progress";
-
-#[async_trait]
-impl ResumeFrom for StoreProgress {
-    async fn resume_from(&self, partition: Partition) -> Result<Offset, PortError> {
-        let progress = self.store.progress(partition);
-        let progress = within(&*self.clock, self.limit, ASKING_FOR_PROGRESS, progress).await?;
-        lock(&self.reading).insert(partition, progress);
-        Ok(progress)
-    }
 }

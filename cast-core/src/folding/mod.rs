@@ -2,5 +2,6 @@
 
 mod consumer;
 mod narrow;
+mod reading;
 
 pub use consumer::Consumer;

@@ -54,7 +54,10 @@ async fn check_log(world: &World, ports: &Ports) -> Result<(), PortError> {
             ends.insert(lag.partition, lag.end);
         }
     }
-    let mut log = ports.bus.subscribe(&group, 100, Arc::new(FromStart)).await?;
+    let mut log = ports
+        .bus
+        .subscribe(&group, 100, Arc::new(FromStart))
+        .await?;
     let mut read: BTreeMap<LogPosition, Vec<LoggedBallot>> = BTreeMap::new();
     while !ends.is_empty() {
         let batch = log.next().await?;
@@ -67,7 +70,10 @@ async fn check_log(world: &World, ports: &Ports) -> Result<(), PortError> {
                 read.insert(position, ballots.to_vec());
             }
         }
-        if ends.get(&batch.partition).is_some_and(|end| batch.next >= *end) {
+        if ends
+            .get(&batch.partition)
+            .is_some_and(|end| batch.next >= *end)
+        {
             ends.remove(&batch.partition);
         }
     }
@@ -88,8 +94,15 @@ fn check_ledger(world: &World) {
     let mut by_voter: BTreeMap<u32, Vec<(BallotId, usize)>> = BTreeMap::new();
     let mut wrong: Vec<(Promise, String)> = Vec::new();
     let (truth, ledger) = (world.truth(), world.ledger());
-    for (position, ballot) in truth.log.iter().flat_map(|(at, b)| b.iter().map(move |b| (at, b))) {
-        let name = ballot.voter.as_ref().and_then(|name| name.as_str().strip_prefix("voter "));
+    for (position, ballot) in truth
+        .log
+        .iter()
+        .flat_map(|(at, b)| b.iter().map(move |b| (at, b)))
+    {
+        let name = ballot
+            .voter
+            .as_ref()
+            .and_then(|name| name.as_str().strip_prefix("voter "));
         let voter = name.and_then(|number| number.parse().ok());
         let sent = voter.and_then(|voter| ledger.find(voter));
         let variant = sent.and_then(|sent| sent.variant_of(ballot));
@@ -102,7 +115,10 @@ fn check_ledger(world: &World) {
             let how = format!("voter {voter} was refused, and is in the log at {position:?}");
             wrong.push((Promise::RefusedIsNotCounted, how));
         }
-        by_voter.entry(voter).or_default().push((ballot.id, variant));
+        by_voter
+            .entry(voter)
+            .or_default()
+            .push((ballot.id, variant));
     }
     for (voter, sent) in ledger.voters() {
         let logged = by_voter.get(&voter).map_or(&[][..], |logged| logged);
@@ -135,7 +151,11 @@ fn check_ledger(world: &World) {
 /// The store has each ballot of the log once: in its totals, and in its ballots.
 async fn check_store(world: &World, ports: &Ports) -> Result<(), PortError> {
     let expected = expected(world);
-    let ids: Vec<_> = world.truth().counting().map(|(_, ballot)| ballot.id).collect();
+    let ids: Vec<_> = world
+        .truth()
+        .counting()
+        .map(|(_, ballot)| ballot.id)
+        .collect();
     let kept = ports.store.kept(&ids).await?;
     if let Some((id, _)) = ids.iter().zip(&kept).find(|(_, kept)| kept.is_none()) {
         let how = || format!("the store does not have the ballot {id}");
@@ -148,9 +168,8 @@ async fn check_store(world: &World, ports: &Ports) -> Result<(), PortError> {
     let expected_counted = expected.iter().filter(|(_, votes)| **votes > 0);
     let is_recounted = expected_counted.eq(recounted.iter());
     if stored != expected || !is_recounted {
-        let how = || {
-            format!("the log has {expected:?}, the store {stored:?}, recounted {recounted:?}")
-        };
+        let how =
+            || format!("the log has {expected:?}, the store {stored:?}, recounted {recounted:?}");
         world.breaks(Promise::StoreIsExact, how);
     }
     Ok(())
@@ -159,7 +178,12 @@ async fn check_store(world: &World, ports: &Ports) -> Result<(), PortError> {
 /// What each candidate must have in the end.
 fn expected(world: &World) -> Votes {
     let truth = world.truth();
-    let of = |who| (Clone::clone(who), truth.distinct().get(who).copied().unwrap_or(0));
+    let of = |who| {
+        (
+            Clone::clone(who),
+            truth.distinct().get(who).copied().unwrap_or(0),
+        )
+    };
     world.candidates.iter().map(of).collect()
 }
 
@@ -176,7 +200,9 @@ async fn check_tallies(world: &World, processes: &Processes) {
         let _ = cast.tallies(&world.candidates).await;
         world.clock.pause(Duration::from_secs(2)).await;
         let shown = cast.tallies(&world.candidates).await.map(|tallies| {
-            let votes = tallies.into_iter().map(|tally| (tally.candidate, tally.votes));
+            let votes = tallies
+                .into_iter()
+                .map(|tally| (tally.candidate, tally.votes));
             votes.collect::<Votes>()
         });
         match shown {

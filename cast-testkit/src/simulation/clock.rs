@@ -116,7 +116,10 @@ impl Future for Sleep<'_> {
 impl Drop for Sleep<'_> {
     fn drop(&mut self) {
         if let Some(arrival) = self.arrival {
-            self.clock.state().sleeping.remove(&(self.deadline, arrival));
+            self.clock
+                .state()
+                .sleeping
+                .remove(&(self.deadline, arrival));
         }
     }
 }

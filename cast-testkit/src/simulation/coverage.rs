@@ -179,7 +179,9 @@ impl Coverage {
     /// The faults and rare states that were never reached, by name.
     pub fn missing(&self) -> Vec<String> {
         let faults = OPERATIONS.iter().flat_map(|operation| {
-            let possible = FAULTS.iter().filter(|fault| is_possible(*operation, **fault));
+            let possible = FAULTS
+                .iter()
+                .filter(|fault| is_possible(*operation, **fault));
             let never = possible.filter(|fault| self.fired(*operation, fault.name()) == 0);
             never.map(move |fault| format!("fault: {} at {operation}", fault.name()))
         });

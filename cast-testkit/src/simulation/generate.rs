@@ -272,7 +272,10 @@ fn losses(dice: &Dice, setup: &Setup, events: &mut Vec<Event>) {
     if dice.percent(8) {
         let partition = u32::try_from(dice.number(0, u64::from(setup.partitions) - 1));
         let partition = partition.expect("a partition");
-        events.push(at(dice.number(0, HORIZON_MS), What::Unreadable { partition }));
+        events.push(at(
+            dice.number(0, HORIZON_MS),
+            What::Unreadable { partition },
+        ));
     }
     if dice.percent(12) {
         events.push(at(dice.number(0, HORIZON_MS), What::NoPosition));

@@ -74,24 +74,50 @@ pub(super) struct Event {
 pub(super) enum What {
     Vote(Vote),
     /// Somebody looks at all tallies, or at the leaders.
-    Look { door: usize, leaders: bool },
+    Look {
+        door: usize,
+        leaders: bool,
+    },
     /// Somebody asks what became of a voter's ballot.
-    LookUp { door: usize, voter: u32 },
+    LookUp {
+        door: usize,
+        voter: u32,
+    },
     /// The next call of an operation fails, whoever makes it.
-    Fail { operation: Operation, fault: Fault },
+    Fail {
+        operation: Operation,
+        fault: Fault,
+    },
     /// Calls of a port fail for a while.
     Weather(Weather),
-    Crash { process: usize, restart_after: Duration },
-    Freeze { process: usize, lasts: Duration },
+    Crash {
+        process: usize,
+        restart_after: Duration,
+    },
+    Freeze {
+        process: usize,
+        lasts: Duration,
+    },
     /// A process dies or freezes at its next call of an operation.
-    Trap { process: usize, trap: Trap },
-    Drain { process: usize },
+    Trap {
+        process: usize,
+        trap: Trap,
+    },
+    Drain {
+        process: usize,
+    },
     ForgetCounter,
     ForgetCandidate(usize),
-    ForgetTickets { ids: bool },
+    ForgetTickets {
+        ids: bool,
+    },
     BackUp,
-    PutBack { which: usize },
-    Unreadable { partition: u32 },
+    PutBack {
+        which: usize,
+    },
+    Unreadable {
+        partition: u32,
+    },
     /// The log acknowledges the next record without saying where it is.
     NoPosition,
 }

@@ -74,6 +74,7 @@ mod gremlin;
 mod history;
 mod ledger;
 mod life;
+mod look;
 mod process;
 mod report;
 mod run;

@@ -275,7 +275,9 @@ impl Processes {
         tokio::spawn(async move {
             world.clock.pause(Duration::from_millis(after_ms)).await;
             if body.seats.evict() && !body.life.is_dead() {
-                world.note(body.number(), || format!("{body} is thrown out of its group"));
+                world.note(body.number(), || {
+                    format!("{body} is thrown out of its group")
+                });
                 world.reached(RareState::Evicted);
             }
         });
@@ -294,7 +296,8 @@ impl Processes {
                 () = cast.shutdown() => true,
             };
             if is_drained {
-                this.world.note(body.number(), || format!("{body} has drained"));
+                this.world
+                    .note(body.number(), || format!("{body} has drained"));
                 this.world.reached(RareState::Drained);
                 body.life.kill();
                 this.start(body.slot);

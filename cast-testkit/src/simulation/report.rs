@@ -66,7 +66,11 @@ impl fmt::Display for Failure {
             Some(promise) => writeln!(f, "BROKEN: {promise}: {}", self.how)?,
             None => writeln!(f, "NOT DETERMINISTIC: {}", self.how)?,
         }
-        writeln!(f, "\nin the history of seed {}, shrunk to\n{}", self.seed, self.history)?;
+        writeln!(
+            f,
+            "\nin the history of seed {}, shrunk to\n{}",
+            self.seed, self.history
+        )?;
         for line in &self.trace {
             writeln!(f, "{line}")?;
         }

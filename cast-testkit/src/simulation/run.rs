@@ -14,6 +14,7 @@ use super::{
     check::check,
     coverage::RareState,
     history::{Choice, History, Vote, What},
+    look,
     process::Processes,
     voter,
     world::{Promise, Ran, World},
@@ -97,11 +98,11 @@ fn happen(
         }
         What::Look { door, leaders } => {
             let (world, body, leaders) = (world.clone(), processes.door(*door)?, *leaders);
-            tokio::spawn(async move { voter::look(&world, &body, leaders).await });
+            tokio::spawn(async move { look::look(&world, &body, leaders).await });
         }
         What::LookUp { door, voter } => {
             let (world, body, voter) = (world.clone(), processes.door(*door)?, *voter);
-            tokio::spawn(async move { voter::look_up(&world, &body, voter).await });
+            tokio::spawn(async move { look::look_up(&world, &body, voter).await });
         }
         What::Fail { operation, fault } => world.fail_next(*operation, *fault),
         What::Weather(weather) => world.begin(*weather),
@@ -127,12 +128,8 @@ fn suffer(world: &World, deployment: &dyn Deployment, what: &What) {
             let mishap = Mishap::ForgetCandidate { candidate };
             (mishap, RareState::CandidateForgotten)
         }
-        What::ForgetTickets { ids: false } => {
-            (Mishap::ForgetTickets, RareState::TicketsForgotten)
-        }
-        What::ForgetTickets { ids: true } => {
-            (Mishap::ForgetTicketsAndIds, RareState::IdsForgotten)
-        }
+        What::ForgetTickets { ids: false } => (Mishap::ForgetTickets, RareState::TicketsForgotten),
+        What::ForgetTickets { ids: true } => (Mishap::ForgetTicketsAndIds, RareState::IdsForgotten),
         What::BackUp => (Mishap::BackUp, RareState::BackedUp),
         What::PutBack { which } => (Mishap::PutBack { which: *which }, RareState::PutBack),
         What::Unreadable { partition } => {
@@ -183,13 +180,18 @@ async fn end(world: &Arc<World>, processes: &Arc<Processes>, voters: Vec<JoinHan
         }
     };
     if in_time(world, deadline, rest).await.is_none() {
-        return world.breaks(Promise::ThingsGoOn, || "a process does not start again".into());
+        return world.breaks(Promise::ThingsGoOn, || {
+            "a process does not start again".into()
+        });
     }
     let votes = last_votes(world, processes);
     if in_time(world, deadline, votes).await.is_none() {
         return world.breaks(Promise::ThingsGoOn, || "no door takes votes again".into());
     }
-    if in_time(world, deadline, drained(processes, world)).await.is_none() {
+    if in_time(world, deadline, drained(processes, world))
+        .await
+        .is_none()
+    {
         return world.breaks(Promise::ThingsGoOn, || "the log is not folded".into());
     }
     check(world, processes).await;
@@ -221,7 +223,9 @@ async fn last_votes(world: &World, processes: &Processes) {
         };
         voter::vote(world, processes, &plan).await;
         if !world.ledger().voter(voter).acknowledged[0] {
-            world.breaks(Promise::ThingsGoOn, || format!("door {door} takes no votes again"));
+            world.breaks(Promise::ThingsGoOn, || {
+                format!("door {door} takes no votes again")
+            });
         }
     }
 }

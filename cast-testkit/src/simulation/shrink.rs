@@ -79,7 +79,13 @@ impl Shrinking<'_> {
         let simplify: [fn(&mut History); 5] = [
             |history| history.setup.partitions = 1,
             |history| history.setup.jitter_us = 0,
-            |history| history.setup.processes.iter_mut().for_each(|p| p.skew_ms = 0),
+            |history| {
+                history
+                    .setup
+                    .processes
+                    .iter_mut()
+                    .for_each(|p| p.skew_ms = 0)
+            },
             |history| history.setup.flush_limit = 512,
             |history| history.setup.intake_capacity = 4_096,
         ];

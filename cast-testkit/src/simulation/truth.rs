@@ -65,9 +65,9 @@ impl Truth {
 
     /// What a partition's records before an offset come to.
     pub(super) fn fold(&self, partition: Partition, next: Offset) -> Votes {
-        let before = self.counting().filter(|(position, _)| {
-            position.partition == partition && position.offset < next
-        });
+        let before = self
+            .counting()
+            .filter(|(position, _)| position.partition == partition && position.offset < next);
         sum_votes(before.map(|(_, ballot)| ballot))
     }
 

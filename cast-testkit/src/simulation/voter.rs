@@ -1,20 +1,20 @@
-//! Voters, and people who look at tallies: what they do, and what they notice.
+//! Voters: what they do, what they are told, and what they notice.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::time::Duration;
 
 use cast_core::{
     Cast, Fault, FaultKind,
     domain::{
-        Ballot, BallotError, BallotId, Candidate, Fate, Outcome, Partition, Partitions, Receipt,
-        Refusal, Selections, Tally, Ticket,
+        Ballot, BallotError, BallotId, Candidate, LoggedBallot, Outcome, Partition, Partitions,
+        Receipt, Refusal, Selections, Ticket,
     },
 };
 
 use super::{
     coverage::RareState,
-    gremlin::{WATCHED, Watch},
     history::{Choice, Vote},
     ledger::Variant,
+    look::{Floor, check_shown},
     process::{Body, Processes},
     truth::Votes,
     world::{Promise, World},
@@ -94,18 +94,27 @@ fn variants(world: &World, plan: &Vote) -> Vec<Vec<(Candidate, u32)>> {
 }
 
 fn selections(picks: &[(Candidate, u32)]) -> Selections {
-    ballot_of(Ticket::from_bytes([0; 32]), picks).selections().clone()
+    ballot_of(Ticket::from_bytes([0; 32]), picks)
+        .selections()
+        .clone()
 }
 
 fn ballot_of(ticket: Ticket, picks: &[(Candidate, u32)]) -> Ballot {
-    let picks = picks.iter().map(|(candidate, votes)| (candidate.as_str(), *votes));
+    let picks = picks
+        .iter()
+        .map(|(candidate, votes)| (candidate.as_str(), *votes));
     let ballot = Ballot::new(ticket).select_all(picks);
     ballot.expect("one to three selections of at least a vote")
 }
 
 fn own_id(world: &World, voter: u32) -> BallotId {
     let entropy = world.seed.part(100 + u64::from(voter)).entropy();
-    BallotId::mint(Partition::new(0), Partitions::ONE, ManualClock::START, &entropy)
+    BallotId::mint(
+        Partition::new(0),
+        Partitions::ONE,
+        ManualClock::START,
+        &entropy,
+    )
 }
 
 async fn attempt_at(
@@ -141,7 +150,9 @@ async fn attempt_at(
         std::mem::replace(&mut sent.possible[variant], true)
     };
     let told = send(world, plan, body, &cast, attempt.ballot.clone()).await;
-    world.note(mix(plan.voter.into()) ^ told.code(), || format!("{name} {}", told.in_words()));
+    world.note(mix(plan.voter.into()) ^ told.code(), || {
+        format!("{name} {}", told.in_words())
+    });
     let (next, is_certain) = heard(world, plan, &attempt, told);
     let mut ledger = world.ledger();
     let sent = ledger.voter(plan.voter);
@@ -239,7 +250,12 @@ fn refused(world: &World, plan: &Vote, why: &Refusal) {
     if let Refusal::BadBallot(error) = why
         && !(plan.alters && *error == BallotError::Altered)
     {
-        let how = || format!("voter {} never changed their mind, and is told: {why}", plan.voter);
+        let how = || {
+            format!(
+                "voter {} never changed their mind, and is told: {why}",
+                plan.voter
+            )
+        };
         world.breaks(Promise::ThingsGoOn, how);
     }
 }
@@ -285,13 +301,10 @@ fn accepted(world: &World, plan: &Vote, attempt: &Attempt, receipt: &Receipt) {
         floor.add(&own);
     }
     check_shown(world, &receipt.tallies, floor.as_ref());
-    let bought = world.ledger().acknowledged(
-        plan.voter,
-        attempt.variant,
-        &attempt.ticket,
-        receipt,
-        own,
-    );
+    let bought =
+        world
+            .ledger()
+            .acknowledged(plan.voter, attempt.variant, &attempt.ticket, receipt, own);
     if bought > u64::from(world.setup.ticket_uses) {
         let how = || format!("{bought} voters were told that the same ticket bought them a vote");
         world.breaks(Promise::TicketLimit, how);
@@ -303,7 +316,7 @@ fn check_logged(world: &World, voter: u32, attempt: &Attempt, receipt: &Receipt)
     let truth = world.truth();
     let position = receipt.position.or_else(|| truth.first(receipt.ballot));
     let record = position.and_then(|position| truth.log.get(&position));
-    let is_it = |ballot: &&cast_core::domain::LoggedBallot| {
+    let is_it = |ballot: &&LoggedBallot| {
         ballot.id == receipt.ballot && ballot.selections == *attempt.ballot.selections()
     };
     let is_logged = record.is_some_and(|record| record.iter().any(|ballot| is_it(&ballot)));
@@ -321,114 +334,6 @@ fn votes_of(selections: &Selections) -> Votes {
         *votes.entry(selection.candidate.clone()).or_default() += u64::from(selection.votes.get());
     }
     votes
-}
-
-/// What must be shown at least.
-#[derive(Clone)]
-struct Floor {
-    least: Votes,
-    losses: BTreeMap<Candidate, u64>,
-}
-
-impl Floor {
-    fn now(world: &World) -> Self {
-        let (truth, ledger) = (world.truth(), world.ledger());
-        let candidates = world.candidates.iter();
-        let losses = candidates.map(|who| (who.clone(), truth.losses(who)));
-        Self {
-            least: ledger.least(&truth),
-            losses: losses.collect(),
-        }
-    }
-
-    fn add(&mut self, votes: &Votes) {
-        for (candidate, votes) in votes {
-            *self.least.entry(candidate.clone()).or_default() += votes;
-        }
-    }
-}
-
-/// What is shown is never above what the log has; nor below a floor, where the counter did not
-/// forget the candidate meanwhile.
-fn check_shown(world: &World, tallies: &[Tally], floor: Option<&Floor>) {
-    for tally in tallies {
-        let who = &tally.candidate;
-        let (most, losses) = {
-            let truth = world.truth();
-            (truth.most(who), truth.losses(who))
-        };
-        let least = floor.filter(|floor| floor.losses[who] == losses);
-        let least = least.and_then(|floor| floor.least.get(who).copied());
-        let votes = tally.votes;
-        if votes > most {
-            let how = || format!("{who:?} is shown with {votes} votes, and the log has {most}");
-            world.breaks(Promise::ShownIsTrue, how);
-        }
-        if let Some(least) = least.filter(|least| votes < *least) {
-            let how = || format!("{who:?} is shown with {votes} votes, of {least} acknowledged");
-            world.breaks(Promise::ShownIsTrue, how);
-        }
-    }
-}
-
-/// Looks at all tallies, or at the leaders.
-pub(super) async fn look(world: &World, body: &Body, leaders: bool) {
-    let Some(cast) = body.cast() else { return };
-    let floor = Floor::now(world);
-    let watch = Arc::<Watch>::default();
-    let looking = async {
-        body.life.pass().await;
-        if leaders {
-            cast.leaderboard(3).await
-        } else {
-            cast.tallies(&world.candidates).await
-        }
-    };
-    let tallies = tokio::select! {
-        biased;
-        tallies = WATCHED.scope(Arc::clone(&watch), looking) => tallies,
-        () = body.life.ended() => return,
-    };
-    let sum = tallies.as_ref().map_or(0, |tallies| tallies.iter().map(|tally| tally.votes).sum());
-    world.note(body.number() ^ mix(sum), || format!("{body} shows {tallies:?}"));
-    if let Ok(tallies) = tallies {
-        let is_whole = !leaders && watch.all_went_well();
-        check_shown(world, &tallies, is_whole.then_some(&floor));
-    }
-}
-
-/// Asks what became of a voter's ballot.
-pub(super) async fn look_up(world: &World, body: &Body, voter: u32) {
-    let id = world.ledger().find(voter).and_then(|sent| sent.id);
-    let (Some(cast), Some(id)) = (body.cast(), id) else {
-        return;
-    };
-    let fate = tokio::select! {
-        biased;
-        fate = cast.ballot(id) => fate,
-        () = body.life.ended() => return,
-    };
-    world.note(body.number(), || format!("{body} tells of {id}: {fate:?}"));
-    let truth = world.truth();
-    let is_true = match &fate {
-        Ok(Some(Fate::Counted(position))) => truth.first(id) == Some(*position),
-        Ok(Some(Fate::Logged(position))) => {
-            let record = truth.log.get(position);
-            record.is_some_and(|record| record.iter().any(|ballot| ballot.id == id))
-        }
-        Ok(Some(Fate::Rejected { .. })) => false,
-        Ok(None) | Err(_) => true,
-    };
-    drop(truth);
-    match fate {
-        Ok(Some(Fate::Counted(_))) => world.reached(RareState::LookedUpCounted),
-        Ok(Some(Fate::Logged(_))) => world.reached(RareState::LookedUpLogged),
-        _ => {}
-    }
-    if !is_true {
-        let how = || format!("a voter is told of {id} what is not so");
-        world.breaks(Promise::AcknowledgedIsLogged, how);
-    }
 }
 
 impl Told {

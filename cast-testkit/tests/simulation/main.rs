@@ -148,9 +148,17 @@ fn a_failure_is_shrunk_told_and_runs_again_from_its_seed() {
     assert_eq!(first.promise, again.promise);
     assert_eq!((first.how, first.trace), (again.how, again.trace));
     let events = again.history.lines().count() - 1;
-    assert!(events <= 6, "two votes of one ballot are enough:\n{}", again.history);
+    assert!(
+        events <= 6,
+        "two votes of one ballot are enough:\n{}",
+        again.history
+    );
     let told = run(&open, first.seed, 1).to_string();
-    for part in [&first.seed.to_string(), "BROKEN: the store is exact", "store.apply"] {
+    for part in [
+        &first.seed.to_string(),
+        "BROKEN: the store is exact",
+        "store.apply",
+    ] {
         assert!(told.contains(part), "{part} is missing in\n{told}");
     }
 }

@@ -178,7 +178,8 @@ struct CarelessCounter {
     removed: Removed,
     inner: Arc<MemoryCounter>,
     recordings: AtomicU32,
-    settled: Mutex<BTreeMap<(Candidate, Partition), Offset>>,
+    /// What was settled last.
+    settled: Mutex<BTreeMap<Candidate, BTreeMap<Partition, Prefix>>>,
 }
 
 impl CarelessCounter {
@@ -195,16 +196,22 @@ impl CarelessCounter {
         }
     }
 
-    /// Whether it was settled further than a settlement says.
-    fn is_older(&self, settlement: &Settlement) -> bool {
+    /// What the candidate comes to if a settlement counts, however old it is; `None` if it is not
+    /// older than what is there.
+    fn put_back(&self, settlement: &Settlement) -> Option<Settlement> {
         let mut settled = self.settled.lock().expect("nothing panics under the lock");
+        let settled = settled.entry(settlement.candidate.clone()).or_default();
         let mut is_older = false;
         for prefix in &settlement.prefixes {
-            let key = (settlement.candidate.clone(), prefix.partition);
-            let before = settled.insert(key, prefix.as_of);
-            is_older |= before.is_some_and(|before| prefix.as_of < before);
+            let before = settled.insert(prefix.partition, *prefix);
+            is_older |= before.is_some_and(|before| prefix.as_of < before.as_of);
         }
-        is_older
+        is_older.then(|| Settlement {
+            candidate: settlement.candidate.clone(),
+            prefixes: settled.values().copied().collect(),
+            // Nobody is to load it from the store at once.
+            whole: true,
+        })
     }
 }
 
@@ -219,13 +226,18 @@ impl VoteCounter for CarelessCounter {
     }
 
     async fn settle(&self, settlements: &[Settlement]) -> Result<(), PortError> {
-        for settlement in settlements {
-            if self.removed == Removed::SettlingOnlyIfNewer && self.is_older(settlement) {
-                // What it had is gone, and only what it is told now is there.
-                self.inner.forget_candidate(&settlement.candidate);
-            }
+        if self.removed != Removed::SettlingOnlyIfNewer {
+            return self.inner.settle(settlements).await;
         }
-        self.inner.settle(settlements).await
+        for settlement in settlements {
+            let mut settlement = settlement.clone();
+            if let Some(older) = self.put_back(&settlement) {
+                self.inner.forget_candidate(&settlement.candidate);
+                settlement = older;
+            }
+            self.inner.settle(&[settlement]).await?;
+        }
+        Ok(())
     }
 
     async fn read(&self, candidates: &[Candidate]) -> Result<Vec<Reading>, PortError> {
