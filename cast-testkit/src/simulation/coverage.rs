@@ -66,6 +66,7 @@ states! {
     SettleLate => "counter: settled what was settled further",
     ReadMiss => "counter: read a candidate that it had forgotten",
     ReadOld => "counter: read a tally that is to be healed",
+    ShownTwice => "counter: shows a ballot twice, overtaken by its retry, until it settles",
     LookedUpLogged => "door: told that a ballot is logged",
     LookedUpCounted => "door: told that a ballot is counted",
     Evicted => "consumer: lost its partitions while it was frozen",

@@ -43,15 +43,18 @@ impl Floor {
 pub(super) fn check_shown(world: &World, tallies: &[Tally], floor: Option<&Floor>) {
     for tally in tallies {
         let who = &tally.candidate;
-        let (most, losses) = {
+        let ((logged, most), losses) = {
             let truth = world.truth();
             (truth.most(who), truth.losses(who))
         };
         let least = floor.filter(|floor| floor.losses[who] == losses);
         let least = least.and_then(|floor| floor.least.get(who).copied());
         let votes = tally.votes;
+        if votes > logged && votes <= most {
+            world.reached(RareState::ShownTwice);
+        }
         if votes > most {
-            let how = || format!("{who:?} is shown with {votes} votes, and the log has {most}");
+            let how = || format!("{who:?} is shown with {votes} votes, and the log has {logged}");
             world.breaks(Promise::ShownIsTrue, how);
         }
         if let Some(least) = least.filter(|least| votes < *least) {

@@ -17,8 +17,11 @@ pub(super) struct Truth {
     first: BTreeMap<BallotId, LogPosition>,
     /// The votes of all ballots, each once.
     distinct: Votes,
-    /// The votes of all records.
-    all: Votes,
+    /// The votes of copies that were recorded: of ballots that were in the log before, sent again while
+    /// the first sending was under way. Until they settle, they show.
+    copies: Votes,
+    /// Every tail that the counter ever took in.
+    ever: BTreeSet<(Candidate, LogPosition)>,
     /// Uses granted of each ticket, and its limit.
     granted: BTreeMap<[u8; 32], (u64, u64)>,
     grants: BTreeSet<BallotId>,
@@ -39,10 +42,8 @@ impl Truth {
         for ballot in record.ballots().iter() {
             let first = self.first.get(&ballot.id).copied();
             has_twice |= first.is_some();
-            let votes = sum_votes([ballot]);
-            add(&mut self.all, &votes);
             if first.is_none() {
-                add(&mut self.distinct, &votes);
+                add(&mut self.distinct, &sum_votes([ballot]));
                 self.first.insert(ballot.id, position);
             }
         }
@@ -76,15 +77,11 @@ impl Truth {
         &self.distinct
     }
 
-    /// The most that may be shown of a candidate: where ids are forgotten, a ballot may be recorded
-    /// twice, until it settles.
-    pub(super) fn most(&self, candidate: &Candidate) -> u64 {
-        let votes = if self.ids_lost {
-            &self.all
-        } else {
-            &self.distinct
-        };
-        votes.get(candidate).copied().unwrap_or(0)
+    /// The most that may be shown of a candidate: what the log has, and how much more where ballots
+    /// were recorded as copies.
+    pub(super) fn most(&self, candidate: &Candidate) -> (u64, u64) {
+        let of = |votes: &Votes| votes.get(candidate).copied().unwrap_or(0);
+        (of(&self.distinct), of(&self.distinct) + of(&self.copies))
     }
 
     /// Takes in that uses were granted. Returns the ticket's uses so far, and its limit.
@@ -108,6 +105,12 @@ impl Truth {
     pub(super) fn recorded(&mut self, candidate: &Candidate, at: LogPosition) -> (bool, bool) {
         let settled = self.settled.get(&(candidate.clone(), at.partition));
         let is_settled = settled.is_some_and(|as_of| at.offset < *as_of);
+        if self.ever.insert((candidate.clone(), at)) {
+            let record = self.log.get(&at).into_iter().flatten();
+            let copies = record.filter(|ballot| self.first.get(&ballot.id) != Some(&at));
+            let votes = sum_votes(copies).remove(candidate).unwrap_or(0);
+            *self.copies.entry(candidate.clone()).or_default() += votes;
+        }
         let is_new = self.tails.insert((candidate.clone(), at));
         (!is_new, is_settled)
     }

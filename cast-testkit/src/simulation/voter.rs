@@ -295,7 +295,8 @@ fn accepted(world: &World, plan: &Vote, attempt: &Attempt, receipt: &Receipt) {
     }
     check_logged(world, plan.voter, attempt, receipt);
     let own = votes_of(attempt.ballot.selections());
-    let is_recorded = !receipt.repeated && receipt.position.is_some();
+    // Where ids are forgotten, it may have been recorded before, and what is shown has it once.
+    let is_recorded = !receipt.repeated && receipt.position.is_some() && !world.truth().ids_lost;
     let mut floor = (!receipt.stale).then(|| attempt.floor.clone());
     if let (Some(floor), true) = (&mut floor, is_recorded) {
         floor.add(&own);
