@@ -2,6 +2,8 @@
 
 mod consumer;
 mod narrow;
-mod reading;
+mod progress;
+mod settler;
 
 pub use consumer::Consumer;
+pub(crate) use consumer::FoldOutages;

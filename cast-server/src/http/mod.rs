@@ -18,7 +18,6 @@ mod acceptor;
 mod body_scan;
 mod canned;
 mod connection;
-mod deadline;
 mod drain;
 mod graphql;
 mod head;
@@ -39,16 +38,17 @@ use cast_core::{
 use tokio::{net::TcpListener, task::JoinHandle};
 
 pub use self::graphql::EndpointSettings;
+pub(crate) use self::request_id::RequestId;
 pub use self::site::Waiting;
 use self::{
     acceptor::CappedAcceptor,
     connection::{Limits, Shared},
     drain::Drain,
     graphql::GraphqlEndpoint,
+    health::Readiness,
     routes::Routes,
     site::{Opened, Site},
 };
-pub(crate) use self::{deadline::within, request_id::RequestId};
 use crate::graphql::engine::Engine;
 
 /// What connections are bound to.
@@ -78,8 +78,8 @@ impl Default for HttpSettings {
         Self {
             max_connections: 4_096,
             idle_timeout: Duration::from_secs(60),
-            header_deadline: Duration::from_secs(5),
-            body_deadline: Duration::from_secs(5),
+            header_deadline: Duration::from_secs(1),
+            body_deadline: Duration::from_secs(1),
             request_deadline: Duration::from_secs(15),
             drain_timeout: Duration::from_secs(10),
             max_head_size: 16 * 1_024,
@@ -155,9 +155,10 @@ impl<E: Executor> HttpServer<E> {
     pub fn open(&self, engine: Option<Engine<E>>, cast: Option<Cast>) {
         let endpoint =
             |engine| GraphqlEndpoint::new(engine, Arc::clone(&self.clock), self.endpoint.clone());
+        let readiness = cast.map(|cast| Readiness::new(cast, Arc::clone(&self.clock)));
         self.site.open(Opened {
             graphql: engine.map(endpoint),
-            cast,
+            readiness,
         });
     }
 

@@ -94,8 +94,8 @@ impl<E: Executor> Routes<E> {
     async fn ready(&self) -> Response {
         match self.site.opened() {
             None => health::waiting(&self.site.waits_for()),
-            Some(opened) => match &opened.cast {
-                Some(cast) => health::ready(cast).await,
+            Some(opened) => match &opened.readiness {
+                Some(readiness) => readiness.answer().await,
                 None => health::live(),
             },
         }

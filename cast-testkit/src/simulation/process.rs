@@ -361,7 +361,7 @@ fn settings(setup: &Setup) -> Settings {
             apply_deadline: 2 * second,
             join_deadline: 2 * second,
             max_backoff: second,
-            look_after: second,
+            progress_interval: second,
             ..FoldSettings::default()
         },
     }
