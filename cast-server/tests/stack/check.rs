@@ -14,7 +14,7 @@ pub(crate) use crate::tables::Stored;
 use crate::{
     ledger::Due,
     logged::Logged,
-    program::{Client, run_within},
+    program::{Client, process::run_within},
     stack::{LATER, PARTITIONS, Stack, until},
     tables::counted,
     verdict::{self, Breach, Evidence, Promise, dossier},
