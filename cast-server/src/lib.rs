@@ -9,6 +9,7 @@
 //! | [`http`] | connections, paths and the GraphQL endpoint |
 //! | [`telemetry`] | the log |
 //! | `failpoints` | where a process stops, for tests that kill it there; a feature of its own |
+//! | `fuzzing` | the laws of what reads bytes from outside, for tests; a feature of its own |
 //! | [`bench`] | what drives a server from outside, and checks its counting |
 //!
 //! It is a library so that its tests and benchmarks can start it in their own process; the program
@@ -20,6 +21,9 @@ pub mod cli;
 pub mod config;
 #[cfg(feature = "failpoints")]
 mod failpoints;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod graphql;
 pub mod http;
 pub mod roles;

@@ -20,6 +20,8 @@ mod canned;
 mod connection;
 mod deadline;
 mod drain;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod graphql;
 mod head;
 mod health;
