@@ -78,6 +78,13 @@ impl FromStr for PostgresOptions {
 }
 
 fn parse(url: &str) -> Result<PostgresOptions, Error> {
+    // The driver takes any other text for `word=value` pairs, and its errors quote words.
+    if !["postgres://", "postgresql://"]
+        .iter()
+        .any(|scheme| url.starts_with(scheme))
+    {
+        return Err(Error::options("a store's URL begins with postgres://"));
+    }
     let (url, mode, root) = without_tls_parameters(url);
     let root = root.map(PathBuf::from);
     let tls = match mode.as_deref() {
@@ -204,6 +211,22 @@ mod tests {
             let error = tls(parameters).expect_err(parameters);
             assert_eq!(error.kind(), PortErrorKind::Misconfigured, "{parameters}");
             assert!(!error.chain().contains("u:p"), "{}", error.chain());
+        }
+    }
+
+    /// The driver would take them for words as `host=h`, and quote those that it does not know.
+    #[test]
+    fn what_is_no_url_of_postgres_is_refused_and_not_repeated() {
+        for text in [
+            "",
+            "memory:",
+            "host=h password=hunter2",
+            "kafka://u:hunter2@h:1/t?x=1",
+            "mysql://u:hunter2@h/d?x=1",
+        ] {
+            let error = text.parse::<PostgresOptions>().expect_err(text);
+            assert_eq!(error.kind(), PortErrorKind::Misconfigured, "{text:?}");
+            assert!(!error.chain().contains("hunter2"), "{}", error.chain());
         }
     }
 

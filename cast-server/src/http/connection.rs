@@ -157,10 +157,9 @@ impl Connection {
         if self.is_over() || self.broken.is_some() {
             return;
         }
-        match self.inbound.push(bytes, self.shared.limits.max_head_len) {
-            Ok(heads) => self.owed += heads,
-            Err(broken) => self.broken = Some(broken),
-        }
+        let received = self.inbound.push(bytes, self.shared.limits.max_head_len);
+        self.owed += received.heads;
+        self.broken = received.broken;
         let turn = self.turn();
         if turn != self.phase {
             self.enter(turn);

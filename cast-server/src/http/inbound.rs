@@ -29,10 +29,23 @@ pub(super) enum Broken {
     Http2,
 }
 
+/// What came with a piece.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Received {
+    /// How many heads were complete with it; they are owed an answer, whatever follows.
+    pub(super) heads: usize,
+    /// What must not be there, behind them. Nothing is to be read after it.
+    pub(super) broken: Option<Broken>,
+}
+
 impl Inbound {
-    /// Takes in the next piece; how many heads were complete with it.
-    pub(super) fn push(&mut self, piece: &[u8], max_head_len: usize) -> Result<usize, Broken> {
+    /// Takes in the next piece.
+    pub(super) fn push(&mut self, piece: &[u8], max_head_len: usize) -> Received {
         let (mut rest, mut heads) = (piece, 0);
+        let broken = |heads, broken| Received {
+            heads,
+            broken: Some(broken),
+        };
         while !rest.is_empty() {
             let taken = match self {
                 Self::Between => {
@@ -41,8 +54,8 @@ impl Inbound {
                 }
                 Self::Head(scan) => match scan.push(rest, max_head_len) {
                     Scan::Open => rest.len(),
-                    Scan::TooLong => return Err(Broken::HeadTooLong),
-                    Scan::Http2 => return Err(Broken::Http2),
+                    Scan::TooLong => return broken(heads, Broken::HeadTooLong),
+                    Scan::Http2 => return broken(heads, Broken::Http2),
                     Scan::Complete { taken, body } => {
                         heads += 1;
                         *self = body.map_or(Self::Between, Self::Body);
@@ -59,7 +72,10 @@ impl Inbound {
             };
             rest = &rest[taken..];
         }
-        Ok(heads)
+        Received {
+            heads,
+            broken: None,
+        }
     }
 }
 
@@ -89,6 +105,13 @@ mod tests {
         ),
     ];
 
+    const fn fine(heads: usize) -> Received {
+        Received {
+            heads,
+            broken: None,
+        }
+    }
+
     fn whole() -> String {
         REQUESTS.map(|(head, body)| [head, body].concat()).concat()
     }
@@ -101,7 +124,11 @@ mod tests {
             let mut inbound = Inbound::default();
             let heads: usize = all
                 .chunks(size)
-                .map(|piece| inbound.push(piece, MAX_LEN).unwrap())
+                .map(|piece| {
+                    let received = inbound.push(piece, MAX_LEN);
+                    assert_eq!(received.broken, None);
+                    received.heads
+                })
                 .sum();
             assert_eq!(heads, REQUESTS.len(), "{size}");
             assert!(matches!(inbound, Inbound::Between), "{size} {inbound:?}");
@@ -114,13 +141,17 @@ mod tests {
             for cut in 1..head.len() {
                 let mut inbound = Inbound::default();
                 let heads = inbound.push(&head.as_bytes()[..cut], MAX_LEN);
-                assert_eq!(heads, Ok(0), "{head:?} {cut}");
+                assert_eq!(heads, fine(0), "{head:?} {cut}");
                 assert!(matches!(inbound, Inbound::Head(_)), "{head:?} {cut}");
             }
             for cut in 0..body.len() {
                 let mut inbound = Inbound::default();
                 let begun = [head, &body[..cut]].concat();
-                assert_eq!(inbound.push(begun.as_bytes(), MAX_LEN), Ok(1), "{begun:?}");
+                assert_eq!(
+                    inbound.push(begun.as_bytes(), MAX_LEN),
+                    fine(1),
+                    "{begun:?}"
+                );
                 assert!(matches!(inbound, Inbound::Body(_)), "{begun:?}");
             }
         }
@@ -136,13 +167,39 @@ mod tests {
                 let broken = begun
                     .as_bytes()
                     .chunks(size)
-                    .find_map(|piece| inbound.push(piece, MAX_LEN).err());
+                    .find_map(|piece| inbound.push(piece, MAX_LEN).broken);
                 assert_eq!(broken, Some(Broken::HeadTooLong), "{size}");
             }
         }
         // Each of them counts from its own beginning.
         let mut inbound = Inbound::default();
         let many = "GET / HTTP/1.1\r\n\r\n".repeat(MAX_LEN);
-        assert_eq!(inbound.push(many.as_bytes(), MAX_LEN), Ok(MAX_LEN));
+        assert_eq!(inbound.push(many.as_bytes(), MAX_LEN), fine(MAX_LEN));
+    }
+
+    #[test]
+    fn requests_ahead_of_what_must_not_be_there_are_counted_however_they_are_cut() {
+        let filler = "x-filler: 0123456789\r\n".repeat(MAX_LEN);
+        for (behind, broken) in [
+            ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", Broken::Http2),
+            (&*format!("GET / HTTP/1.1\r\n{filler}"), Broken::HeadTooLong),
+            (
+                &*format!("GET / HTTP/1.1\r\n{filler}\r\n"),
+                Broken::HeadTooLong,
+            ),
+        ] {
+            let all = [&*whole(), behind].concat();
+            for size in [1, 50, all.len()] {
+                let mut inbound = Inbound::default();
+                let mut heads = 0;
+                let found = all.as_bytes().chunks(size).find_map(|piece| {
+                    let received = inbound.push(piece, MAX_LEN);
+                    heads += received.heads;
+                    received.broken
+                });
+                let expected = (REQUESTS.len(), Some(broken));
+                assert_eq!((heads, found), expected, "{size}");
+            }
+        }
     }
 }

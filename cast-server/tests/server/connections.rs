@@ -63,9 +63,10 @@ async fn a_request_that_is_begun_behind_whole_ones_is_bound_like_any_other() {
     let filler = "x-filler: 0123456789\r\n".repeat(1_000);
     let begun = "GET /livez HTTP/1.1\r\nhos";
     let endless = format!("GET /livez HTTP/1.1\r\n{filler}");
+    let preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
     let all = WHOLE.concat();
     for ahead in WHOLE.iter().copied().chain([&*all]) {
-        for (behind, status) in [(begun, " 408 "), (&*endless, " 431 ")] {
+        for (behind, status) in [(begun, " 408 "), (&*endless, " 431 "), (preface, " 505 ")] {
             let mut stream = server.connect().await;
             let sent = [ahead, behind].concat();
             let (answer, took) = timed(raw(&mut stream, sent.as_bytes())).await;
