@@ -17,7 +17,7 @@ use crate::{
     settings::{Settings, SettingsError},
     showing::{Healer, Tallies},
     tasks::{TaskDied, Tasks},
-    voting::{Door, Intake},
+    voting::{Door, Intake, IntakeLoad},
 };
 
 /// What a CAST stands on. Any of them can be swapped for one of your own.
@@ -214,6 +214,11 @@ impl Cast {
     /// it counts all the same. To know, vote with a [`BallotId`] and vote again.
     pub async fn vote(&self, ballot: Ballot) -> Result<Outcome, Fault> {
         self.inner.door.vote(ballot).await
+    }
+
+    /// How full the intake is now: the one thing that a port's callers cannot see.
+    pub fn intake(&self) -> IntakeLoad {
+        self.inner.door.intake()
     }
 
     /// The tallies of candidates, in their order; no votes for a name never voted for.

@@ -107,7 +107,7 @@ async fn a_store_that_is_put_back_under_a_running_consumer_is_folded_again() {
 
     world.append(P0, vec![gives(6, "alice", 1)]).await;
     let until = Offset::new(6);
-    while world.store.progress(P0).await.expect("progress") < until {
+    while world.store.progress(P0).await.expect("progress").next < until {
         consumer.step(&mut *log).await.expect("folded");
     }
     assert_eq!(world.stored("alice").await, 6);

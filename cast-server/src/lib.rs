@@ -7,7 +7,7 @@
 //! | [`roles`] | what a process does: one file a role |
 //! | [`graphql`] | the schema, a file an operation, and the engine that executes it |
 //! | [`http`] | connections, paths and the GraphQL endpoint |
-//! | [`telemetry`] | the log |
+//! | [`telemetry`] | the log, and what `/metrics` shows |
 //! | `coalesced` | one question at a time, whoever asks it |
 //! | `failpoints` | where a process stops, for tests that kill it there; a feature of its own |
 //! | [`mod@bench`] | what drives a server from outside, and checks its counting |

@@ -10,6 +10,7 @@ use cast_server::{
     graphql::{self, Backend, CastSchema, DocumentLimits, Engine},
     http::{self, HttpSettings},
     roles::App,
+    telemetry::{self, TelemetrySettings, metrics::Metrics},
 };
 use poem::{EndpointExt as _, Route, listener::TcpListener as PoemListener, post};
 use tokio::net::TcpListener;
@@ -116,6 +117,7 @@ fn app(ports: Ports, consumers: usize) -> App {
         },
         http: HttpSettings::default(),
         documents: DocumentLimits::default(),
+        telemetry: TelemetrySettings::default(),
     }
 }
 
@@ -130,6 +132,8 @@ pub(crate) async fn voting_engine() -> (Engine<CastSchema>, String) {
         ..
     } = app(memory::ports(), 1);
     let max_votes = settings.door.max_votes;
+    let metrics = Metrics::new(&ports.clock);
+    let ports = telemetry::measured(&ports, &metrics);
     let cast = Cast::builder(ports.clone(), keys).settings(settings);
     let cast = cast.roles(roles).start().await.expect("started");
     let ticket = cast.current_ticket().await.expect("a ticket").id.to_hex();
@@ -138,6 +142,7 @@ pub(crate) async fn voting_engine() -> (Engine<CastSchema>, String) {
         max_votes,
         clock: ports.clock,
         entropy: ports.entropy,
+        metrics,
     };
     (graphql::engine(&backend, documents), ticket)
 }
@@ -166,7 +171,8 @@ async fn nothing() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let clock = Arc::clone(&ports.clock);
     let settings = HttpSettings::default();
-    let server = http::serve(listener, true, clock, ports.entropy, &settings).unwrap();
+    let metrics = Metrics::new(&clock);
+    let server = http::serve(listener, true, clock, ports.entropy, &settings, metrics).unwrap();
     server.open(Some(engine), None);
     announce(server.address(), &"0".repeat(64));
     until_alone().await;

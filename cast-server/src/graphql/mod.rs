@@ -31,6 +31,7 @@ pub use self::{
     engine::{DocumentLimits, Engine},
     vote::VoteMutation,
 };
+use crate::telemetry::metrics::Metrics;
 
 /// What can be asked.
 #[derive(Default, MergedObject)]
@@ -57,6 +58,8 @@ pub struct Backend {
     pub clock: Arc<dyn Clock>,
     /// Likewise.
     pub entropy: Arc<dyn Entropy>,
+    /// Where votes are counted.
+    pub metrics: Arc<Metrics>,
 }
 
 impl Backend {

@@ -38,6 +38,11 @@ impl Readiness {
         }
     }
 
+    /// Whose it is.
+    pub(super) const fn cast(&self) -> &Cast {
+        &self.cast
+    }
+
     pub(super) async fn answer(&self) -> Response {
         let (status, text) = self.asked.ask(self.check()).await;
         plain(status, text)

@@ -10,6 +10,7 @@
 //! | `routes` | which path leads where; a request id on every answer |
 //! | `site` | what the paths lead to, as far as it is there yet |
 //! | `health` | `/livez`, `/readyz`, `/healthz` |
+//! | `scrape` | `/metrics` |
 //! | `graphql` | GraphQL over HTTP |
 //!
 //! Only HTTP/1.1 is spoken: whatever terminates TLS in front of CAST speaks HTTP/2 to the world.
@@ -25,6 +26,7 @@ mod health;
 mod inbound;
 mod request_id;
 mod routes;
+mod scrape;
 mod server;
 mod site;
 
@@ -38,7 +40,6 @@ use cast_core::{
 use tokio::{net::TcpListener, task::JoinHandle};
 
 pub use self::graphql::EndpointSettings;
-pub(crate) use self::request_id::RequestId;
 pub use self::site::Waiting;
 use self::{
     acceptor::CappedAcceptor,
@@ -47,9 +48,11 @@ use self::{
     graphql::GraphqlEndpoint,
     health::Readiness,
     routes::Routes,
+    scrape::Scrape,
     site::{Opened, Site},
 };
-use crate::graphql::engine::Engine;
+pub(crate) use self::{request_id::RequestId, routes::Route};
+use crate::{graphql::engine::Engine, telemetry::metrics::Metrics};
 
 /// What connections are bound to.
 #[derive(Clone, Debug)]
@@ -107,6 +110,7 @@ pub fn serve<E: Executor>(
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     settings: &HttpSettings,
+    metrics: Arc<Metrics>,
 ) -> io::Result<HttpServer<E>> {
     let drain = Arc::new(Drain::new(Arc::clone(&clock), settings.drain_timeout));
     let shared = Arc::new(Shared {
@@ -114,6 +118,7 @@ pub fn serve<E: Executor>(
         entropy: Arc::clone(&entropy),
         limits: Limits::new(settings),
         drain: Arc::clone(&drain),
+        metrics: Arc::clone(&metrics),
     });
     let acceptor = CappedAcceptor::new(listener, shared, settings.max_connections)?;
     let address = acceptor.address();
@@ -124,6 +129,8 @@ pub fn serve<E: Executor>(
         site: Arc::clone(&site),
         clock: Arc::clone(&clock),
         entropy,
+        scrape: Scrape::default(),
+        metrics: Arc::clone(&metrics),
     };
     // No deadline here: whoever drains has one for the whole of it.
     let task = tokio::spawn(server::run(acceptor, routes, Arc::clone(&drain)));
@@ -135,6 +142,7 @@ pub fn serve<E: Executor>(
         waiting,
         clock,
         endpoint: settings.endpoint(),
+        metrics,
     })
 }
 
@@ -147,14 +155,17 @@ pub struct HttpServer<E> {
     waiting: Waiting,
     clock: Arc<dyn Clock>,
     endpoint: EndpointSettings,
+    metrics: Arc<Metrics>,
 }
 
 impl<E: Executor> HttpServer<E> {
     /// Opens the door: from now on GraphQL is executed, and `/readyz` asks the CAST. With no `cast`
     /// the server is ready as long as it lives.
     pub fn open(&self, engine: Option<Engine<E>>, cast: Option<Cast>) {
-        let endpoint =
-            |engine| GraphqlEndpoint::new(engine, Arc::clone(&self.clock), self.endpoint.clone());
+        let endpoint = |engine| {
+            let (clock, metrics) = (Arc::clone(&self.clock), Arc::clone(&self.metrics));
+            GraphqlEndpoint::new(engine, clock, self.endpoint.clone(), metrics)
+        };
         let readiness = cast.map(|cast| Readiness::new(cast, Arc::clone(&self.clock)));
         self.site.open(Opened {
             graphql: engine.map(endpoint),

@@ -29,5 +29,6 @@ pub fn app(config: &ServeConfig) -> Result<App, ConfigError> {
         },
         http: config.http.settings(),
         documents: config.documents.limits(),
+        telemetry: config.telemetry.settings(),
     })
 }

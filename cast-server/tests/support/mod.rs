@@ -7,7 +7,7 @@ use std::time::Duration;
 
 pub(crate) use self::{
     client::{Client, Reply, VOTE},
-    process::{Process, program, run},
+    process::{Process, program, run, run_within},
 };
 
 /// Longer than anything here takes on a busy machine.

@@ -35,9 +35,12 @@ pub(crate) use self::{
     response::{error_response, masked_error},
 };
 use super::request_id::RequestId;
-use crate::graphql::{
-    engine::{Engine, Refused},
-    error::{ErrorCode, finish},
+use crate::{
+    graphql::{
+        engine::{Engine, Refused},
+        error::{ErrorCode, finish},
+    },
+    telemetry::metrics::Metrics,
 };
 
 /// What a request is bound to.
@@ -56,6 +59,7 @@ pub(crate) struct GraphqlEndpoint<E> {
     engine: Engine<E>,
     clock: Arc<dyn Clock>,
     settings: EndpointSettings,
+    metrics: Arc<Metrics>,
 }
 
 impl<E: Executor> GraphqlEndpoint<E> {
@@ -63,11 +67,13 @@ impl<E: Executor> GraphqlEndpoint<E> {
         engine: Engine<E>,
         clock: Arc<dyn Clock>,
         settings: EndpointSettings,
+        metrics: Arc<Metrics>,
     ) -> Self {
         Self {
             engine,
             clock,
             settings,
+            metrics,
         }
     }
 
@@ -157,6 +163,9 @@ impl<E: Executor> GraphqlEndpoint<E> {
         match in_time(&*self.clock, self.settings.request_deadline, execution).await {
             Some(Ok(mut answer)) => {
                 finish(&mut answer.errors, id);
+                for code in answer.errors.iter().filter_map(ErrorCode::of) {
+                    self.metrics.graphql_errors.count(code);
+                }
                 response::executed(media_type, &answer.data, &answer.errors)
             }
             Some(Err(refused)) => refuse(media_type, &refused),
