@@ -279,3 +279,30 @@ async fn who_is_given_no_partition_any_more_does_not_ask_the_store_about_it() {
     run.abort();
     heir.close().await.expect("closed");
 }
+
+#[tokio::test]
+async fn no_more_settlings_are_owed_than_there_is_room_for() {
+    const ROOM: u64 = 65_536;
+    let world = World::new(1);
+    let (plan, counts) = (FaultPlan::quiet(world.clock.clone()), Counts::new());
+    let ports = intercept(&intercept(&world.ports(), &counts), &plan);
+    let one_more = u128::from(ROOM) + 1;
+    let ballots = (0..one_more).step_by(16).map(|first| {
+        let names = (first..one_more.min(first + 16)).map(|n| candidate(&format!("c{n}")));
+        let votes: Vec<_> = names.map(|name| (name, 1)).collect();
+        let votes: Vec<_> = votes.iter().map(|(name, votes)| (name, *votes)).collect();
+        fixtures::ballot(id(first + 1), &votes)
+    });
+    world.append(P0, ballots.collect()).await;
+    plan.always(Operation::Settle, Fault::Refused);
+    let consumer = cast_core::Consumer::new(&ports, world.settings.fold.clone());
+    let mut log = consumer.subscribe().await.expect("subscribed");
+    consumer.step(&mut *log).await.expect("folded");
+    log.close().await.expect("closed");
+    plan.heal();
+    let run = tokio::spawn(consumer.run(CancellationToken::new()));
+    let rounds = usize::try_from(ROOM / 1_000).expect("it fits") + 3;
+    look_again(&world, rounds).await;
+    assert_eq!(counts.items(Operation::Settle), ROOM);
+    run.abort();
+}
