@@ -74,6 +74,23 @@ async fn a_store_that_is_put_back_while_nobody_votes_is_folded_again() {
     cast.shutdown().await;
 }
 
+/// The look at the first partition finds it out, and the look at the second fails.
+#[tokio::test]
+async fn a_store_that_is_put_back_and_then_fails_is_folded_again_all_the_same() {
+    let world = World::new(2);
+    let plan = FaultPlan::quiet(world.clock.clone());
+    let backup = world.store.snapshot();
+    let cast = folding(&world, &plan).await;
+    append(&world, P0, 1, "alice").await;
+    append(&world, P1, 2, "alice").await;
+    until_stored(&world, "alice", 2).await;
+    world.store.restore(backup);
+    plan.next(Operation::Progress, Fault::None);
+    plan.next(Operation::Progress, Fault::Refused);
+    until_stored(&world, "alice", 2).await;
+    cast.shutdown().await;
+}
+
 #[tokio::test]
 async fn a_partition_that_is_refused_holds_no_other_up_and_the_process_is_not_ready() {
     let world = World::new(2);

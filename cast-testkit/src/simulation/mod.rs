@@ -204,7 +204,7 @@ pub fn simulate(adapters: &dyn Adapters, options: &Options) -> Report {
             scope.spawn(|| {
                 let part = work(adapters, options, &next, &stop);
                 let mut total = total.lock().unwrap_or_else(PoisonError::into_inner);
-                total.add(part);
+                total.add(&part);
             });
         }
     });
@@ -235,7 +235,7 @@ struct Total {
 }
 
 impl Total {
-    fn add(&mut self, other: Self) {
+    fn add(&mut self, other: &Self) {
         self.histories += other.histories;
         self.failed += other.failed;
         let failed = self.first_failed.iter().chain(&other.first_failed);

@@ -84,7 +84,7 @@ impl Shrinking<'_> {
                     .setup
                     .processes
                     .iter_mut()
-                    .for_each(|p| p.skew_ms = 0)
+                    .for_each(|p| p.skew_ms = 0);
             },
             |history| history.setup.flush_limit = 512,
             |history| history.setup.intake_capacity = 4_096,
