@@ -180,16 +180,20 @@ pub struct Options {
     pub jobs: usize,
     /// Whether all histories are run, whatever fails; otherwise the first failure ends it.
     pub keep_going: bool,
+    /// How many smaller histories are tried, to make the first failure small.
+    pub shrink_tries: usize,
 }
 
 impl Default for Options {
-    /// A hundred histories of a random seed, by one thread, up to the first failure.
+    /// A hundred histories of a random seed, by one thread, up to the first failure; and 3,000 tries to
+    /// make that small.
     fn default() -> Self {
         Self {
             seed: Seed::random(),
             histories: 100,
             jobs: 1,
             keep_going: false,
+            shrink_tries: 3_000,
         }
     }
 }
@@ -211,7 +215,7 @@ pub fn simulate(adapters: &dyn Adapters, options: &Options) -> Report {
     let total = total.into_inner().unwrap_or_else(PoisonError::into_inner);
     let failure = total.first_failed.map(|number| {
         let seed = seed_of(options, number);
-        let (history, ran) = shrink(adapters, generate(seed));
+        let (history, ran) = shrink(adapters, generate(seed), options.shrink_tries);
         Failure::new(seed, &history, ran)
     });
     Report {
