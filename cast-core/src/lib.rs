@@ -29,3 +29,4 @@ pub use settings::{
     DoorSettings, FoldSettings, Settings, SettingsError, TallySettings, TicketSettings,
 };
 pub use tasks::TaskDied;
+pub use voting::IntakeLoad;

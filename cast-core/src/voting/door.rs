@@ -28,6 +28,15 @@ pub(crate) struct Door {
     max_ticket_age: Duration,
 }
 
+/// How full an intake is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IntakeLoad {
+    /// Ballots that wait for a flush; those that a flush has taken wait no longer.
+    pub waiting: usize,
+    /// How many may wait; one more is told that the door is overloaded.
+    pub capacity: usize,
+}
+
 /// A ballot that passed all checks and waits for its flush.
 pub(super) struct Pending {
     pub(super) ballot: Ballot,
@@ -113,6 +122,15 @@ impl Door {
     fn fresh_id(&self) -> BallotId {
         let (home, now) = (Partition::new(0), self.clock.now());
         BallotId::mint(home, Partitions::ONE, now, &*self.entropy)
+    }
+
+    /// How full the intake is.
+    pub(crate) fn intake(&self) -> IntakeLoad {
+        let capacity = self.intake.max_capacity();
+        IntakeLoad {
+            waiting: capacity - self.intake.capacity(),
+            capacity,
+        }
     }
 
     /// Where this door saw a ballot acknowledged.

@@ -6,4 +6,5 @@ mod intake;
 mod recent;
 
 pub(crate) use door::Door;
+pub use door::IntakeLoad;
 pub(crate) use intake::Intake;

@@ -5,30 +5,51 @@ use std::{io::Write as _, sync::Arc, time::Duration};
 use async_graphql::{EmptySubscription, Object, Schema, SimpleObject, ValidationMode};
 use async_graphql_poem::GraphQL;
 use cast_adapters::memory;
-use cast_core::{Cast, Roles, Settings, domain::KeyRing};
+use cast_core::{Cast, Ports, Roles, Settings, domain::KeyRing};
 use cast_server::{
     graphql::{self, Backend, CastSchema, DocumentLimits, Engine},
     http::{self, HttpSettings},
     roles::App,
+    telemetry::{self, TelemetrySettings, metrics::Metrics},
 };
 use poem::{EndpointExt as _, Route, listener::TcpListener as PoemListener, post};
 use tokio::net::TcpListener;
 
+use super::places;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
-    Votes = 0,
-    Nothing = 1,
-    Defaults = 2,
+    Votes,
+    Nothing,
+    Defaults,
+    Redis,
+    Kafka,
+    Postgres,
 }
 
 impl Side {
-    pub(crate) const ALL: [Self; 3] = [Self::Votes, Self::Nothing, Self::Defaults];
+    /// What needs nothing else.
+    pub(crate) const ALONE: [Self; 3] = [Self::Votes, Self::Nothing, Self::Defaults];
+    /// What is over real servers, and the measure of it.
+    pub(crate) const STACK: [Self; 4] = [Self::Nothing, Self::Redis, Self::Kafka, Self::Postgres];
+
+    const ALL: [Self; 6] = [
+        Self::Votes,
+        Self::Nothing,
+        Self::Defaults,
+        Self::Redis,
+        Self::Kafka,
+        Self::Postgres,
+    ];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Votes => "votes",
             Self::Nothing => "nothing",
             Self::Defaults => "defaults",
+            Self::Redis => "redis",
+            Self::Kafka => "kafka",
+            Self::Postgres => "postgres",
         }
     }
 
@@ -37,6 +58,9 @@ impl Side {
             Self::Votes => "votes, memory adapters (mimalloc)",
             Self::Nothing => "our endpoint doing nothing (mimalloc)",
             Self::Defaults => "crates' endpoint doing nothing (system's)",
+            Self::Redis => "votes, Redis, log in memory",
+            Self::Kafka => "votes, Redis and Kafka, not folded",
+            Self::Postgres => "votes, Redis and Kafka, folded to Postgres",
         }
     }
 
@@ -56,9 +80,11 @@ pub(crate) fn serve(side: Side) {
         .unwrap();
     runtime.block_on(async {
         match side {
-            Side::Votes => votes().await,
+            Side::Votes => votes(app(memory::ports(), 1)).await,
             Side::Nothing => nothing().await,
             Side::Defaults => defaults().await,
+            Side::Redis | Side::Postgres => votes(app(places::ports(), 1)).await,
+            Side::Kafka => votes(app(places::ports(), 0)).await,
         }
     });
 }
@@ -74,9 +100,8 @@ async fn until_alone() {
     let _ = ended.await;
 }
 
-/// A CAST over memory adapters.
-fn app() -> App {
-    let ports = memory::ports();
+/// A CAST over these ports, with so many consumers.
+fn app(ports: Ports, consumers: usize) -> App {
     let mut settings = Settings::default();
     // One ticket for the whole run: what is measured is the vote, not the fetching of tickets.
     settings.tickets.period = Duration::from_secs(3_600);
@@ -86,9 +111,13 @@ fn app() -> App {
         keys: KeyRing::generate(&*ports.entropy),
         ports,
         settings,
-        roles: Roles::ALL,
+        roles: Roles {
+            consumers,
+            ..Roles::ALL
+        },
         http: HttpSettings::default(),
         documents: DocumentLimits::default(),
+        telemetry: TelemetrySettings::default(),
     }
 }
 
@@ -101,8 +130,10 @@ pub(crate) async fn voting_engine() -> (Engine<CastSchema>, String) {
         roles,
         documents,
         ..
-    } = app();
+    } = app(memory::ports(), 1);
     let max_votes = settings.door.max_votes;
+    let metrics = Metrics::new(&ports.clock);
+    let ports = telemetry::measured(&ports, &metrics);
     let cast = Cast::builder(ports.clone(), keys).settings(settings);
     let cast = cast.roles(roles).start().await.expect("started");
     let ticket = cast.current_ticket().await.expect("a ticket").id.to_hex();
@@ -111,12 +142,13 @@ pub(crate) async fn voting_engine() -> (Engine<CastSchema>, String) {
         max_votes,
         clock: ports.clock,
         entropy: ports.entropy,
+        metrics,
     };
     (graphql::engine(&backend, documents), ticket)
 }
 
-async fn votes() {
-    let running = app().start("127.0.0.1:0").await.expect("started");
+async fn votes(app: App) {
+    let running = app.start("127.0.0.1:0").await.expect("started");
     let ticket = running.cast().current_ticket().await.expect("a ticket");
     announce(running.address(), &ticket.id.to_hex());
     until_alone().await;
@@ -139,7 +171,8 @@ async fn nothing() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let clock = Arc::clone(&ports.clock);
     let settings = HttpSettings::default();
-    let server = http::serve(listener, true, clock, ports.entropy, &settings).unwrap();
+    let metrics = Metrics::new(&clock);
+    let server = http::serve(listener, true, clock, ports.entropy, &settings, metrics).unwrap();
     server.open(Some(engine), None);
     announce(server.address(), &"0".repeat(64));
     until_alone().await;

@@ -111,7 +111,9 @@ fn use_settings(role: &Role) -> Result<(), ConfigError> {
             bind(&config.http);
             config.settings()?
         }
-        Role::Migrate(_) | Role::Audit(_) | Role::Bench(_) | Role::Schema => return Ok(()),
+        Role::Migrate(_) | Role::Audit(_) | Role::Bench(_) | Role::Health(_) | Role::Schema => {
+            return Ok(());
+        }
     };
     settings
         .check()

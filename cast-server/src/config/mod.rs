@@ -11,11 +11,13 @@ mod door;
 mod environment;
 mod file;
 mod fold;
+mod health;
 mod http;
 mod log;
 mod migrate;
 mod roles;
 mod tallies;
+mod telemetry;
 mod tickets;
 mod urls;
 mod values;
@@ -27,11 +29,13 @@ pub use self::{
     documents::Documents,
     door::Door,
     fold::Folding,
+    health::HealthConfig,
     http::Http,
     log::{Log, LogFormat},
     migrate::{MigrateConfig, Topic},
     roles::{ApiConfig, ServeConfig, TicketGeneratorConfig, VoteConsumerConfig},
     tallies::Tallies,
+    telemetry::Telemetry,
     tickets::Tickets,
     urls::{BusUrl, CounterUrl, MemoryLog, StoreUrl, TicketsUrl, Urls},
     values::{PortUrl, Secret},
@@ -39,6 +43,7 @@ pub use self::{
 pub(crate) use self::{
     environment::check as check_environment,
     file::File,
+    health::HealthUrl,
     values::{count, duration},
 };
 

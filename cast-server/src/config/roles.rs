@@ -5,7 +5,7 @@ use clap::Args;
 
 use super::{
     BusUrl, ConfigError, CounterUrl, Documents, Door, Folding, Http, Log, MemoryLog, StoreUrl,
-    Tallies, Tickets, TicketsUrl, Urls, urls::shared,
+    Tallies, Telemetry, Tickets, TicketsUrl, Urls, urls::shared,
 };
 
 /// The settings of `serve`.
@@ -28,6 +28,8 @@ pub struct ServeConfig {
     pub fold: Folding,
     #[command(flatten)]
     pub documents: Documents,
+    #[command(flatten)]
+    pub telemetry: Telemetry,
     #[command(flatten)]
     pub log: Log,
 }
@@ -62,6 +64,8 @@ pub struct ApiConfig {
     pub tallies: Tallies,
     #[command(flatten)]
     pub documents: Documents,
+    #[command(flatten)]
+    pub telemetry: Telemetry,
     #[command(flatten)]
     pub log: Log,
 }
@@ -99,6 +103,8 @@ pub struct TicketGeneratorConfig {
     #[command(flatten)]
     pub tickets: Tickets,
     #[command(flatten)]
+    pub telemetry: Telemetry,
+    #[command(flatten)]
     pub log: Log,
 }
 
@@ -128,6 +134,8 @@ pub struct VoteConsumerConfig {
     pub store_url: StoreUrl,
     #[command(flatten)]
     pub fold: Folding,
+    #[command(flatten)]
+    pub telemetry: Telemetry,
     #[command(flatten)]
     pub log: Log,
 }

@@ -20,6 +20,26 @@ pub(crate) enum ErrorCode {
 }
 
 impl ErrorCode {
+    /// All of them, in the order above.
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Overloaded,
+        Self::Unavailable,
+        Self::OutcomeUnknown,
+        Self::NoTicket,
+        Self::BadUserInput,
+        Self::CountTooLarge,
+        Self::ParseFailed,
+        Self::ValidationFailed,
+        Self::Internal,
+    ];
+
+    /// The code that an error was marked with, if it was.
+    pub(crate) fn of(error: &ServerError) -> Option<Self> {
+        let marked = error.extensions.as_ref()?.get("code")?;
+        let is_it = |code: &Self| matches!(marked, Value::String(text) if text == code.as_str());
+        Self::ALL.into_iter().find(is_it)
+    }
+
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Overloaded => "OVERLOADED",

@@ -10,7 +10,11 @@ use async_graphql::{
     },
 };
 use cast_adapters::memory;
-use cast_core::{Cast, Roles, domain::KeyRing, ports::Entropy};
+use cast_core::{
+    Cast, Roles,
+    domain::KeyRing,
+    ports::{Clock, Entropy},
+};
 use cast_testkit::ManualClock;
 use tokio::runtime::Runtime;
 
@@ -19,6 +23,7 @@ use super::{
     engine::{Answer, Refused},
     guard, schemas,
 };
+use crate::telemetry::metrics::Metrics;
 
 /// The text of a document.
 ///
@@ -90,11 +95,14 @@ impl World {
             .start();
         let cast = runtime.block_on(start).expect("ports in memory are there");
         let max_votes = 1_000;
+        let clock: Arc<dyn Clock> = clock;
+        let metrics = Metrics::new(&clock);
         let backend = Backend {
             cast: cast.clone(),
             max_votes,
             clock,
             entropy,
+            metrics,
         };
         let (strict, fast) = schemas(&backend, &DocumentLimits::default());
         Self {

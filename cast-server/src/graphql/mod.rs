@@ -28,10 +28,12 @@ use cast_core::{
 };
 use std::sync::Arc;
 
+use self::leaderboard::Leaders;
 pub use self::{
     engine::{DocumentLimits, Engine},
     vote::VoteMutation,
 };
+use crate::telemetry::metrics::Metrics;
 
 /// What can be asked.
 #[derive(Default, MergedObject)]
@@ -58,6 +60,8 @@ pub struct Backend {
     pub clock: Arc<dyn Clock>,
     /// Likewise.
     pub entropy: Arc<dyn Entropy>,
+    /// Where votes are counted.
+    pub metrics: Arc<Metrics>,
 }
 
 impl Backend {
@@ -74,9 +78,11 @@ pub fn engine(backend: &Backend, limits: DocumentLimits) -> Engine<CastSchema> {
 
 /// The schema, once with validation and once without.
 fn schemas(backend: &Backend, limits: &DocumentLimits) -> (CastSchema, CastSchema) {
+    let leaders = Arc::new(Leaders::new(Arc::clone(&backend.clock)));
     let schema = |mode| {
         Schema::build(Query::default(), VoteMutation, EmptySubscription)
             .data(backend.clone())
+            .data(Arc::clone(&leaders))
             .validation_mode(mode)
             // Here too, though a document's size was checked before: see `document`.
             .limit_depth(limits.max_depth)

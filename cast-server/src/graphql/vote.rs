@@ -6,6 +6,7 @@ use cast_core::domain::{
 };
 
 use super::{Backend, ballot::parse_id, error, query::as_int};
+use crate::telemetry::metrics::VoteCode as Told;
 
 /// What can be changed.
 pub struct VoteMutation;
@@ -48,11 +49,13 @@ impl VoteMutation {
         let ballot = match paper.read(backend.max_votes) {
             Ok(ballot) => ballot,
             Err(message) => {
+                backend.metrics.votes.count(Told::BadBallot);
                 let id = ballot_id.unwrap_or_else(|| backend.fresh_id());
                 return Ok(VoteResult::refused(VoteCode::BadBallot, false, message, id));
             }
         };
-        match backend.cast.vote(ballot).await.map_err(error::of_fault)? {
+        let told = backend.metrics.votes.counted(backend.cast.vote(ballot));
+        match told.await.map_err(error::of_fault)? {
             Outcome::Accepted(receipt) => Ok(VoteResult::accepted(usernames, &receipt)),
             Outcome::Refused { ballot, why } => {
                 let (code, retryable) = (VoteCode::of(&why), why.is_retryable());

@@ -84,6 +84,7 @@ impl CappedAcceptor {
 
     /// Says that there is no place, as far as that works without waiting.
     fn turn_away(&self, stream: TcpStream) {
+        self.shared.metrics.http.turned_away();
         // The plain socket: tokio's would wait until it is told that it can be written to.
         if let Ok(mut stream) = stream.into_std() {
             let answer = canned::TOO_MANY_CONNECTIONS.write(&*self.shared.entropy);

@@ -64,6 +64,14 @@ pub(super) fn no_request(answer: &[u8]) -> &'static Canned {
 }
 
 impl Canned {
+    /// The number of its status.
+    pub(super) fn status_code(&self) -> u16 {
+        let number = self.status.split(' ').next();
+        number
+            .and_then(|number| number.parse().ok())
+            .expect("a status begins with its number")
+    }
+
     /// The whole answer, under an id of its own, which the log has too.
     pub(super) fn write(&self, entropy: &dyn Entropy) -> Vec<u8> {
         let (id, status) = (RequestId::fresh(entropy), self.status);

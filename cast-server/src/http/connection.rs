@@ -23,6 +23,7 @@ use super::{
     inbound::{Broken, Inbound},
     request_id,
 };
+use crate::telemetry::metrics::{Metrics, OpenConnection};
 
 /// A connection as the HTTP server sees it: a stream that ends when its client takes too long.
 ///
@@ -50,6 +51,7 @@ pub(super) struct Connection {
     reader: Option<Waker>,
     /// The connection's place under the cap.
     _permit: OwnedSemaphorePermit,
+    _open: OpenConnection,
 }
 
 /// What all connections of a server have in common.
@@ -58,6 +60,7 @@ pub(super) struct Shared {
     pub(super) entropy: Arc<dyn Entropy>,
     pub(super) limits: Limits,
     pub(super) drain: Arc<Drain>,
+    pub(super) metrics: Arc<Metrics>,
 }
 
 /// What a connection is bound to.
@@ -111,6 +114,7 @@ impl Connection {
     ) -> Self {
         let deadline = shared.clock.monotonic() + shared.limits.idle;
         Self {
+            _open: OpenConnection::new(&shared.metrics),
             stream,
             shared,
             phase: Phase::Idle,
@@ -205,6 +209,7 @@ impl Connection {
     /// Tells the client why, as far as it listens, and ends the stream.
     fn refuse(&mut self, cx: &mut Context<'_>, answer: &Canned) -> io::Error {
         self.phase = Phase::Closed;
+        self.shared.metrics.http.no_request(answer.status_code());
         let answer = answer.write(&*self.shared.entropy);
         // It is small, so it fits the socket's buffer or the client is not reading at all.
         let _ = Pin::new(&mut self.stream).poll_write(cx, &answer);

@@ -10,6 +10,7 @@
 //! | `routes` | which path leads where; a request id on every answer |
 //! | `site` | what the paths lead to, as far as it is there yet |
 //! | `health` | `/livez`, `/readyz`, `/healthz` |
+//! | `scrape` | `/metrics` |
 //! | `graphql` | GraphQL over HTTP |
 //!
 //! Only HTTP/1.1 is spoken: whatever terminates TLS in front of CAST speaks HTTP/2 to the world.
@@ -18,7 +19,6 @@ mod acceptor;
 mod body_scan;
 mod canned;
 mod connection;
-mod deadline;
 mod drain;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
@@ -28,6 +28,7 @@ mod health;
 mod inbound;
 mod request_id;
 mod routes;
+mod scrape;
 mod server;
 mod site;
 
@@ -47,11 +48,13 @@ use self::{
     connection::{Limits, Shared},
     drain::Drain,
     graphql::GraphqlEndpoint,
+    health::Readiness,
     routes::Routes,
+    scrape::Scrape,
     site::{Opened, Site},
 };
-pub(crate) use self::{deadline::within, request_id::RequestId};
-use crate::graphql::engine::Engine;
+pub(crate) use self::{request_id::RequestId, routes::Route};
+use crate::{graphql::engine::Engine, telemetry::metrics::Metrics};
 
 /// What connections are bound to.
 #[derive(Clone, Debug)]
@@ -80,8 +83,8 @@ impl Default for HttpSettings {
         Self {
             max_connections: 4_096,
             idle_timeout: Duration::from_secs(60),
-            header_deadline: Duration::from_secs(5),
-            body_deadline: Duration::from_secs(5),
+            header_deadline: Duration::from_secs(1),
+            body_deadline: Duration::from_secs(1),
             request_deadline: Duration::from_secs(15),
             drain_timeout: Duration::from_secs(10),
             max_head_size: 16 * 1_024,
@@ -109,6 +112,7 @@ pub fn serve<E: Executor>(
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     settings: &HttpSettings,
+    metrics: Arc<Metrics>,
 ) -> io::Result<HttpServer<E>> {
     let drain = Arc::new(Drain::new(Arc::clone(&clock), settings.drain_timeout));
     let shared = Arc::new(Shared {
@@ -116,6 +120,7 @@ pub fn serve<E: Executor>(
         entropy: Arc::clone(&entropy),
         limits: Limits::new(settings),
         drain: Arc::clone(&drain),
+        metrics: Arc::clone(&metrics),
     });
     let acceptor = CappedAcceptor::new(listener, shared, settings.max_connections)?;
     let address = acceptor.address();
@@ -126,6 +131,8 @@ pub fn serve<E: Executor>(
         site: Arc::clone(&site),
         clock: Arc::clone(&clock),
         entropy,
+        scrape: Scrape::default(),
+        metrics: Arc::clone(&metrics),
     };
     // No deadline here: whoever drains has one for the whole of it.
     let task = tokio::spawn(server::run(acceptor, routes, Arc::clone(&drain)));
@@ -137,6 +144,7 @@ pub fn serve<E: Executor>(
         waiting,
         clock,
         endpoint: settings.endpoint(),
+        metrics,
     })
 }
 
@@ -149,17 +157,21 @@ pub struct HttpServer<E> {
     waiting: Waiting,
     clock: Arc<dyn Clock>,
     endpoint: EndpointSettings,
+    metrics: Arc<Metrics>,
 }
 
 impl<E: Executor> HttpServer<E> {
     /// Opens the door: from now on GraphQL is executed, and `/readyz` asks the CAST. With no `cast`
     /// the server is ready as long as it lives.
     pub fn open(&self, engine: Option<Engine<E>>, cast: Option<Cast>) {
-        let endpoint =
-            |engine| GraphqlEndpoint::new(engine, Arc::clone(&self.clock), self.endpoint.clone());
+        let endpoint = |engine| {
+            let (clock, metrics) = (Arc::clone(&self.clock), Arc::clone(&self.metrics));
+            GraphqlEndpoint::new(engine, clock, self.endpoint.clone(), metrics)
+        };
+        let readiness = cast.map(|cast| Readiness::new(cast, Arc::clone(&self.clock)));
         self.site.open(Opened {
             graphql: engine.map(endpoint),
-            cast,
+            readiness,
         });
     }
 

@@ -11,17 +11,75 @@ use tracing::{Instrument, Level};
 
 use super::{
     graphql::{MediaType, error_response, masked_error},
-    health,
+    health::{self, Readiness},
     request_id::{self, RequestId},
+    scrape::{self, Scrape},
     site::Site,
 };
-use crate::graphql::error::ErrorCode;
+use crate::{graphql::error::ErrorCode, telemetry::metrics::Metrics};
 
 /// The root of the server.
 pub(super) struct Routes<E> {
     pub(super) site: Arc<Site<E>>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) entropy: Arc<dyn Entropy>,
+    pub(super) scrape: Scrape,
+    pub(super) metrics: Arc<Metrics>,
+}
+
+/// Where a request leads, as logs and metrics call it: a client's own words stay out of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Route {
+    Graphql,
+    Livez,
+    Healthz,
+    Readyz,
+    Metrics,
+    /// A path that leads nowhere.
+    Other,
+    /// No request that anybody could make sense of.
+    None,
+}
+
+impl Route {
+    /// All of them, in the order above.
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Graphql,
+        Self::Livez,
+        Self::Healthz,
+        Self::Readyz,
+        Self::Metrics,
+        Self::Other,
+        Self::None,
+    ];
+
+    /// Those that a request may lead to: all but the last.
+    pub(crate) const PATHS: [Self; 6] = [
+        Self::Graphql,
+        Self::Livez,
+        Self::Healthz,
+        Self::Readyz,
+        Self::Metrics,
+        Self::Other,
+    ];
+
+    fn of(path: &str) -> Self {
+        let is_it = |route: &Self| route.as_str() == path;
+        // A path begins with a slash, so none is called as the last two are.
+        Self::PATHS.into_iter().find(is_it).unwrap_or(Self::Other)
+    }
+
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Graphql => "/graphql",
+            Self::Livez => "/livez",
+            Self::Healthz => "/healthz",
+            Self::Readyz => "/readyz",
+            Self::Metrics => "/metrics",
+            Self::Other => "other",
+            Self::None => "none",
+        }
+    }
 }
 
 impl<E: Executor> Routes<E> {
@@ -29,17 +87,18 @@ impl<E: Executor> Routes<E> {
     pub(super) async fn call(&self, mut request: Request) -> Response {
         let given = request.headers().get(request_id::HEADER);
         let id = RequestId::of(given, &*self.entropy);
+        let (route, start) = (Route::of(request.uri().path()), self.clock.monotonic());
         // Neither the query string nor a body is ever logged: they hold tickets.
         let span = tracing::debug_span!(
             "request",
             request_id = %id,
             method = %request.method(),
-            route = route(request.uri().path())
+            route = route.as_str()
         );
         let mut response = {
             // Pinned here, and the request lent: futures are copied when they are handed on, and
             // each would hold the request once more.
-            let answer = pin!(self.answer(&mut request, &id));
+            let answer = pin!(self.answer(&mut request, route, &id));
             // A panic is our fault: it must neither take the connection's other requests with it
             // nor leave the client without an answer.
             let caught = AssertUnwindSafe(answer.instrument(span))
@@ -47,14 +106,17 @@ impl<E: Executor> Routes<E> {
                 .await;
             caught.unwrap_or_else(|_| internal_error(&id))
         };
+        let took = self.clock.monotonic().saturating_sub(start);
+        let status = response.status().as_u16();
+        self.metrics.http.answered(route, status, took);
         let name = HeaderName::from_static(request_id::HEADER);
         response.headers_mut().insert(name, id.into_header());
         response
     }
 
-    async fn answer(&self, request: &mut Request, id: &RequestId) -> Response {
+    async fn answer(&self, request: &mut Request, route: Route, id: &RequestId) -> Response {
         let start = tracing::enabled!(Level::DEBUG).then(|| self.clock.monotonic());
-        let response = self.dispatch(request, id).await;
+        let response = self.dispatch(request, route, id).await;
         if let Some(start) = start {
             let elapsed = self.clock.monotonic().saturating_sub(start);
             tracing::debug!(status = response.status().as_u16(), ?elapsed, "answered");
@@ -62,14 +124,15 @@ impl<E: Executor> Routes<E> {
         response
     }
 
-    async fn dispatch(&self, request: &mut Request, id: &RequestId) -> Response {
+    async fn dispatch(&self, request: &mut Request, route: Route, id: &RequestId) -> Response {
         let probe = matches!(*request.method(), Method::GET | Method::HEAD);
-        match request.uri().path() {
-            "/graphql" if self.site.has_graphql => self.graphql(request, id).await,
-            "/livez" if probe => health::live(),
-            "/healthz" | "/readyz" if probe => self.ready().await,
-            "/livez" | "/healthz" | "/readyz" => method_not_allowed(),
-            _ => error_response(
+        match route {
+            Route::Graphql if self.site.has_graphql => self.graphql(request, id).await,
+            Route::Livez if probe => health::live(),
+            Route::Healthz | Route::Readyz if probe => self.ready().await,
+            Route::Metrics if probe => self.metrics(),
+            Route::Livez | Route::Healthz | Route::Readyz | Route::Metrics => method_not_allowed(),
+            Route::Graphql | Route::Other | Route::None => error_response(
                 MediaType::Json,
                 StatusCode::NOT_FOUND,
                 ErrorCode::BadUserInput,
@@ -91,24 +154,24 @@ impl<E: Executor> Routes<E> {
         }
     }
 
+    fn metrics(&self) -> Response {
+        let opened = self.site.opened();
+        let readiness = opened.and_then(|opened| opened.readiness.as_ref());
+        let cast = readiness.map(Readiness::cast);
+        let now = self.clock.monotonic();
+        let text = self.scrape.text(now, || self.metrics.render(cast));
+        scrape::response(text)
+    }
+
     async fn ready(&self) -> Response {
         match self.site.opened() {
             None => health::waiting(&self.site.waits_for()),
-            Some(opened) => match &opened.cast {
-                Some(cast) => health::ready(cast).await,
+            Some(opened) => match &opened.readiness {
+                Some(readiness) => readiness.answer().await,
                 None => health::live(),
             },
         }
     }
-}
-
-/// The path, if it is one of ours: a client's own words stay out of the log.
-fn route(path: &str) -> &'static str {
-    const ROUTES: [&str; 4] = ["/graphql", "/livez", "/healthz", "/readyz"];
-    ROUTES
-        .into_iter()
-        .find(|route| *route == path)
-        .unwrap_or("other")
 }
 
 fn method_not_allowed() -> Response {

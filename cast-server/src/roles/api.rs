@@ -23,5 +23,6 @@ pub fn app(config: &ApiConfig) -> Result<App, ConfigError> {
         },
         http: config.http.settings(),
         documents: config.documents.limits(),
+        telemetry: config.telemetry.settings(),
     })
 }

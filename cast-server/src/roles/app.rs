@@ -8,11 +8,13 @@ use cast_core::{
     ports::{Clock, PortErrorKind},
 };
 use tokio::net::TcpListener;
+use tokio_util::sync::DropGuard;
 
 use super::process::Failure;
 use crate::{
     graphql::{self, Backend, CastSchema, DocumentLimits},
     http::{self, HttpServer, HttpSettings, Waiting},
+    telemetry::{self, TelemetrySettings, metrics::Metrics},
 };
 
 /// How long to wait before asking again whether everything is there: at first, and at most.
@@ -27,6 +29,7 @@ pub struct App {
     pub roles: Roles,
     pub http: HttpSettings,
     pub documents: DocumentLimits,
+    pub telemetry: TelemetrySettings,
 }
 
 /// A server that runs.
@@ -34,37 +37,47 @@ pub struct Running {
     cast: Cast,
     http: HttpServer<CastSchema>,
     has_graphql: bool,
+    /// Ends with this.
+    _watch: DropGuard,
 }
 
 impl App {
     /// Listens, and starts all tasks. While it waits for a server that it needs, its health is told.
-    pub async fn start(self, listen: &str) -> Result<Running, Failure> {
+    pub async fn start(mut self, listen: &str) -> Result<Running, Failure> {
         let refused = |error| Failure::System {
             what: format!("listening on {listen}"),
             error,
         };
         let listener = TcpListener::bind(listen).await.map_err(refused)?;
+        let metrics = Metrics::new(&self.ports.clock);
+        self.ports = telemetry::measured(&self.ports, &metrics);
         let Ports { clock, entropy, .. } = self.ports.clone();
         // GraphQL is the door's.
         let has_graphql = self.roles.door;
-        let http = http::serve(listener, has_graphql, clock, entropy, &self.http);
+        let shared = Arc::clone(&metrics);
+        let http = http::serve(listener, has_graphql, clock, entropy, &self.http, shared);
         let http = http.map_err(refused)?;
+        let (group, interval) = (&self.settings.fold.group, self.telemetry.metrics_interval);
+        let watch = telemetry::watch(&self.ports, self.roles, group, interval, &metrics);
         let cast = self.start_cast(http.waiting()).await?;
-        let engine = has_graphql.then(|| graphql::engine(&self.backend(&cast), self.documents));
+        let engine =
+            has_graphql.then(|| graphql::engine(&self.backend(&cast, metrics), self.documents));
         http.open(engine, Some(cast.clone()));
         Ok(Running {
             cast,
             http,
             has_graphql,
+            _watch: watch,
         })
     }
 
-    fn backend(&self, cast: &Cast) -> Backend {
+    fn backend(&self, cast: &Cast, metrics: Arc<Metrics>) -> Backend {
         Backend {
             cast: cast.clone(),
             max_votes: self.settings.door.max_votes,
             clock: Arc::clone(&self.ports.clock),
             entropy: Arc::clone(&self.ports.entropy),
+            metrics,
         }
     }
 

@@ -29,5 +29,6 @@ pub fn app(config: &TicketGeneratorConfig) -> Result<App, ConfigError> {
         },
         http: config.http.settings(),
         documents: DocumentLimits::default(),
+        telemetry: config.telemetry.settings(),
     })
 }

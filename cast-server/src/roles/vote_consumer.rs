@@ -31,5 +31,6 @@ pub fn app(config: &VoteConsumerConfig) -> Result<App, ConfigError> {
         },
         http: config.http.settings(),
         documents: DocumentLimits::default(),
+        telemetry: config.telemetry.settings(),
     })
 }

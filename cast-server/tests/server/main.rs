@@ -9,7 +9,10 @@ mod connections;
 mod contract;
 mod documents;
 mod faults;
+mod health;
 mod hostile;
+mod install;
+mod metrics;
 mod process;
 #[path = "../support/mod.rs"]
 mod program;

@@ -102,6 +102,11 @@ async fn waits(role: &str, args: &[&str]) -> (String, Ended) {
         (!text.contains("starting")).then_some(text)
     })
     .await;
+    let metrics = client.get("/metrics").await;
+    assert_eq!(metrics.status, 200, "{metrics:?}");
+    let unavailable = metrics.body.as_str().unwrap_or_default().lines();
+    let failed = unavailable.filter(|line| line.contains("outcome=\"unavailable\""));
+    assert!(failed.clone().any(|line| !line.ends_with(" 0")), "{role}");
     if role == "api" {
         let reply = client
             .ask("{ cas { ticket } }", serde_json::json!({}))

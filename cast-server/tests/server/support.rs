@@ -15,6 +15,7 @@ use cast_server::{
     graphql::DocumentLimits,
     http::HttpSettings,
     roles::app::{App, Running},
+    telemetry::TelemetrySettings,
 };
 use serde_json::{Value, json};
 use tokio::{
@@ -43,6 +44,7 @@ pub(crate) fn app_over(ports: Ports) -> App {
         roles: Roles::ALL,
         http: HttpSettings::default(),
         documents: DocumentLimits::default(),
+        telemetry: TelemetrySettings::default(),
     }
 }
 

@@ -487,7 +487,7 @@ async fn defect_14_a_record_that_cannot_be_read_stops_nothing_and_is_written_dow
     deployment.drain().await;
 }
 
-async fn publish_junk(stack: &Stack, partition: i32) {
+pub(crate) async fn publish_junk(stack: &Stack, partition: i32) {
     let producer: FutureProducer = ClientConfig::new()
         .set("bootstrap.servers", stack.kafka.brokers())
         .create()

@@ -14,7 +14,8 @@ pub enum Mode {
     Durable,
 }
 
-/// [`Redis`](super::Redis), [`Postgres`](super::Postgres) or [`Kafka`](super::Kafka).
+/// [`Redis`](super::Redis), [`Postgres`](super::Postgres), [`Kafka`](super::Kafka) or
+/// [`Prometheus`](super::Prometheus).
 pub trait Server: Kind {}
 
 impl<K: Kind> Server for K {}

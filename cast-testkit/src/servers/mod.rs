@@ -1,4 +1,4 @@
-//! Real servers for tests: Redis, `PostgreSQL` and Apache Kafka, without containers.
+//! Real servers for tests: Redis, `PostgreSQL`, Apache Kafka and Prometheus, without containers.
 //!
 //! `./test.sh` makes them: `.ci/install-test-servers` installs what is missing. No service has to
 //! run; tests start their own servers on free loopback ports, in throw-away folders, and nothing is
@@ -33,6 +33,8 @@
 //! killed, frozen, thawed, emptied and restarted at its address. What is shared cannot: all that
 //! takes `&mut`. [`Proxy`] breaks the link instead of the server.
 //!
+//! [`Prometheus`] is always private: it has the rules of its test, and scrapes what that starts.
+//!
 //! ```no_run
 //! use cast_testkit::servers::Redis;
 //!
@@ -61,6 +63,7 @@ mod places;
 mod postgres;
 mod private;
 mod process;
+mod prometheus;
 mod proxy;
 mod redis;
 mod url;
@@ -75,6 +78,7 @@ pub use kafka::{Kafka, Topic};
 pub use kind::{Mode, Server};
 pub use postgres::Postgres;
 pub use private::Private;
+pub use prometheus::Prometheus;
 pub use proxy::{Link, Proxy};
 pub use redis::Redis;
 

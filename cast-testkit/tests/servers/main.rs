@@ -8,5 +8,6 @@ mod kafka;
 mod leftovers;
 mod missing;
 mod postgres;
+mod prometheus;
 mod proxy;
 mod redis;

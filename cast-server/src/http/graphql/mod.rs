@@ -24,7 +24,7 @@ mod response;
 use std::{pin::pin, sync::Arc, time::Duration};
 
 use async_graphql::Executor;
-use cast_core::ports::Clock;
+use cast_core::{deadline::in_time, ports::Clock};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use poem::{Request, Response};
 
@@ -36,10 +36,13 @@ pub(crate) use self::{
     negotiation::MediaType,
     response::{error_response, masked_error},
 };
-use super::{deadline::within, request_id::RequestId};
-use crate::graphql::{
-    engine::{Engine, Refused},
-    error::{ErrorCode, finish},
+use super::request_id::RequestId;
+use crate::{
+    graphql::{
+        engine::{Engine, Refused},
+        error::{ErrorCode, finish},
+    },
+    telemetry::metrics::Metrics,
 };
 
 /// What a request is bound to.
@@ -58,6 +61,7 @@ pub(crate) struct GraphqlEndpoint<E> {
     engine: Engine<E>,
     clock: Arc<dyn Clock>,
     settings: EndpointSettings,
+    metrics: Arc<Metrics>,
 }
 
 impl<E: Executor> GraphqlEndpoint<E> {
@@ -65,11 +69,13 @@ impl<E: Executor> GraphqlEndpoint<E> {
         engine: Engine<E>,
         clock: Arc<dyn Clock>,
         settings: EndpointSettings,
+        metrics: Arc<Metrics>,
     ) -> Self {
         Self {
             engine,
             clock,
             settings,
+            metrics,
         }
     }
 
@@ -120,7 +126,7 @@ impl<E: Executor> GraphqlEndpoint<E> {
         }
         // Pinned here, and not handed on: futures are large, and would be copied each time.
         let reading = pin!(body::read(request.take_body(), limit));
-        let body = match within(&*self.clock, self.settings.body_deadline, reading).await {
+        let body = match in_time(&*self.clock, self.settings.body_deadline, reading).await {
             Some(Ok(body)) => body,
             Some(Err(NoBody::TooLarge)) => return too_large(media_type, limit),
             Some(Err(NoBody::Broken)) => {
@@ -156,9 +162,12 @@ impl<E: Executor> GraphqlEndpoint<E> {
         let execution = pin!(self.engine.execute(plan, &query, name, variables));
         // Dropping a vote is safe at any moment: it is withdrawn, or counts all the same. So is a
         // client that hangs up.
-        match within(&*self.clock, self.settings.request_deadline, execution).await {
+        match in_time(&*self.clock, self.settings.request_deadline, execution).await {
             Some(Ok(mut answer)) => {
                 finish(&mut answer.errors, id);
+                for code in answer.errors.iter().filter_map(ErrorCode::of) {
+                    self.metrics.graphql_errors.count(code);
+                }
                 response::executed(media_type, &answer.data, &answer.errors)
             }
             Some(Err(refused)) => refuse(media_type, &refused),

@@ -1,0 +1,78 @@
+//! Requests and connections.
+
+use std::{sync::Arc, time::Duration};
+
+use metrics::{Counter, Gauge, Histogram};
+
+use super::{Metrics, catalog, registry::Registry};
+use crate::http::Route;
+
+/// The classes of a status.
+const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+
+/// What came in over HTTP.
+pub(crate) struct HttpMetrics {
+    requests: [[Counter; CLASSES.len()]; Route::ALL.len()],
+    /// Of all routes but the last, which is none.
+    seconds: Vec<Histogram>,
+    open: Gauge,
+    accepted: Counter,
+    turned_away: Counter,
+}
+
+impl HttpMetrics {
+    pub(super) fn new(registry: &Registry) -> Self {
+        let requests = |route: Route| {
+            CLASSES.map(|class| registry.counter(&catalog::HTTP_REQUESTS, &[route.as_str(), class]))
+        };
+        let seconds =
+            |route: Route| registry.histogram(&catalog::HTTP_REQUEST_SECONDS, &[route.as_str()]);
+        let taken = |result| registry.counter(&catalog::HTTP_CONNECTIONS_TAKEN, &[result]);
+        Self {
+            requests: Route::ALL.map(requests),
+            seconds: Route::PATHS.map(seconds).into(),
+            open: registry.gauge(&catalog::HTTP_CONNECTIONS, &[]),
+            accepted: taken("accepted"),
+            turned_away: taken("turned_away"),
+        }
+    }
+
+    /// Counts a request that was answered with this status.
+    pub(crate) fn answered(&self, route: Route, status: u16, took: Duration) {
+        self.count(route, status);
+        self.seconds[route as usize].record(took);
+    }
+
+    /// Counts an answer to what was no request.
+    pub(crate) fn no_request(&self, status: u16) {
+        self.count(Route::None, status);
+    }
+
+    fn count(&self, route: Route, status: u16) {
+        let class = usize::from(status / 100).clamp(1, CLASSES.len()) - 1;
+        self.requests[route as usize][class].increment(1);
+    }
+
+    /// Counts a connection for which there was no place.
+    pub(crate) fn turned_away(&self) {
+        self.turned_away.increment(1);
+    }
+}
+
+/// A connection that is open, for as long as this lives.
+pub(crate) struct OpenConnection(Arc<Metrics>);
+
+impl OpenConnection {
+    /// One more.
+    pub(crate) fn new(metrics: &Arc<Metrics>) -> Self {
+        metrics.http.accepted.increment(1);
+        metrics.http.open.increment(1.0);
+        Self(Arc::clone(metrics))
+    }
+}
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.0.http.open.decrement(1.0);
+    }
+}

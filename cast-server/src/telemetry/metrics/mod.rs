@@ -1,0 +1,102 @@
+//! What `/metrics` shows: docs/METRICS.md says what each of them means.
+//!
+//! Series are registered once, and kept as handles: to count is to add to a number, without a lock, a
+//! lookup or an allocation. What happens for each ballot is one such addition; the rest is done once a
+//! flush, once a call of a port, or once a request.
+
+mod calls;
+mod catalog;
+mod fold;
+mod http;
+mod registry;
+mod votes;
+
+use std::sync::Arc;
+
+use cast_core::{Cast, ports::Clock};
+use metrics::{Gauge, Histogram};
+
+pub(crate) use self::{
+    calls::{Calls, Ended, Operation},
+    fold::{FoldMetrics, PartitionGauges},
+    http::{HttpMetrics, OpenConnection},
+    votes::{GraphqlErrors, VoteCode, Votes},
+};
+use self::{catalog::Metric, registry::Registry};
+
+/// The metrics of one server.
+pub struct Metrics {
+    registry: Arc<Registry>,
+    pub(crate) votes: Votes,
+    pub(crate) graphql_errors: GraphqlErrors,
+    pub(crate) calls: Calls,
+    pub(crate) flush_ballots: Histogram,
+    pub(crate) fold: FoldMetrics,
+    pub(crate) http: HttpMetrics,
+}
+
+/// What is known of the current ticket.
+pub(crate) struct TicketGauges {
+    pub(crate) is_current: Gauge,
+    pub(crate) uses_left: Gauge,
+}
+
+impl Metrics {
+    /// All at nothing.
+    pub fn new(clock: &Arc<dyn Clock>) -> Arc<Self> {
+        let registry = Arc::new(Registry::new());
+        let version = env!("CARGO_PKG_VERSION");
+        registry.gauge(&catalog::BUILD_INFO, &[version]).set(1.0);
+        Arc::new(Self {
+            votes: Votes::new(&registry),
+            graphql_errors: GraphqlErrors::new(&registry),
+            calls: Calls::new(&registry, clock),
+            flush_ballots: registry.histogram(&catalog::FLUSH_BALLOTS, &[]),
+            fold: FoldMetrics::new(&registry),
+            http: HttpMetrics::new(&registry),
+            registry,
+        })
+    }
+
+    /// All of it, in Prometheus' text format; `cast` is there as soon as it has started.
+    pub(crate) fn render(&self, cast: Option<&Cast>) -> String {
+        if let Some(cast) = cast {
+            let intake = cast.intake();
+            let set = |metric: &Metric, count: usize| {
+                self.registry.gauge(metric, &[]).set(as_f64(count as u64));
+            };
+            set(&catalog::INTAKE_WAITING, intake.waiting);
+            set(&catalog::INTAKE_CAPACITY, intake.capacity);
+        }
+        self.registry.render()
+    }
+
+    /// Adds up what histograms were given: each value is kept until then.
+    pub(crate) fn add_up(&self) {
+        self.registry.add_up();
+    }
+
+    /// The gauges of the current ticket, for a process that asks for it.
+    pub(crate) fn ticket(&self) -> TicketGauges {
+        TicketGauges {
+            is_current: self.registry.gauge(&catalog::TICKET_CURRENT, &[]),
+            uses_left: self.registry.gauge(&catalog::TICKET_USES_LEFT, &[]),
+        }
+    }
+
+    /// The gauges of a partition, for a process that folds.
+    pub(crate) fn partition(&self, number: u32) -> PartitionGauges {
+        PartitionGauges::new(&self.registry, number)
+    }
+
+    /// When log and store were last read.
+    pub(crate) fn store_read(&self) -> Gauge {
+        self.registry.gauge(&catalog::STORE_READ, &[])
+    }
+}
+
+/// As a gauge has it: exact below 2^53, which no offset reaches.
+#[expect(clippy::cast_precision_loss, reason = "see above")]
+pub(crate) const fn as_f64(count: u64) -> f64 {
+    count as f64
+}

@@ -1,0 +1,151 @@
+//! What voters were told.
+
+use cast_core::{
+    Fault, FaultKind,
+    domain::{Outcome, Refusal},
+};
+use metrics::Counter;
+
+use super::{catalog, registry::Registry};
+use crate::graphql::error::ErrorCode;
+
+/// What a voter was told of a ballot: the code of the answer, in lower case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum VoteCode {
+    Accepted,
+    Duplicate,
+    TicketInvalid,
+    TicketExpired,
+    TicketExhausted,
+    BadBallot,
+    Overloaded,
+    Unavailable,
+    OutcomeUnknown,
+    NoTicket,
+    Internal,
+    /// Nothing: the request's deadline passed, or the voter hung up.
+    Unanswered,
+}
+
+impl VoteCode {
+    const ALL: [Self; 12] = [
+        Self::Accepted,
+        Self::Duplicate,
+        Self::TicketInvalid,
+        Self::TicketExpired,
+        Self::TicketExhausted,
+        Self::BadBallot,
+        Self::Overloaded,
+        Self::Unavailable,
+        Self::OutcomeUnknown,
+        Self::NoTicket,
+        Self::Internal,
+        Self::Unanswered,
+    ];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Duplicate => "duplicate",
+            Self::TicketInvalid => "ticket_invalid",
+            Self::TicketExpired => "ticket_expired",
+            Self::TicketExhausted => "ticket_exhausted",
+            Self::BadBallot => "bad_ballot",
+            Self::Overloaded => "overloaded",
+            Self::Unavailable => "unavailable",
+            Self::OutcomeUnknown => "outcome_unknown",
+            Self::NoTicket => "no_ticket",
+            Self::Internal => "internal",
+            Self::Unanswered => "unanswered",
+        }
+    }
+
+    const fn of(told: &Result<Outcome, Fault>) -> Self {
+        match told {
+            Ok(Outcome::Accepted(receipt)) if receipt.repeated => Self::Duplicate,
+            Ok(Outcome::Accepted(_)) => Self::Accepted,
+            Ok(Outcome::Refused { why, .. }) => match why {
+                Refusal::TicketInvalid => Self::TicketInvalid,
+                Refusal::TicketExpired => Self::TicketExpired,
+                Refusal::TicketExhausted => Self::TicketExhausted,
+                Refusal::BadBallot(_) => Self::BadBallot,
+            },
+            Err(fault) => match fault.kind() {
+                FaultKind::Overloaded => Self::Overloaded,
+                FaultKind::Unavailable => Self::Unavailable,
+                FaultKind::OutcomeUnknown => Self::OutcomeUnknown,
+                FaultKind::NoTicket => Self::NoTicket,
+                FaultKind::Internal => Self::Internal,
+            },
+        }
+    }
+}
+
+/// Ballots, by what their voters were told.
+pub(crate) struct Votes([Counter; VoteCode::ALL.len()]);
+
+impl Votes {
+    pub(super) fn new(registry: &Registry) -> Self {
+        Self(VoteCode::ALL.map(|code| registry.counter(&catalog::VOTES, &[code.as_str()])))
+    }
+
+    /// Counts a ballot.
+    pub(crate) fn count(&self, code: VoteCode) {
+        self.0[code as usize].increment(1);
+    }
+
+    /// Waits for what a voter is told, and counts it; also if nobody waits to the end.
+    pub(crate) async fn counted(
+        &self,
+        vote: impl Future<Output = Result<Outcome, Fault>>,
+    ) -> Result<Outcome, Fault> {
+        let mut unanswered = Unanswered(Some(self));
+        let told = vote.await;
+        unanswered.0 = None;
+        self.count(VoteCode::of(&told));
+        told
+    }
+}
+
+/// Counts a ballot as unanswered when it is dropped, unless it has been answered.
+struct Unanswered<'a>(Option<&'a Votes>);
+
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        if let Some(votes) = self.0 {
+            votes.count(VoteCode::Unanswered);
+        }
+    }
+}
+
+/// Errors in answers, by their code.
+pub(crate) struct GraphqlErrors([Counter; ErrorCode::ALL.len()]);
+
+impl GraphqlErrors {
+    pub(super) fn new(registry: &Registry) -> Self {
+        Self(ErrorCode::ALL.map(|code| {
+            let label = code.as_str().to_ascii_lowercase();
+            registry.counter(&catalog::GRAPHQL_ERRORS, &[&label])
+        }))
+    }
+
+    /// Counts an error.
+    pub(crate) fn count(&self, code: ErrorCode) {
+        self.0[code as usize].increment(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_code_is_counted_in_its_own_place() {
+        for (at, code) in VoteCode::ALL.into_iter().enumerate() {
+            assert_eq!(code as usize, at, "{code:?}");
+        }
+        for (at, code) in ErrorCode::ALL.into_iter().enumerate() {
+            assert_eq!(code as usize, at, "{code:?}");
+        }
+    }
+}

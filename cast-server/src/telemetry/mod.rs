@@ -1,0 +1,34 @@
+//! What a process tells those who run it.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `log` | what is logged, to standard error |
+//! | [`metrics`] | what `/metrics` shows |
+//! | `measured` | the ports, each call of which is counted and timed |
+//! | `watch` | what has to be asked for: the ticket, the log's lag, the store's progress |
+
+mod log;
+mod measured;
+pub mod metrics;
+mod watch;
+
+use std::time::Duration;
+
+pub use self::log::init;
+pub use self::measured::measured;
+pub(crate) use self::watch::watch;
+
+/// What is told to those who run a server.
+#[derive(Clone, Debug)]
+pub struct TelemetrySettings {
+    /// How often the ticket, the log and the store are asked for what `/metrics` says of them.
+    pub metrics_interval: Duration,
+}
+
+impl Default for TelemetrySettings {
+    fn default() -> Self {
+        Self {
+            metrics_interval: Duration::from_secs(5),
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! What has to be asked for, again and again: nobody would tell it by themselves.
+//!
+//! | task | in a process that | asks for |
+//! |---|---|---|
+//! | `ticket` | takes votes or issues tickets | the current ticket |
+//! | `store` | folds | the log's ends, and how far the store is |
+//! | `upkeep` | any | nothing: it adds up what histograms were given |
+
+mod age;
+mod store;
+
+use std::{sync::Arc, time::Duration};
+
+use cast_core::{
+    Ports, Roles,
+    deadline::within,
+    ports::{Clock, GroupName, TicketSource},
+};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::metrics::{Metrics, as_f64};
+use store::StoreWatch;
+
+/// How long one question may take. Whoever does not answer by then is asked again later.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// How often histograms add up. They keep each value until then: 16 bytes for each request.
+const UPKEEP: Duration = Duration::from_secs(1);
+
+/// Starts to ask, every `interval`, until the guard is dropped.
+pub(crate) fn watch(
+    ports: &Ports,
+    roles: Roles,
+    group: &GroupName,
+    interval: Duration,
+    metrics: &Arc<Metrics>,
+) -> DropGuard {
+    let stop = CancellationToken::new();
+    let spawn = |task: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>| {
+        let stop = stop.clone();
+        tokio::spawn(async move { stop.run_until_cancelled(task).await });
+    };
+    let clock = || Arc::clone(&ports.clock);
+    spawn(Box::pin(upkeep(clock(), Arc::clone(metrics))));
+    if roles.door || roles.generator {
+        let tickets = Arc::clone(&ports.tickets);
+        spawn(Box::pin(ticket(
+            clock(),
+            tickets,
+            interval,
+            Arc::clone(metrics),
+        )));
+    }
+    if roles.consumers > 0 {
+        let watch = StoreWatch::new(ports, group.clone(), Arc::clone(metrics));
+        spawn(Box::pin(watch.run(interval)));
+    }
+    stop.drop_guard()
+}
+
+async fn upkeep(clock: Arc<dyn Clock>, metrics: Arc<Metrics>) {
+    loop {
+        clock.sleep(UPKEEP).await;
+        metrics.add_up();
+    }
+}
+
+async fn ticket(
+    clock: Arc<dyn Clock>,
+    tickets: Arc<dyn TicketSource>,
+    interval: Duration,
+    metrics: Arc<Metrics>,
+) {
+    let gauges = metrics.ticket();
+    loop {
+        let asked = tickets.current();
+        let current = within(&*clock, DEADLINE, "asking for the current ticket", asked).await;
+        // Without an answer none is known, and nobody can vote with what they do not know.
+        let uses_left = current.ok().flatten().map(|ticket| ticket.uses_left);
+        gauges
+            .is_current
+            .set(if uses_left.is_some() { 1.0 } else { 0.0 });
+        gauges
+            .uses_left
+            .set(uses_left.map_or(0.0, |uses| as_f64(uses.into())));
+        clock.sleep(interval).await;
+    }
+}
