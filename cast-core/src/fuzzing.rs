@@ -73,13 +73,9 @@ pub fn key_ring(bytes: &[u8]) {
         }
     };
     assert_hides(&format!("{ring:?}"), text);
-    let entries: Vec<&str> = text.split([',', '\n']).collect();
-    let reversed: String = entries
-        .iter()
-        .rev()
-        .map(|entry| format!("{entry}\n"))
-        .collect();
-    let reversed: KeyRing = reversed.parse().expect("the same keys");
+    let mut entries: Vec<&str> = text.split([',', '\n']).collect();
+    entries.reverse();
+    let reversed: KeyRing = entries.join(",").parse().expect("the same keys");
     for (one, other) in [(&ring, &reversed), (&reversed, &ring)] {
         let issued = one.issue(Timestamp::from_unix_ms(1), &These(&[7; 9]));
         assert_eq!(one.verify(issued.ticket()), Some(issued));

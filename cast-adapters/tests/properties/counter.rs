@@ -356,7 +356,7 @@ fn votes_of(counting: &Counting) -> Vec<u64> {
 }
 
 proptest! {
-    #![proptest_config(properties::config(256))]
+    #![proptest_config(properties::config(128))]
 
     #[test]
     fn tallies_are_the_sum_however_ballots_fall_into_flushes_and_calls(

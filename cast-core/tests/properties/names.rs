@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 proptest! {
-    #![proptest_config(properties::config(512))]
+    #![proptest_config(properties::config(384))]
 
     #[test]
     fn a_name_is_normal_short_and_not_blank(text in properties::text()) {

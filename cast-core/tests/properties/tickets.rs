@@ -28,7 +28,7 @@ fn in_mixed_case(hex: &str, upper: u64) -> String {
 }
 
 proptest! {
-    #![proptest_config(properties::config(512))]
+    #![proptest_config(properties::config(256))]
 
     #[test]
     fn a_ticket_is_read_back_from_its_hex_in_any_case(bytes: [u8; 32], upper: u64) {

@@ -47,16 +47,10 @@ pub fn settings(bytes: &[u8]) {
         assert_written(value);
     }
     let command = with_variables(Cli::command());
-    let shown: String = file
-        .values()
-        .map(|(key, value)| {
-            if HIDDEN.contains(&key) {
-                key.into()
-            } else {
-                format!("{key}{value}")
-            }
-        })
-        .collect();
+    let values = file.values();
+    let shown =
+        values.map(|(key, value)| [key, if HIDDEN.contains(&key) { "" } else { value }].concat());
+    let shown = shown.collect::<Vec<_>>().concat();
     if let Err(error) = file.check(&setting_names(&command)) {
         return assert_hides(&error.to_string(), &shown);
     }

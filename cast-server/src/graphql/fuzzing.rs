@@ -270,7 +270,7 @@ impl Walk<'_> {
                     self.set(&field.node.selection_set.node, depth + 1);
                 }
                 Selection::InlineFragment(inline) => {
-                    self.set(&inline.node.selection_set.node, depth)
+                    self.set(&inline.node.selection_set.node, depth);
                 }
                 Selection::FragmentSpread(spread) => {
                     let name = &spread.node.fragment_name.node;

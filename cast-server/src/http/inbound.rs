@@ -34,28 +34,34 @@ pub(super) enum Broken {
 pub(super) struct Received {
     /// How many heads were complete with it; they are owed an answer, whatever follows.
     pub(super) heads: usize,
-    /// What must not be there, behind them. Nothing is to be read after it.
+    /// What must not be there, behind them.
     pub(super) broken: Option<Broken>,
+    /// How many bytes of the piece are to be read: all, or those before what must not be there.
+    pub(super) readable: usize,
 }
 
 impl Inbound {
     /// Takes in the next piece.
     pub(super) fn push(&mut self, piece: &[u8], max_head_len: usize) -> Received {
         let (mut rest, mut heads) = (piece, 0);
-        let broken = |heads, broken| Received {
+        // Where the request begins that is coming in.
+        let mut begin = 0;
+        let until = |readable, heads, broken| Received {
             heads,
-            broken: Some(broken),
+            broken,
+            readable,
         };
         while !rest.is_empty() {
             let taken = match self {
                 Self::Between => {
+                    begin = piece.len() - rest.len();
                     *self = Self::Head(HeadScan::default());
                     continue;
                 }
                 Self::Head(scan) => match scan.push(rest, max_head_len) {
                     Scan::Open => rest.len(),
-                    Scan::TooLong => return broken(heads, Broken::HeadTooLong),
-                    Scan::Http2 => return broken(heads, Broken::Http2),
+                    Scan::TooLong => return until(begin, heads, Some(Broken::HeadTooLong)),
+                    Scan::Http2 => return until(begin, heads, Some(Broken::Http2)),
                     Scan::Complete { taken, body } => {
                         heads += 1;
                         *self = body.map_or(Self::Between, Self::Body);
@@ -72,10 +78,7 @@ impl Inbound {
             };
             rest = &rest[taken..];
         }
-        Received {
-            heads,
-            broken: None,
-        }
+        until(piece.len(), heads, None)
     }
 }
 
@@ -105,10 +108,11 @@ mod tests {
         ),
     ];
 
-    const fn fine(heads: usize) -> Received {
+    const fn fine(heads: usize, readable: usize) -> Received {
         Received {
             heads,
             broken: None,
+            readable,
         }
     }
 
@@ -141,17 +145,14 @@ mod tests {
             for cut in 1..head.len() {
                 let mut inbound = Inbound::default();
                 let heads = inbound.push(&head.as_bytes()[..cut], MAX_LEN);
-                assert_eq!(heads, fine(0), "{head:?} {cut}");
+                assert_eq!(heads, fine(0, cut), "{head:?} {cut}");
                 assert!(matches!(inbound, Inbound::Head(_)), "{head:?} {cut}");
             }
             for cut in 0..body.len() {
                 let mut inbound = Inbound::default();
                 let begun = [head, &body[..cut]].concat();
-                assert_eq!(
-                    inbound.push(begun.as_bytes(), MAX_LEN),
-                    fine(1),
-                    "{begun:?}"
-                );
+                let received = inbound.push(begun.as_bytes(), MAX_LEN);
+                assert_eq!(received, fine(1, begun.len()), "{begun:?}");
                 assert!(matches!(inbound, Inbound::Body(_)), "{begun:?}");
             }
         }
@@ -174,7 +175,8 @@ mod tests {
         // Each of them counts from its own beginning.
         let mut inbound = Inbound::default();
         let many = "GET / HTTP/1.1\r\n\r\n".repeat(MAX_LEN);
-        assert_eq!(inbound.push(many.as_bytes(), MAX_LEN), fine(MAX_LEN));
+        let received = inbound.push(many.as_bytes(), MAX_LEN);
+        assert_eq!(received, fine(MAX_LEN, many.len()));
     }
 
     #[test]
@@ -195,10 +197,15 @@ mod tests {
                 let found = all.as_bytes().chunks(size).find_map(|piece| {
                     let received = inbound.push(piece, MAX_LEN);
                     heads += received.heads;
-                    received.broken
+                    received.broken.map(|broken| (broken, received.readable))
                 });
-                let expected = (REQUESTS.len(), Some(broken));
-                assert_eq!((heads, found), expected, "{size}");
+                assert_eq!(heads, REQUESTS.len(), "{size}");
+                let (found, readable) = found.expect("it is found");
+                assert_eq!(found, broken, "{size}");
+                // Of the piece that it begins in, what is ahead may be read.
+                if size == all.len() {
+                    assert_eq!(readable, all.len() - behind.len());
+                }
             }
         }
     }
