@@ -117,7 +117,7 @@ impl Model {
                     + tail.values().sum::<u64>(),
                 version: Version::new(ends.values().map(|end| end.get()).sum()),
             },
-            age: whole.map(|at| self.now - at),
+            age: whole.map(|at| self.now.saturating_sub(at)),
         }
     }
 }
@@ -194,7 +194,7 @@ impl ReferenceStateMachine for Model {
                 }
             }
             Step::Read(show) => {
-                model.expected = show.iter().map(|who| model.reading(who)).collect()
+                model.expected = show.iter().map(|who| model.reading(who)).collect();
             }
             Step::ForgetOne(candidate) => {
                 model.words.remove(candidate);

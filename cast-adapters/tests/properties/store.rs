@@ -105,7 +105,7 @@ impl Model {
     fn last_ballot(&self, partition: Partition) -> Option<Landmark> {
         let steps = self.applied.iter();
         let of_it = steps.filter(|step| step.partition == partition);
-        of_it.filter_map(FoldStep::landmark).last()
+        of_it.filter_map(FoldStep::landmark).next_back()
     }
 
     fn progress(&self, partition: Partition) -> Offset {
@@ -113,7 +113,7 @@ impl Model {
             .applied
             .iter()
             .filter(|step| step.partition == partition);
-        steps.map(|step| step.next).last().unwrap_or_default()
+        steps.map(|step| step.next).next_back().unwrap_or_default()
     }
 
     fn folded(&self) -> BTreeSet<Partition> {
@@ -348,8 +348,8 @@ impl ReferenceStateMachine for Model {
                     Answer::Rehearsed
                 });
             }
-            Step::BackUp => model.backup = model.applied.clone(),
-            Step::PutBack => model.applied = model.backup.clone(),
+            Step::BackUp => model.backup.clone_from(&model.applied),
+            Step::PutBack => model.applied.clone_from(&model.backup),
         }
         model
     }

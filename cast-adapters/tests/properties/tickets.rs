@@ -197,15 +197,11 @@ impl ReferenceStateMachine for Model {
             Step::Publish { .. } => {
                 let (genuine, ticket) = model.ticket(step).expect("a publication");
                 model.made.push((genuine, ticket));
-                let kept = match model.published.get(&ticket.valid_from()) {
-                    Some(first) => *first,
-                    None => {
-                        if model.now < ticket.valid_until {
-                            model.published.insert(ticket.valid_from(), ticket);
-                        }
-                        ticket
-                    }
-                };
+                let first = model.published.get(&ticket.valid_from()).copied();
+                if first.is_none() && model.now < ticket.valid_until {
+                    model.published.insert(ticket.valid_from(), ticket);
+                }
+                let kept = first.unwrap_or(ticket);
                 model.expected = Answer::Published(kept);
             }
             Step::Redeem { ticket, claims } => {

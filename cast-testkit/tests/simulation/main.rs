@@ -1,6 +1,11 @@
 //! The simulator: sound adapters keep every promise in it, each mechanism that is taken out of them
 //! is noticed, and a seed decides everything.
 
+#![expect(
+    clippy::print_stdout,
+    reason = "in how many histories a mechanism is missed, people want to know"
+)]
+
 #[path = "../../examples/simulate/memory.rs"]
 mod memory;
 mod removed;

@@ -31,7 +31,10 @@ pub trait EventBusHarness: Harness {
     /// A record that the log refuses: by default, one for a partition that it does not have.
     fn refused(&self, fixtures: &Fixtures, partitions: Partitions) -> Record {
         let somewhere = fixtures.record(Partition::new(0), partitions, 1);
-        Record::new(Partition::new(partitions.count()), Arc::clone(somewhere.ballots()))
+        Record::new(
+            Partition::new(partitions.count()),
+            Arc::clone(somewhere.ballots()),
+        )
     }
 
     /// Appends bytes that are no record to the end of a partition.
