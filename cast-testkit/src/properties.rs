@@ -1,4 +1,4 @@
-//! Properties: laws that hold for any value, checked by [`proptest`] over values that it makes up.
+//! Properties: laws that hold for any value, checked by [`mod@proptest`] over values that it makes up.
 //!
 //! ```
 //! use cast_core::domain::Candidate;
