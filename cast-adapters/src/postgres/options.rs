@@ -3,7 +3,10 @@
 use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
 use cast_core::ports::PortError;
-use tokio_postgres::{Config, config::SslMode};
+use tokio_postgres::{
+    Config,
+    config::{Host, SslMode},
+};
 
 use super::error::Error;
 
@@ -106,6 +109,11 @@ fn parse(url: &str) -> Result<PostgresOptions, Error> {
         ));
     }
     let mut config: Config = url.parse().map_err(Error::Url)?;
+    if config.get_hosts().iter().any(is_end_of_password) {
+        return Err(Error::options(
+            "an @ in the password of a store's URL is written %40",
+        ));
+    }
     config.ssl_mode(tls.ssl_mode());
     if config.get_application_name().is_none() {
         config.application_name("cast");
@@ -119,6 +127,12 @@ fn parse(url: &str) -> Result<PostgresOptions, Error> {
         transaction_timeout: Duration::from_secs(25),
         recount_timeout: Duration::from_secs(600),
     })
+}
+
+/// Whether a host is more than that. The driver ends a password at the first `@`; what is behind it
+/// would be looked for as a host, and told to whoever reads that there is none.
+fn is_end_of_password(host: &Host) -> bool {
+    matches!(host, Host::Tcp(name) if name.contains('@'))
 }
 
 /// Takes out of a URL what the driver does not know: how to verify the server.
@@ -223,6 +237,8 @@ mod tests {
             "host=h password=hunter2",
             "kafka://u:hunter2@h:1/t?x=1",
             "mysql://u:hunter2@h/d?x=1",
+            "postgres://u:p@hunter2@h/d",
+            "postgres://u:p@hunter2@h:5432,u:hunter2@i:5432/d",
         ] {
             let error = text.parse::<PostgresOptions>().expect_err(text);
             assert_eq!(error.kind(), PortErrorKind::Misconfigured, "{text:?}");
