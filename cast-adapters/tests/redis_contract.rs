@@ -1,4 +1,5 @@
-//! The adapters in Redis keep every clause of their ports' contracts, against a real server.
+//! The adapters in Redis keep every clause of their ports' contracts, against a real server and a
+//! real cluster.
 
 use cast_testkit::servers;
 
@@ -10,10 +11,24 @@ async fn corner() -> redis::Corner {
     redis::Corner::on(server.expect("a clause needs redis-server: ./test.sh installs it")).await
 }
 
+async fn corner_of_a_cluster() -> redis::Corner {
+    let cluster = servers::RedisCluster::shared().await;
+    let cluster = cluster.expect("a clause needs redis-server: ./test.sh installs it");
+    redis::Corner::at(&cluster.urls()).await
+}
+
 mod ticket_source {
     cast_testkit::ticket_source_contract!(super::corner);
 }
 
 mod vote_counter {
     cast_testkit::vote_counter_contract!(super::corner);
+}
+
+mod ticket_source_in_a_cluster {
+    cast_testkit::ticket_source_contract!(super::corner_of_a_cluster);
+}
+
+mod vote_counter_in_a_cluster {
+    cast_testkit::vote_counter_contract!(super::corner_of_a_cluster);
 }

@@ -278,3 +278,41 @@ async fn a_server_that_took_over_trusts_no_meter_of_before() {
         [Refused(Unknown); 2]
     );
 }
+
+/// A master that was cut off from a replica, which was promoted, then follows that and takes over
+/// again: it is the same process, but has forgotten what the replica never learned.
+#[tokio::test]
+async fn a_server_that_took_over_again_trusts_no_meter_of_its_own() {
+    const LIMIT: u32 = 10;
+    let (Some(server), Some(replica)) =
+        (servers::Redis::start().await, servers::Redis::start().await)
+    else {
+        return;
+    };
+    let (corner, other) = (Corner::on(&server).await, Corner::on(&replica).await);
+    let port = |server: &servers::Redis| {
+        let port = server.url().rsplit_once(':').expect("a port").1;
+        port.trim_end_matches("/0").to_owned()
+    };
+    let follow = async |who: &Corner, whom: &servers::Redis| {
+        let _: String = who.ask(&["REPLICAOF", "127.0.0.1", &port(whom)]).await;
+        eventually(PATIENCE, "it has what its master has", async || {
+            let info: String = who.ask(&["INFO", "replication"]).await;
+            info.contains("master_link_status:up").then_some(())
+        })
+        .await;
+    };
+    let (tickets, fixtures) = (corner.open().tickets(), Fixtures::new());
+    let ticket = issue(&tickets, &fixtures, LIMIT).await;
+    follow(&other, &server).await;
+    let _: String = other.ask(&["REPLICAOF", "NO", "ONE"]).await;
+    let claims = fixtures.claims(10);
+    assert_eq!(redeem(&tickets, &ticket, &claims).await, [Granted; 10]);
+
+    follow(&corner, &replica).await;
+    let _: String = corner.ask(&["REPLICAOF", "NO", "ONE"]).await;
+    let answers = eventually(PATIENCE, "the way back is found", async || {
+        tickets.redeem(&ticket, &fixtures.claims(10)).await.ok()
+    });
+    assert_eq!(answers.await, [Refused(Unknown); 10], "all uses were taken");
+}

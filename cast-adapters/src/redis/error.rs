@@ -1,4 +1,4 @@
-//! What can go wrong between here and the server, and whether it may have happened all the same.
+//! What can go wrong between here and a server, and whether it may have happened all the same.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ pub(super) struct Failed {
 /// What happened to a call. The stage it came to decides what it may have done.
 ///
 /// The driver's errors are told here and not named as a source: they would tell the same again.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub(super) enum Cause {
     /// An option makes no sense.
     #[error("{0}")]
@@ -32,9 +32,9 @@ pub(super) enum Cause {
     /// The command may have been sent.
     #[error("the command failed: {0}")]
     Command(RedisError),
-    /// Some of the commands of a pipeline were done, and this one failed.
-    #[error("some of the commands were done, and another failed: {0}")]
-    Partly(RedisError),
+    /// Some of the calls were done, and another came to this.
+    #[error("some of the calls were done, and of another one is told: {0}")]
+    Partly(Box<Self>),
     /// The server answered, but not as this adapter's scripts do.
     #[error("the answer makes no sense: {0}")]
     Answer(&'static str),
@@ -53,6 +53,25 @@ impl From<Failed> for PortError {
 }
 
 impl Cause {
+    /// Whether it may have happened all the same.
+    pub(super) fn is_unknown(&self) -> bool {
+        self.kind() == PortErrorKind::OutcomeUnknown
+    }
+
+    /// Whether it will be the same until somebody changes it.
+    pub(super) fn is_misconfigured(&self) -> bool {
+        self.kind() == PortErrorKind::Misconfigured
+    }
+
+    /// Whether it is only that a node names another one.
+    pub(super) fn is_redirection(&self) -> bool {
+        use ServerErrorKind::{Ask, Moved};
+        let Self::Command(error) = self else {
+            return false;
+        };
+        matches!(error.kind(), ErrorKind::Server(Ask | Moved))
+    }
+
     fn kind(&self) -> PortErrorKind {
         match self {
             Self::Option(_) | Self::Address(_) => PortErrorKind::Misconfigured,
@@ -83,17 +102,17 @@ fn kind_of_command(error: &RedisError) -> PortErrorKind {
     match error.kind() {
         ErrorKind::Server(kind) => match kind {
             // The server says that it did nothing, and why it could not just now.
-            Server::BusyLoading
+            Server::Ask
+            | Server::BusyLoading
             | Server::ClusterDown
             | Server::ExecAbort
             | Server::MasterDown
+            | Server::Moved
             | Server::NoScript
             | Server::ReadOnly
             | Server::TryAgain => PortErrorKind::Unavailable,
-            // A node of a cluster, spoken to without a proxy; or a user who may not.
-            Server::Ask | Server::CrossSlot | Server::Moved | Server::NoPerm => {
-                PortErrorKind::Misconfigured
-            }
+            // A user who may not; or something between here and a cluster that mistakes its slots.
+            Server::CrossSlot | Server::NoPerm => PortErrorKind::Misconfigured,
             // A script stopped at what it found. It reads before it writes, so it changed nothing.
             Server::ResponseError => PortErrorKind::Corrupt,
             _ => PortErrorKind::OutcomeUnknown,
@@ -156,7 +175,13 @@ mod tests {
             ("NOSCRIPT No matching script.", Unavailable),
             ("NOAUTH Authentication required.", Misconfigured),
             ("NOPERM this user has no permissions", Misconfigured),
-            ("MOVED 3999 127.0.0.1:6381", Misconfigured),
+            ("MOVED 3999 127.0.0.1:6381", Unavailable),
+            ("ASK 3999 127.0.0.1:6381", Unavailable),
+            (
+                "TRYAGAIN Multiple keys request during rehashing",
+                Unavailable,
+            ),
+            ("CLUSTERDOWN Hash slot not served", Unavailable),
             (
                 "CROSSSLOT Keys in request don't hash to the same slot",
                 Misconfigured,
@@ -183,7 +208,8 @@ mod tests {
         }
         let novel = answered("SOMETHING that no version of Redis says yet");
         assert_eq!(Cause::Command(novel).kind(), OutcomeUnknown);
-        assert_eq!(Cause::Partly(answered("OOM")).kind(), OutcomeUnknown);
+        let one_of_many = Cause::Command(answered("OOM"));
+        assert_eq!(Cause::Partly(Box::new(one_of_many)).kind(), OutcomeUnknown);
         assert_eq!(Cause::Answer("empty").kind(), OutcomeUnknown);
     }
 

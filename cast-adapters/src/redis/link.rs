@@ -1,8 +1,8 @@
-//! A few connections to the server, each of which takes any number of calls at a time.
+//! A few connections to a server, each of which takes any number of calls at a time.
 
 use std::{
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -11,15 +11,15 @@ use std::{
 use bb8_redis::{
     bb8::{ManageConnection, Pool, RunError},
     redis::{
-        AsyncConnectionConfig, Client, Cmd, ConnectionInfo, IntoConnectionInfo, Pipeline,
-        ProtocolVersion, PushInfo, PushKind, RedisError, RedisResult, ServerErrorKind, Value,
+        AsyncConnectionConfig, Client, Cmd, Pipeline, PushInfo, PushKind, RedisError, RedisResult,
+        ServerErrorKind, Value,
         aio::{MultiplexedConnection, SendError},
-        io::tcp::TcpSettings,
+        cmd,
     },
 };
 use tokio::sync::watch;
 
-use super::{RedisOptions, error::Cause};
+use super::{RedisOptions, error::Cause, nodes::Nodes};
 
 /// How many bytes of calls gather before a connection makes the next call wait: more than a large
 /// flush.
@@ -29,6 +29,7 @@ const WRITE_BUFFER: usize = 256 * 1024;
 pub(super) struct Links {
     pool: Pool<Connector>,
     failures: Arc<Failures>,
+    lost: Arc<AtomicBool>,
     /// How many broken connections a call may meet before it finds one that is not, or none.
     connections: u32,
     connect_timeout: Duration,
@@ -43,6 +44,8 @@ pub(super) struct Link {
     connection: MultiplexedConnection,
     /// Set as soon as it is known that the connection is of no use any more.
     broken: Arc<AtomicBool>,
+    /// Set when the server gave no answer, until it is connected to again.
+    lost: Arc<AtomicBool>,
 }
 
 struct Connector {
@@ -50,17 +53,23 @@ struct Connector {
     connect_timeout: Duration,
     response_timeout: Duration,
     failures: Arc<Failures>,
+    lost: Arc<AtomicBool>,
+    nodes: Weak<Nodes>,
 }
 
 impl Links {
-    /// Begins to connect, and does not wait for it.
-    pub(super) fn open(options: &RedisOptions) -> Result<Self, Cause> {
+    /// Begins to connect, and does not wait for it. What the server says of others is told to
+    /// `nodes`.
+    pub(super) fn open(client: &Client, options: &RedisOptions, nodes: Weak<Nodes>) -> Self {
         let failures = Arc::new(Failures::new(None));
+        let lost = Arc::new(AtomicBool::new(false));
         let connector = Connector {
-            client: client(options).map_err(Cause::Address)?,
+            client: client.clone(),
             connect_timeout: options.connect_timeout,
             response_timeout: options.response_timeout,
             failures: Arc::clone(&failures),
+            lost: Arc::clone(&lost),
+            nodes,
         };
         let pool = Pool::builder()
             .max_size(options.connections)
@@ -71,18 +80,18 @@ impl Links {
             .test_on_check_out(false)
             .idle_timeout(None)
             .build_unchecked(connector);
-        Ok(Self {
+        Self {
             pool,
             failures,
+            lost,
             connections: options.connections,
             connect_timeout: options.connect_timeout,
-        })
+        }
     }
 
-    /// Sends one command.
-    pub(super) async fn command(&self, command: &Cmd) -> Result<Value, Cause> {
-        let mut link = self.link().await?;
-        link.command(command).await.map_err(Cause::Command)
+    /// Whether the last that was heard of the server is that it did not answer.
+    pub(super) fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Relaxed)
     }
 
     /// A connection that is not known to be broken.
@@ -109,6 +118,7 @@ impl Links {
                 Err(RunError::TimedOut) => break,
             }
         }
+        self.lost.store(true, Ordering::Relaxed);
         Err(Cause::ConnectTimeout(self.connect_timeout))
     }
 }
@@ -153,6 +163,7 @@ impl Link {
         });
         if broken {
             self.broken.store(true, Ordering::Relaxed);
+            self.lost.store(true, Ordering::Relaxed);
         }
     }
 }
@@ -162,6 +173,26 @@ impl ManageConnection for Connector {
     type Error = RedisError;
 
     async fn connect(&self) -> Result<Link, RedisError> {
+        let connected = self.connect_and_learn().await;
+        self.lost.store(connected.is_err(), Ordering::Relaxed);
+        if let Err(error) = &connected {
+            self.failures.send_replace(Some(error.clone()));
+        }
+        connected
+    }
+
+    /// Not called: see `test_on_check_out`.
+    async fn is_valid(&self, _: &mut Link) -> Result<(), RedisError> {
+        Ok(())
+    }
+
+    fn has_broken(&self, link: &mut Link) -> bool {
+        link.is_broken()
+    }
+}
+
+impl Connector {
+    async fn connect_and_learn(&self) -> RedisResult<Link> {
         let broken = Arc::new(AtomicBool::new(false));
         let closed = Arc::clone(&broken);
         let config = AsyncConnectionConfig::new()
@@ -177,53 +208,18 @@ impl ManageConnection for Connector {
         let connecting = self
             .client
             .get_multiplexed_async_connection_with_config(&config);
-        match connecting.await {
-            Ok(connection) => Ok(Link { connection, broken }),
-            Err(error) => {
-                self.failures.send_replace(Some(error.clone()));
-                Err(error)
-            }
+        let mut connection = connecting.await?;
+        if let Some(nodes) = self.nodes.upgrade() {
+            let said = cmd("CLUSTER")
+                .arg("SLOTS")
+                .query_async(&mut connection)
+                .await;
+            nodes.told(said, self.client.get_connection_info().addr())?;
         }
-    }
-
-    /// Not called: see `test_on_check_out`.
-    async fn is_valid(&self, _: &mut Link) -> Result<(), RedisError> {
-        Ok(())
-    }
-
-    fn has_broken(&self, link: &mut Link) -> bool {
-        link.is_broken()
-    }
-}
-
-fn client(options: &RedisOptions) -> RedisResult<Client> {
-    let info = options.url.as_str().into_connection_info()?;
-    // Only the third version of the protocol tells at once that a connection was closed.
-    let settings = info.redis_settings().clone();
-    let settings = settings.set_protocol(ProtocolVersion::RESP3);
-    let info = info
-        .set_redis_settings(settings)
-        .set_tcp_settings(TcpSettings::default().set_nodelay(true));
-    open_client(info, options)
-}
-
-#[cfg(not(feature = "redis-tls"))]
-fn open_client(info: ConnectionInfo, _: &RedisOptions) -> RedisResult<Client> {
-    Client::open(info)
-}
-
-#[cfg(feature = "redis-tls")]
-fn open_client(info: ConnectionInfo, options: &RedisOptions) -> RedisResult<Client> {
-    // Another crate of the process may have chosen one already, which is as good.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    match &options.root_certificates {
-        None => Client::open(info),
-        Some(roots) => Client::build_with_tls(
-            info,
-            bb8_redis::redis::TlsCertificates {
-                client_tls: None,
-                root_cert: Some(roots.clone()),
-            },
-        ),
+        Ok(Link {
+            connection,
+            broken,
+            lost: Arc::clone(&self.lost),
+        })
     }
 }

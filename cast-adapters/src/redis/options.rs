@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use super::error::Cause;
 
-/// Where a Redis server is, and how long [`RedisTickets`](super::RedisTickets) and
+/// Where a Redis server or cluster is, and how long [`RedisTickets`](super::RedisTickets) and
 /// [`RedisCounter`](super::RedisCounter) remember there.
 ///
 /// All processes that share a server and a prefix must agree on the retry window.
@@ -12,12 +12,16 @@ use super::error::Cause;
 pub struct RedisOptions {
     /// `redis://[user][:password@]host[:port][/database]`, or `rediss://` for TLS (needs the
     /// feature `redis-tls`).
+    ///
+    /// Of a Redis Cluster, any of its nodes, or several of them, separated by commas:
+    /// `redis://a:6379,b:6379`. The others are found, and connected to with the same user, password
+    /// and certificates. Several addresses are taken for a cluster's only.
     pub url: String,
     /// What all keys begin with: letters, digits, and any of `_-.:`. Two deployments on one server
     /// differ by it.
     pub prefix: String,
-    /// How many connections this process opens, at least 1. A connection takes any number of calls
-    /// at a time; a few keep a large answer from delaying the others.
+    /// How many connections this process opens to a server, at least 1. A connection takes any number
+    /// of calls at a time; a few keep a large answer from delaying the others.
     pub connections: u32,
     /// How long to wait for a connection. Beyond it a call is unavailable: nothing was sent.
     pub connect_timeout: Duration,

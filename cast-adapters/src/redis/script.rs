@@ -2,17 +2,12 @@
 
 use std::sync::LazyLock;
 
-use bb8_redis::redis::{
-    Cmd, Pipeline, RedisError, RedisResult, ServerErrorKind, ToRedisArgs, Value, cmd,
-};
+use bb8_redis::redis::{Arg, Cmd, RedisError, ServerErrorKind, ToRedisArgs, cmd};
 
-use super::{
-    error::Cause,
-    link::{Link, Links},
-};
+use super::slot::slot;
 
-/// The most calls of one pipeline; more go in several, one after the other.
-const PIPELINE: usize = 1_000;
+/// Where the first key of a call is: behind the command, the script and the number of keys.
+const FIRST_KEY: usize = 3;
 
 /// A script, and the name that the server has for it.
 pub(super) struct Script {
@@ -26,6 +21,7 @@ macro_rules! script {
     };
 }
 
+pub(super) static NOW: LazyLock<Script> = script!("clock", "now");
 pub(super) static PUBLISH: LazyLock<Script> = script!("clock", "meters", "publish");
 pub(super) static CURRENT: LazyLock<Script> = script!("clock", "meters", "current");
 pub(super) static REDEEM: LazyLock<Script> = script!("clock", "meters", "redeem");
@@ -62,13 +58,36 @@ impl Call {
         self
     }
 
+    /// The slot of its keys, which are all in the same.
+    pub(super) fn slot(&self) -> usize {
+        match self.command.args_iter().nth(FIRST_KEY) {
+            Some(Arg::Simple(key)) => slot(key),
+            _ => slot(&[]),
+        }
+    }
+
+    /// Whether the command was sent, and not put back: then nobody knows what came of it.
+    pub(super) fn is_taken(&self) -> bool {
+        self.command.args_iter().next().is_none()
+    }
+
+    /// The command, to be sent; it is gone then, unless it is put back.
+    pub(super) fn take_command(&mut self) -> Cmd {
+        std::mem::take(&mut self.command)
+    }
+
+    /// Puts back what was taken, and sent in vain.
+    pub(super) fn put_back(&mut self, command: Cmd) {
+        self.command = command;
+    }
+
     /// The same call, with the whole script: what a server that does not have it understands, and
     /// keeps it from.
-    fn with_source(&self) -> Cmd {
+    pub(super) fn with_source(&self) -> Cmd {
         let mut command = cmd("EVAL");
         command.arg(self.script.source);
         for argument in self.command.args_iter().skip(2) {
-            if let bb8_redis::redis::Arg::Simple(bytes) = argument {
+            if let Arg::Simple(bytes) = argument {
                 command.arg(bytes);
             }
         }
@@ -76,78 +95,8 @@ impl Call {
     }
 }
 
-impl Links {
-    /// Calls a script.
-    ///
-    /// Sent a second time only if the server says that it does not have the script: then it did
-    /// nothing.
-    pub(super) async fn call(&self, call: &Call) -> Result<Value, Cause> {
-        let mut link = self.link().await?;
-        let answer = match link.command(&call.command).await {
-            Err(error) if lacks_script(&error) => link.command(&call.with_source()).await,
-            answer => answer,
-        };
-        answer.map_err(Cause::Command)
-    }
-
-    /// Calls scripts, in their order and in one round trip; each is an atomic step, all together are
-    /// not.
-    pub(super) async fn calls(&self, calls: Vec<Call>) -> Result<Vec<Value>, Cause> {
-        let mut answers = Vec::with_capacity(calls.len());
-        if calls.is_empty() {
-            return Ok(answers);
-        }
-        let mut link = self.link().await?;
-        let mut calls = calls.into_iter().peekable();
-        while calls.peek().is_some() {
-            let page = calls.by_ref().take(PIPELINE).collect();
-            let results = pipeline(&mut link, page).await.map_err(Cause::Command)?;
-            let any_done = !answers.is_empty() || results.iter().any(Result::is_ok);
-            for result in results {
-                let failed = if any_done {
-                    Cause::Partly
-                } else {
-                    Cause::Command
-                };
-                answers.push(result.map_err(failed)?);
-            }
-        }
-        Ok(answers)
-    }
-}
-
-/// Sends calls in one pipeline, and those again whose script the server did not have.
-async fn pipeline(link: &mut Link, calls: Vec<Call>) -> RedisResult<Vec<RedisResult<Value>>> {
-    let mut scripts = Vec::with_capacity(calls.len());
-    let mut first = Pipeline::with_capacity(calls.len());
-    for Call { script, command } in calls {
-        scripts.push(script);
-        first.add_command(command);
-    }
-    let mut results = link.pipeline(&mut first).await?;
-    let lacking: Vec<usize> = (0..results.len())
-        .filter(|at| results[*at].as_ref().is_err_and(lacks_script))
-        .collect();
-    if lacking.is_empty() {
-        return Ok(results);
-    }
-    let commands: Vec<Cmd> = first.cmd_iter().cloned().collect();
-    let mut second = Pipeline::with_capacity(lacking.len());
-    for at in &lacking {
-        let call = Call {
-            script: scripts[*at],
-            command: commands[*at].clone(),
-        };
-        second.add_command(call.with_source());
-    }
-    let again = link.pipeline(&mut second).await?;
-    for (at, result) in lacking.into_iter().zip(again) {
-        results[at] = result;
-    }
-    Ok(results)
-}
-
-fn lacks_script(error: &RedisError) -> bool {
+/// Whether the server says that it does not have the script: then it did nothing.
+pub(super) fn lacks_script(error: &RedisError) -> bool {
     error.kind() == ServerErrorKind::NoScript.into()
 }
 
@@ -161,7 +110,7 @@ mod tests {
         call.arg(7).arg(b"\0bytes".as_slice());
         let arguments = |command: &Cmd| {
             let arguments = command.args_iter().map(|argument| match argument {
-                bb8_redis::redis::Arg::Simple(bytes) => bytes.to_vec(),
+                Arg::Simple(bytes) => bytes.to_vec(),
                 _ => panic!("no cursor here"),
             });
             arguments.collect::<Vec<_>>()
@@ -171,5 +120,11 @@ mod tests {
         assert_eq!(long[..2], [b"EVAL".to_vec(), READ.source.into()]);
         assert_eq!(short[2..], long[2..]);
         assert_eq!(short[2..].len(), 5);
+    }
+
+    #[test]
+    fn a_call_goes_to_the_slot_of_its_first_key() {
+        let mut call = READ.call(&["{a}key", "{a}another"]);
+        assert_eq!(call.arg("{b}").slot(), slot(b"a"));
     }
 }

@@ -1,7 +1,7 @@
 //! Tickets and their meters: each call is one script, decided by the server's clock.
 
 use async_trait::async_trait;
-use bb8_redis::redis::{FromRedisValue, Value, cmd, from_redis_value};
+use bb8_redis::redis::{FromRedisValue, Value, from_redis_value};
 use cast_core::{
     domain::{
         Claim, CurrentTicket, GenuineTicket, PeriodTicket, Redemption, RedemptionRefusal, Ticket,
@@ -13,14 +13,15 @@ use cast_core::{
 use super::{
     Redis,
     error::{Cause, Failed},
-    script::{CURRENT, PUBLISH, REDEEM},
+    script::{CURRENT, NOW, PUBLISH, REDEEM},
 };
 
 /// A [`TicketSource`] in Redis: exact over any number of processes.
 ///
-/// Its clock is the server's. A ticket is bound to the Redis process that it was published to: a
-/// process that took over, with or without the data, refuses it as unknown until the next ticket is
-/// published, since it may know of fewer uses than were granted.
+/// Its clock is the server's; in a cluster, that of the node that has the tickets. A ticket is bound to
+/// the Redis process that it was published to: a process that took over, with or without the data,
+/// refuses it as unknown until the next ticket is published, since it may know of fewer uses than were
+/// granted.
 #[derive(Clone)]
 pub struct RedisTickets {
     redis: Redis,
@@ -51,7 +52,7 @@ impl RedisTickets {
             .arg(ticket.use_limit)
             .arg(whole_ms(options.expired_kept))
             .arg(self.retry_window_ms());
-        let answer = self.redis.0.links.call(&call).await?;
+        let answer = self.redis.0.nodes.call(call).await?;
         let (ticket, valid_until, use_limit): (String, String, String) = decoded(answer)?;
         Ok(PeriodTicket {
             ticket: parsed_ticket(&ticket)?,
@@ -62,7 +63,7 @@ impl RedisTickets {
 
     async fn current_with_cause(&self) -> Result<Option<CurrentTicket>, Cause> {
         let call = CURRENT.call(&[&self.redis.0.keys.meters]);
-        let answer = self.redis.0.links.call(&call).await?;
+        let answer = self.redis.0.nodes.call(call).await?;
         let current: Option<(String, String, String)> = decoded(answer)?;
         let Some((ticket, valid_until, uses_left)) = current else {
             return Ok(None);
@@ -92,7 +93,7 @@ impl RedisTickets {
             .arg(ticket.ticket().to_hex())
             .arg(self.retry_window_ms())
             .arg(packed);
-        let Value::BulkString(letters) = self.redis.0.links.call(&call).await? else {
+        let Value::BulkString(letters) = self.redis.0.nodes.call(call).await? else {
             return Err(Cause::Answer("a redemption is told in letters"));
         };
         match letters.as_slice() {
@@ -105,9 +106,9 @@ impl RedisTickets {
     }
 
     async fn now_with_cause(&self) -> Result<Timestamp, Cause> {
-        let answer = self.redis.0.links.command(&cmd("TIME")).await?;
-        let (seconds, micros): (u64, u64) = decoded(answer)?;
-        Ok(Timestamp::from_unix_ms(seconds * 1_000 + micros / 1_000))
+        let call = NOW.call(&[&self.redis.0.keys.meters]);
+        let now: String = decoded(self.redis.0.nodes.call(call).await?)?;
+        Ok(Timestamp::from_unix_ms(parsed(&now)?))
     }
 }
 

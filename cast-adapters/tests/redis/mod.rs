@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bb8_redis::redis::{
-    AsyncConnectionConfig, Client, FromRedisValue, aio::MultiplexedConnection, cmd,
+    AsyncConnectionConfig, Client, FromRedisValue, ServerErrorKind, aio::MultiplexedConnection, cmd,
 };
 use cast_adapters::redis::{Redis, RedisOptions};
 use cast_core::{
@@ -22,28 +22,37 @@ use cast_testkit::{
 /// Nothing here takes long, but the machine may compile beside it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A prefix of its own on a server, and a plain connection to look and to break things with.
+/// A prefix of its own on a server or a cluster, and plain connections to look and to break things
+/// with.
 pub(crate) struct Corner {
     /// The options of its handles; a test that is about one of them changes it.
     pub(crate) options: RedisOptions,
-    raw: MultiplexedConnection,
+    /// One to the server, or to each master.
+    raw: Vec<MultiplexedConnection>,
 }
 
 impl Corner {
     /// One of its own on a server.
     pub(crate) async fn on(server: &servers::Redis) -> Self {
-        let url = server.url();
-        let mut options = RedisOptions::at(url);
+        Self::at(&[server.url()]).await
+    }
+
+    /// One of its own on servers that belong together; its handles are told of the first.
+    pub(crate) async fn at(urls: &[&str]) -> Self {
+        let mut options = RedisOptions::at(urls[0]);
         options.prefix = random_name();
         // What is tested here is not how quick a busy machine is.
         options.connect_timeout = PATIENCE;
         options.response_timeout = PATIENCE;
-        let client = Client::open(url).expect("a URL");
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(PATIENCE))
             .set_response_timeout(Some(PATIENCE));
-        let connecting = client.get_multiplexed_async_connection_with_config(&config);
-        let raw = connecting.await.expect("the server is there");
+        let mut raw = Vec::new();
+        for url in urls {
+            let client = Client::open(*url).expect("a URL");
+            let connecting = client.get_multiplexed_async_connection_with_config(&config);
+            raw.push(connecting.await.expect("the server is there"));
+        }
         Self { options, raw }
     }
 
@@ -66,14 +75,24 @@ impl Corner {
     pub(crate) async fn ask<T: FromRedisValue>(&self, command: &[&str]) -> T {
         let mut sent = cmd(command[0]);
         sent.arg(&command[1..]);
-        let answer = sent.query_async(&mut self.raw.clone()).await;
-        answer.unwrap_or_else(|error| panic!("{command:?}: {error}"))
+        for raw in &self.raw {
+            match sent.query_async(&mut raw.clone()).await {
+                Err(error) if error.kind() == ServerErrorKind::Moved.into() => {}
+                answer => return answer.unwrap_or_else(|error| panic!("{command:?}: {error}")),
+            }
+        }
+        panic!("{command:?}: nobody has the key")
     }
 
     /// All keys of this corner.
     pub(crate) async fn keys(&self) -> Vec<String> {
         let all = format!("{{{}:*", self.options.prefix);
-        let mut keys: Vec<String> = self.ask(&["KEYS", &all]).await;
+        let mut keys: Vec<String> = Vec::new();
+        for raw in &self.raw {
+            let mut list = cmd("KEYS");
+            let listed = list.arg(&all).query_async(&mut raw.clone()).await;
+            keys.extend::<Vec<String>>(listed.expect("the server lists its keys"));
+        }
         keys.sort();
         keys
     }

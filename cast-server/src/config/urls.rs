@@ -35,7 +35,8 @@ macro_rules! url {
 }
 
 url! {
-    /// Where tickets are kept and used: `memory:`, or `redis://[[user]:password@]host[:port][/db]`
+    /// Where tickets are kept and used: `memory:`, or `redis://[[user]:password@]host[:port][/db]`;
+    /// of a cluster, one node or `host:port,host:port`
     TicketsUrl { tickets_url }
 }
 url! {

@@ -33,6 +33,8 @@
 //! killed, frozen, thawed, emptied and restarted at its address. What is shared cannot: all that
 //! takes `&mut`. [`Proxy`] breaks the link instead of the server.
 //!
+//! [`RedisCluster`] has a private server for each of its nodes, and hands slots from one to another.
+//!
 //! [`Prometheus`] is always private: it has the rules of its test, and scrapes what that starts.
 //!
 //! ```no_run
@@ -54,6 +56,7 @@
 //! capture. With `CI=true` it panics: a skipped test must not look like a passed one.
 
 mod blocking;
+mod cluster;
 mod database;
 mod instance;
 mod kafka;
@@ -73,6 +76,7 @@ use tokio::sync::OnceCell;
 
 use crate::Seed;
 
+pub use cluster::RedisCluster;
 pub use database::{Backup, Database};
 pub use kafka::{Kafka, Topic};
 pub use kind::{Mode, Server};

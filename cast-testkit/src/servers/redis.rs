@@ -19,6 +19,10 @@ use super::{
 /// How long a look at whether it answers may take.
 const LOOK_DEADLINE: Duration = Duration::from_secs(1);
 
+/// How long a node of a cluster is silent until the others give it up: short, for a test waits for
+/// it, but not so short that a busy machine looks like a dead one.
+const NODE_TIMEOUT_MS: u32 = 2_000;
+
 /// A Redis that can be reached.
 #[derive(Clone, Debug)]
 pub struct Redis {
@@ -32,6 +36,8 @@ struct Own {
     program: PathBuf,
     address: SocketAddr,
     mode: Mode,
+    /// The port at which the nodes of its cluster talk to it, if it is to be in one.
+    bus_port: Option<u16>,
 }
 
 impl Redis {
@@ -43,6 +49,21 @@ impl Redis {
     /// Starts one for this test alone, as careful as that; `None` if this machine has none.
     pub async fn start_as(mode: Mode) -> Option<Private<Self>> {
         Private::start(|| Self::place(mode)).await
+    }
+
+    /// One at a free address that is to be a node of a cluster, or why this machine has none.
+    pub(super) fn place_node() -> Result<Self, String> {
+        let mut node = Self::place(Mode::Quick)?;
+        if let Some(own) = &mut node.own {
+            own.bus_port = Some(free_address().port());
+        }
+        Ok(node)
+    }
+
+    /// Where it listens, and the port at which other nodes talk to it.
+    pub(super) fn node_address(&self) -> (SocketAddr, u16) {
+        let own = self.own();
+        (own.address, own.bus_port.expect("a node of a cluster"))
     }
 
     /// `redis://127.0.0.1:PORT/0`, or what `CAST_TEST_REDIS_URL` says.
@@ -90,6 +111,7 @@ impl Kind for Redis {
                 program,
                 address,
                 mode,
+                bus_port: None,
             }),
         })
     }
@@ -110,6 +132,7 @@ impl Kind for Redis {
             program,
             address,
             mode,
+            bus_port,
         } = self.own();
         let mut command = Command::new(program);
         command.args(["--bind", &address.ip().to_string()]);
@@ -121,6 +144,13 @@ impl Kind for Redis {
             Mode::Quick => command.args(["--appendonly", "no"]),
             Mode::Durable => command.args(["--appendonly", "yes", "--appendfsync", "always"]),
         };
+        if let Some(bus_port) = bus_port {
+            command.args(["--cluster-enabled", "yes"]);
+            command.args(["--cluster-port", &bus_port.to_string()]);
+            command.args(["--cluster-node-timeout", &NODE_TIMEOUT_MS.to_string()]);
+            // Whoever has all of its own slots serves them, whatever became of the others.
+            command.args(["--cluster-require-full-coverage", "no"]);
+        }
         command
     }
 

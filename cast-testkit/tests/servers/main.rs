@@ -4,6 +4,7 @@
 #![cfg(feature = "servers")]
 
 mod client;
+mod cluster;
 mod kafka;
 mod leftovers;
 mod missing;

@@ -9,17 +9,19 @@
 -- other, and the key is lost whole or not at all: a ticket without a meter is one that was never
 -- published. Lua's numbers hold times and uses exactly, both being far below 2^53.
 --
--- <server> is the run id of the Redis process that counts. A process that took over (a restart from
--- disk, a promoted replica) may know fewer uses than were granted; it does not trust a meter that
--- another one kept, and refuses the ticket.
+-- <server> is the reign of the Redis process that counts: what Redis calls its replication id, which
+-- is a new one for each process that starts, and for each replica that is promoted. Whoever took over
+-- (a restart from disk, a replica) may know fewer uses than were granted; it does not trust a meter
+-- that another one kept, and refuses the ticket. Nor does one that was master before, was put back to
+-- what its successor knew, and is master again: its run id is the old one, but not its reign.
 
--- The run id of this process; empty where the server does not tell, which gives up that one check.
+-- The reign of this process; empty where the server does not tell, which gives up that one check.
 local function server_id()
-  local info = redis.pcall('INFO', 'server')
+  local info = redis.pcall('INFO', 'replication')
   if type(info) ~= 'string' then
     return ''
   end
-  local _, before = string.find(info, 'run_id:', 1, true)
+  local _, before = string.find(info, 'master_replid:', 1, true)
   return before and string.match(info, '^%x+', before + 1) or ''
 end
 

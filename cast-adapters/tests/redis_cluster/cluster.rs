@@ -1,0 +1,86 @@
+//! A cluster to break, and what is where in it.
+
+use cast_core::{
+    domain::Candidate,
+    ports::{PortError, PortErrorKind, VoteCounter},
+};
+use cast_testkit::{
+    fixtures::Fixtures,
+    servers::{RedisCluster, random_name},
+};
+
+use crate::{breaking::tail, redis::Corner};
+
+/// A cluster of three masters, and a corner of it whose tickets are on the first.
+pub(crate) async fn to_break(replicas: usize) -> Option<(RedisCluster, Corner)> {
+    let cluster = RedisCluster::start(3, replicas).await?;
+    let corner = corner_on(&cluster, 0).await;
+    Some((cluster, corner))
+}
+
+/// A corner whose tickets are on a certain node.
+pub(crate) async fn corner_on(cluster: &RedisCluster, node: usize) -> Corner {
+    let mut corner = Corner::at(&cluster.urls()).await;
+    while first_owner(cluster.slot(&corner.meters()).await) != node {
+        corner.options.prefix = random_name();
+    }
+    corner
+}
+
+/// Candidates whose tallies are on a certain node, each in a slot of its own.
+pub(crate) async fn candidates_on(
+    cluster: &RedisCluster,
+    corner: &Corner,
+    node: usize,
+    count: usize,
+) -> Vec<Candidate> {
+    let (fixtures, mut candidates) = (Fixtures::new(), Vec::new());
+    for name in 0.. {
+        let candidate = fixtures.candidate(&name.to_string());
+        if first_owner(cluster.slot(&corner.tally(&candidate)).await) == node {
+            candidates.push(candidate);
+        }
+        if candidates.len() == count {
+            break;
+        }
+    }
+    candidates
+}
+
+/// Which of the three masters has a slot as they begin.
+fn first_owner(slot: u16) -> usize {
+    let begins = |node: usize| node * 16_384 / 3;
+    let has_begun = |node: &usize| begins(*node) <= usize::from(slot);
+    (0..3).rfind(has_begun).expect("the first begins at 0")
+}
+
+/// Records one vote for a candidate.
+pub(crate) async fn record(
+    counter: &impl VoteCounter,
+    candidate: &Candidate,
+    offset: u64,
+) -> Result<u64, PortError> {
+    let tails = [tail(candidate, offset)];
+    let shown = counter.record(&tails, std::slice::from_ref(candidate));
+    Ok(shown.await?[0].tally.votes)
+}
+
+pub(crate) fn kind<T: std::fmt::Debug>(result: Result<T, PortError>) -> PortErrorKind {
+    result.expect_err("nobody answers").kind()
+}
+
+/// How often the nodes said that a slot is another's.
+pub(crate) async fn redirections(cluster: &RedisCluster) -> u64 {
+    let mut said = 0;
+    for node in cluster.nodes() {
+        let errors = node.cli(["INFO", "errorstats"]).await;
+        let counts = errors.lines().filter_map(|line| {
+            let line = line.trim_end();
+            let moved = line.strip_prefix("errorstat_MOVED:count=");
+            moved.or_else(|| line.strip_prefix("errorstat_ASK:count="))
+        });
+        let counts = counts.map(|count| count.parse::<u64>().expect("a number"));
+        said += counts.sum::<u64>();
+    }
+    said
+}
