@@ -102,7 +102,8 @@ async fn a_frozen_node_is_unknown_once_and_then_unavailable_and_the_others_go_on
         .await;
         assert_eq!(shown.expect("recorded"), offset + 1);
     }
-    redis.ping().await.expect("there are others");
+    let there = within(TIMEOUT, "nobody waits for it", redis.ping()).await;
+    there.expect("there are others");
     let partly = within(4 * TIMEOUT, "a deadline", counter.record(&[both(10)], &[])).await;
     assert_eq!(
         kind(partly),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::sync::OnceCell;
+use tokio::{sync::OnceCell, time::timeout};
 
 use super::{Private, Redis, missing::no_server};
 use crate::eventually;
@@ -12,6 +12,9 @@ const SLOTS: u16 = 16_384;
 
 /// How long the nodes may take to agree, also on a machine that compiles beside them.
 const DEADLINE: Duration = Duration::from_secs(60);
+
+/// After how long a node gives up to take over, and a little more.
+const FAILOVER_DEADLINE: Duration = Duration::from_secs(6);
 
 /// The nodes of a Redis Cluster that is the test's alone, and gone when this is dropped.
 ///
@@ -141,11 +144,17 @@ impl RedisCluster {
         self.end_handing(slot, from, to).await;
     }
 
-    /// Makes a replica the master in its master's place, which becomes its replica, and waits until
-    /// all nodes that answer say so.
+    /// Makes a replica the master in its master's place, which becomes its replica, and waits until it
+    /// says so of that slot, which was its master's.
     pub async fn fail_over(&self, replica: usize, slot: u16) {
-        self.nodes[replica].cli(["CLUSTER", "FAILOVER"]).await;
-        self.until_owner(slot, replica, replica).await;
+        let what = format!("node {replica} takes over");
+        eventually(DEADLINE, what, async || {
+            self.nodes[replica].cli(["CLUSTER", "FAILOVER"]).await;
+            // Masters do not vote twice within a while, and what is not won by then is given up.
+            let won = self.until_owner(slot, replica, replica);
+            timeout(FAILOVER_DEADLINE, won).await.ok()
+        })
+        .await;
     }
 
     /// Waits until a node says that a slot is a certain node's.
