@@ -6,7 +6,7 @@
 //! | [`system::SystemClock`] | [`Clock`] | | the system's wall clock, and a monotonic one that the whole process shares |
 //! | [`system::SystemEntropy`] | [`Entropy`] | | a cryptographic generator a thread, seeded by the system: fit for keys, cheap enough for ids |
 //! | [`memory::MemoryTickets`] | [`TicketSource`] | `memory` | exact in one process; forgets tickets with it, and then refuses them |
-//! | `redis::RedisTickets` | [`TicketSource`] | `redis` | exact over any number of processes; a server that lost its data, or took over another's, refuses open tickets |
+//! | `redis::RedisTickets` | [`TicketSource`] | `redis` | exact over any number of processes; a server that lost its data, or took over another's, refuses open tickets; a single server or a cluster |
 //! | [`memory::MemoryBus`] | [`EventBus`] | `memory` | a log that lives as long as the process |
 //! | `kafka::KafkaBus` | [`EventBus`] | `kafka` | a record that was acknowledged is on as many replicas as the topic's `min.insync.replicas` asks for |
 //! | [`memory::MemoryCounter`] | [`VoteCounter`] | `memory` | exact in one process; forgets what can be loaded from the store |

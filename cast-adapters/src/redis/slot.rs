@@ -31,14 +31,14 @@ fn crc16(bytes: &[u8]) -> u16 {
 const TABLE: [u16; 256] = table();
 
 const fn table() -> [u16; 256] {
-    let (mut table, mut byte) = ([0; 256], 0);
+    let (mut table, mut byte) = ([0; 256], 0_u16);
     while byte < 256 {
-        let (mut crc, mut bit) = ((byte as u16) << 8, 0);
+        let (mut crc, mut bit) = (byte << 8, 0);
         while bit < 8 {
             crc = (crc << 1) ^ if crc & 0x8000 == 0 { 0 } else { 0x1021 };
             bit += 1;
         }
-        table[byte] = crc;
+        table[byte as usize] = crc;
         byte += 1;
     }
     table

@@ -1,14 +1,5 @@
 //! How a cluster is found: by any of its nodes, and with nothing else said.
 
-use std::{
-    io::{BufRead, BufReader, Write},
-    net::{TcpListener, TcpStream},
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
-
 use cast_adapters::redis::{Redis, RedisOptions};
 use cast_core::{
     domain::{
@@ -206,47 +197,6 @@ async fn a_user_who_may_not_ask_is_redirected() {
     assert_eq!(redirections(&cluster).await, before, "each slot is learned");
 }
 
-/// Two nodes that each take the other for the owner would have a call for ever.
-#[tokio::test]
-async fn who_is_sent_around_in_circles_gives_up() {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    let port = listener.local_addr().expect("it listens").port();
-    let calls = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&calls);
-    std::thread::spawn(move || {
-        for link in listener.incoming().map_while(Result::ok) {
-            let calls = Arc::clone(&counted);
-            std::thread::spawn(move || send_around(&link, port, &calls));
-        }
-    });
-    let redis = Redis::open(RedisOptions::at(format!("redis://127.0.0.1:{port}")));
-    let tickets = redis.expect("the options make sense").tickets();
-    assert_eq!(kind(tickets.current().await), PortErrorKind::Unavailable);
-    let calls = calls.load(Ordering::Relaxed);
-    assert!((2..10).contains(&calls), "{calls}");
-}
-
-/// A server that has nothing, and says that this very server has it.
-fn send_around(link: &TcpStream, port: u16, calls: &AtomicUsize) {
-    let mut answers = link;
-    for line in BufReader::new(link).lines().map_while(Result::ok) {
-        let answer = match line.as_str() {
-            "HELLO" => "%1\r\n$5\r\nproto\r\n:3\r\n".into(),
-            "CLIENT" => "+OK\r\n".into(),
-            "CLUSTER" => "-ERR unknown command\r\n".into(),
-            "EVALSHA" => {
-                calls.fetch_add(1, Ordering::Relaxed);
-                format!("-MOVED 1 :{port}\r\n")
-            }
-            _ => continue,
-        };
-        if answers.write_all(answer.as_bytes()).is_err() {
-            return;
-        }
-    }
-}
-
-/// Servers that these tests do not share with others.
 #[tokio::test]
 async fn a_single_server_that_could_be_a_cluster_needs_nobody_else() {
     let Some(cluster) = RedisCluster::start(1, 0).await else {

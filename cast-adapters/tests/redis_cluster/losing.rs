@@ -27,11 +27,15 @@ async fn a_master_that_died_is_replaced_without_a_restart() {
     let slot = cluster.slot(&corner.meters()).await;
     let bob = candidates_on(&cluster, &corner, 1, 1).await.remove(0);
     let redis = impatient(&corner, cluster.nodes()[0].url());
+    let idle = impatient(&corner, cluster.nodes()[0].url()).tickets();
+    idle.now().await.expect("it is there");
     let generator = impatient(&corner, cluster.nodes()[0].url()).tickets();
     let (load, tasks) = Load::begin(4, || impatient(&corner, &corner.options.url));
     let old = issue(&generator, &load.fixtures, USES).await;
     let old = old.expect("published");
-    load.more_answers().await;
+    for _ in 0..3 {
+        load.more_answers().await;
+    }
 
     cluster.node_mut(0).kill().await;
     eventually(PATIENCE, "what it had is unavailable", async || {
@@ -45,6 +49,7 @@ async fn a_master_that_died_is_replaced_without_a_restart() {
     }
     redis.ping().await.expect("there are others");
     cluster.until_owner(slot, 3, 1).await;
+    idle.now().await.expect("who did not notice is not told");
     eventually(PATIENCE, "the new master is found", async || {
         generator.now().await.ok()
     })

@@ -9,5 +9,6 @@ mod handing;
 #[path = "../redis/load.rs"]
 mod load;
 mod losing;
+mod made_up;
 #[path = "../redis/mod.rs"]
 mod redis;
