@@ -346,6 +346,8 @@ async fn who_is_given_no_partition_any_more_does_not_ask_the_store_about_it() {
     // Another one waits for it, and is given it when the first leaves for a moment.
     let heir = world.consumer().subscribe().await.expect("subscribed");
     plan.next(Operation::Next, Fault::Refused);
+    // The wait that is under way ends with a batch; the next one is refused.
+    append(&world, P0, 2, "alice").await;
     look_again(&world, 2).await;
     assert_eq!(counts.calls(Operation::Subscribe), 2, "it is back");
     counts.reset();
