@@ -115,7 +115,7 @@ impl<'a> Guide<'a> {
         let data = self.ask_quietly(query, variables).await;
         match &data {
             Ok(data) => self.show_answer(data),
-            Err(trouble) => print(&format!("   < {}\n", trouble.why)),
+            Err(trouble) => self.show_trouble(&trouble.why),
         }
         data
     }
@@ -137,6 +137,10 @@ impl<'a> Guide<'a> {
             some => format!("     {some}\n"),
         };
         print(&format!("   > {query}\n{variables}"));
+    }
+
+    fn show_trouble(&self, why: &str) {
+        print(&format!("   < {why}\n"));
     }
 
     pub(super) fn show_answer(&self, data: &Value) {

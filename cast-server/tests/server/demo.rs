@@ -255,7 +255,7 @@ async fn where_nobody_is_or_somebody_else_it_says_so() {
     drop(listener);
     let server = Process::serve(&[]).await;
     let elsewhere = format!("{}/elsewhere", server.url());
-    for (url, words) in [(&url, "refused"), (&elsewhere, "HTTP 404")] {
+    for (url, words) in [(&url, "refused"), (&elsewhere, "nothing at this path")] {
         let (code, _, stderr) = demo(url, &[]).await;
         assert_eq!(code, Some(1), "{stderr}");
         for words in [url, words, "Is that a CAST server?"] {
