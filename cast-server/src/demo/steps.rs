@@ -103,7 +103,7 @@ async fn tallies(guide: &mut Guide<'_>, elected: &[(String, u32)]) -> Result<(),
         "Anybody may ask, without a ticket. A vote shows as soon as it is accepted, before the tables\n\
          have it.",
     );
-    let expected = elected.iter().map(|(_, count)| u64::from(*count)).collect();
+    let expected: Vec<_> = elected.iter().map(|(_, count)| u64::from(*count)).collect();
     let names: Vec<_> = elected.iter().map(|(name, _)| &**name).collect();
     until_shown(guide, &names, &expected).await?;
     guide.end("as voted");
@@ -114,7 +114,7 @@ async fn tallies(guide: &mut Guide<'_>, elected: &[(String, u32)]) -> Result<(),
 async fn until_shown(
     guide: &mut Guide<'_>,
     names: &[&str],
-    expected: &Vec<u64>,
+    expected: &[u64],
 ) -> Result<(), String> {
     let (mut arguments, mut fields, mut variables) = (String::new(), String::new(), Map::new());
     for (at, name) in names.iter().enumerate() {
@@ -134,14 +134,14 @@ async fn until_shown(
                 let votes = (0..names.len()).map(|at| data[format!("votes{at}")].as_u64());
                 let votes: Option<Vec<_>> = votes.collect();
                 let votes = votes.ok_or_else(|| format!("the answer holds no votes: {data}"))?;
-                if votes == *expected {
+                if votes == expected {
                     guide.show_answer(&data);
                     return Ok(());
                 }
                 // Nobody else votes for them: what is too much stays.
                 if votes.iter().zip(expected).any(|(votes, most)| votes > most) {
                     guide.show_answer(&data);
-                    return same("votes", &votes, expected);
+                    return same("votes", votes.as_slice(), expected);
                 }
                 format!("votes must be {expected:?}, and are {votes:?}")
             }
@@ -165,7 +165,7 @@ async fn forged_ticket(guide: &mut Guide<'_>, names: &Names) -> Result<(), Strin
     let ballot = Ballot::of(guide.mint(), mallory.clone());
     let told = guide.vote_once(&ballot, &forged).await?;
     told.is_refusal("Invalid ticket", "TICKET_INVALID")?;
-    until_shown(guide, &[&mallory], &vec![0]).await?;
+    until_shown(guide, &[&mallory], &[0]).await?;
     guide.end("it is refused, as an answer and not as an error, and counts nothing");
     Ok(())
 }
@@ -293,7 +293,7 @@ async fn sent_twice(guide: &mut Guide<'_>, names: &Names) -> Result<(), String> 
     let second = guide.cast(&ballot).await?;
     second.is_success()?;
     same("code", second.code.as_str(), "DUPLICATE")?;
-    until_shown(guide, &[&frank], &vec![1]).await?;
+    until_shown(guide, &[&frank], &[1]).await?;
     guide.end("both answers are a success, and there is one vote");
     Ok(())
 }
