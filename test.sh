@@ -15,7 +15,7 @@ for tool in cc make; do
   fi
 done
 
-# Redis, PostgreSQL and Apache Kafka: done at once when they are there.
+# Redis, PostgreSQL, Apache Kafka, and what runs the clients of the docs: done at once when all is there.
 .ci/install-test-servers
 
 # kafka-tls needs OpenSSL's headers, and is tested where they are.

@@ -111,7 +111,12 @@ fn use_settings(role: &Role) -> Result<(), ConfigError> {
             bind(&config.http);
             config.settings()?
         }
-        Role::Migrate(_) | Role::Audit(_) | Role::Bench(_) | Role::Health(_) | Role::Schema => {
+        Role::Migrate(_)
+        | Role::Audit(_)
+        | Role::Bench(_)
+        | Role::Demo(_)
+        | Role::Health(_)
+        | Role::Schema => {
             return Ok(());
         }
     };

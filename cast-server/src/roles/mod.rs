@@ -42,6 +42,7 @@ pub fn run(role: Role) -> ExitCode {
         Role::Health(it) => health::run(&it),
         Role::Schema => print(&crate::graphql::sdl()),
         Role::Bench(it) => crate::bench::run(&it),
+        Role::Demo(it) => crate::demo::run(&it),
     }
 }
 
@@ -57,4 +58,12 @@ pub(crate) fn print(text: &str) -> ExitCode {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }
+}
+
+/// Says on standard error why it failed.
+pub(crate) fn fail(why: &str) -> ExitCode {
+    use std::io::Write as _;
+    // Where even that cannot be said, the exit code says it.
+    let _ = writeln!(std::io::stderr(), "error: {why}");
+    ExitCode::FAILURE
 }

@@ -18,6 +18,7 @@ mod ledger;
 mod logged;
 mod manifests;
 mod monitoring;
+mod operations;
 mod outage;
 #[path = "../support/mod.rs"]
 mod program;

@@ -51,7 +51,8 @@
 //! # A machine without them
 //!
 //! There, each way to a server gives `None`, and says so on standard error, past the test runner's
-//! capture. With `CI=true` it panics: a skipped test must not look like a passed one.
+//! capture. With `CI=true` it panics: a skipped test must not look like a passed one. So does
+//! [`has_program`] for any other program that a test runs.
 
 mod blocking;
 mod database;
@@ -76,6 +77,7 @@ use crate::Seed;
 pub use database::{Backup, Database};
 pub use kafka::{Kafka, Topic};
 pub use kind::{Mode, Server};
+pub use missing::has_program;
 pub use postgres::Postgres;
 pub use private::Private;
 pub use prometheus::Prometheus;
