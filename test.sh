@@ -16,6 +16,6 @@ if pkg-config --exists openssl 2>/dev/null; then
   features=(--all-features)
 else
   features=(--features "cast-adapters/redis-tls,cast-adapters/kafka,cast-adapters/postgres-tls")
-  features+=(--features "cast-server/failpoints,cast-testkit/servers")
+  features+=(--features "cast-server/failpoints,cast-server/otlp,cast-testkit/servers")
 fi
 exec cargo test --locked --workspace "${features[@]}" "$@"

@@ -5,8 +5,10 @@ use cast_core::domain::{
     Ballot, BallotError, BallotId, Outcome, Partition, Partitions, Receipt, Refusal, Ticket,
 };
 
+use tracing::Instrument as _;
+
 use super::{Backend, ballot::parse_id, error, query::as_int};
-use crate::telemetry::metrics::VoteCode as Told;
+use crate::telemetry::{metrics::VoteCode as Told, traces};
 
 /// What can be changed.
 pub struct VoteMutation;
@@ -54,7 +56,9 @@ impl VoteMutation {
                 return Ok(VoteResult::refused(VoteCode::BadBallot, false, message, id));
             }
         };
-        let told = backend.metrics.votes.counted(backend.cast.vote(ballot));
+        let span = tracing::debug_span!("vote");
+        let vote = backend.cast.vote(traces::carried(ballot, &span));
+        let told = backend.metrics.votes.counted(vote.instrument(span));
         match told.await.map_err(error::of_fault)? {
             Outcome::Accepted(receipt) => Ok(VoteResult::accepted(usernames, &receipt)),
             Outcome::Refused { ballot, why } => {

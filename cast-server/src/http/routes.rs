@@ -16,7 +16,10 @@ use super::{
     scrape::{self, Scrape},
     site::Site,
 };
-use crate::{graphql::error::ErrorCode, telemetry::metrics::Metrics};
+use crate::{
+    graphql::error::ErrorCode,
+    telemetry::{metrics::Metrics, traces},
+};
 
 /// The root of the server.
 pub(super) struct Routes<E> {
@@ -95,6 +98,7 @@ impl<E: Executor> Routes<E> {
             method = %request.method(),
             route = route.as_str()
         );
+        traces::begin(&span, request.headers());
         let mut response = {
             // Pinned here, and the request lent: futures are copied when they are handed on, and
             // each would hold the request once more.

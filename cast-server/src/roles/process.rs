@@ -12,20 +12,51 @@ use super::{
     signals::Signals,
 };
 use crate::{
-    config::{ConfigError, Http, Log},
+    config::{ConfigError, Http, Log, Telemetry},
     telemetry,
 };
 
 /// Does the job until it is told to stop. `app` is made on the runtime that runs it.
 pub(super) fn run(
     log: &Log,
+    telemetry: &Telemetry,
     http: &Http,
     app: impl FnOnce() -> Result<App, ConfigError>,
 ) -> ExitCode {
-    telemetry::init(log);
+    let _traces = match init(log, telemetry) {
+        Ok(traces) => traces,
+        Err(error) => {
+            telemetry::init(log);
+            return exit_code(Err(error.into()));
+        }
+    };
     open_files::allow(http.settings().max_connections);
     let ended = block_on(async { serve(app()?, &http.listen, http.drain_timeout).await });
     exit_code(ended)
+}
+
+/// Starts to log; and to send traces, until what is returned is dropped.
+#[cfg(feature = "otlp")]
+fn init(
+    log: &Log,
+    telemetry: &Telemetry,
+) -> Result<Option<telemetry::traces::Traces>, ConfigError> {
+    let Some(collector) = telemetry.collector() else {
+        telemetry::init(log);
+        return Ok(None);
+    };
+    telemetry::init_with_traces(log, &collector).map(Some)
+}
+
+/// Starts to log.
+#[cfg(not(feature = "otlp"))]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "with the feature otlp it may fail"
+)]
+fn init(log: &Log, _: &Telemetry) -> Result<Option<()>, ConfigError> {
+    telemetry::init(log);
+    Ok(None)
 }
 
 /// Runs `work` to its end.

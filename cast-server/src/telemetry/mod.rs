@@ -4,17 +4,21 @@
 //! |---|---|
 //! | `log` | what is logged, to standard error |
 //! | [`metrics`] | what `/metrics` shows |
+//! | [`traces`] | what is sent to a collector of traces, with the feature `otlp` |
 //! | `measured` | the ports, each call of which is counted and timed |
 //! | `watch` | what has to be asked for: the ticket, the log's lag, the store's progress |
 
 mod log;
 mod measured;
 pub mod metrics;
+pub mod traces;
 mod watch;
 
 use std::time::Duration;
 
 pub use self::log::init;
+#[cfg(feature = "otlp")]
+pub(crate) use self::log::init_with_traces;
 pub use self::measured::measured;
 pub(crate) use self::watch::watch;
 

@@ -20,4 +20,6 @@ mod outage;
 mod program;
 mod stack;
 mod start_order;
+#[cfg(feature = "otlp")]
+mod traces;
 mod voters;

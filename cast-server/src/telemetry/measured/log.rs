@@ -7,9 +7,10 @@ use cast_core::{
     domain::{LogBatch, Offset, Partition, Partitions, Record},
     ports::{EventBus, GroupName, PartitionLag, PortError, Published, ResumeFrom, Subscription},
 };
+use tracing::Instrument as _;
 
 use super::{Measured, Metrics, Operation, Outcome, measured_call};
-use crate::telemetry::metrics::as_f64;
+use crate::telemetry::{metrics::as_f64, traces};
 
 #[async_trait]
 impl EventBus for Measured<dyn EventBus> {
@@ -24,7 +25,10 @@ impl EventBus for Measured<dyn EventBus> {
         let ballots: usize = records.iter().map(|record| record.ballots().len()).sum();
         self.metrics.flush_ballots.record(as_f64(ballots as u64));
         let measured = self.metrics.calls.begin(Operation::Publish);
-        let results = self.port.publish(records).await;
+        let all = records.iter().flat_map(|record| record.ballots().iter());
+        let span = || tracing::debug_span!(parent: None, "publish", ballots);
+        let span = traces::of_ballots(all, span);
+        let results = self.port.publish(records).instrument(span).await;
         let failed = results.iter().find(|result| result.is_err());
         measured.end(failed.map_or(Outcome::Ok, Outcome::of));
         results

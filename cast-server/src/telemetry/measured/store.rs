@@ -6,7 +6,10 @@ use cast_core::{
     ports::{Applied, Kept, PortError, Recount, VoteStore},
 };
 
+use tracing::Instrument as _;
+
 use super::{Measured, Operation};
+use crate::telemetry::traces;
 
 #[async_trait]
 impl VoteStore for Measured<dyn VoteStore> {
@@ -16,7 +19,16 @@ impl VoteStore for Measured<dyn VoteStore> {
     }
 
     async fn apply(&self, step: &FoldStep) -> Result<Applied, PortError> {
-        let applied = self.call(Operation::Apply, self.port.apply(step)).await;
+        let ballots = step.ballots.iter().map(|placed| &placed.ballot);
+        let span = || {
+            let (partition, start) = (step.partition.get(), step.start.get());
+            tracing::debug_span!(parent: None, "fold", partition, start, next = step.next.get())
+        };
+        let apply = self
+            .port
+            .apply(step)
+            .instrument(traces::of_ballots(ballots, span));
+        let applied = self.call(Operation::Apply, apply).await;
         if let Ok(applied) = &applied {
             self.metrics.fold.count(step, applied);
         }
