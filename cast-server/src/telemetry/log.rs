@@ -24,7 +24,7 @@ pub fn init(log: &Log) {
 /// Starts to log, and to send traces until what is returned is dropped. To be called once in a process,
 /// outside of any runtime.
 #[cfg(feature = "otlp")]
-pub fn init_with_traces(log: &Log, collector: &Collector) -> Result<Traces, ConfigError> {
+pub(crate) fn init_with_traces(log: &Log, collector: &Collector) -> Result<Traces, ConfigError> {
     let (traces, spans) = collector.open()?;
     // Only what is logged is filtered by it: a trace needs spans that no log shows.
     let filter = EnvFilter::new(&log.log);

@@ -190,7 +190,7 @@ async fn the_dashboard_has_data_and_each_alert_fires_by_its_fault_alone() {
         })
         .await;
     }
-    let all_are_up = async || (scene.values("sum(up)").await == [5.0]).then_some(());
+    let all_are_up = async || (scene.values("sum(up)").await == [4.0]).then_some(());
     until("all processes in one scrape", all_are_up).await;
     assert_eq!(scene.firing().await, BTreeSet::new(), "all is well");
     breaks(&mut scene).await;

@@ -9,7 +9,7 @@ use cast_core::{
 };
 use tracing::Instrument as _;
 
-use super::{Measured, Metrics, Operation, Outcome, measured_call};
+use super::{Ended, Measured, Metrics, Operation, measured_call};
 use crate::telemetry::{metrics::as_f64, traces};
 
 #[async_trait]
@@ -30,7 +30,7 @@ impl EventBus for Measured<dyn EventBus> {
         let span = traces::of_ballots(all, span);
         let results = self.port.publish(records).instrument(span).await;
         let failed = results.iter().find(|result| result.is_err());
-        measured.end(failed.map_or(Outcome::Ok, Outcome::of));
+        measured.end(failed.map_or(Ended::Ok, Ended::of));
         results
     }
 
@@ -61,9 +61,7 @@ impl Subscription for MeasuredSubscription {
     /// How long it takes says how much is voted, and to drop it is no failure: only ends are counted.
     async fn next(&mut self) -> Result<LogBatch, PortError> {
         let batch = self.port.next().await;
-        self.metrics
-            .calls
-            .count(Operation::Next, Outcome::of(&batch));
+        self.metrics.calls.count(Operation::Next, Ended::of(&batch));
         batch
     }
 

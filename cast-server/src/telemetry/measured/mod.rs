@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use cast_core::{Ports, ports::PortError};
 
-use super::metrics::{Metrics, Operation, Outcome};
+use super::metrics::{Ended, Metrics, Operation};
 
 /// A port whose calls are measured.
 struct Measured<P: ?Sized> {
@@ -35,7 +35,7 @@ async fn measured_call<T>(
 ) -> Result<T, PortError> {
     let measured = metrics.calls.begin(operation);
     let result = call.await;
-    measured.end(Outcome::of(&result));
+    measured.end(Ended::of(&result));
     result
 }
 

@@ -60,7 +60,7 @@ operations! {
 
 /// How a call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum Ended {
     Ok,
     Unavailable,
     OutcomeUnknown,
@@ -70,7 +70,7 @@ pub(crate) enum Outcome {
     Dropped,
 }
 
-impl Outcome {
+impl Ended {
     const ALL: [Self; 6] = [
         Self::Ok,
         Self::Unavailable,
@@ -113,15 +113,15 @@ pub(crate) struct Calls {
 
 struct OfOperation {
     /// There from the beginning, at zero: the first failure is then seen as a growth.
-    counts: [Counter; Outcome::ALL.len()],
+    counts: [Counter; Ended::ALL.len()],
     /// Made when the first call ends so: most never do, and each is a dozen and a half series.
-    seconds: [OnceLock<Histogram>; Outcome::ALL.len()],
+    seconds: [OnceLock<Histogram>; Ended::ALL.len()],
 }
 
 impl Calls {
     pub(super) fn new(registry: &Arc<Registry>, clock: &Arc<dyn Clock>) -> Self {
         let of_operation = |operation: &Operation| OfOperation {
-            counts: Outcome::ALL.map(|outcome| {
+            counts: Ended::ALL.map(|outcome| {
                 registry.counter(&catalog::PORT_CALLS, &labels(*operation, outcome))
             }),
             seconds: Default::default(),
@@ -144,11 +144,11 @@ impl Calls {
     }
 
     /// Counts a call whose duration says nothing.
-    pub(crate) fn count(&self, operation: Operation, outcome: Outcome) {
+    pub(crate) fn count(&self, operation: Operation, outcome: Ended) {
         self.by_operation[operation as usize].counts[outcome as usize].increment(1);
     }
 
-    fn ended(&self, operation: Operation, outcome: Outcome, took: Duration) {
+    fn ended(&self, operation: Operation, outcome: Ended, took: Duration) {
         self.count(operation, outcome);
         let seconds = &self.by_operation[operation as usize].seconds[outcome as usize];
         let register = || {
@@ -170,12 +170,12 @@ pub(crate) struct Call<'a> {
 
 impl Call<'_> {
     /// It ended so.
-    pub(crate) fn end(mut self, outcome: Outcome) {
+    pub(crate) fn end(mut self, outcome: Ended) {
         self.is_over = true;
         self.note(outcome);
     }
 
-    fn note(&self, outcome: Outcome) {
+    fn note(&self, outcome: Ended) {
         let took = self.calls.clock.monotonic().saturating_sub(self.start);
         self.calls.ended(self.operation, outcome, took);
     }
@@ -184,12 +184,12 @@ impl Call<'_> {
 impl Drop for Call<'_> {
     fn drop(&mut self) {
         if !self.is_over {
-            self.note(Outcome::Dropped);
+            self.note(Ended::Dropped);
         }
     }
 }
 
-const fn labels(operation: Operation, outcome: Outcome) -> [&'static str; 3] {
+const fn labels(operation: Operation, outcome: Ended) -> [&'static str; 3] {
     let (port, name) = operation.labels();
     [port, name, outcome.as_str()]
 }
@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn each_outcome_is_counted_in_its_own_place() {
-        for (at, outcome) in Outcome::ALL.into_iter().enumerate() {
+        for (at, outcome) in Ended::ALL.into_iter().enumerate() {
             assert_eq!(outcome as usize, at, "{outcome:?}");
         }
     }

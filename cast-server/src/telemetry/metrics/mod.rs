@@ -17,7 +17,7 @@ use cast_core::{Cast, ports::Clock};
 use metrics::{Gauge, Histogram};
 
 pub(crate) use self::{
-    calls::{Calls, Operation, Outcome},
+    calls::{Calls, Ended, Operation},
     fold::{FoldMetrics, PartitionGauges},
     http::{HttpMetrics, OpenConnection},
     votes::{GraphqlErrors, VoteCode, Votes},

@@ -12,7 +12,7 @@
 #[cfg_attr(not(feature = "otlp"), path = "none.rs")]
 mod imp;
 
-use cast_core::domain::{Ballot, LoggedBallot, TraceContext};
+use cast_core::domain::{Ballot, LoggedBallot};
 use http::HeaderMap;
 use tracing::Span;
 
