@@ -8,6 +8,13 @@ if ! command -v cargo >/dev/null; then
   exit 1
 fi
 
+for tool in cc make; do
+  if ! command -v "$tool" >/dev/null; then
+    echo "$tool is needed, to build the client of Kafka (on Debian: sudo apt-get install build-essential)" >&2
+    exit 1
+  fi
+done
+
 # Redis, PostgreSQL and Apache Kafka: done at once when they are there.
 .ci/install-test-servers
 

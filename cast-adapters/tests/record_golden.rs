@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf};
 
-use cast_adapters::record::{self, MAX_BYTES};
+use cast_adapters::record::{self, EncodeError, MAX_BYTES};
 use cast_core::domain::{
     Candidate, KeyId, LoggedBallot, MAX_NAME_BYTES, MAX_SELECTIONS, Partition, Partitions, Record,
     Selection, Selections, TicketStamp, Timestamp, TraceContext, Voter, Votes,
@@ -348,4 +348,48 @@ fn a_flush_of_the_largest_ballots_fits_and_what_is_larger_is_refused() {
     assert!(error.to_string().contains("800 ballots"), "{error}");
     let reason = record::decode(&vec![0; MAX_BYTES + 1]).expect_err("too large");
     assert!(reason.reason.contains("at most"), "{}", reason.reason);
+}
+
+/// How many bytes a ballot takes in a record.
+fn size(ballot: &LoggedBallot) -> usize {
+    let encoded = |count| {
+        let record = Record::new(Partition::new(0), vec![ballot.clone(); count]);
+        record::encode(&record, PARTITIONS).expect("it fits").len()
+    };
+    encoded(2) - encoded(1)
+}
+
+/// A record of so many bytes: the largest ballots, and small ones with names for the rest.
+fn record_of(bytes: usize) -> Record {
+    let small = |name: usize| {
+        let id = "f47ac10b-58cc-4372-a567-0e02b2c3d479";
+        ballot(id, 1, None, &[("x".repeat(name).as_str(), 1)])
+    };
+    let (largest, least) = (largest_ballot(), size(&small(1)));
+    let head = 4; // version and partitions
+    let mut rest = bytes - head;
+    let mut ballots = vec![largest.clone(); rest / size(&largest)];
+    rest %= size(&largest);
+    while rest > 0 {
+        let name = (1..=MAX_NAME_BYTES).rev().map(small);
+        let leaves_room =
+            |ballot: &LoggedBallot| size(ballot) == rest || size(ballot) + least <= rest;
+        let ballot = name.into_iter().find(leaves_room).expect("some name does");
+        rest -= size(&ballot);
+        ballots.push(ballot);
+    }
+    Record::new(Partition::new(0), ballots)
+}
+
+#[test]
+fn a_record_may_have_just_as_many_bytes_as_the_limit() {
+    let bytes = record::encode(&record_of(MAX_BYTES), PARTITIONS).expect("it fits");
+    assert_eq!(bytes.len(), MAX_BYTES);
+    assert!(record::decode(&bytes).is_ok());
+    let error = record::encode(&record_of(MAX_BYTES + 1), PARTITIONS);
+    let more = MAX_BYTES + 1;
+    assert!(
+        matches!(error, Err(EncodeError::TooLarge { bytes, .. }) if bytes == more),
+        "{error:?}"
+    );
 }

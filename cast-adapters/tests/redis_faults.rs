@@ -24,7 +24,7 @@ async fn forgotten_scripts_are_sent_again_unnoticed() {
     let Some((_server, corner)) = to_break().await else {
         return;
     };
-    let (load, tasks) = Load::begin(&corner, 4);
+    let (load, tasks) = Load::begin(4, || corner.open());
     for _ in 0..10 {
         load.more_answers().await;
         let _: String = corner.ask(&["SCRIPT", "FLUSH"]).await;
@@ -40,7 +40,7 @@ async fn flushed_under_load_it_exceeds_no_limit_and_heals() {
     let Some((mut server, corner)) = to_break().await else {
         return;
     };
-    let (load, tasks) = Load::begin(&corner, 6);
+    let (load, tasks) = Load::begin(6, || corner.open());
     for _ in 0..15 {
         load.more_answers().await;
         server.empty().await;
@@ -56,7 +56,7 @@ async fn single_keys_deleted_under_load_exceed_no_limit_and_heal() {
     let Some((_server, corner)) = to_break().await else {
         return;
     };
-    let (load, tasks) = Load::begin(&corner, 6);
+    let (load, tasks) = Load::begin(6, || corner.open());
     for round in 0..40 {
         load.more_answers().await;
         let keys = corner.keys().await;
@@ -73,7 +73,7 @@ async fn killed_connections_are_replaced() {
     let Some((_server, corner)) = to_break().await else {
         return;
     };
-    let (load, tasks) = Load::begin(&corner, 4);
+    let (load, tasks) = Load::begin(4, || impatient(&corner, &corner.options.url));
     for _ in 0..10 {
         load.more_answers().await;
         let killed: i64 = corner.ask(&["CLIENT", "KILL", "TYPE", "normal"]).await;
@@ -96,7 +96,7 @@ async fn killed_and_restarted_empty_it_goes_on_with_the_next_ticket() {
         return;
     };
     let redis = impatient(&corner, server.url());
-    let (load, tasks) = Load::begin(&corner, 4);
+    let (load, tasks) = Load::begin(4, || impatient(&corner, &corner.options.url));
     let old = issue(&redis.tickets(), &load.fixtures, USES).await;
     let old = old.expect("published");
     for _ in 0..3 {

@@ -11,7 +11,7 @@ use crate::{
         Tally,
     },
     fault::{Fault, FaultKind},
-    folding::Consumer,
+    folding::{Consumer, FoldOutages},
     issuing::Generator,
     ports::{Clock, Entropy, EventBus, PortError, TicketSource, VoteCounter, VoteStore},
     settings::{Settings, SettingsError},
@@ -125,8 +125,10 @@ impl CastBuilder {
         if roles.generator {
             tasks.spawn("generator", &stop, |stop| generator.run(stop));
         }
+        let mut folds = Vec::new();
         for _ in 0..roles.consumers {
             let consumer = Consumer::new(&ports, settings.fold.clone());
+            folds.push(consumer.outages());
             tasks.spawn(
                 "consumer",
                 &stop,
@@ -141,6 +143,7 @@ impl CastBuilder {
             roles,
             door,
             tallies,
+            folds,
             tasks,
             drain,
             stop,
@@ -176,6 +179,7 @@ struct Inner {
     roles: Roles,
     door: Door,
     tallies: Arc<Tallies>,
+    folds: Vec<Arc<FoldOutages>>,
     tasks: Tasks,
     drain: CancellationToken,
     stop: CancellationToken,
@@ -276,10 +280,17 @@ impl Cast {
             check("log", votes || folds, true, log.map(drop)),
             check("counter", votes || folds, false, counter.map(drop)),
             check("store", votes || folds, folds, store.map(drop)),
+            check("fold", folds, true, self.check_folds()),
         ]
         .into_iter()
         .flatten()
         .collect()
+    }
+
+    /// Whether the consumers get on: everything may answer, and the log not be the store's.
+    fn check_folds(&self) -> Result<(), Fault> {
+        let lasting = self.inner.folds.iter().find_map(|fold| fold.lasting());
+        lasting.map_or(Ok(()), |error| Err(error.into()))
     }
 
     /// Whether there is a ticket now, and one that this process would take.
@@ -322,7 +333,7 @@ impl Cast {
 /// Whether one thing that a process needs answers.
 #[derive(Debug)]
 pub struct Check {
-    /// What: `tickets`, `log`, `counter`, `store`.
+    /// What: `tickets`, `log`, `counter`, `store`, `fold`.
     pub name: &'static str,
     /// Whether the process can do its job without it.
     pub needed: bool,

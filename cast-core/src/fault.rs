@@ -126,3 +126,54 @@ impl fmt::Display for FaultKind {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KINDS: [PortErrorKind; 4] = [
+        PortErrorKind::Unavailable,
+        PortErrorKind::OutcomeUnknown,
+        PortErrorKind::Corrupt,
+        PortErrorKind::Misconfigured,
+    ];
+
+    fn error(kind: PortErrorKind) -> PortError {
+        PortError::new(kind, "trying")
+    }
+
+    #[test]
+    fn what_harms_nobody_is_unavailable_however_it_ended_or_internal() {
+        use FaultKind::{Internal, Unavailable};
+        let kinds = KINDS.map(|kind| Fault::of_harmless(error(kind)).kind());
+        assert_eq!(kinds, [Unavailable, Unavailable, Internal, Internal]);
+    }
+
+    #[test]
+    fn after_a_publish_what_is_not_known_is_said_to_be_unknown() {
+        use FaultKind::{Internal, OutcomeUnknown, Unavailable};
+        let kinds = KINDS.map(|kind| Fault::of_publish(error(kind)).kind());
+        assert_eq!(kinds, [Unavailable, OutcomeUnknown, Internal, Internal]);
+    }
+
+    #[test]
+    fn only_what_somebody_has_to_look_at_is_not_retryable() {
+        use FaultKind::{Internal, NoTicket, OutcomeUnknown, Overloaded, Unavailable};
+        let kinds = [Overloaded, Unavailable, OutcomeUnknown, NoTicket, Internal];
+        let retryable = kinds.map(|kind| Fault::new(kind).is_retryable());
+        assert_eq!(retryable, [true, true, true, true, false]);
+    }
+
+    #[test]
+    fn a_voter_is_told_what_to_do_and_the_log_what_lies_beneath() {
+        let fault = Fault::of_publish(PortError::outcome_unknown("publishing", "the cable"));
+        assert!(fault.to_string().contains("send it again"), "{fault}");
+        assert!(!fault.to_string().contains("cable"), "{fault}");
+        let beneath = fault.port_error().map(PortError::chain);
+        assert_eq!(
+            beneath.as_deref(),
+            Some("publishing: outcome unknown: the cable")
+        );
+        assert!(Fault::new(FaultKind::NoTicket).port_error().is_none());
+    }
+}

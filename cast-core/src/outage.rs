@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use crate::ports::{Clock, PortError};
+use crate::ports::{Clock, PortError, PortErrorKind};
 
 /// How long an operation must not have failed for its outage to be over: one that fails every other
 /// time is one outage, and not a thousand.
@@ -28,11 +28,15 @@ pub(crate) struct Outage {
 }
 
 /// The failures of an outage that lasts, by the monotonic clock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 struct Failures {
     first: Duration,
     last: Duration,
     count: u64,
+    /// Of the first.
+    kind: PortErrorKind,
+    operation: &'static str,
+    causes: Option<String>,
 }
 
 impl Outage {
@@ -56,7 +60,7 @@ impl Outage {
 
     /// Notes that the operation failed.
     pub(crate) fn failed(&self, error: &PortError) {
-        if self.is_first_failure() {
+        if self.is_first_failure(error) {
             tracing::warn!(error = error.chain(), "{}", self.meaning);
         }
     }
@@ -64,7 +68,9 @@ impl Outage {
     /// Notes that the operation worked.
     pub(crate) fn worked(&self) {
         if self.lasts.load(Ordering::Relaxed)
-            && let Some(Failures { first, last, count }) = self.over()
+            && let Some(Failures {
+                first, last, count, ..
+            }) = self.over()
         {
             let lasted = last.saturating_sub(first);
             tracing::info!(
@@ -76,7 +82,18 @@ impl Outage {
         }
     }
 
-    fn is_first_failure(&self) -> bool {
+    /// How it began, while it lasts.
+    pub(crate) fn lasting(&self) -> Option<PortError> {
+        let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = failures.as_ref()?;
+        let error = PortError::new(first.kind, first.operation);
+        Some(match &first.causes {
+            Some(causes) => error.because(causes.clone()),
+            None => error,
+        })
+    }
+
+    fn is_first_failure(&self, error: &PortError) -> bool {
         let now = self.clock.monotonic();
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         match &mut *failures {
@@ -90,6 +107,9 @@ impl Outage {
                     first: now,
                     last: now,
                     count: 1,
+                    kind: error.kind(),
+                    operation: error.operation(),
+                    causes: error.causes(),
                 });
                 self.lasts.store(true, Ordering::Relaxed);
                 true

@@ -122,6 +122,9 @@ pub struct FoldSettings {
     pub settle_deadline: Duration,
     /// How long the log may take to let a consumer join its group.
     pub join_deadline: Duration,
+    /// How often a consumer looks whether the store was put back, for it to be folded again from
+    /// there; and makes up for settlings that failed.
+    pub progress_interval: Duration,
     /// The first pause after a failure; it doubles with each failure in a row.
     pub min_backoff: Duration,
     /// The longest pause.
@@ -136,6 +139,7 @@ impl Default for FoldSettings {
             apply_deadline: Duration::from_secs(30),
             settle_deadline: Duration::from_secs(1),
             join_deadline: Duration::from_secs(30),
+            progress_interval: Duration::from_secs(5),
             min_backoff: Duration::from_millis(50),
             max_backoff: Duration::from_secs(5),
         }
@@ -194,6 +198,64 @@ impl Settings {
         match counts.into_iter().find(|(_, count)| *count == 0) {
             Some((setting, _)) => Err(SettingsError::Zero { setting }),
             None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of_tickets(period: Duration, ttl: Duration) -> Result<(), SettingsError> {
+        let mut settings = Settings::default();
+        settings.tickets.period = period;
+        settings.tickets.ttl = ttl;
+        settings.check()
+    }
+
+    #[test]
+    fn the_defaults_work() {
+        assert_eq!(Settings::default().check(), Ok(()));
+    }
+
+    #[test]
+    fn period_and_ttl_are_whole_milliseconds_and_at_least_one() {
+        let ms = Duration::from_millis;
+        assert_eq!(of_tickets(ms(1), ms(1)), Ok(()));
+        let half_a_ms_more = ms(1_000) + Duration::from_micros(500);
+        for wrong in [Duration::ZERO, Duration::from_micros(999), half_a_ms_more] {
+            let setting = "ticket-period";
+            let error = Err(SettingsError::NotWholeMs { setting });
+            assert_eq!(of_tickets(wrong, ms(5_000)), error, "{wrong:?}");
+            let setting = "ticket-ttl";
+            let error = Err(SettingsError::NotWholeMs { setting });
+            assert_eq!(of_tickets(ms(1), wrong), error, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_ticket_votes_at_least_until_the_next_is_there() {
+        let (period, ttl) = (Duration::from_millis(2_000), Duration::from_millis(1_999));
+        let gap = SettingsError::TicketGap { ttl, period };
+        assert_eq!(of_tickets(period, ttl), Err(gap));
+        assert_eq!(of_tickets(period, period), Ok(()));
+        assert_eq!(of_tickets(period, 2 * period), Ok(()));
+    }
+
+    #[test]
+    fn nothing_that_is_counted_may_be_zero() {
+        let rows: [(&str, fn(&mut Settings)); 6] = [
+            ("ticket-uses", |s| s.tickets.uses = 0),
+            ("intake-capacity", |s| s.door.intake_capacity = 0),
+            ("flush-limit", |s| s.door.flush_limit = 0),
+            ("flushes-in-flight", |s| s.door.flushes_in_flight = 0),
+            ("max-votes", |s| s.door.max_votes = 0),
+            ("fold-limit", |s| s.fold.max_ballots = 0),
+        ];
+        for (setting, clear) in rows {
+            let mut settings = Settings::default();
+            clear(&mut settings);
+            assert_eq!(settings.check(), Err(SettingsError::Zero { setting }));
         }
     }
 }

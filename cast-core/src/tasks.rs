@@ -84,6 +84,8 @@ impl Tasks {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
+
     use super::*;
 
     #[tokio::test]
@@ -107,5 +109,34 @@ mod tests {
         stop.cancel();
         tasks.all_ended().await;
         assert!(tasks.first_death.borrow().is_none());
+    }
+
+    #[tokio::test]
+    async fn tasks_have_ended_when_the_last_of_them_has() {
+        let tasks = Tasks::default();
+        let stops = [(); 3].map(|()| CancellationToken::new());
+        for (name, stop) in ["waits", "waits", "other"].into_iter().zip(&stops) {
+            tasks.spawn(name, stop, CancellationToken::cancelled_owned);
+        }
+        let [first, second, other] = stops;
+        first.cancel();
+        tokio::task::yield_now().await;
+        assert_eq!(tasks.ended("waits").now_or_never(), None);
+        second.cancel();
+        tasks.ended("waits").await;
+        assert_eq!(tasks.all_ended().now_or_never(), None);
+        other.cancel();
+        tasks.all_ended().await;
+    }
+
+    #[tokio::test]
+    async fn the_first_death_is_the_one_that_is_told() {
+        let tasks = Tasks::default();
+        let stop = CancellationToken::new();
+        tasks.spawn("first", &stop, |_| async {});
+        tasks.ended("first").await;
+        tasks.spawn("second", &stop, |_| async {});
+        tasks.ended("second").await;
+        assert_eq!(tasks.died().await, TaskDied { task: "first" });
     }
 }

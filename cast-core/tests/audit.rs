@@ -137,7 +137,9 @@ async fn nothing_is_found_after_votes_repeats_and_rejections() {
     world
         .append(P0, vec![gives(9, "greedy", 2_000), gives(10, "carol", 1)])
         .await;
-    world.append(P0, vec![gives(9, "greedy", 2_000)]).await;
+    for _ in 0..2 {
+        world.append(P0, vec![gives(9, "greedy", 2_000)]).await;
+    }
     world
         .bus
         .append_unreadable(P0, *b"not a record", "it is no record")
@@ -148,7 +150,7 @@ async fn nothing_is_found_after_votes_repeats_and_rejections() {
     assert_eq!((report.ballots, report.candidates), (23, 3));
     assert_eq!(
         [report.repeated, report.rejected, report.unreadable],
-        [2 + 1, 1, 1],
+        [2 + 2, 1, 1],
         "{report:#?}"
     );
 }
@@ -164,10 +166,59 @@ async fn nothing_is_found_while_consumers_lag_and_tallies_are_missed() {
     let report = audit(&world, world.ports()).await;
     assert_clean(&report);
     assert!(report.partitions.iter().any(|p| p.progress < p.end));
+    assert_eq!((report.counter.missed, report.counter.behind), (1, 0));
     world.counter.forget();
     let report = audit(&world, world.ports()).await;
     assert_clean(&report);
-    assert_eq!(report.counter.missed, report.counter.compared);
+    let counter = report.counter;
+    assert_eq!(
+        (counter.compared, counter.missed),
+        (2, 2),
+        "all of the store"
+    );
+    assert_eq!(
+        report.counter.behind, 0,
+        "a miss shows nothing that could be"
+    );
+}
+
+#[tokio::test]
+async fn an_audit_that_finds_nothing_waits_for_nothing_and_leaves_the_log() {
+    let world = folded().await;
+    let cast = world.door().await;
+    let both = [candidate("alice"), candidate("bob")];
+    cast.tallies(&both).await.expect("tallies, as a whole");
+    let counts = Counts::new();
+    let ports = intercept(&world.ports(), &counts);
+    let audit = Audit::new(&ports, AuditSettings::default());
+    // The clock stands still: who waits for it waits in vain.
+    let report = cast_testkit::within(Duration::from_secs(10), "the audit", audit.run()).await;
+    let report = report.expect("everything answers");
+    assert_clean(&report);
+    assert_eq!((report.counter.missed, report.counter.behind), (0, 0));
+    assert_eq!(counts.calls(Operation::Read), 1, "one look");
+    assert_eq!(counts.calls(Operation::Close), 1);
+}
+
+#[tokio::test]
+async fn of_two_ballots_with_one_id_in_a_record_the_one_that_the_store_could_hold_counts() {
+    let world = World::with_store(
+        1,
+        StoreOptions {
+            largest_total: 1_000,
+            ..StoreOptions::default()
+        },
+    );
+    let copies = vec![
+        gives(8, "bob", 1),
+        gives(9, "greedy", 2_000),
+        gives(9, "carol", 1),
+    ];
+    world.append(P0, copies).await;
+    world.drain().await;
+    let report = audit(&world, world.ports()).await;
+    assert_clean(&report);
+    assert_eq!((report.ballots, report.repeated), (2, 1));
 }
 
 #[tokio::test]
@@ -492,6 +543,51 @@ async fn where_the_beginning_of_the_log_is_gone_the_rest_is_compared() {
         start: Offset::new(3),
     };
     assert_eq!(audit_store(&world, MemoryStore::new()).await, [gone]);
+}
+
+/// Where the beginning of the log is gone, a prefix from before what is left cannot be counted
+/// again. From there on it can: the store knows what is gone.
+#[tokio::test]
+async fn where_the_beginning_of_the_log_is_gone_newer_prefixes_are_compared_and_older_are_not() {
+    let world = World::retaining(1, 2);
+    for number in 1..=5 {
+        world.append(P0, vec![gives(number, "alice", 10)]).await;
+    }
+    world.drain().await;
+    let start = 3;
+    for (as_of, votes, expected) in [
+        (start - 1, 20, None),
+        (start - 1, 21, None),
+        (start, 30, None),
+        (start, 29, Some(30)),
+        (start + 1, 40, None),
+        (start + 1, 39, Some(40)),
+    ] {
+        world.counter.forget();
+        let prefix = Prefix {
+            partition: P0,
+            votes,
+            as_of: Offset::new(as_of),
+        };
+        let settlement = Settlement {
+            candidate: candidate("alice"),
+            prefixes: vec![prefix],
+            whole: true,
+        };
+        world.counter.settle(&[settlement]).await.expect("settled");
+        let report = audit(&world, world.ports()).await;
+        assert_eq!(report.partitions[0].start, Offset::new(start));
+        let differs = expected.map(|log| Finding::PrefixDiffers {
+            candidate: candidate("alice"),
+            partition: P0,
+            as_of: Offset::new(as_of),
+            end: Offset::new(5),
+            counter: votes,
+            log,
+        });
+        let case = format!("{votes} votes up to {as_of}");
+        assert_eq!(report.findings, Vec::from_iter(differs), "{case}");
+    }
 }
 
 #[tokio::test]

@@ -133,6 +133,27 @@ async fn a_retry_that_is_not_sent_is_still_unknown_for_the_first_may_be_in_the_l
     assert_eq!(faulty.counted().await, 1);
 }
 
+/// The one case in which a counter that works shows more than there are votes. It cannot be helped
+/// without asking the counter for each ballot, and lasts until the second record is folded too.
+#[tokio::test]
+async fn a_retry_that_overtakes_its_first_sending_shows_twice_until_both_are_folded() {
+    let (world, gate, slow) = held(8, 1).await;
+    let quick = world.door().await;
+    let alice = ballot(current(&quick).await, "alice", 1).with_id(id(1));
+    let first = spawn_vote(&slow, alice.clone());
+    until_flushing(&gate).await;
+    let retry = receipt(quick.vote(alice).await.expect("an answer"));
+    assert!(retry.repeated, "the first sending took the use");
+    world.drain().await;
+    assert_eq!(world.counted("alice").await, 1);
+
+    gate.open(Operation::Publish, Moment::Before);
+    assert!(!accepted(first).await.repeated);
+    assert_eq!(world.counted("alice").await, 2, "its tail, and the retry");
+    world.drain().await;
+    assert_eq!(world.counted("alice").await, 1);
+}
+
 #[tokio::test]
 async fn a_vote_succeeds_without_the_counter_and_says_so() {
     let faulty = faulty().await;
@@ -208,6 +229,8 @@ async fn held(intake_capacity: usize, flushes_in_flight: usize) -> (World, Arc<G
     let mut world = World::new(1);
     world.settings.door.intake_capacity = intake_capacity;
     world.settings.door.flushes_in_flight = flushes_in_flight;
+    // Less than a ticket lasts.
+    world.settings.door.max_wait = Duration::from_secs(1);
     let gate = Gate::new();
     let ports: Ports = intercept(&world.ports(), &gate);
     let cast = world.door_over(ports).await;
@@ -282,6 +305,20 @@ async fn who_waited_too_long_for_a_flush_is_told_overloaded_and_has_lost_nothing
 }
 
 #[tokio::test]
+async fn who_waited_just_as_long_as_a_ballot_may_is_flushed() {
+    let (world, gate, cast) = held(8, 1).await;
+    let ticket = current(&cast).await;
+    let first = spawn_vote(&cast, ballot(ticket, "alice", 1));
+    until_flushing(&gate).await;
+    let just_in_time = spawn_vote(&cast, ballot(ticket, "alice", 1));
+    tokio::task::yield_now().await;
+    world.clock.advance(world.settings.door.max_wait);
+    gate.open(Operation::Publish, Moment::Before);
+    accepted(first).await;
+    accepted(just_in_time).await;
+}
+
+#[tokio::test]
 async fn a_voter_who_hangs_up_before_the_flush_has_not_voted_and_one_after_it_has() {
     let (world, gate, cast) = held(8, 1).await;
     let ticket = current(&cast).await;
@@ -327,4 +364,23 @@ async fn a_drain_answers_what_was_taken_in_and_takes_nothing_new() {
     shutdown.await.expect("no panic");
     world.drain().await;
     assert_eq!(votes_of(&cast, "alice").await, 5);
+}
+
+#[tokio::test]
+async fn a_drain_waits_for_the_flushes_that_are_under_way() {
+    let (world, gate, cast) = held(8, 2).await;
+    let vote = spawn_vote(&cast, ballot(current(&cast).await, "alice", 1));
+    until_flushing(&gate).await;
+    let mut shutdown = {
+        let cast = cast.clone();
+        tokio::spawn(async move { cast.shutdown().await })
+    };
+    // Nothing waits in the intake, and a slot is free: only the flush is left.
+    let early = cast_testkit::dropped_after(10, &mut shutdown).await;
+    assert!(early.is_none(), "it did not wait");
+    gate.open(Operation::Publish, Moment::Before);
+    accepted(vote).await;
+    shutdown.await.expect("no panic");
+    world.drain().await;
+    assert_eq!(votes_of(&cast, "alice").await, 1);
 }

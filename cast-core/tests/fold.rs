@@ -6,11 +6,12 @@ use std::{sync::Arc, time::Duration};
 
 use cast_adapters::memory::StoreOptions;
 use cast_core::{
+    Consumer,
     domain::{Fate, LogPosition, LoggedBallot, MAX_REASON_BYTES, Offset, Partition, Rejection},
-    ports::{EventBus as _, Tail, VoteCounter as _, VoteStore as _},
+    ports::{PortErrorKind, Tail, VoteCounter as _, VoteStore as _},
 };
 use cast_testkit::{
-    faults::{Fault, FaultPlan, Operation, intercept},
+    faults::{Counts, Fault, FaultPlan, Operation, intercept},
     fixtures,
 };
 use tokio_util::sync::CancellationToken;
@@ -22,15 +23,6 @@ fn gives(number: u128, name: &str, votes: u32) -> LoggedBallot {
     fixtures::ballot(id(number), &[(&candidate(name), votes)])
 }
 
-async fn stored(world: &World, name: &str) -> u64 {
-    let tallies = world
-        .store
-        .tallies(&[candidate(name)])
-        .await
-        .expect("tallies");
-    tallies[0].tally().votes
-}
-
 #[tokio::test]
 async fn what_is_folded_is_settled_and_committed() {
     let world = World::new(1);
@@ -40,7 +32,7 @@ async fn what_is_folded_is_settled_and_committed() {
     world.append(P0, vec![gives(3, "alice", 4)]).await;
     world.drain().await;
     assert_eq!(
-        [stored(&world, "alice").await, stored(&world, "bob").await],
+        [world.stored("alice").await, world.stored("bob").await],
         [6, 3]
     );
     assert_eq!(
@@ -58,7 +50,7 @@ async fn a_repeated_ballot_counts_once_in_a_record_and_over_records() {
         .await;
     world.append(P0, vec![gives(1, "alice", 2)]).await;
     world.drain().await;
-    assert_eq!(stored(&world, "alice").await, 2);
+    assert_eq!(world.stored("alice").await, 2);
 }
 
 #[tokio::test]
@@ -69,7 +61,7 @@ async fn a_reason_that_a_store_might_not_hold_is_made_fit_for_it() {
     appended.expect("appended");
     world.append(P0, vec![gives(1, "alice", 1)]).await;
     world.drain().await;
-    assert_eq!(stored(&world, "alice").await, 1);
+    assert_eq!(world.stored("alice").await, 1);
     let rejections = world.store.rejections();
     let [(_, rejection)] = &rejections[..] else {
         panic!("{rejections:?}");
@@ -91,13 +83,13 @@ async fn a_consumer_resumes_where_the_store_is_whatever_was_committed() {
         world.append(P0, vec![gives(number, "alice", 1)]).await;
     }
     world.drain().await;
-    assert_eq!(stored(&world, "alice").await, 9);
+    assert_eq!(world.stored("alice").await, 9);
 
     // A new consumer asks the store, which has forgotten five ballots; the group's commit says 9.
     world.store.restore(backup);
     world.append(P0, vec![gives(10, "alice", 1)]).await;
     world.drain().await;
-    assert_eq!(stored(&world, "alice").await, 10);
+    assert_eq!(world.stored("alice").await, 10);
 }
 
 #[tokio::test]
@@ -117,42 +109,104 @@ async fn a_store_that_is_put_back_under_a_running_consumer_is_folded_again() {
     while world.store.progress(P0).await.expect("progress") < until {
         consumer.step(&mut *log).await.expect("folded");
     }
-    assert_eq!(stored(&world, "alice").await, 6);
+    assert_eq!(world.stored("alice").await, 6);
 }
 
 #[tokio::test]
-async fn a_zombie_meets_the_fence_and_settles_what_the_other_applied() {
+async fn a_step_that_the_store_refuses_is_read_again_by_the_next() {
     let world = World::new(1);
-    let (zombie, other) = (world.consumer(), world.consumer());
     world.append(P0, vec![gives(1, "alice", 1)]).await;
-    let mut slow = zombie.subscribe().await.expect("subscribed");
-    // Another group's reading stands for the consumer that took over.
-    let mut taken_over = {
-        let resume = Arc::new(fixtures::Progress::at_start());
-        let group = cast_core::ports::GroupName::new("taken-over");
-        world
-            .bus
-            .subscribe(&group, 100, resume)
-            .await
-            .expect("subscribed")
-    };
-    other.step(&mut *taken_over).await.expect("folded");
-    world.counter.forget();
-
-    // The zombie still has the batch that it was handed before the other took over.
-    slow.seek(P0, Offset::START).await.expect("sought");
-    zombie.step(&mut *slow).await.expect("fenced, not failed");
-    assert_eq!(stored(&world, "alice").await, 1);
+    let (plan, counts) = (FaultPlan::quiet(world.clock.clone()), Counts::new());
+    let ports = intercept(&intercept(&world.ports(), &counts), &plan);
+    let consumer = Consumer::new(&ports, world.settings.fold.clone());
+    let mut log = consumer.subscribe().await.expect("subscribed");
+    plan.next(Operation::Apply, Fault::Refused);
+    let error = consumer.step(&mut *log).await.expect_err("refused");
+    assert_eq!(error.kind(), PortErrorKind::Unavailable);
     assert_eq!(
-        world.counted("alice").await,
-        1,
-        "the store's value is settled again"
+        counts.calls(Operation::Rehearse),
+        0,
+        "nothing is at fault in it"
     );
-    // Applying settles a part; only who met the fence settles the whole from the store.
-    let readings = world.counter.read(&[candidate("alice")]).await;
+    consumer.step(&mut *log).await.expect("folded");
+    assert_eq!(world.stored("alice").await, 1);
+}
+
+#[tokio::test]
+async fn a_new_consumer_reads_from_where_the_store_is_and_not_what_is_gone() {
+    let world = World::retaining(1, 1);
+    for number in 1..=5 {
+        world.append(P0, vec![gives(number, "alice", 1)]).await;
+    }
+    world.drain().await;
+    world.append(P0, vec![gives(6, "alice", 1)]).await;
+    world.drain().await;
+    assert_eq!(world.stored("alice").await, 6);
+}
+
+#[tokio::test]
+async fn where_nothing_is_rejected_the_store_is_not_read_for_the_tallies() {
+    let world = World::new(1);
+    world.append(P0, vec![gives(1, "alice", 1)]).await;
+    let counts = Counts::new();
+    let ports = intercept(&world.ports(), &counts);
+    let consumer = Consumer::new(&ports, world.settings.fold.clone());
+    let mut log = consumer.subscribe().await.expect("subscribed");
+    consumer.step(&mut *log).await.expect("folded");
+    assert_eq!(counts.calls(Operation::Tallies), 0);
+}
+
+#[tokio::test]
+async fn a_store_that_fails_is_asked_less_and_less_often_and_anew_after_a_success() {
+    let world = World::new(1);
+    let plan = FaultPlan::quiet(world.clock.clone());
+    plan.always(Operation::Apply, Fault::Refused);
+    let ports = intercept(&world.ports(), &plan);
+    let consumer = Consumer::new(&ports, world.settings.fold.clone());
+    let _running = tokio::spawn(consumer.run(CancellationToken::new()));
+    let pause = async || {
+        let asleep = world.clock.until_sleepers(1);
+        cast_testkit::within(Duration::from_secs(10), "it to pause", asleep).await;
+        let pause = world.clock.advance_to_next_sleeper(Duration::MAX);
+        pause.expect("it sleeps").as_millis()
+    };
+    for (number, expected) in [(1, [50, 100, 200]), (2, [50, 100, 200])] {
+        world.append(P0, vec![gives(number, "alice", 1)]).await;
+        let pauses = [pause().await, pause().await, pause().await];
+        assert_eq!(pauses, expected);
+        plan.heal();
+        let folded = async || (world.behind().await == 0).then_some(());
+        cast_testkit::eventually(Duration::from_secs(10), "the fold", folded).await;
+        plan.always(Operation::Apply, Fault::Refused);
+    }
+}
+
+/// Unavailable is not corrupt: what could not be looked at is not thrown away.
+#[tokio::test]
+async fn a_store_that_goes_away_while_a_record_is_narrowed_rejects_nothing_that_it_could_hold() {
+    let world = World::with_store(
+        1,
+        StoreOptions {
+            largest_total: 10,
+            ..StoreOptions::default()
+        },
+    );
+    let ballots = [(1, "alice"), (2, "greedy"), (3, "bob")];
+    let gives = |(number, name)| gives(number, name, if name == "greedy" { 11 } else { 1 });
+    world.append(P0, ballots.map(gives).into()).await;
+    let plan = FaultPlan::quiet(world.clock.clone());
+    let ports = intercept(&world.ports(), &plan);
+    let consumer = Consumer::new(&ports, world.settings.fold.clone());
+    let mut log = consumer.subscribe().await.expect("subscribed");
+    plan.next(Operation::Rehearse, Fault::Refused);
+    let error = consumer.step(&mut *log).await.expect_err("refused");
+    assert_eq!(error.kind(), PortErrorKind::Unavailable);
+    assert_eq!(world.store.rejections(), []);
+    consumer.step(&mut *log).await.expect("folded");
+    let rejected: Vec<_> = world.store.rejections().into_iter().collect();
     assert!(
-        readings.expect("a reading")[0].age.is_some(),
-        "it met the fence"
+        matches!(&rejected[..], [(_, r)] if r.ballot() == Some(id(2))),
+        "{rejected:?}"
     );
 }
 
@@ -166,7 +220,7 @@ async fn what_cannot_be_read_is_rejected_and_the_rest_counts() {
         .expect("appended");
     world.append(P0, vec![gives(2, "alice", 1)]).await;
     world.drain().await;
-    assert_eq!(stored(&world, "alice").await, 2);
+    assert_eq!(world.stored("alice").await, 2);
     let rejections = world.store.rejections();
     assert_eq!(rejections.len(), 1);
     assert_eq!(rejections[0].1.reason(), "it is no record");
@@ -199,8 +253,8 @@ async fn a_ballot_that_cannot_be_held_is_narrowed_down_to_and_the_rest_counts() 
     world.counter.record(&[tail], &[]).await.expect("recorded");
     world.drain().await;
     assert_eq!(world.counted("greedy").await, 0, "its tail is settled");
-    assert_eq!(stored(&world, "alice").await, 63);
-    assert_eq!(stored(&world, "greedy").await, 0);
+    assert_eq!(world.stored("alice").await, 63);
+    assert_eq!(world.stored("greedy").await, 0);
     let rejections = world.store.rejections();
     assert!(
         matches!(&rejections[..], [(_, Rejection::Ballot { placed, .. })]
@@ -223,7 +277,7 @@ async fn ballots_that_are_too_many_only_together_are_rejected_from_the_first_tha
     let ballots = (1..=6).map(|number| gives(number, "alice", 3)).collect();
     world.append(P0, ballots).await;
     world.drain().await;
-    assert_eq!(stored(&world, "alice").await, 9);
+    assert_eq!(world.stored("alice").await, 9);
     let rejected: Vec<_> = world
         .store
         .rejections()
@@ -246,7 +300,7 @@ async fn a_settling_that_was_lost_heals_when_the_tally_is_old() {
     let elsewhere = cast_adapters::memory::MemoryCounter::new(world.clock.clone());
     let mut ports = world.ports();
     ports.counter = Arc::new(elsewhere);
-    let consumer = cast_core::Consumer::new(&ports, world.settings.fold.clone());
+    let consumer = Consumer::new(&ports, world.settings.fold.clone());
     let mut log = consumer.subscribe().await.expect("subscribed");
     world.drain_with(&consumer, &mut *log).await;
     assert_eq!(
@@ -301,17 +355,17 @@ async fn folded_by_a_run(operation: Operation, fault: Fault) -> u64 {
     let plan = FaultPlan::quiet(world.clock.clone());
     plan.next(operation, fault);
     let ports = intercept(&world.ports(), &plan);
-    let consumer = cast_core::Consumer::new(&ports, world.settings.fold.clone());
+    let consumer = Consumer::new(&ports, world.settings.fold.clone());
     let stop = CancellationToken::new();
     let run = tokio::spawn(consumer.run(stop.clone()));
     let what = format!("{operation}: {fault:?}");
     cast_testkit::eventually(Duration::from_secs(20), what, async || {
         world.clock.advance(Duration::from_millis(100));
-        (stored(&world, "alice").await == 6 && world.behind().await == 0).then_some(())
+        (world.stored("alice").await == 6 && world.behind().await == 0).then_some(())
     })
     .await;
     stop.cancel();
     let stopped = cast_testkit::within(Duration::from_secs(20), "it stops", run);
     stopped.await.expect("no panic");
-    stored(&world, "alice").await
+    world.stored("alice").await
 }

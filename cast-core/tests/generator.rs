@@ -5,11 +5,14 @@ mod world;
 use std::time::Duration;
 
 use cast_core::{
-    Generator,
+    Generator, Ports,
     domain::{KeyId, KeyRing, Timestamp},
     ports::{PortErrorKind, TicketSource as _},
 };
-use world::World;
+use cast_testkit::faults::{Fault, FaultPlan, Operation, intercept};
+use tokio_util::sync::CancellationToken;
+use tracing::Level;
+use world::{World, log::Log};
 
 const PERIOD: Duration = Duration::from_secs(2);
 
@@ -113,4 +116,111 @@ async fn a_source_that_forgot_everything_has_a_ticket_again_with_the_next_tick()
     world.clock.advance(due);
     world.generator().tick().await.expect("published");
     assert!(world.tickets.current().await.expect("an answer").is_some());
+}
+
+/// A generator that ticks by itself until the token that comes with it is cancelled.
+fn running(world: &World, ports: &Ports) -> (CancellationToken, tokio::task::JoinHandle<()>) {
+    let settings = world.settings.tickets.clone();
+    let generator = Generator::new(ports, world.keys.clone(), settings);
+    let stop = CancellationToken::new();
+    (stop.clone(), tokio::spawn(generator.run(stop)))
+}
+
+/// Lets the generator sleep out its next pause, and returns how long that was.
+async fn next_pause(world: &World) -> Duration {
+    let asleep = world.clock.until_sleepers(1);
+    cast_testkit::within(Duration::from_secs(10), "it to pause", asleep).await;
+    let pause = world.clock.advance_to_next_sleeper(Duration::MAX);
+    pause.expect("it sleeps")
+}
+
+#[tokio::test]
+async fn a_running_generator_ticks_twice_a_period_until_it_is_told_to_stop() {
+    let world = World::new(1);
+    let (stop, run) = running(&world, &world.ports());
+    for _ in 0..10 {
+        assert_eq!(next_pause(&world).await, PERIOD / 2);
+        let current = world.tickets.current().await.expect("an answer");
+        let ticket = current.expect("no gap").id;
+        assert_eq!(ticket.issued_at(), world.now().period_start(PERIOD));
+    }
+    stop.cancel();
+    let stopped = cast_testkit::within(Duration::from_secs(10), "it stops", run);
+    stopped.await.expect("no panic");
+}
+
+#[tokio::test]
+async fn a_failing_generator_tries_again_soon_then_less_often_and_anew_after_a_success() {
+    let world = World::new(1);
+    let plan = FaultPlan::quiet(world.clock.clone());
+    plan.always(Operation::PublishTicket, Fault::Refused);
+    let (_stop, _run) = running(&world, &intercept(&world.ports(), &plan));
+    let mut pauses = Vec::new();
+    for _ in 0..6 {
+        pauses.push(next_pause(&world).await.as_millis());
+    }
+    assert_eq!(pauses, [50, 100, 200, 400, 500, 500]);
+    cast_testkit::within(
+        Duration::from_secs(10),
+        "it to pause",
+        world.clock.until_sleepers(1),
+    )
+    .await;
+    plan.heal();
+    next_pause(&world).await;
+    cast_testkit::within(
+        Duration::from_secs(10),
+        "it to pause",
+        world.clock.until_sleepers(1),
+    )
+    .await;
+    assert!(world.tickets.current().await.expect("an answer").is_some());
+    plan.always(Operation::PublishTicket, Fault::Refused);
+    assert!(
+        next_pause(&world).await <= PERIOD / 2,
+        "what worked is due again then"
+    );
+    assert_eq!(next_pause(&world).await, Duration::from_millis(50));
+}
+
+#[tokio::test]
+async fn a_source_that_is_silent_for_half_a_period_is_given_up() {
+    for operation in [Operation::Now, Operation::PublishTicket] {
+        let world = World::new(1);
+        let plan = FaultPlan::quiet(world.clock.clone());
+        plan.next(operation, Fault::LostInSilence);
+        let settings = world.settings.tickets.clone();
+        let ports = intercept(&world.ports(), &plan);
+        let generator = Generator::new(&ports, world.keys.clone(), settings);
+        let tick = tokio::spawn(async move { generator.tick().await });
+        world.clock.until_sleepers(1).await;
+        let limit = world.clock.advance_to_next_sleeper(Duration::MAX);
+        assert_eq!(limit, Some(PERIOD / 2), "{operation}");
+        let error = tick.await.expect("no panic").expect_err("no answer");
+        assert_eq!(error.kind(), PortErrorKind::OutcomeUnknown, "{operation}");
+    }
+}
+
+/// One thread, so that all that is logged goes to the log of the test.
+#[tokio::test]
+async fn another_generator_with_other_settings_is_told_of_and_one_with_the_same_is_not() {
+    let warnings = async |change: fn(&mut World)| {
+        let log = Log::default();
+        let _logging = tracing::subscriber::set_default(log.clone());
+        let mut world = World::new(1);
+        world.generator().tick().await.expect("published");
+        change(&mut world);
+        world.generator().tick().await.expect("adopted");
+        log.count(Level::WARN, "with other settings")
+    };
+    assert_eq!(warnings(|_| ()).await, 0);
+    let both_periods = 2;
+    assert_eq!(
+        warnings(|w| w.settings.tickets.uses += 1).await,
+        both_periods
+    );
+    assert_eq!(
+        warnings(|w| w.settings.tickets.ttl *= 2).await,
+        both_periods
+    );
 }

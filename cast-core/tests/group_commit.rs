@@ -90,6 +90,26 @@ async fn ballots_that_come_at_once_share_a_flush_although_a_slot_is_free() {
     assert!(flushes <= 8, "64 ballots in {flushes} flushes");
 }
 
+/// On a runtime that runs in turn whoever is ready: the intake, then the second voter, then the
+/// intake again.
+#[tokio::test]
+async fn a_ballot_that_comes_right_behind_another_shares_its_flush() {
+    let (_world, _gate, counts, cast) = one_slot(1).await;
+    let ticket = current(&cast).await;
+    let vote = || {
+        let cast = cast.clone();
+        async move { cast.vote(ballot(ticket, "alice", 1)).await }
+    };
+    receipt(vote().await.expect("an answer"));
+    counts.reset();
+    let right_behind = async { tokio::spawn(vote()).await.expect("no panic") };
+    let (first, second) = tokio::join!(vote(), right_behind);
+    for answer in [first, second] {
+        receipt(answer.expect("an answer"));
+    }
+    assert_eq!(counts.calls(Operation::Publish), 1);
+}
+
 #[tokio::test]
 async fn each_voter_is_shown_the_tally_after_their_own_ballot() {
     let (_world, gate, _, cast) = one_slot(1).await;
@@ -99,6 +119,69 @@ async fn each_voter_is_shown_the_tally_after_their_own_ballot() {
         .map(|outcome| receipt(outcome).tallies[0].votes)
         .collect();
     assert_eq!(shown, (1..=50).collect::<Vec<u64>>());
+}
+
+#[tokio::test]
+async fn a_flush_takes_no_more_ballots_than_its_limit() {
+    let (mut world, gate, counts, _) = one_slot(1).await;
+    world.settings.door.flush_limit = 10;
+    let ports = intercept(&intercept(&world.ports(), &counts), &gate);
+    let cast = world.door_over(ports).await;
+    counts.reset();
+    flushed_together(&cast, &gate, 11).await;
+    let flushes = counts.calls(Operation::Redeem);
+    assert_eq!(flushes, 3, "the first ballot, ten, and the last");
+}
+
+#[tokio::test]
+async fn no_more_flushes_are_under_way_than_there_are_slots() {
+    let mut world = World::new(1);
+    world.settings.door.flushes_in_flight = 2;
+    let gate = Gate::new();
+    let cast = world.door_over(intercept(&world.ports(), &gate)).await;
+    let ticket = current(&cast).await;
+    gate.close(Operation::Redeem, Moment::Before);
+    let mut votes = Vec::new();
+    for under_way in [1, 2, 2, 2] {
+        let cast = cast.clone();
+        let vote = async move { cast.vote(ballot(ticket, "alice", 1)).await };
+        votes.push(tokio::spawn(vote));
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(gate.waiting(Operation::Redeem, Moment::Before), under_way);
+    }
+    gate.open(Operation::Redeem, Moment::Before);
+    for vote in votes {
+        receipt(vote.await.expect("no panic").expect("an answer"));
+    }
+}
+
+/// What is sent again is in the tallies already: showing the others must not take it out of them.
+#[tokio::test]
+async fn a_repeated_ballot_in_a_flush_does_not_change_what_the_others_are_shown() {
+    let (_world, gate, _, cast) = one_slot(1).await;
+    let ticket = current(&cast).await;
+    let again = ballot(ticket, "alice", 5).with_id(world::id(1));
+    receipt(cast.vote(again.clone()).await.expect("an answer"));
+    gate.close(Operation::Redeem, Moment::Before);
+    let vote = |ballot| {
+        let cast = cast.clone();
+        tokio::spawn(async move { cast.vote(ballot).await })
+    };
+    let first = vote(ballot(ticket, "bob", 1));
+    gate.until_waiting(Operation::Redeem, Moment::Before, 1)
+        .await;
+    let (fresh, again) = (vote(ballot(ticket, "alice", 1)), vote(again));
+    tokio::task::yield_now().await;
+    gate.open(Operation::Redeem, Moment::Before);
+    let shown = async |vote: tokio::task::JoinHandle<Result<Outcome, cast_core::Fault>>| {
+        receipt(vote.await.expect("no panic").expect("an answer"))
+    };
+    shown(first).await;
+    let (fresh, again) = (shown(fresh).await, shown(again).await);
+    assert_eq!((fresh.repeated, fresh.tallies[0].votes), (false, 6));
+    assert_eq!((again.repeated, again.tallies[0].votes), (true, 6));
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use clap::{
 use crate::{
     bench::BenchConfig,
     config::{
-        ApiConfig, AuditConfig, ConfigError, File, MigrateConfig, ServeConfig,
+        ApiConfig, AuditConfig, ConfigError, File, HealthConfig, MigrateConfig, ServeConfig,
         TicketGeneratorConfig, VoteConsumerConfig, check_environment, variable_of,
     },
 };
@@ -51,6 +51,8 @@ pub enum Role {
     Migrate(Box<MigrateConfig>),
     /// Compares store, counter and log; exit code 3 says that something differs
     Audit(Box<AuditConfig>),
+    /// Asks a process how it is; exit code 1 says that it is not well, or does not answer
+    Health(Box<HealthConfig>),
     /// Prints the GraphQL schema in its own language
     Schema,
     /// Drives a server and checks that every vote it accepted was counted once
@@ -143,9 +145,10 @@ fn setting_names(command: &Command) -> BTreeSet<String> {
         .collect()
 }
 
-/// The flags of `bench` say how to drive a server once: no variable and no file has them.
+/// The flags of `bench` and `health` say what to do once with another process: no variable and no
+/// file has them.
 fn has_settings(subcommand: &Command) -> bool {
-    subcommand.get_name() != "bench"
+    !matches!(subcommand.get_name(), "bench" | "health")
 }
 
 fn is_setting(long: &str) -> bool {

@@ -1,4 +1,4 @@
-//! The server of CAST: GraphQL over HTTP, in one process.
+//! The server of CAST: GraphQL over HTTP, in one process or in roles.
 //!
 //! | module | holds |
 //! |---|---|
@@ -8,8 +8,9 @@
 //! | [`graphql`] | the schema, a file an operation, and the engine that executes it |
 //! | [`http`] | connections, paths and the GraphQL endpoint |
 //! | [`telemetry`] | the log, and what `/metrics` shows |
+//! | `coalesced` | one question at a time, whoever asks it |
 //! | `failpoints` | where a process stops, for tests that kill it there; a feature of its own |
-//! | [`bench`] | what drives a server from outside, and checks its counting |
+//! | [`mod@bench`] | what drives a server from outside, and checks its counting |
 //!
 //! It is a library so that its tests and benchmarks can start it in their own process; the program
 //! is a few lines around it.
@@ -17,6 +18,7 @@
 
 pub mod bench;
 pub mod cli;
+mod coalesced;
 pub mod config;
 #[cfg(feature = "failpoints")]
 mod failpoints;

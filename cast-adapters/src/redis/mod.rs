@@ -21,7 +21,7 @@
 //!
 //! # What the server needs
 //!
-//! - Redis 6.0 or newer, or what speaks its protocol (RESP3) and runs Lua.
+//! - Redis 7.0 or newer, or what speaks its protocol (RESP3) and runs Lua.
 //! - An eviction policy of `noeviction` or `volatile-lru`. With the latter, idle tallies go first;
 //!   a tally with unsettled votes has no time to live and stays.
 //! - Memory: about 100 bytes a ballot for one to two retry windows, 200 bytes an idle candidate, and

@@ -17,8 +17,8 @@ use cast_testkit::{eventually, fixtures::Fixtures, within};
 use tokio::task::JoinSet;
 
 use crate::{
-    breaking::{impatient, issue, tail, votes},
-    redis::{Corner, PATIENCE},
+    breaking::{issue, tail, votes},
+    redis::PATIENCE,
 };
 
 /// How many uses a ticket has.
@@ -38,7 +38,8 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    pub(crate) fn begin(corner: &Corner, doors: usize) -> (Arc<Self>, JoinSet<()>) {
+    /// Opens so many doors, each with handles of its own.
+    pub(crate) fn begin(doors: usize, open: impl Fn() -> Redis) -> (Arc<Self>, JoinSet<()>) {
         let fixtures = Fixtures::new();
         let load = Arc::new(Self {
             grants: Mutex::default(),
@@ -51,7 +52,7 @@ impl Load {
         });
         let mut tasks = JoinSet::new();
         for _ in 0..doors {
-            let (load, redis) = (Arc::clone(&load), impatient(corner, &corner.options.url));
+            let (load, redis) = (Arc::clone(&load), open());
             tasks.spawn(async move { load.door(redis).await });
         }
         (load, tasks)

@@ -273,3 +273,134 @@ impl fmt::Display for Finding {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn high(shown: u64) -> Finding {
+        Finding::ShownTooHigh {
+            candidate: Candidate::new("alice").expect("a name"),
+            shown,
+            least: 1,
+            most: 2,
+        }
+    }
+
+    #[test]
+    fn a_report_is_clean_until_anything_was_found_listed_or_not() {
+        let mut report = AuditReport::default();
+        assert!(report.is_clean());
+        report.note(1, high(3));
+        assert!(!report.is_clean());
+        assert_eq!((report.findings.len(), report.unlisted), (1, 0));
+        report.note(1, high(4));
+        report.note(1, high(5));
+        assert_eq!((report.findings.len(), report.unlisted), (1, 2));
+
+        let mut unlisted = AuditReport::default();
+        unlisted.note(0, high(3));
+        assert!(unlisted.findings.is_empty() && !unlisted.is_clean());
+    }
+
+    #[test]
+    fn a_partition_is_whole_while_it_has_its_first_record() {
+        let from = |start| AuditedPartition {
+            partition: Partition::new(0),
+            start: Offset::new(start),
+            progress: Offset::new(5),
+            end: Offset::new(5),
+        };
+        assert!(from(0).is_whole());
+        assert!(!from(1).is_whole());
+    }
+
+    #[test]
+    fn each_finding_names_what_it_is_about_and_both_values() {
+        let (partition, candidate) = (Partition::new(3), || {
+            Candidate::new("alice").expect("a name")
+        });
+        let ballot: BallotId = "0193b3a0-0000-7000-8000-000000000001"
+            .parse()
+            .expect("an id");
+        let at = Offset::new;
+        let position = LogPosition {
+            partition,
+            offset: at(7),
+        };
+        let (log, store) = ("one thing".to_owned(), "another".to_owned());
+        let rows = [
+            (
+                Finding::ProgressBeyondLog {
+                    partition,
+                    progress: at(9),
+                    end: at(8),
+                },
+                "partition 3: the store has folded up to offset 9, and the log ends at 8",
+            ),
+            (
+                Finding::RecordsGone {
+                    partition,
+                    progress: at(4),
+                    start: at(6),
+                },
+                "partition 3: the store has folded up to offset 4, and the log begins at 6: what was \
+                 between is gone",
+            ),
+            (
+                Finding::BallotMissing { ballot, position },
+                "ballot 0193b3a0-0000-7000-8000-000000000001: the log has it at 3@7, and the store \
+                 does not have it",
+            ),
+            (
+                Finding::BallotAltered {
+                    ballot,
+                    position,
+                    log,
+                    store,
+                },
+                "ballot 0193b3a0-0000-7000-8000-000000000001: the log has at 3@7 one thing, and the \
+                 store another",
+            ),
+            (
+                Finding::BallotsDiffer {
+                    candidate: candidate(),
+                    partition,
+                    progress: at(5),
+                    log: 1,
+                    store: 2,
+                },
+                "candidate \"alice\", partition 3 up to offset 5: the log's ballots give 1 votes, and \
+                 the store's 2",
+            ),
+            (
+                Finding::TotalDiffers {
+                    candidate: candidate(),
+                    partition,
+                    total: 1,
+                    ballots: 2,
+                },
+                "candidate \"alice\", partition 3: the store's total is 1 votes, and its ballots give 2",
+            ),
+            (
+                Finding::PrefixDiffers {
+                    candidate: candidate(),
+                    partition,
+                    as_of: at(5),
+                    end: at(6),
+                    counter: 1,
+                    log: 2,
+                },
+                "candidate \"alice\", partition 3 up to offset 5 of 6: the counter has settled 1 \
+                 votes, and the log gives 2",
+            ),
+            (
+                high(3),
+                "candidate \"alice\": the counter shows 3 votes, and the log has 2 (1 of them folded)",
+            ),
+        ];
+        for (finding, sentence) in rows {
+            assert_eq!(finding.to_string(), sentence);
+        }
+    }
+}

@@ -416,4 +416,45 @@ mod tests {
                 .all(|other| logged(other).contents() != digest)
         );
     }
+
+    #[test]
+    fn a_ballot_tells_what_was_put_into_it() {
+        let id = "0193b3a0-0000-7000-8000-000000000001".parse();
+        let id = id.expect("an id");
+        let ballot = Ballot::new(TICKET)
+            .select("bob", 2)
+            .and_then(|ballot| ballot.select("alice", 1))
+            .and_then(|ballot| ballot.by("carol"));
+        let ballot = ballot.expect("a ballot").with_id(id);
+        assert_eq!(ballot.id(), Some(id));
+        assert_eq!(ballot.ticket(), &TICKET);
+        assert_eq!(ballot.voter().map(Voter::as_str), Some("carol"));
+        let shown = format!("{:?}", ballot.selections());
+        assert_eq!(shown, r#"{"bob": 2, "alice": 1}"#, "in the voter's order");
+    }
+
+    #[test]
+    fn a_digest_is_made_of_its_bytes() {
+        let bytes = std::array::from_fn(|at| at as u8);
+        assert_eq!(ContentsDigest::from_bytes(bytes).as_bytes(), &bytes);
+    }
+
+    #[test]
+    fn the_digest_is_sha256_over_lengths_names_and_votes() {
+        // Known answer, from Python: hashlib.sha256(b"\x05carol\x05alice\0\0\x01\x02").digest()[:16]
+        let ballot = Ballot::new(TICKET).select("alice", 258);
+        let ballot = ballot.and_then(|ballot| ballot.by("carol"));
+        let digest = logged(&ballot.expect("a ballot")).contents();
+        assert_eq!(
+            hex::encode(digest.as_bytes()),
+            "c2c789810cf46d45b6284023ec20f7b1"
+        );
+    }
+
+    #[test]
+    fn too_many_selections_are_counted_up_to_one_too_many() {
+        let message = |count| BallotError::SelectionCount { count }.to_string();
+        let ends = [0, 16, 17].map(|count| message(count).split_off(45));
+        assert_eq!(ends, ["0", "16", "more"]);
+    }
 }

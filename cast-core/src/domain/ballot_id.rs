@@ -127,17 +127,45 @@ mod tests {
         }
     }
 
+    /// The same byte, over and over.
+    struct Same(u8);
+
+    impl Entropy for Same {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.fill(self.0);
+        }
+    }
+
+    const ALL_ONES: Same = Same(0xFF);
+
+    #[test]
+    fn randomness_gives_way_no_further_than_to_the_next_id_of_the_home() {
+        let now = Timestamp::from_unix_ms(1_763_826_000_000);
+        let partitions = Partitions::new(12).expect("twelve");
+        let drawn = |entropy: &dyn Entropy| {
+            let id = BallotId::mint(Partition::new(0), Partitions::ONE, now, entropy);
+            (id, partitions.home_of(id).get())
+        };
+        let minted = |home, entropy: &dyn Entropy| {
+            let low = |id: BallotId| id.halves().1;
+            let id = BallotId::mint(Partition::new(home), partitions, now, entropy);
+            i128::from(low(id)) - i128::from(low(drawn(entropy).0))
+        };
+        let (_, home) = drawn(&Same(0x5A));
+        for ahead in 0..12 {
+            let home = (home + ahead) % 12;
+            assert_eq!(minted(home, &Same(0x5A)), i128::from(ahead));
+        }
+        let (last, home) = drawn(&ALL_ONES);
+        assert_eq!(last.halves().1, 0xBFFF_FFFF_FFFF_FFFF, "as it was drawn");
+        assert_eq!(minted(home, &ALL_ONES), 0, "the last id is one, too");
+    }
+
     #[test]
     fn minting_stays_inside_the_free_bits_at_their_end() {
-        struct AllOnes;
-        impl Entropy for AllOnes {
-            fn fill(&self, bytes: &mut [u8]) {
-                bytes.fill(0xFF);
-            }
-        }
         let partitions = Partitions::new(12).expect("twelve");
         for home in partitions.iter() {
-            let id = BallotId::mint(home, partitions, Timestamp::from_unix_ms(9), &AllOnes);
+            let id = BallotId::mint(home, partitions, Timestamp::from_unix_ms(9), &ALL_ONES);
             assert_eq!(partitions.home_of(id), home);
             assert_eq!(id.as_uuid().get_variant(), uuid::Variant::RFC4122);
         }
@@ -153,5 +181,14 @@ mod tests {
         ] {
             assert_eq!(text.parse::<BallotId>(), Err(MalformedBallotId), "{text:?}");
         }
+    }
+
+    #[test]
+    fn it_is_read_and_shown_as_a_uuid() {
+        let text = "0193b3a0-0000-7000-8000-000000000001";
+        let id: BallotId = text.parse().expect("an id");
+        assert_eq!(id.to_string(), text);
+        assert_eq!(format!("{id:?}"), text);
+        assert_eq!(id.as_uuid().to_string(), text);
     }
 }

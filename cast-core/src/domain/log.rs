@@ -297,27 +297,4 @@ pub fn sum_votes<'a>(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_reason_keeps_what_any_store_can_hold() {
-        let reason = |text: &str| {
-            let content = Unreadable {
-                bytes: (*b"\0").into(),
-                reason: text.into(),
-            };
-            let rejection = Rejection::of_record(Offset::START, content);
-            rejection.reason().to_owned()
-        };
-        assert_eq!(reason("no \"record\": \u{eb}"), "no \"record\": \u{eb}");
-        assert_eq!(reason("a\0b\nc\u{85}"), "a\u{fffd}b\u{fffd}c\u{fffd}");
-        let long = reason(&"\u{eb}".repeat(9_999));
-        assert_eq!(long, "\u{eb}".repeat(512));
-        assert_eq!(
-            reason(&"\0".repeat(9_999)).len(),
-            1_023,
-            "in whole characters"
-        );
-    }
-}
+mod tests;

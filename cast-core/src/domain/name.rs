@@ -187,4 +187,28 @@ mod tests {
         let set = std::collections::HashSet::from([Candidate::new("alice").expect("a name")]);
         assert!(set.contains("alice"));
     }
+
+    #[test]
+    fn what_no_form_can_shorten_enough_is_told_at_its_length_as_sent() {
+        // 192 bytes may be 64 in normal form C: the jamo of a syllable are three times as long.
+        let jamo = "\u{1112}\u{1161}\u{11ab}";
+        let fits = format!("{}x", jamo.repeat(21));
+        assert_eq!((fits.len(), jamo.len()), (190, 9));
+        let kept = Candidate::new(&fits).map(|name| name.as_str().len());
+        assert_eq!(kept, Ok(64));
+        let normalised = format!("{}xyz", jamo.repeat(21));
+        assert_eq!(normalised.len(), 192);
+        let too_long = Err(NameError::TooLong { len: 66 });
+        assert_eq!(Candidate::new(&normalised), too_long);
+        let unread = format!("{}wxyz", jamo.repeat(21));
+        let too_long = Err(NameError::TooLong { len: 193 });
+        assert_eq!(Candidate::new(&unread), too_long);
+    }
+
+    #[test]
+    fn a_name_is_shown_as_it_is_written() {
+        let voter = Voter::new("O\"Neil").expect("a name");
+        assert_eq!(voter.to_string(), "O\"Neil");
+        assert_eq!(format!("{voter:?}"), r#""O\"Neil""#);
+    }
 }

@@ -87,3 +87,20 @@ pub enum Fate {
         reason: String,
     },
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_ticket_helps_against_every_refusal_but_that_of_the_ballot_itself() {
+        let refusals = [
+            RedemptionRefusal::Unknown,
+            RedemptionRefusal::Expired,
+            RedemptionRefusal::Exhausted,
+            RedemptionRefusal::Altered,
+        ];
+        let retryable = refusals.map(|refusal| Refusal::from(refusal).is_retryable());
+        assert_eq!(retryable, [true, true, true, false]);
+    }
+}

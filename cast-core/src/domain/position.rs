@@ -136,4 +136,13 @@ mod tests {
             "{counts:?}"
         );
     }
+
+    #[test]
+    fn a_position_is_shown_as_partition_at_offset() {
+        let position = LogPosition {
+            partition: Partition::new(3),
+            offset: Offset::new(41).next(),
+        };
+        assert_eq!(format!("{position:?}"), "3@42");
+    }
 }

@@ -181,7 +181,8 @@ mod tests {
     fn hex_of_either_case_parses_and_is_shown_in_lower_case() {
         let ticket = Ticket::from_bytes(std::array::from_fn(|i| u8::try_from(i * 7).unwrap_or(0)));
         let hex = ticket.to_hex();
-        assert_eq!(hex.len(), 64);
+        assert_eq!(hex, hex::encode(ticket.as_bytes()));
+        assert!(hex.starts_with("00070e15") && hex.len() == 64, "{hex}");
         assert_eq!(Ticket::from_hex(&hex), Ok(ticket));
         assert_eq!(Ticket::from_hex(&hex.to_uppercase()), Ok(ticket));
     }
@@ -224,5 +225,32 @@ mod tests {
         };
         let valid = [1_999, 2_000, 3_999, 4_000].map(|ms| period.is_valid_at(at(ms)));
         assert_eq!(valid, [false, true, true, false]);
+    }
+
+    #[test]
+    fn debug_shows_the_key_and_the_time() {
+        let body = Ticket::lay_out_body(KeyId::new(7), Timestamp::from_unix_ms(2_000), [0; 9]);
+        let mut bytes = [0; Ticket::LEN];
+        bytes[..16].copy_from_slice(&body);
+        let shown = format!("{:?}", Ticket::from_bytes(bytes));
+        assert_eq!(shown, "Ticket(key 7, issued at 2000ms, ..)");
+    }
+
+    #[test]
+    fn a_time_beyond_48_bits_is_laid_out_as_the_last_that_fits() {
+        let last = (1 << 48) - 1;
+        for (ms, kept) in [
+            (last - 1, last - 1),
+            (last, last),
+            (last + 1, last),
+            (u64::MAX, last),
+        ] {
+            let body = Ticket::lay_out_body(KeyId::new(1), Timestamp::from_unix_ms(ms), [0; 9]);
+            let mut bytes = [0; Ticket::LEN];
+            bytes[..16].copy_from_slice(&body);
+            let ticket = Ticket::from_bytes(bytes);
+            assert_eq!(ticket.issued_at(), Timestamp::from_unix_ms(kept));
+            assert_eq!(ticket.key_id(), KeyId::new(1), "nothing spilled over");
+        }
     }
 }

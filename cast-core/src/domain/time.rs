@@ -77,4 +77,26 @@ mod tests {
         assert_eq!(late.since(early), Duration::from_millis(4));
         assert_eq!(early.since(late), Duration::ZERO);
     }
+
+    #[test]
+    fn a_time_moves_by_whole_milliseconds_and_stays_within_its_range() {
+        let at = Timestamp::from_unix_ms;
+        let step = Duration::from_micros(2_900);
+        assert_eq!(at(1_000).plus(step), at(1_002));
+        assert_eq!(at(1_000).minus(step), at(998));
+        assert_eq!(at(1).minus(Duration::MAX), at(0));
+        assert_eq!(at(1).plus(Duration::MAX), at(u64::MAX));
+    }
+
+    #[test]
+    fn a_period_of_no_length_starts_at_once() {
+        let now = Timestamp::from_unix_ms(7);
+        assert_eq!(now.period_start(Duration::ZERO), now);
+    }
+
+    #[test]
+    fn it_is_shown_with_its_unit() {
+        let now = Timestamp::from_unix_ms(1_763_826_000_000);
+        assert_eq!(format!("{now:?}"), "1763826000000ms");
+    }
 }

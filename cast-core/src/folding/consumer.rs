@@ -1,20 +1,18 @@
 //! The consumer: apply, settle, commit.
 
-use std::{borrow::Cow, ops::ControlFlow, sync::Arc, time::Duration};
+use std::{borrow::Cow, ops::ControlFlow, sync::Arc};
 
-use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
-use super::narrow::Stage;
+use super::{narrow::Stage, progress::StoreProgress, settler::Settler};
 use crate::{
     backoff::Backoff,
     cast::Ports,
-    deadline::within,
-    domain::{Candidate, FoldStep, Offset, Partition, Prefix},
+    deadline::{in_time, within},
+    domain::{FoldStep, Offset, Partition},
     outage::Outage,
     ports::{
-        Applied, Clock, EventBus, PortError, PortErrorKind, ResumeFrom, Settlement, Subscription,
-        VoteCounter, VoteStore,
+        Applied, Clock, EventBus, PortError, PortErrorKind, ResumeFrom, Subscription, VoteStore,
     },
     settings::FoldSettings,
 };
@@ -26,41 +24,57 @@ use crate::{
 pub struct Consumer {
     clock: Arc<dyn Clock>,
     bus: Arc<dyn EventBus>,
-    counter: Arc<dyn VoteCounter>,
     store: Arc<dyn VoteStore>,
     settings: FoldSettings,
-    outages: Outages,
+    progress: Arc<StoreProgress>,
+    settler: Settler,
+    outages: Arc<FoldOutages>,
+    commit_outage: Outage,
 }
 
-/// What may be down.
-struct Outages {
+/// What keeps a consumer from folding, while it lasts.
+pub(crate) struct FoldOutages {
     log: Outage,
     store: Outage,
-    totals: Outage,
-    settle: Outage,
-    commit: Outage,
+}
+
+impl FoldOutages {
+    /// Why nothing is folded, or not everything; `None` if all is well as far as is known.
+    pub(crate) fn lasting(&self) -> Option<PortError> {
+        self.log.lasting().or_else(|| self.store.lasting())
+    }
 }
 
 impl Consumer {
     /// A consumer over these ports.
     pub fn new(ports: &Ports, settings: FoldSettings) -> Self {
+        let (clock, store) = (Arc::clone(&ports.clock), Arc::clone(&ports.store));
+        let progress = StoreProgress::new(clock, store, settings.join_deadline);
+        let outage = |meaning| Outage::new(&ports.clock, meaning);
         Self {
             clock: Arc::clone(&ports.clock),
             bus: Arc::clone(&ports.bus),
-            counter: Arc::clone(&ports.counter),
             store: Arc::clone(&ports.store),
+            progress: Arc::new(progress),
+            settler: Settler::new(ports, settings.clone()),
             settings,
-            outages: Outages::new(&ports.clock),
+            outages: Arc::new(FoldOutages {
+                log: outage("the log cannot be read"),
+                store: outage("a batch cannot be folded; trying again"),
+            }),
+            commit_outage: outage("the log's lag is not up to date"),
         }
+    }
+
+    /// What keeps it from its job: to be looked at while it runs.
+    pub(crate) fn outages(&self) -> Arc<FoldOutages> {
+        Arc::clone(&self.outages)
     }
 
     /// Joins the group.
     pub async fn subscribe(&self) -> Result<Box<dyn Subscription>, PortError> {
-        let resume = Arc::new(StoreProgress {
-            clock: Arc::clone(&self.clock),
-            store: Arc::clone(&self.store),
-            limit: self.settings.join_deadline,
-        });
+        self.progress.forget();
+        let resume = Arc::clone(&self.progress) as Arc<dyn ResumeFrom>;
         let join = self
             .bus
             .subscribe(&self.settings.group, self.settings.max_ballots, resume);
@@ -75,13 +89,14 @@ impl Consumer {
             Ok(()) => Ok(()),
             Err(Failed::Log(error)) => Err(error),
             Err(Failed::Store(error)) => {
-                self.seek(log, &step, step.start).await?;
+                self.seek(log, step.partition, step.start).await?;
                 Err(error)
             }
         }
     }
 
-    /// Folds until it is told to stop; a batch that it is folding then, it finishes first.
+    /// Folds until it is told to stop; a batch that it is folding then, it finishes first if that
+    /// takes no longer than a settling may.
     pub async fn run(self, stop: CancellationToken) {
         let mut backoff = Backoff::new(self.settings.min_backoff, self.settings.max_backoff);
         while let Err(error) = self.fold_as_member(&mut backoff, &stop).await {
@@ -102,26 +117,107 @@ impl Consumer {
             return Ok(());
         };
         let mut log = log?;
-        while let Some(batch) = stop.run_until_cancelled(log.next()).await {
-            let step = FoldStep::from(batch?);
-            // The log has handed the batch out: it is folded again here until that works.
-            while let Err(failed) = self.fold(&mut *log, &step).await {
-                let error = match failed {
-                    Failed::Log(error) => return Err(error),
-                    Failed::Store(error) => error,
-                };
-                self.outages.store.failed(&error);
-                if self.pause(backoff, stop).await.is_break() {
-                    return self.close(log).await;
+        let mut refused_since = None;
+        let mut look_again_at = self.clock.monotonic() + self.settings.progress_interval;
+        loop {
+            let now = self.clock.monotonic();
+            if now >= look_again_at {
+                self.look_again(&mut *log).await?;
+                look_again_at = now + self.settings.progress_interval;
+            }
+            let next = in_time(&*self.clock, look_again_at.saturating_sub(now), log.next());
+            let Some(next) = stop.run_until_cancelled(next).await else {
+                return self.close(log).await;
+            };
+            match next {
+                None => self.outages.log.worked(),
+                Some(Ok(batch)) => {
+                    refused_since = None;
+                    let folded = self.fold_or_stop(&mut *log, batch.into(), backoff, stop);
+                    if folded.await?.is_break() {
+                        return self.close(log).await;
+                    }
+                    // Ports that answer at once must not keep everybody else from running.
+                    tokio::task::yield_now().await;
+                }
+                // One partition is refused. The others can be read all the same, and whoever leaves
+                // has the whole group deal them out again: so only now and then.
+                Some(Err(error))
+                    if error.kind() == PortErrorKind::Misconfigured
+                        && now.saturating_sub(*refused_since.get_or_insert(now))
+                            < self.settings.join_deadline =>
+                {
+                    self.outages.log.failed(&error);
+                    if self.pause(backoff, stop).await.is_break() {
+                        return self.close(log).await;
+                    }
+                }
+                Some(Err(error)) => return Err(error),
+            }
+        }
+    }
+
+    /// Folds a batch, again and again until that works. Breaks if all is to stop before it did.
+    async fn fold_or_stop(
+        &self,
+        log: &mut dyn Subscription,
+        step: FoldStep,
+        backoff: &mut Backoff,
+        stop: &CancellationToken,
+    ) -> Result<ControlFlow<()>, PortError> {
+        // The log has handed the batch out: it is folded again here until that works.
+        loop {
+            let Some(folded) = self.finished_soon(stop, self.fold(log, &step)).await else {
+                return Ok(ControlFlow::Break(()));
+            };
+            match folded {
+                Ok(()) => break,
+                Err(Failed::Log(error)) => return Err(error),
+                Err(Failed::Store(error)) => self.outages.store.failed(&error),
+            }
+            if self.pause(backoff, stop).await.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        backoff.reset();
+        self.outages.log.worked();
+        self.outages.store.worked();
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// Waits for what was begun, but not for long once all is to stop: dropped, it has happened as a
+    /// whole or not at all, and whoever resumes asks the store.
+    async fn finished_soon<T>(
+        &self,
+        stop: &CancellationToken,
+        begun: impl Future<Output = T>,
+    ) -> Option<T> {
+        tokio::select! {
+            biased;
+            done = begun => Some(done),
+            () = async {
+                stop.cancelled().await;
+                self.clock.sleep(self.settings.settle_deadline).await;
+            } => None,
+        }
+    }
+
+    /// Whether the store was put back while nobody voted: then no batch meets the fence, and the
+    /// reader must be sent back. Besides, makes up for what could not be settled.
+    async fn look_again(&self, log: &mut dyn Subscription) -> Result<(), PortError> {
+        let setbacks = self.progress.setbacks().await;
+        match setbacks {
+            Ok(setbacks) => {
+                self.outages.store.worked();
+                for (partition, next) in setbacks {
+                    tracing::warn!(?partition, ?next, "the store was put back: folding again");
+                    self.seek(log, partition, next).await?;
                 }
             }
-            backoff.reset();
-            self.outages.log.worked();
-            self.outages.store.worked();
-            // Ports that answer at once must not keep everybody else from running.
-            tokio::task::yield_now().await;
+            Err(error) => self.outages.store.failed(&error),
         }
-        self.close(log).await
+        self.settler.settle_owed().await;
+        Ok(())
     }
 
     async fn close(&self, log: Box<dyn Subscription>) -> Result<(), PortError> {
@@ -151,21 +247,27 @@ impl Consumer {
         while let Some(part) = parts.pop() {
             match self.apply(&part).await {
                 Ok(Applied::Folded { totals, .. }) => {
-                    self.settle_totals(&part, totals).await;
+                    self.progress.note(part.partition, part.next);
+                    log_rejections(&part);
+                    self.settler.settle_totals(&part, totals).await;
                     self.commit(log, part.partition, part.next).await;
                 }
                 Ok(Applied::Fenced { progress }) if progress < part.start => {
                     // The store was put back: so does the reader, and what follows is read again.
-                    return self.seek(log, &part, progress).await.map_err(Failed::Log);
+                    self.progress.note(part.partition, progress);
+                    let sought = self.seek(log, part.partition, progress).await;
+                    return sought.map_err(Failed::Log);
                 }
                 Ok(Applied::Fenced { progress }) if progress < part.next => {
                     parts.push(Cow::Owned(part.into_owned().resumed_at(progress)));
                 }
                 Ok(Applied::Fenced { progress }) => {
-                    self.settle_from_store(&part).await;
+                    self.progress.note(part.partition, progress);
+                    self.settler.settle_from_store(&part).await;
                     self.commit(log, part.partition, part.next).await;
                     if parts.is_empty() && progress > part.next {
-                        self.seek(log, &part, progress).await.map_err(Failed::Log)?;
+                        let sought = self.seek(log, part.partition, progress).await;
+                        sought.map_err(Failed::Log)?;
                     }
                 }
                 Err(error) if error.kind() == PortErrorKind::Corrupt => {
@@ -178,21 +280,15 @@ impl Consumer {
         Ok(())
     }
 
-    /// Has the partition of a step read from elsewhere.
+    /// Has a partition read from elsewhere.
     async fn seek(
         &self,
         log: &mut dyn Subscription,
-        step: &FoldStep,
+        partition: Partition,
         next: Offset,
     ) -> Result<(), PortError> {
-        let seek = log.seek(step.partition, next);
-        within(
-            &*self.clock,
-            self.settings.settle_deadline,
-            "seeking in the log",
-            seek,
-        )
-        .await
+        let (seek, limit) = (log.seek(partition, next), self.settings.settle_deadline);
+        within(&*self.clock, limit, "seeking in the log", seek).await
     }
 
     async fn apply(&self, step: &FoldStep) -> Result<Applied, PortError> {
@@ -231,77 +327,18 @@ impl Consumer {
         Ok(vec![Cow::Owned(narrowed)])
     }
 
-    /// Settles the totals that a step led to, in the counter. It may miss them: it heals from the
-    /// store.
-    async fn settle_totals(&self, step: &FoldStep, totals: Vec<(Candidate, u64)>) {
-        let settlements: Vec<_> = totals
-            .into_iter()
-            .map(|(candidate, votes)| {
-                let prefix = Prefix {
-                    partition: step.partition,
-                    votes,
-                    as_of: step.next,
-                };
-                Settlement {
-                    candidate,
-                    prefixes: vec![prefix],
-                    whole: false,
-                }
-            })
-            .collect();
-        self.settle(&settlements).await;
-        for rejection in &step.rejections {
-            let (ballot, at) = (rejection.ballot(), step.position(rejection.offset()));
-            tracing::error!(?at, ?ballot, reason = rejection.reason(), "rejected");
-        }
-        if !step.rejections.is_empty() {
-            // What was rejected is in no total, but its votes are in a tail until it is settled.
-            self.settle_from_store(step).await;
-        }
-    }
-
     async fn commit(&self, log: &mut dyn Subscription, partition: Partition, next: Offset) {
         let commit = log.commit(partition, next);
         let limit = self.settings.settle_deadline;
         let told = within(&*self.clock, limit, "noting progress in the log", commit).await;
-        self.outages.commit.note(&told);
-    }
-
-    /// Settles again what another consumer applied, or this one without learning of it.
-    async fn settle_from_store(&self, step: &FoldStep) {
-        let limit = self.settings.apply_deadline;
-        let candidates = [step.candidates(), step.rejected_candidates()].concat();
-        let read = self.store.tallies(&candidates);
-        let stored = within(&*self.clock, limit, "reading tallies from the store", read).await;
-        self.outages.totals.note(&stored);
-        if let Ok(stored) = stored {
-            let whole = stored.into_iter().map(|stored| Settlement {
-                candidate: stored.candidate,
-                prefixes: stored.prefixes,
-                whole: true,
-            });
-            self.settle(&whole.collect::<Vec<_>>()).await;
-        }
-    }
-
-    async fn settle(&self, settlements: &[Settlement]) {
-        let limit = self.settings.settle_deadline;
-        let settle = self.counter.settle(settlements);
-        let settled = within(&*self.clock, limit, "settling tallies", settle).await;
-        self.outages.settle.note(&settled);
+        self.commit_outage.note(&told);
     }
 }
 
-impl Outages {
-    fn new(clock: &Arc<dyn Clock>) -> Self {
-        let of = |meaning| Outage::new(clock, meaning);
-        Self {
-            log: of("the log cannot be read; joining again"),
-            store: of("a batch cannot be folded; trying again"),
-            totals: of("tallies are not settled again"),
-            settle: of("tallies are not settled; they heal when read"),
-            commit: of("the log's lag is not up to date"),
-        }
+fn log_rejections(step: &FoldStep) {
+    for rejection in &step.rejections {
+        let (ballot, at) = (rejection.ballot(), step.position(rejection.offset()));
+        tracing::error!(?at, ?ballot, reason = rejection.reason(), "rejected");
     }
 }
 
@@ -309,25 +346,4 @@ impl Outages {
 enum Failed {
     Log(PortError),
     Store(PortError),
-}
-
-/// Reads a partition from where the store is.
-struct StoreProgress {
-    clock: Arc<dyn Clock>,
-    store: Arc<dyn VoteStore>,
-    limit: Duration,
-}
-
-#[async_trait]
-impl ResumeFrom for StoreProgress {
-    async fn resume_from(&self, partition: Partition) -> Result<Offset, PortError> {
-        let progress = self.store.progress(partition);
-        within(
-            &*self.clock,
-            self.limit,
-            "asking the store for its progress",
-            progress,
-        )
-        .await
-    }
 }

@@ -2,5 +2,8 @@
 
 mod consumer;
 mod narrow;
+mod progress;
+mod settler;
 
 pub use consumer::Consumer;
+pub(crate) use consumer::FoldOutages;

@@ -9,6 +9,7 @@ use crate::{
     cast::Ports,
     deadline::within,
     domain::{KeyRing, PeriodTicket, Timestamp},
+    outage::Outage,
     ports::{Clock, Entropy, PortError, TicketSource},
     settings::TicketSettings,
 };
@@ -24,6 +25,8 @@ pub struct Generator {
     tickets: Arc<dyn TicketSource>,
     keys: KeyRing,
     settings: TicketSettings,
+    publish_outage: Outage,
+    other_settings: Outage,
 }
 
 impl Generator {
@@ -35,6 +38,11 @@ impl Generator {
             tickets: Arc::clone(&ports.tickets),
             keys,
             settings,
+            publish_outage: Outage::new(&ports.clock, "no ticket could be published"),
+            other_settings: Outage::new(
+                &ports.clock,
+                "another generator issues tickets with other settings",
+            ),
         }
     }
 
@@ -71,12 +79,13 @@ impl Generator {
             );
             return Err(PortError::misconfigured(operation, why));
         }
-        if kept.use_limit != ours.use_limit || kept.valid_until != ours.valid_until {
-            tracing::warn!(
-                ?ours,
-                ?kept,
-                "another generator issues tickets with other settings"
-            );
+        let is_alike = kept.use_limit == ours.use_limit && kept.valid_until == ours.valid_until;
+        if is_alike {
+            self.other_settings.worked();
+        } else {
+            let why = format!("this one would have issued {ours:?}, there is {kept:?}");
+            self.other_settings
+                .failed(&PortError::misconfigured(operation, why));
         }
         Ok(())
     }
@@ -96,11 +105,12 @@ impl Generator {
         loop {
             let pause = match self.tick().await {
                 Ok(pause) => {
+                    self.publish_outage.worked();
                     backoff.reset();
                     pause
                 }
                 Err(error) => {
-                    tracing::warn!(error = error.chain(), "no ticket could be published");
+                    self.publish_outage.failed(&error);
                     backoff.next_pause()
                 }
             };

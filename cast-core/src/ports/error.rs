@@ -95,12 +95,64 @@ impl PortError {
 
     /// The whole chain of causes in one line, for a log.
     pub fn chain(&self) -> String {
-        let mut line = self.to_string();
-        let mut cause = std::error::Error::source(self);
-        while let Some(error) = cause {
-            line = format!("{line}: {error}");
-            cause = error.source();
+        match self.causes() {
+            Some(causes) => format!("{self}: {causes}"),
+            None => self.to_string(),
         }
-        line
+    }
+
+    /// The causes alone, in one line; `None` if nothing lies beneath.
+    pub(crate) fn causes(&self) -> Option<String> {
+        let mut cause = std::error::Error::source(self)?;
+        let mut line = cause.to_string();
+        while let Some(next) = cause.source() {
+            line = format!("{line}: {next}");
+            cause = next;
+        }
+        Some(line)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all() -> [PortError; 4] {
+        [
+            PortError::unavailable("asking", "no"),
+            PortError::outcome_unknown("asking", "no"),
+            PortError::corrupt("asking", "no"),
+            PortError::misconfigured("asking", "no"),
+        ]
+    }
+
+    #[test]
+    fn only_an_unknown_outcome_may_have_happened() {
+        let may = all().map(|error| error.may_have_happened());
+        assert_eq!(may, [false, true, false, false]);
+    }
+
+    #[test]
+    fn what_is_wrong_with_data_or_setup_does_not_pass_by_itself() {
+        let passes = all().map(|error| error.is_transient());
+        assert_eq!(passes, [true, true, false, false]);
+    }
+
+    #[test]
+    fn it_names_the_operation_the_kind_and_every_cause() {
+        let lines = all().map(|error| error.chain());
+        let expected = [
+            "asking: unavailable: no",
+            "asking: outcome unknown: no",
+            "asking: corrupt data: no",
+            "asking: misconfigured: no",
+        ];
+        assert_eq!(lines, expected);
+        let above = PortError::unavailable("fetching", all().into_iter().next().expect("one"));
+        assert_eq!(
+            above.chain(),
+            "fetching: unavailable: asking: unavailable: no"
+        );
+        assert_eq!(above.operation(), "fetching");
     }
 }

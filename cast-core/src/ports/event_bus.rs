@@ -139,3 +139,15 @@ impl PartitionLag {
         self.end.get().saturating_sub(self.committed.get())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_is_shown_by_its_name() {
+        let group = GroupName::new("consumers");
+        assert_eq!(group.as_str(), "consumers");
+        assert_eq!(group.to_string(), "consumers");
+    }
+}

@@ -153,3 +153,31 @@ pub enum Applied {
         progress: Offset,
     },
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recount_adds_up_the_partitions_and_leaves_out_who_has_no_ballots() {
+        let candidate = |name| Candidate::new(name).expect("a name");
+        let recounted = |name, partition, votes| Recounted {
+            candidate: candidate(name),
+            partition: Partition::new(partition),
+            votes,
+            // A total is what the store tells: it does not count here.
+            total: 1_000,
+        };
+        let recount = Recount {
+            progress: Vec::new(),
+            counts: vec![
+                recounted("alice", 0, 2),
+                recounted("alice", 1, 3),
+                recounted("bob", 0, 0),
+                recounted("carol", 1, 1),
+            ],
+        };
+        let votes = [(candidate("alice"), 5), (candidate("carol"), 1)];
+        assert_eq!(recount.votes(), votes);
+    }
+}

@@ -25,6 +25,11 @@ use crate::{
 /// next that is shown its tally.
 const MAX_WANTED: usize = 4_096;
 
+/// The most candidates that are loaded at once in the background: each loading has a deadline.
+const CHUNK: usize = 500;
+
+const LOADING: &str = "loading tallies from the store";
+
 /// Heals tallies: at once those that are missed, in the background those that are old.
 pub(crate) struct Healer {
     clock: Arc<dyn Clock>,
@@ -87,7 +92,9 @@ impl Healer {
                 () = self.asked.notified() => {}
             }
             let batch: Vec<_> = self.locked_wanted().iter().cloned().collect();
-            self.outages.background.note(&self.load(&batch).await);
+            for chunk in batch.chunks(CHUNK) {
+                self.outages.background.note(&self.load(chunk).await);
+            }
             let mut wanted = self.locked_wanted();
             for candidate in &batch {
                 wanted.remove(candidate);
@@ -167,7 +174,10 @@ impl Healer {
 
     /// Loads candidates from the store into the counter.
     async fn load(&self, candidates: &[Candidate]) -> Result<(), PortError> {
-        self.settle(self.stored(candidates).await?.iter()).await
+        self.check_pause()?;
+        // Should this be too slow, it says nothing of what voters ask for.
+        let stored = self.read_store(candidates).await?;
+        self.settle(stored.iter()).await
     }
 
     /// Reads the store, unless it failed a moment ago: a store that is down must not make each vote
@@ -176,21 +186,27 @@ impl Healer {
         &self,
         candidates: &[Candidate],
     ) -> Result<Vec<StoredTally>, PortError> {
-        let operation = "loading tallies from the store";
-        if monotonic_ms(&*self.clock) < self.store_paused_until_ms.load(Ordering::Relaxed) {
-            return Err(PortError::unavailable(
-                operation,
-                "the store failed a moment ago",
-            ));
-        }
-        let read = self.store.tallies(candidates);
-        let stored = within(&*self.clock, self.settings.store_deadline, operation, read).await;
+        self.check_pause()?;
+        let stored = self.read_store(candidates).await;
         if stored.is_err() {
             let until = self.clock.monotonic() + self.settings.store_pause;
             self.store_paused_until_ms
                 .store(as_ms(until), Ordering::Relaxed);
         }
         stored
+    }
+
+    fn check_pause(&self) -> Result<(), PortError> {
+        if monotonic_ms(&*self.clock) < self.store_paused_until_ms.load(Ordering::Relaxed) {
+            let why = "the store failed a moment ago";
+            return Err(PortError::unavailable(LOADING, why));
+        }
+        Ok(())
+    }
+
+    async fn read_store(&self, candidates: &[Candidate]) -> Result<Vec<StoredTally>, PortError> {
+        let (read, limit) = (self.store.tallies(candidates), self.settings.store_deadline);
+        within(&*self.clock, limit, LOADING, read).await
     }
 }
 

@@ -4,6 +4,8 @@
     reason = "each test binary uses its own part of this module"
 )]
 
+pub(crate) mod log;
+
 use std::sync::Arc;
 
 use cast_adapters::memory::{
@@ -15,7 +17,9 @@ use cast_core::{
         Ballot, BallotId, Candidate, KeyRing, LogPosition, LoggedBallot, Outcome, Partition,
         Partitions, Receipt, Record, Refusal, Tally, Ticket,
     },
-    ports::{Clock as _, EventBus as _, PartitionLag, Subscription, VoteCounter as _},
+    ports::{
+        Clock as _, EventBus as _, PartitionLag, Subscription, VoteCounter as _, VoteStore as _,
+    },
 };
 use cast_testkit::{ManualClock, SeededEntropy, fixtures};
 
@@ -150,6 +154,12 @@ impl World {
             .await
             .expect("a reading");
         readings[0].tally.votes
+    }
+
+    /// What the store has.
+    pub(crate) async fn stored(&self, name: &str) -> u64 {
+        let tallies = self.store.tallies(&[candidate(name)]).await;
+        tallies.expect("tallies")[0].tally().votes
     }
 
     pub(crate) fn now(&self) -> cast_core::domain::Timestamp {

@@ -65,7 +65,7 @@ pub(crate) fn carry_out(side: Side, votes: u64) {
                 drive(engine, &ticket, votes).await;
             }
             Side::Nothing => drive(sides::idle_engine(), &"0".repeat(64), votes).await,
-            Side::Defaults => panic!("it has no engine of ours"),
+            _ => panic!("it has no engine of ours, or needs servers"),
         }
     });
 }

@@ -1,7 +1,10 @@
 //! The vote path over HTTP, beside the same endpoint doing nothing, and beside the endpoint that
 //! comes with the crates doing nothing.
 //!
-//! `cargo bench -p cast-server --bench vote_path -- [--rounds 5] [--seconds 2] [--connections 64]`
+//! `cargo bench -p cast-server --bench vote_path -- [--rounds 5] [--seconds 2] [--connections 64] [--stack]`
+//!
+//! With `--stack`, the endpoint doing nothing stands beside votes over Redis, over Redis and Kafka, and
+//! over Redis, Kafka and PostgreSQL, on servers that it starts; see `places`.
 //!
 //! Each side is a process of its own, on the allocator that it comes with. They are driven in turn,
 //! round by round, so that a machine whose speed drifts drifts for all; what counts are the ratios of
@@ -22,6 +25,7 @@
 mod allocator;
 mod instructions;
 mod load;
+mod places;
 mod sides;
 
 use std::{
@@ -31,6 +35,7 @@ use std::{
 };
 
 use load::Measured;
+use places::Places;
 use sides::Side;
 
 #[global_allocator]
@@ -54,10 +59,8 @@ fn main() {
         let votes = value("--votes").unwrap().parse().unwrap();
         return instructions::carry_out(Side::named(&side), votes);
     }
-    if arguments
-        .iter()
-        .any(|argument| argument == "--instructions")
-    {
+    let has = |name: &str| arguments.iter().any(|argument| argument == name);
+    if has("--instructions") {
         return instructions::report();
     }
     let number = |name, default| value(name).map_or(default, |text| text.parse().unwrap());
@@ -73,14 +76,25 @@ fn main() {
         .enable_all()
         .build()
         .unwrap();
-    runtime.block_on(compare(rounds, duration, connections));
+    runtime.block_on(async {
+        if has("--stack") {
+            let Some(places) = Places::start().await else {
+                return;
+            };
+            let servers = Side::STACK.map(|side| Server::start(side, &places.settings(side)));
+            compare(servers.into(), rounds, duration, connections).await;
+        } else {
+            let servers = Side::ALONE.map(|side| Server::start(side, &[]));
+            compare(servers.into(), rounds, duration, connections).await;
+        }
+    });
 }
 
-async fn compare(rounds: usize, duration: Duration, connections: usize) {
-    let mut servers: Vec<_> = Side::ALL.into_iter().map(Server::start).collect();
-    let mut measured: Vec<Vec<Round>> = Side::ALL.iter().map(|_| Vec::new()).collect();
+async fn compare(servers: Vec<Server>, rounds: usize, duration: Duration, connections: usize) {
+    let mut measured: Vec<(Side, Vec<Round>)> = Vec::new();
+    measured.extend(servers.iter().map(|server| (server.side, Vec::new())));
     for round in 0..=rounds {
-        for (server, rounds) in servers.iter_mut().zip(&mut measured) {
+        for (server, (_, rounds)) in servers.iter().zip(&mut measured) {
             let one = server.round(connections, duration).await;
             // The first round warms up.
             if round > 0 {
@@ -97,14 +111,20 @@ struct Round {
     cpu_us: f64,
 }
 
-fn report(measured: &[Vec<Round>]) {
+impl Round {
+    fn rate(&self) -> f64 {
+        self.measured.per_second()
+    }
+}
+
+fn report(measured: &[(Side, Vec<Round>)]) {
     println!(
         "\n{:<44}{:>12}{:>18}{:>10}{:>10}{:>12}",
         "side", "answers/s", "(min to max)", "p50 ms", "p99 ms", "CPU us each"
     );
-    for (side, rounds) in Side::ALL.iter().zip(measured) {
+    for (side, rounds) in measured {
         let of = |figure: fn(&Round) -> f64| spread(rounds.iter().map(figure));
-        let (low, rate, high) = of(|round| round.measured.per_second());
+        let (low, rate, high) = of(Round::rate);
         let (_, p50, _) = of(|round| round.measured.percentile_ms(0.5));
         let (_, p99, _) = of(|round| round.measured.percentile_ms(0.99));
         let (_, cpu, _) = of(|round| round.cpu_us);
@@ -115,24 +135,23 @@ fn report(measured: &[Vec<Round>]) {
         );
     }
     println!("\nratios, round by round: median (min to max)");
-    for (above, below) in [
-        (Side::Votes, Side::Nothing),
-        (Side::Nothing, Side::Defaults),
-    ] {
-        let rate = |side: Side, round: usize| measured[side as usize][round].measured.per_second();
-        let ratios = (0..measured[0].len()).map(|round| rate(above, round) / rate(below, round));
-        let (low, median, high) = spread(ratios);
-        println!(
-            "{} / {}: {median:.2} ({low:.2} to {high:.2})",
-            above.title(),
-            below.title()
-        );
-    }
-    let wrong: usize = measured
+    let (nothing, others): (Vec<_>, Vec<_>) = measured
         .iter()
-        .flatten()
-        .map(|round| round.measured.wrong)
-        .sum();
+        .partition(|(side, _)| *side == Side::Nothing);
+    for other in others {
+        // What does nothing is the measure of all that votes, and is itself measured by the crates'.
+        let (above, below) = if other.0 == Side::Defaults {
+            (nothing[0], other)
+        } else {
+            (other, nothing[0])
+        };
+        let ratios = above.1.iter().zip(&below.1);
+        let (low, median, high) = spread(ratios.map(|(a, b)| a.rate() / b.rate()));
+        let (above, below) = (above.0.title(), below.0.title());
+        println!("{above} / {below}: {median:.2} ({low:.2} to {high:.2})");
+    }
+    let rounds = measured.iter().flat_map(|(_, rounds)| rounds);
+    let wrong: usize = rounds.map(|round| round.measured.wrong).sum();
     assert_eq!(
         wrong, 0,
         "answers were not as they should be: the figures mean nothing"
@@ -152,15 +171,17 @@ fn spread(figures: impl Iterator<Item = f64>) -> (f64, f64, f64) {
 
 /// A side in a process of its own, which ends with this one.
 struct Server {
+    side: Side,
     process: Child,
     address: String,
     bodies: Vec<String>,
 }
 
 impl Server {
-    fn start(side: Side) -> Self {
+    fn start(side: Side, settings: &[(&str, String)]) -> Self {
         let mut process = Command::new(std::env::current_exe().unwrap())
             .args(["--serve", side.name()])
+            .envs(settings.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -173,6 +194,7 @@ impl Server {
             .map(|n| body(&format!("candidate-{n}"), &ticket))
             .collect();
         Self {
+            side,
             process,
             address,
             bodies,

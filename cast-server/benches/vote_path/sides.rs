@@ -5,7 +5,7 @@ use std::{io::Write as _, sync::Arc, time::Duration};
 use async_graphql::{EmptySubscription, Object, Schema, SimpleObject, ValidationMode};
 use async_graphql_poem::GraphQL;
 use cast_adapters::memory;
-use cast_core::{Cast, Roles, Settings, domain::KeyRing};
+use cast_core::{Cast, Ports, Roles, Settings, domain::KeyRing};
 use cast_server::{
     graphql::{self, Backend, CastSchema, DocumentLimits, Engine},
     http::{self, HttpSettings},
@@ -15,21 +15,41 @@ use cast_server::{
 use poem::{EndpointExt as _, Route, listener::TcpListener as PoemListener, post};
 use tokio::net::TcpListener;
 
+use super::places;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
-    Votes = 0,
-    Nothing = 1,
-    Defaults = 2,
+    Votes,
+    Nothing,
+    Defaults,
+    Redis,
+    Kafka,
+    Postgres,
 }
 
 impl Side {
-    pub(crate) const ALL: [Self; 3] = [Self::Votes, Self::Nothing, Self::Defaults];
+    /// What needs nothing else.
+    pub(crate) const ALONE: [Self; 3] = [Self::Votes, Self::Nothing, Self::Defaults];
+    /// What is over real servers, and the measure of it.
+    pub(crate) const STACK: [Self; 4] = [Self::Nothing, Self::Redis, Self::Kafka, Self::Postgres];
+
+    const ALL: [Self; 6] = [
+        Self::Votes,
+        Self::Nothing,
+        Self::Defaults,
+        Self::Redis,
+        Self::Kafka,
+        Self::Postgres,
+    ];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Votes => "votes",
             Self::Nothing => "nothing",
             Self::Defaults => "defaults",
+            Self::Redis => "redis",
+            Self::Kafka => "kafka",
+            Self::Postgres => "postgres",
         }
     }
 
@@ -38,6 +58,9 @@ impl Side {
             Self::Votes => "votes, memory adapters (mimalloc)",
             Self::Nothing => "our endpoint doing nothing (mimalloc)",
             Self::Defaults => "crates' endpoint doing nothing (system's)",
+            Self::Redis => "votes, Redis, log in memory",
+            Self::Kafka => "votes, Redis and Kafka, not folded",
+            Self::Postgres => "votes, Redis and Kafka, folded to Postgres",
         }
     }
 
@@ -57,9 +80,11 @@ pub(crate) fn serve(side: Side) {
         .unwrap();
     runtime.block_on(async {
         match side {
-            Side::Votes => votes().await,
+            Side::Votes => votes(app(memory::ports(), 1)).await,
             Side::Nothing => nothing().await,
             Side::Defaults => defaults().await,
+            Side::Redis | Side::Postgres => votes(app(places::ports(), 1)).await,
+            Side::Kafka => votes(app(places::ports(), 0)).await,
         }
     });
 }
@@ -75,9 +100,8 @@ async fn until_alone() {
     let _ = ended.await;
 }
 
-/// A CAST over memory adapters.
-fn app() -> App {
-    let ports = memory::ports();
+/// A CAST over these ports, with so many consumers.
+fn app(ports: Ports, consumers: usize) -> App {
     let mut settings = Settings::default();
     // One ticket for the whole run: what is measured is the vote, not the fetching of tickets.
     settings.tickets.period = Duration::from_secs(3_600);
@@ -87,7 +111,10 @@ fn app() -> App {
         keys: KeyRing::generate(&*ports.entropy),
         ports,
         settings,
-        roles: Roles::ALL,
+        roles: Roles {
+            consumers,
+            ..Roles::ALL
+        },
         http: HttpSettings::default(),
         documents: DocumentLimits::default(),
         telemetry: TelemetrySettings::default(),
@@ -103,7 +130,7 @@ pub(crate) async fn voting_engine() -> (Engine<CastSchema>, String) {
         roles,
         documents,
         ..
-    } = app();
+    } = app(memory::ports(), 1);
     let max_votes = settings.door.max_votes;
     let metrics = Metrics::new(&ports.clock);
     let ports = telemetry::measured(&ports, &metrics);
@@ -120,8 +147,8 @@ pub(crate) async fn voting_engine() -> (Engine<CastSchema>, String) {
     (graphql::engine(&backend, documents), ticket)
 }
 
-async fn votes() {
-    let running = app().start("127.0.0.1:0").await.expect("started");
+async fn votes(app: App) {
+    let running = app.start("127.0.0.1:0").await.expect("started");
     let ticket = running.cast().current_ticket().await.expect("a ticket");
     announce(running.address(), &ticket.id.to_hex());
     until_alone().await;

@@ -6,7 +6,7 @@
 use std::{io, time::Duration};
 
 use bytes::Bytes;
-use cast_core::ports::Clock;
+use cast_core::{deadline::in_time, ports::Clock};
 use http::{Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1::{self, SendRequest};
@@ -14,7 +14,6 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use super::config::Target;
-use crate::http::within;
 
 /// The most bytes of an answer.
 const MAX_ANSWER: usize = 1 << 20;
@@ -76,7 +75,7 @@ impl<'a> Connection<'a> {
         if self.open.is_some() {
             return Ok(());
         }
-        let opened = within(self.clock, self.timeout, open(self.target)).await;
+        let opened = in_time(self.clock, self.timeout, open(self.target)).await;
         let what = |why: &dyn std::fmt::Display| Lost::NotSent(format!("connecting: {why}"));
         let open = opened.ok_or_else(|| what(&"no answer in time"))?;
         self.open = Some(open.map_err(|error| what(&error))?);
@@ -95,7 +94,7 @@ impl<'a> Connection<'a> {
             .body(Full::new(body))
             .map_err(|error| Lost::NotSent(error.to_string()))?;
         let open = self.open.as_mut().expect("it is connected");
-        let exchanged = within(self.clock, self.timeout, exchange(open, request)).await;
+        let exchanged = in_time(self.clock, self.timeout, exchange(open, request)).await;
         let reply = exchanged.unwrap_or(Err(Lost::TimedOut));
         if reply.is_err() {
             // An answer that comes late must not be taken for that of the next request.

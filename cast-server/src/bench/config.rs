@@ -15,8 +15,8 @@ const RETRY_FRACTION: f64 = 0.01;
 #[derive(Args, Clone, Debug)]
 pub struct BenchConfig {
     /// The server: `http://HOST:PORT`. More than one, separated by commas or each with a flag of
-    /// its own, must be servers of one deployment: connections are shared out among them, and the
-    /// tallies of each are checked
+    /// its own, must be servers of one deployment: connections are shared out among them, one that
+    /// cannot be made is tried with the next of them, and the tallies of each are checked
     #[arg(
         long = "url",
         value_name = "URL",

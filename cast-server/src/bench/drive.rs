@@ -163,10 +163,10 @@ impl Bench {
 
     /// One connection's votes.
     async fn voter(&self, number: usize, begin: Duration) {
-        let targets = &self.config.urls;
         let mut voter = Voter {
             bench: self,
-            connection: self.connection(&targets[number % targets.len()]),
+            server: number,
+            connection: self.connection_to(number),
             backoff: Backoff::default(),
             refused: None,
         };
@@ -203,6 +203,12 @@ impl Bench {
         Connection::new(target, &*self.clock, self.config.timeout)
     }
 
+    /// A connection to one server of the deployment, in turn.
+    fn connection_to(&self, number: usize) -> Connection<'_> {
+        let targets = &self.config.urls;
+        self.connection(&targets[number % targets.len()])
+    }
+
     fn mint(&self) -> BallotId {
         // Of no flush's partition in particular: it is the server's to say where an id belongs.
         let home = Partition::new(0);
@@ -230,16 +236,17 @@ impl Bench {
         }
     }
 
-    async fn resolver(&self, number: usize, queue: &Mutex<VecDeque<OpenBallot>>) {
+    async fn resolver(&self, mut server: usize, queue: &Mutex<VecDeque<OpenBallot>>) {
         let lock = || queue.lock().unwrap_or_else(PoisonError::into_inner);
-        let targets = &self.config.urls;
-        let mut connection = self.connection(&targets[number % targets.len()]);
+        let mut connection = self.connection_to(server);
         let (mut backoff, mut refused) = (Backoff::default(), None);
         loop {
             if connection.connect().await.is_err() {
                 if lock().is_empty() {
                     return;
                 }
+                server += 1;
+                connection = self.connection_to(server);
                 self.clock.sleep(backoff.longer()).await;
                 continue;
             }
@@ -359,6 +366,8 @@ impl Bench {
 /// A connection that votes.
 struct Voter<'a> {
     bench: &'a Bench,
+    /// Which server it is connected to: counted on when that is gone.
+    server: usize,
     connection: Connection<'a>,
     backoff: Backoff,
     /// The last ticket that was refused.
@@ -412,6 +421,10 @@ impl Voter<'_> {
             .is_err()
         {
             bench.failed_connects.fetch_add(1, Relaxed);
+            // Nothing was sent, so another server of the deployment may be asked, as whatever
+            // balances load in front of several would do.
+            self.server += 1;
+            self.connection = bench.connection_to(self.server);
             let pause = bench.clock.sleep(self.backoff.longer());
             bench.unless_stopped(pause).await?;
         }

@@ -32,13 +32,12 @@ use std::{
     time::Duration,
 };
 
-use cast_core::ports::Clock;
+use cast_core::{deadline::in_time, ports::Clock};
 use tokio::{runtime, task::JoinHandle};
 
 pub use self::config::BenchConfig;
 use self::{client::Connection, drive::Bench, progress::Progress, report::Report};
 use crate::{
-    http::within,
     roles::{open_files, print, signals::Signals},
     wiring,
 };
@@ -92,7 +91,7 @@ async fn bench(config: &BenchConfig) -> Result<Report, String> {
     let system = (clock, entropy);
     let bench = Arc::new(Bench::new(config.clone(), names, &baseline, system));
     let fetching = tokio::spawn(Arc::clone(&bench).fetch_tickets());
-    let first = within(&*bench.clock, FIRST_TICKET, bench.tickets.good(None)).await;
+    let first = in_time(&*bench.clock, FIRST_TICKET, bench.tickets.good(None)).await;
     if first.is_none() {
         let (url, why) = (&config.urls[0].url, bench.tickets.why_none());
         return Err(format!(

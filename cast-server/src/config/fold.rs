@@ -35,6 +35,11 @@ pub struct Folding {
     #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = duration)]
     settle_deadline: Duration,
 
+    /// How often a consumer looks whether the store was put back to a backup, and makes up for
+    /// tallies that it could not settle
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
+    progress_interval: Duration,
+
     /// The first pause after a failure; it doubles with each failure in a row
     #[arg(long, value_name = "DURATION", default_value = "50ms", value_parser = duration)]
     fold_min_backoff: Duration,
@@ -57,6 +62,7 @@ impl Folding {
             max_ballots: self.fold_limit,
             apply_deadline: self.apply_deadline,
             settle_deadline: self.settle_deadline,
+            progress_interval: self.progress_interval,
             min_backoff: self.fold_min_backoff,
             max_backoff: self.fold_max_backoff,
         }

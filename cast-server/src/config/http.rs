@@ -27,12 +27,13 @@ pub struct Http {
     #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = duration)]
     idle_timeout: Duration,
 
-    /// How long the head of a request may take to come
-    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
+    /// How long the head of a request may take to come. Longer where voters on slow networks connect
+    /// without a proxy between
+    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = duration)]
     header_deadline: Duration,
 
-    /// How long the body of a request may take to come
-    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
+    /// How long the body of a request may take to come; see above
+    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = duration)]
     body_deadline: Duration,
 
     /// How long the answer to a request may take; longer than a vote's own deadlines together

@@ -11,6 +11,7 @@ mod door;
 mod environment;
 mod file;
 mod fold;
+mod health;
 mod http;
 mod log;
 mod migrate;
@@ -26,6 +27,7 @@ pub use self::{
     documents::Documents,
     door::Door,
     fold::Folding,
+    health::HealthConfig,
     http::Http,
     log::{Log, LogFormat},
     migrate::{MigrateConfig, Topic},
@@ -39,6 +41,7 @@ pub use self::{
 pub(crate) use self::{
     environment::check as check_environment,
     file::File,
+    health::HealthUrl,
     values::{count, duration},
 };
 

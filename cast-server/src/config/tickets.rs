@@ -39,7 +39,7 @@ pub struct Tickets {
 #[derive(Args, Clone, Debug)]
 struct Keys {
     /// The key ring: `id:hex` entries, newest first, separated by commas. An id is 0 to 255, a
-    /// secret 32 bytes or more. Without a ring, `serve` makes its own. A flag can be seen by
+    /// secret 32 bytes or more. Without a ring, `serve` with tickets in memory: makes its own. A flag can be seen by
     /// others on the machine: prefer the variable or the file
     #[arg(
         long,
@@ -73,11 +73,11 @@ impl Tickets {
         Ok(KeyRing::generate(entropy))
     }
 
-    /// The key ring that was given, which all processes of a deployment share.
+    /// The key ring that was given, which all processes that share the tickets have.
     pub fn shared_key_ring(&self) -> Result<KeyRing, ConfigError> {
         self.keys.given()?.ok_or_else(|| {
-            let what = "a deployment of many needs a key ring that all of them share: give \
-                        ticket-secret-file or ticket-secret, as in `1:` and 64 hex digits \
+            let what = "tickets that are not in memory: need a key ring that all processes share, \
+                        also before and after a restart: give ticket-secret-file or ticket-secret, as in `1:` and 64 hex digits \
                         (`openssl rand -hex 32` makes them)";
             ConfigError(what.into())
         })

@@ -66,6 +66,35 @@ pub struct Urls {
     pub store: StoreUrl,
 }
 
+impl Urls {
+    /// Refuses what would remember a log that is gone: after a restart a log in memory begins again,
+    /// and a fold that is further on than its log leaves out what comes until then.
+    pub fn check_log_lasts(&self) -> Result<(), ConfigError> {
+        let is_memory = |url: &PortUrl| url.scheme() == Some("memory");
+        if !is_memory(&self.bus.bus_url) {
+            return Ok(());
+        }
+        for (setting, url) in [
+            ("store-url", &self.store.store_url),
+            ("counter-url", &self.counter.counter_url),
+        ] {
+            if !is_memory(url) {
+                return Err(ConfigError(format!(
+                    "{setting} outlives the log, which is in memory: and ends with this process: \
+                     give bus-url too, or leave {setting} in memory:"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether other processes may meet the tickets of this one, or this one its own of before a
+    /// restart.
+    pub fn tickets_are_shared(&self) -> bool {
+        self.tickets.tickets_url.scheme() != Some("memory")
+    }
+}
+
 /// How large a log in memory is.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Where things are kept")]

@@ -10,7 +10,7 @@ pub(super) struct BallotQuery;
 
 #[Object]
 impl BallotQuery {
-    /// What became of a ballot; null if nobody has seen it.
+    /// What became of a ballot; null if neither the store nor this server has seen it.
     async fn ballot(
         &self,
         ctx: &Context<'_>,

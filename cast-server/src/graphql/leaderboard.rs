@@ -1,13 +1,20 @@
 //! `leaderboard`: who has the most votes.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, Object, Result};
+use cast_core::Fault;
 
 use super::{Backend, error, tally::Tally};
+use crate::coalesced::Coalesced;
 
 /// How many places whoever does not say gets.
 const DEFAULT_PLACES: i64 = 10;
 /// The most places of one request.
-const MAX_PLACES: i64 = 100;
+const MAX_PLACES: usize = 100;
+
+/// Who leads, asked of the store for one request at a time: it is its most costly question.
+pub(super) type Leaders = Coalesced<Result<Vec<cast_core::domain::Tally>, Fault>>;
 
 #[derive(Default)]
 pub(super) struct LeaderboardQuery;
@@ -25,16 +32,19 @@ impl LeaderboardQuery {
         first: Option<i64>,
     ) -> Result<Vec<Tally>> {
         let first = first.unwrap_or(DEFAULT_PLACES);
-        if !(1..=MAX_PLACES).contains(&first) {
+        let within = |first: &usize| (1..=MAX_PLACES).contains(first);
+        let Some(first_places) = usize::try_from(first).ok().filter(within) else {
             let message = format!("first must be from 1 to {MAX_PLACES}, and is {first}");
             return Err(error::of_input(message));
-        }
-        let first = usize::try_from(first).unwrap_or_default();
-        let tallies = Backend::of(ctx)
-            .cast
-            .leaderboard(first)
-            .await
-            .map_err(error::of_fault)?;
-        Ok(tallies.into_iter().map(Tally::from).collect())
+        };
+        // All of them, so that everybody's question is the same.
+        let all = Backend::of(ctx).cast.leaderboard(MAX_PLACES);
+        let leaders = ctx.data_unchecked::<Arc<Leaders>>();
+        let tallies = leaders.ask(all).await.map_err(error::of_fault)?;
+        Ok(tallies
+            .into_iter()
+            .take(first_places)
+            .map(Tally::from)
+            .collect())
     }
 }

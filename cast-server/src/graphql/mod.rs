@@ -26,12 +26,12 @@ use cast_core::{
 };
 use std::sync::Arc;
 
-use crate::telemetry::metrics::Metrics;
-
+use self::leaderboard::Leaders;
 pub use self::{
     engine::{DocumentLimits, Engine},
     vote::VoteMutation,
 };
+use crate::telemetry::metrics::Metrics;
 
 /// What can be asked.
 #[derive(Default, MergedObject)]
@@ -70,9 +70,11 @@ impl Backend {
 
 /// The engine that executes the schema of CAST.
 pub fn engine(backend: &Backend, limits: DocumentLimits) -> Engine<CastSchema> {
+    let leaders = Arc::new(Leaders::new(Arc::clone(&backend.clock)));
     let schema = |mode| {
         Schema::build(Query::default(), VoteMutation, EmptySubscription)
             .data(backend.clone())
+            .data(Arc::clone(&leaders))
             .validation_mode(mode)
             // Here too, though a document's size was checked before: see `document`.
             .limit_depth(limits.max_depth)

@@ -11,11 +11,15 @@ use tokio_util::sync::CancellationToken;
 /// The share of a drain that is left to clients: whoever neither sends nor reads for so long is
 /// cut off, and does not make the drain fail for all others.
 const CLIENTS_SHARE: u32 = 4;
+/// The share of a drain for which a connection that is silent is kept: its client's next request may
+/// be on its way, and would be lost with the connection.
+const LAST_CALL_SHARE: u32 = 20;
 
 /// Tells connections that the server drains.
 pub(super) struct Drain {
     clock: Arc<dyn Clock>,
     grace: Duration,
+    last_call: Duration,
     /// When the wait for clients ends, by the monotonic clock, once it drains.
     deadline: OnceLock<Duration>,
     begun: CancellationToken,
@@ -27,6 +31,7 @@ impl Drain {
         Self {
             clock,
             grace: timeout / CLIENTS_SHARE,
+            last_call: timeout / LAST_CALL_SHARE,
             deadline: OnceLock::new(),
             begun: CancellationToken::new(),
         }
@@ -44,6 +49,11 @@ impl Drain {
     /// Waits for its beginning.
     pub(super) async fn begun(&self) {
         self.begun.cancelled().await;
+    }
+
+    /// Waits as long as a connection that is silent is kept.
+    pub(super) async fn last_call(&self) {
+        self.clock.sleep(self.last_call).await;
     }
 
     /// Until when clients are waited for; `None` while the server serves.

@@ -1,10 +1,12 @@
 //! What those who run CAST ask: does the process work, and can it do its job now?
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, sync::Arc};
 
-use cast_core::{Cast, Check};
+use cast_core::{Cast, Check, ports::Clock};
 use http::{HeaderValue, StatusCode, header};
 use poem::Response;
+
+use crate::coalesced::Coalesced;
 
 /// `/livez`: the process works. It asks nobody: a server that lost its dependencies must not be
 /// restarted for it.
@@ -21,14 +23,40 @@ pub(super) fn waiting(what: &str) -> Response {
 }
 
 /// `/readyz` and `/healthz`: whether each thing that the job needs answers, by name.
-pub(super) async fn ready(cast: &Cast) -> Response {
-    let checks = cast.readiness().await;
-    let missing = |check: &&Check| check.needed && check.result.is_err();
-    let status = match checks.iter().find(missing) {
-        None => StatusCode::OK,
-        Some(_) => StatusCode::SERVICE_UNAVAILABLE,
-    };
-    plain(status, describe(&checks, status == StatusCode::OK))
+///
+/// Each is asked for it, so that whoever asks too often must not be able to ask all at once.
+pub(super) struct Readiness {
+    cast: Cast,
+    asked: Coalesced<(StatusCode, String)>,
+}
+
+impl Readiness {
+    pub(super) fn new(cast: Cast, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            cast,
+            asked: Coalesced::new(clock),
+        }
+    }
+
+    /// Whose it is.
+    pub(super) const fn cast(&self) -> &Cast {
+        &self.cast
+    }
+
+    pub(super) async fn answer(&self) -> Response {
+        let (status, text) = self.asked.ask(self.check()).await;
+        plain(status, text)
+    }
+
+    async fn check(&self) -> (StatusCode, String) {
+        let checks = self.cast.readiness().await;
+        let missing = |check: &&Check| check.needed && check.result.is_err();
+        let status = match checks.iter().find(missing) {
+            None => StatusCode::OK,
+            Some(_) => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        (status, describe(&checks, status == StatusCode::OK))
+    }
 }
 
 /// One line for the whole, and one for each thing that does not answer.

@@ -19,7 +19,6 @@ mod acceptor;
 mod body_scan;
 mod canned;
 mod connection;
-mod deadline;
 mod drain;
 mod graphql;
 mod head;
@@ -47,11 +46,12 @@ use self::{
     connection::{Limits, Shared},
     drain::Drain,
     graphql::GraphqlEndpoint,
+    health::Readiness,
     routes::Routes,
     scrape::Scrape,
     site::{Opened, Site},
 };
-pub(crate) use self::{deadline::within, request_id::RequestId, routes::Route};
+pub(crate) use self::{request_id::RequestId, routes::Route};
 use crate::{graphql::engine::Engine, telemetry::metrics::Metrics};
 
 /// What connections are bound to.
@@ -81,8 +81,8 @@ impl Default for HttpSettings {
         Self {
             max_connections: 4_096,
             idle_timeout: Duration::from_secs(60),
-            header_deadline: Duration::from_secs(5),
-            body_deadline: Duration::from_secs(5),
+            header_deadline: Duration::from_secs(1),
+            body_deadline: Duration::from_secs(1),
             request_deadline: Duration::from_secs(15),
             drain_timeout: Duration::from_secs(10),
             max_head_size: 16 * 1_024,
@@ -166,9 +166,10 @@ impl<E: Executor> HttpServer<E> {
             let (clock, metrics) = (Arc::clone(&self.clock), Arc::clone(&self.metrics));
             GraphqlEndpoint::new(engine, clock, self.endpoint.clone(), metrics)
         };
+        let readiness = cast.map(|cast| Readiness::new(cast, Arc::clone(&self.clock)));
         self.site.open(Opened {
             graphql: engine.map(endpoint),
-            cast,
+            readiness,
         });
     }
 

@@ -11,7 +11,7 @@ use tracing::{Instrument, Level};
 
 use super::{
     graphql::{MediaType, error_response, masked_error},
-    health,
+    health::{self, Readiness},
     request_id::{self, RequestId},
     scrape::{self, Scrape},
     site::Site,
@@ -160,7 +160,8 @@ impl<E: Executor> Routes<E> {
 
     fn metrics(&self) -> Response {
         let opened = self.site.opened();
-        let cast = opened.and_then(|opened| opened.cast.as_ref());
+        let readiness = opened.and_then(|opened| opened.readiness.as_ref());
+        let cast = readiness.map(Readiness::cast);
         let now = self.clock.monotonic();
         let text = self.scrape.text(now, || self.metrics.render(cast));
         scrape::response(text)
@@ -169,8 +170,8 @@ impl<E: Executor> Routes<E> {
     async fn ready(&self) -> Response {
         match self.site.opened() {
             None => health::waiting(&self.site.waits_for()),
-            Some(opened) => match &opened.cast {
-                Some(cast) => health::ready(cast).await,
+            Some(opened) => match &opened.readiness {
+                Some(readiness) => readiness.answer().await,
                 None => health::live(),
             },
         }

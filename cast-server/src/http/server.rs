@@ -10,13 +10,18 @@ use std::{
 };
 
 use async_graphql::Executor;
-use http::uri::Scheme;
+use futures_util::FutureExt;
+use http::{HeaderValue, header, uri::Scheme};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use poem::web::{LocalAddr, RemoteAddr};
 use tokio_util::task::TaskTracker;
 
 use super::{acceptor::CappedAcceptor, connection::Connection, drain::Drain, routes::Routes};
+
+/// How many connections that the system had accepted before the drain are still taken in: as many as
+/// it lets wait.
+const MAX_WAITING: usize = 1_024;
 
 /// Serves until the drain begins, and every request that had begun is answered.
 pub(super) async fn run<E: Executor>(
@@ -26,14 +31,23 @@ pub(super) async fn run<E: Executor>(
 ) {
     let (routes, local) = (Arc::new(routes), acceptor.address());
     let connections = TaskTracker::new();
-    loop {
-        let (connection, remote) = tokio::select! {
-            biased;
-            () = drain.begun() => break,
-            accepted = acceptor.accept() => accepted,
-        };
+    let serve = |(connection, remote)| {
         let (routes, drain) = (Arc::clone(&routes), Arc::clone(&drain));
         connections.spawn(one(connection, local, remote, routes, drain));
+    };
+    loop {
+        tokio::select! {
+            biased;
+            () = drain.begun() => break,
+            accepted = acceptor.accept() => serve(accepted),
+        };
+    }
+    // Their clients are connected, and may have sent a request: closed unseen, it would be lost.
+    for _ in 0..MAX_WAITING {
+        let Some(accepted) = acceptor.accept().now_or_never() else {
+            break;
+        };
+        serve(accepted);
     }
     drop(acceptor);
     connections.close();
@@ -48,12 +62,18 @@ async fn one<E: Executor>(
     routes: Arc<Routes<E>>,
     drain: Arc<Drain>,
 ) {
+    let draining = Arc::clone(&drain);
     let service = service_fn(move |request: http::Request<Incoming>| {
-        let routes = Arc::clone(&routes);
+        let (routes, drain) = (Arc::clone(&routes), Arc::clone(&draining));
         async move {
             let (local, remote) = (LocalAddr(local.into()), RemoteAddr(remote.into()));
             let request = poem::Request::from((request, local, remote, Scheme::HTTP));
-            let response: http::Response<_> = routes.call(request).await.into();
+            let mut response: http::Response<_> = routes.call(request).await.into();
+            if drain.deadline().is_some() {
+                // The last one on this connection: its client sends the next one elsewhere.
+                let close = HeaderValue::from_static("close");
+                response.headers_mut().insert(header::CONNECTION, close);
+            }
             Ok::<_, Infallible>(response)
         }
     });
@@ -73,9 +93,16 @@ async fn one<E: Executor>(
         is_watched = true;
         begun.as_mut().poll(cx).map(|()| false)
     });
-    if !ended.await {
-        serving.as_mut().graceful_shutdown();
-        // What goes wrong with a connection is its client's affair.
-        let _ = serving.await;
+    if ended.await {
+        return;
     }
+    // A client may just be sending a request on a connection that is silent, and could not tell whether
+    // it was served if that were closed now. So it is answered, with the word that it is the last one.
+    tokio::select! {
+        _ = serving.as_mut() => return,
+        () = drain.last_call() => {}
+    }
+    serving.as_mut().graceful_shutdown();
+    // What goes wrong with a connection is its client's affair.
+    let _ = serving.await;
 }

@@ -2,9 +2,7 @@
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use cast_core::Cast;
-
-use super::graphql::GraphqlEndpoint;
+use super::{graphql::GraphqlEndpoint, health::Readiness};
 
 /// What the paths lead to. A process listens before it can do its job: whoever probes it is told
 /// that it lives, and what it waits for.
@@ -20,7 +18,7 @@ pub(super) struct Opened<E> {
     /// None in a role without one.
     pub(super) graphql: Option<GraphqlEndpoint<E>>,
     /// What `/readyz` asks; an endpoint without a CAST behind it is always ready.
-    pub(super) cast: Option<Cast>,
+    pub(super) readiness: Option<Readiness>,
 }
 
 impl<E> Site<E> {

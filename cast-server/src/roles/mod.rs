@@ -6,6 +6,7 @@
 //! | `app`, `process` | run one, from its start to its exit code |
 //! | `migrate` | makes tables and topic |
 //! | `audit` | compares store, counter and log |
+//! | `health` | asks a process how it is |
 
 pub mod api;
 pub mod app;
@@ -18,6 +19,7 @@ pub mod vote_consumer;
 pub(crate) mod open_files;
 pub(crate) mod signals;
 
+mod health;
 mod migrate;
 
 use std::process::ExitCode;
@@ -41,6 +43,7 @@ pub fn run(role: Role) -> ExitCode {
         }
         Role::Migrate(it) => migrate::run(&it),
         Role::Audit(it) => audit::run(&it),
+        Role::Health(it) => health::run(&it),
         Role::Schema => print(&crate::graphql::sdl()),
         Role::Bench(it) => crate::bench::run(&it),
     }

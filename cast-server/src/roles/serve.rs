@@ -12,8 +12,15 @@ use crate::{
 pub fn app(config: &ServeConfig) -> Result<App, ConfigError> {
     let settings = config.settings()?;
     let ports = wiring::ports(&config.urls, &config.memory_log, &settings)?;
+    config.urls.check_log_lasts()?;
+    let keys = if config.urls.tickets_are_shared() {
+        // A ring of its own would not know the tickets that it left there before a restart.
+        config.tickets.shared_key_ring()?
+    } else {
+        config.tickets.key_ring(&*ports.entropy)?
+    };
     Ok(App {
-        keys: config.tickets.key_ring(&*ports.entropy)?,
+        keys,
         ports,
         settings,
         roles: Roles {

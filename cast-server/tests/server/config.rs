@@ -192,6 +192,24 @@ async fn wrong_values_are_errors_that_name_the_setting() {
             &["bus-url", "scheme"],
         ),
         (
+            &["--store-url", "postgres://u:p@h/cast"],
+            None,
+            None,
+            &["store-url outlives the log", "bus-url"],
+        ),
+        (
+            &["--counter-url", "redis://h"],
+            None,
+            None,
+            &["counter-url outlives the log", "bus-url"],
+        ),
+        (
+            &["--tickets-url", "redis://h"],
+            None,
+            None,
+            &["ticket-secret", "restart"],
+        ),
+        (
             &["--ticket-secret", "1:abcd"],
             None,
             None,

@@ -9,7 +9,9 @@ mod connections;
 mod contract;
 mod documents;
 mod faults;
+mod health;
 mod hostile;
+mod install;
 mod metrics;
 mod process;
 #[path = "../support/mod.rs"]

@@ -19,7 +19,8 @@ use crate::support::{Process, SOON, app_over, one_vote, ports, program, run, tim
 
 #[tokio::test]
 async fn it_prints_one_line_once_it_can_serve() {
-    let mut process = Process::serve(&[]).await;
+    let tickets = ["--ticket-period", "1h", "--ticket-ttl", "2h"];
+    let mut process = Process::serve(&tickets).await;
     assert!(
         process.line.starts_with("listening on http://127.0.0.1:"),
         "{}",
@@ -184,6 +185,33 @@ async fn votes_under_way_at_sigterm_are_all_answered() {
     }
     assert!(accepted > 50);
     assert_eq!(process.ended().await.code, Some(0));
+}
+
+#[tokio::test]
+async fn a_request_that_comes_on_a_silent_connection_while_it_drains_is_answered_and_told_to_go() {
+    // A twentieth of it is how long a silent connection is kept.
+    let process = Process::serve(&["--drain-timeout", "1m"]).await;
+    let address = process.url().replace("http://", "");
+    let request = b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n";
+    let mut stream = TcpStream::connect(&address).await.unwrap();
+    stream.write_all(request).await.unwrap();
+    let mut first = [0; 15];
+    stream.read_exact(&mut first).await.unwrap();
+    assert_eq!(&first, b"HTTP/1.1 200 OK");
+    // Nobody reads what is left of it before the next answer.
+    process.signal("TERM").await;
+    cast_testkit::eventually(SOON, "the end of listening", || async {
+        TcpStream::connect(&address).await.is_err().then_some(())
+    })
+    .await;
+    let answers = crate::support::raw(&mut stream, request).await;
+    let (_, second) = answers.split_once("HTTP/1.1 ").expect("a second answer");
+    assert!(second.starts_with("200 OK"), "{answers}");
+    assert!(second.contains("connection: close"), "{answers}");
+    // And it is closed, so nobody waits for its client any more.
+    let (ended, took) = timed(process.ended()).await;
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(took < SOON / 2, "{took:?}");
 }
 
 #[tokio::test]

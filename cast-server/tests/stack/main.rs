@@ -14,10 +14,12 @@ mod consumer_dies;
 mod defects;
 mod generator_dies;
 mod ledger;
+mod manifests;
 mod monitoring;
 mod outage;
 #[path = "../support/mod.rs"]
 mod program;
+mod rolling;
 mod stack;
 mod start_order;
 #[cfg(feature = "otlp")]

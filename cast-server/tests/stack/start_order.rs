@@ -5,15 +5,9 @@ use cast_testkit::Seed;
 use crate::{
     check::check,
     program::{Client, Process},
-    stack::{Deployment, Own, Role, Stack, until, until_ready, until_said},
+    stack::{Deployment, Own, Role, Stack, free_address, until, until_ready, until_said},
     voters::{Book, Crowd},
 };
-
-/// An address that is free now; a process that does not yet serve has not said where it is.
-fn free_address() -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().to_string()
-}
 
 /// A process that was started too early.
 async fn early(stack: &Stack, role: Role, waits_for: &str) -> (Process, Client) {

@@ -130,20 +130,22 @@ mod tests {
 
     #[tokio::test]
     async fn segments_keep_the_bound_and_lose_no_vote() {
+        // Some more than fill the last segment.
+        const PUSHED: u64 = 5_003;
         let mut ballots = Ballots::default();
-        for number in 0..5_000 {
+        for number in 0..PUSHED {
             ballots.push((position(0, number), ballot(number, "a", 1)), 640);
             assert!(ballots.iter().count() <= 640);
         }
         assert!(ballots.iter().count() > 640 - 10);
-        for number in 0..5_001 {
+        for number in 0..=PUSHED {
             let there = ballots
                 .get(number)
                 .map(|(position, _)| position.offset.get());
-            let is_kept = (5_000 - ballots.len as u64..5_000).contains(&number);
+            let is_kept = (PUSHED - ballots.len as u64..PUSHED).contains(&number);
             assert_eq!(there, is_kept.then_some(number));
         }
         let recounted: Vec<_> = ballots.recount().await.into_values().collect();
-        assert_eq!(recounted, [5_000]);
+        assert_eq!(recounted, [PUSHED]);
     }
 }

@@ -278,6 +278,29 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_ballot_that_is_rejected_again_stays_where_its_partition_first_had_it() {
+        let store = MemoryStore::new();
+        let rejecting = |partition, start, rejections| FoldStep {
+            partition: Partition::new(partition),
+            start: Offset::new(start),
+            next: Offset::new(start + 10),
+            ballots: Vec::new(),
+            rejections,
+        };
+        let fate = async || match store.ballot(id(7)).await.expect("told") {
+            Some(Fate::Rejected { position, .. }) => position,
+            other => panic!("{other:?}"),
+        };
+        let in_any_order = vec![rejection(5, 7), rejection(3, 7), rejection(4, 7)];
+        fold(&store, &rejecting(0, 0, in_any_order)).await;
+        assert_eq!(fate().await, position(0, 3));
+        fold(&store, &rejecting(0, 10, vec![rejection(12, 7)])).await;
+        assert_eq!(fate().await, position(0, 3));
+        fold(&store, &rejecting(1, 0, vec![rejection(1, 7)])).await;
+        assert_eq!(fate().await, position(0, 3), "another partition came later");
+    }
+
+    #[tokio::test]
     async fn the_fates_of_rejected_ballots_are_bounded_as_those_of_counted_ones() {
         let store = MemoryStore::with_options(StoreOptions {
             max_ballots: 2,

@@ -22,7 +22,7 @@ mod response;
 use std::{pin::pin, sync::Arc, time::Duration};
 
 use async_graphql::Executor;
-use cast_core::ports::Clock;
+use cast_core::{deadline::in_time, ports::Clock};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use poem::{Request, Response};
 
@@ -34,7 +34,7 @@ pub(crate) use self::{
     negotiation::MediaType,
     response::{error_response, masked_error},
 };
-use super::{deadline::within, request_id::RequestId};
+use super::request_id::RequestId;
 use crate::{
     graphql::{
         engine::{Engine, Refused},
@@ -124,7 +124,7 @@ impl<E: Executor> GraphqlEndpoint<E> {
         }
         // Pinned here, and not handed on: futures are large, and would be copied each time.
         let reading = pin!(body::read(request.take_body(), limit));
-        let body = match within(&*self.clock, self.settings.body_deadline, reading).await {
+        let body = match in_time(&*self.clock, self.settings.body_deadline, reading).await {
             Some(Ok(body)) => body,
             Some(Err(NoBody::TooLarge)) => return too_large(media_type, limit),
             Some(Err(NoBody::Broken)) => {
@@ -160,7 +160,7 @@ impl<E: Executor> GraphqlEndpoint<E> {
         let execution = pin!(self.engine.execute(plan, &query, name, variables));
         // Dropping a vote is safe at any moment: it is withdrawn, or counts all the same. So is a
         // client that hangs up.
-        match within(&*self.clock, self.settings.request_deadline, execution).await {
+        match in_time(&*self.clock, self.settings.request_deadline, execution).await {
             Some(Ok(mut answer)) => {
                 finish(&mut answer.errors, id);
                 for code in answer.errors.iter().filter_map(ErrorCode::of) {

@@ -158,6 +158,34 @@ async fn what_every_group_committed_is_trimmed_down_to_the_retained_records() {
     }
 }
 
+#[test]
+fn a_log_that_retains_all_is_otherwise_as_it_was() {
+    let options = BusOptions {
+        retained_records: 3,
+        max_waiting_ballots: 7,
+    };
+    let retaining = BusOptions {
+        retained_records: usize::MAX,
+        ..options
+    };
+    assert_eq!(options.retain_all(), retaining);
+}
+
+#[tokio::test]
+async fn a_batch_takes_as_many_ballots_as_were_asked_for_and_a_larger_record_alone() {
+    let bench = Bench::new(1, BusOptions::default());
+    bench.publish(0, 101).await;
+    bench.try_publish(0, 0..150).await.expect("published");
+    bench.publish(0, 1).await;
+    let mut member = bench.join("g").await;
+    let mut spans = Vec::new();
+    for _ in 0..4 {
+        spans.push(span(&next(&mut member).await));
+    }
+    let expected = [(0, 0, 100), (0, 100, 101), (0, 101, 102), (0, 102, 103)];
+    assert_eq!(spans, expected);
+}
+
 #[tokio::test]
 async fn beyond_the_capacity_publishing_is_unavailable_until_every_group_commits() {
     let bench = Bench::new(

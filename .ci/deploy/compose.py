@@ -1,0 +1,105 @@
+"""Whether compose.yaml is what docker compose takes, and keeps rules of ours."""
+
+import copy
+import json
+import os
+import re
+import subprocess
+import tempfile
+from pathlib import Path
+
+SECRETS = ("CAST_TICKET_SECRET", "POSTGRES_PASSWORD")
+
+
+def problems(docker_compose: Path, root: Path) -> list[str]:
+    compose = root / "compose.yaml"
+    project, error = _config(docker_compose, compose, {name: "x" for name in SECRETS})
+    if error:
+        return [f"compose.yaml: {error}"]
+    found = [f"compose.yaml: {problem}" for problem in _rules(project)]
+    found += _self_test(docker_compose, compose, project)
+    for document in ("README.md", "docs/DEPLOYMENT.md"):
+        found += [f"{document}: {problem}" for problem in _documented_secrets(docker_compose, root, document)]
+    print(f"compose.yaml: {len(project['services'])} services")
+    return found
+
+
+def _config(docker_compose: Path, compose: Path, secrets: dict[str, str]):
+    """The project, all defaults and variables put in; or why there is none."""
+    environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", **secrets}
+    command = [docker_compose, "--file", compose, "--env-file", "/dev/null", "config", "--format", "json"]
+    result = subprocess.run(command, capture_output=True, text=True, env=environment)
+    if result.returncode != 0:
+        return None, result.stderr.strip()
+    return json.loads(result.stdout), None
+
+
+def _documented_secrets(docker_compose: Path, root: Path, document: str):
+    """The commands that make .env, as a reader runs them, make what compose.yaml needs, and only once."""
+    commands = re.search(r"^\[ -e \.env \].*?>\.env\)$", (root / document).read_text(), re.M | re.S)
+    if not commands:
+        yield "does not say how to make .env"
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        env = Path(folder) / ".env"
+        texts = []
+        for _ in range(2):
+            subprocess.run(["bash", "-euc", commands[0]], cwd=folder, check=True)
+            texts.append(env.read_text())
+        if texts[0] != texts[1] or env.stat().st_mode & 0o077:
+            yield "made .env twice, or for others to read"
+        secrets = dict(line.split("=", 1) for line in texts[0].splitlines())
+    project, error = _config(docker_compose, root / "compose.yaml", secrets)
+    if error:
+        yield error
+    elif not re.fullmatch(r"1:[0-9a-f]{64}", project["services"]["api-1"]["environment"]["CAST_TICKET_SECRET"]):
+        yield "the key ring is none"
+
+
+def _rules(project: dict):
+    for name, service in project["services"].items():
+        if not re.search(r":[^/]*\d", service["image"]) or service["image"].endswith(":latest"):
+            yield f"{name} has the image {service['image']}, which is no version"
+        is_once = service.get("restart") == "on-failure"
+        if not is_once and service.get("restart") != "unless-stopped":
+            yield f"{name} is not started again"
+        is_ours = "build" in service
+        if service.get("healthcheck", {}).get("disable", False) != is_once:
+            yield f"{name} has no healthcheck, or one that cannot be asked"
+        if not is_ours and "healthcheck" not in service:
+            yield f"{name} has no healthcheck"
+        for port in service.get("ports", []):
+            if port.get("host_ip") != "127.0.0.1":
+                yield f"{name} can be reached from outside of this machine"
+        if is_ours and (service.get("cap_drop") != ["ALL"] or not service.get("read_only")):
+            yield f"{name} may do more than it needs"
+        if is_ours and service.get("stop_grace_period") != "20s":
+            yield f"{name} may be killed while it drains"
+        for other in service.get("depends_on", {}):
+            if other not in project["services"]:
+                yield f"{name} waits for what is not there"
+
+
+def _self_test(docker_compose: Path, compose: Path, project: dict):
+    _, error = _config(docker_compose, compose, {})
+    if not error or not all(name in error for name in SECRETS):
+        yield "self-test: compose.yaml without secrets was taken"
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as broken:
+        broken.write(compose.read_text().replace("healthcheck:", "healthchek:"))
+        broken.flush()
+        _, error = _config(docker_compose, Path(broken.name), {name: "x" for name in SECRETS})
+        if not error:
+            yield "self-test: a compose.yaml with a misspelt word was taken"
+    breaks = [
+        ("api-1", "image", "cast:latest"),
+        ("api-1", "restart", "no"),
+        ("api-1", "ports", [{"target": 8000, "published": "8000"}]),
+        ("api-1", "cap_drop", []),
+        ("api-1", "stop_grace_period", "10s"),
+        ("redis", "healthcheck", {"disable": True}),
+    ]
+    for service, key, value in breaks:
+        broken = copy.deepcopy(project)
+        broken["services"][service][key] = value
+        if not list(_rules(broken)):
+            yield f"self-test: {service} with {key}={value} was taken"

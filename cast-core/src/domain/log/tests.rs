@@ -1,0 +1,145 @@
+//! Reasons that any store can hold, and steps cut where records meet.
+
+use super::*;
+use crate::domain::{KeyId, Selection, Selections, TicketStamp, Timestamp, Votes};
+
+#[test]
+fn a_reason_keeps_what_any_store_can_hold() {
+    let reason = |text: &str| {
+        let content = Unreadable {
+            bytes: (*b"\0").into(),
+            reason: text.into(),
+        };
+        let rejection = Rejection::of_record(Offset::START, content);
+        rejection.reason().to_owned()
+    };
+    assert_eq!(reason("no \"record\": \u{eb}"), "no \"record\": \u{eb}");
+    assert_eq!(reason("a\0b\nc\u{85}"), "a\u{fffd}b\u{fffd}c\u{fffd}");
+    let long = reason(&"\u{eb}".repeat(9_999));
+    assert_eq!(long, "\u{eb}".repeat(512));
+    assert_eq!(
+        reason(&"\0".repeat(9_999)).len(),
+        1_023,
+        "in whole characters"
+    );
+}
+
+#[test]
+fn a_reason_fills_its_bytes_to_the_last() {
+    let reason = "x".repeat(MAX_REASON_BYTES);
+    assert_eq!(holdable(&reason), reason);
+    assert_eq!(holdable(&format!("{reason}x")), reason);
+    let almost = "x".repeat(MAX_REASON_BYTES - 1);
+    assert_eq!(holdable(&format!("{almost}\u{eb}x")), almost);
+}
+
+fn placed(offset: u64, candidate: &str) -> Placed {
+    let text = format!("0193b3a0-0000-7000-8000-{offset:012x}");
+    let selection = Selection {
+        candidate: Candidate::new(candidate).expect("a name"),
+        votes: Votes::ONE,
+    };
+    let ballot = LoggedBallot {
+        id: text.parse().expect("an id"),
+        ticket: TicketStamp {
+            key_id: KeyId::new(0),
+            issued_at: Timestamp::default(),
+        },
+        voter: None,
+        selections: Selections::new([selection]).expect("one"),
+        trace: None,
+    };
+    let offset = Offset::new(offset);
+    Placed { offset, ballot }
+}
+
+fn unreadable(offset: u64) -> Rejection {
+    let content = Unreadable {
+        bytes: (*b"?").into(),
+        reason: "it is no record".into(),
+    };
+    Rejection::of_record(Offset::new(offset), content)
+}
+
+/// Ballots and unreadable records at these offsets, from 10 up to 20.
+fn step(ballots: &[u64], unreadables: &[u64]) -> FoldStep {
+    FoldStep {
+        partition: Partition::new(3),
+        start: Offset::new(10),
+        next: Offset::new(20),
+        ballots: ballots.iter().map(|at| placed(*at, "alice")).collect(),
+        rejections: unreadables.iter().copied().map(unreadable).collect(),
+    }
+}
+
+/// From where, up to where, and the offsets of what is in it.
+fn outline(step: &FoldStep) -> (u64, u64, Vec<u64>, Vec<u64>) {
+    let ballots = step.ballots.iter().map(|placed| placed.offset.get());
+    let rejections = step.rejections.iter().map(|r| r.offset().get());
+    let (start, next) = (step.start.get(), step.next.get());
+    (start, next, ballots.collect(), rejections.collect())
+}
+
+#[test]
+fn what_is_left_of_a_step_begins_with_the_record_at_the_progress() {
+    let step = step(&[10, 12, 12, 15], &[11, 14, 19]);
+    let left = |at| outline(&step.clone().resumed_at(Offset::new(at)));
+    assert_eq!(left(10), outline(&step));
+    assert_eq!(left(12), (12, 20, vec![12, 12, 15], vec![14, 19]));
+    assert_eq!(left(15), (15, 20, vec![15], vec![19]));
+    assert_eq!(left(20), (20, 20, vec![], vec![]));
+}
+
+#[test]
+fn a_step_is_halved_between_two_records_and_its_halves_join() {
+    let halves = |step: FoldStep| {
+        let (first, second) = step.halved().expect("two records");
+        (outline(&first), outline(&second))
+    };
+    let even = halves(step(&[10, 10, 12, 14], &[19]));
+    let first = (10, 14, vec![10, 10, 12], vec![]);
+    assert_eq!(even, (first, (14, 20, vec![14], vec![19])));
+    let odd = halves(step(&[15], &[12, 17]));
+    assert_eq!(
+        odd,
+        ((10, 15, vec![], vec![12]), (15, 20, vec![15], vec![17]))
+    );
+    let two = halves(step(&[18, 11], &[]));
+    assert_eq!(
+        two,
+        ((10, 18, vec![11], vec![]), (18, 20, vec![18], vec![]))
+    );
+}
+
+#[test]
+fn a_step_of_one_record_cannot_be_halved() {
+    for step in [step(&[12, 12, 12], &[]), step(&[12], &[12]), step(&[], &[])] {
+        assert_eq!(step.clone().halved(), Err(step));
+    }
+}
+
+#[test]
+fn a_step_names_whom_it_counts_for_and_whom_its_rejected_ballots_were_for() {
+    let mut step = step(&[], &[11]);
+    step.ballots = vec![placed(10, "bob"), placed(12, "alice"), placed(13, "bob")];
+    let greedy = placed(13, "greedy");
+    step.rejections
+        .push(Rejection::of_ballot(greedy.clone(), "too much"));
+    let names = |who: Vec<Candidate>| {
+        who.iter()
+            .map(|c| c.as_str().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(names(step.candidates()), ["alice", "bob"]);
+    assert_eq!(names(step.rejected_candidates()), ["greedy"]);
+    let [of_record, of_ballot] = &step.rejections[..] else {
+        panic!("two rejections");
+    };
+    assert_eq!(
+        (of_record.ballot(), of_record.reason()),
+        (None, "it is no record")
+    );
+    let of = (of_ballot.ballot(), of_ballot.reason());
+    assert_eq!(of, (Some(greedy.ballot.id), "too much"));
+    assert_eq!(of_ballot.offset(), Offset::new(13));
+}

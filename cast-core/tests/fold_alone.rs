@@ -1,0 +1,185 @@
+//! A consumer that is left alone: nobody votes, or something stays broken, and it does what it can.
+
+mod world;
+
+use std::{sync::Arc, time::Duration};
+
+use cast_core::{
+    Cast, Roles,
+    domain::{Offset, Partition},
+    ports::{PortErrorKind, Tail, VoteCounter as _, VoteStore as _},
+};
+use cast_testkit::{
+    faults::{Fault, FaultPlan, Operation, intercept},
+    fixtures,
+};
+use tokio_util::sync::CancellationToken;
+use world::{World, candidate, id};
+
+const P0: Partition = Partition::new(0);
+const P1: Partition = Partition::new(1);
+const SOON: Duration = Duration::from_secs(20);
+
+async fn append(world: &World, partition: Partition, number: u128, name: &str) {
+    let ballot = fixtures::ballot(id(number), &[(&candidate(name), 1)]);
+    world.append(partition, vec![ballot]).await;
+}
+
+async fn stored(world: &World, name: &str) -> u64 {
+    let tallies = world.store.tallies(&[candidate(name)]).await;
+    tallies.expect("tallies")[0].tally().votes
+}
+
+/// Waits for `votes` in the store, while time goes on.
+async fn until_stored(world: &World, name: &str, votes: u64) {
+    cast_testkit::eventually(SOON, format!("{votes} for {name}"), async || {
+        world.clock.advance(Duration::from_millis(100));
+        (stored(world, name).await == votes).then_some(())
+    })
+    .await;
+}
+
+/// A CAST that only folds, over ports that fail as `plan` says.
+async fn folding(world: &World, plan: &Arc<FaultPlan>) -> Cast {
+    let roles = Roles {
+        door: false,
+        generator: false,
+        consumers: 1,
+    };
+    let cast = Cast::builder(intercept(&world.ports(), plan), world.keys.clone());
+    let cast = cast.settings(world.settings.clone()).roles(roles);
+    cast.start().await.expect("started")
+}
+
+#[tokio::test]
+async fn a_store_that_is_put_back_while_nobody_votes_is_folded_again() {
+    let world = World::new(2);
+    let quiet = FaultPlan::quiet(world.clock.clone());
+    let backup = world.store.snapshot();
+    let cast = folding(&world, &quiet).await;
+    append(&world, P0, 1, "alice").await;
+    append(&world, P1, 2, "alice").await;
+    until_stored(&world, "alice", 2).await;
+    world.store.restore(backup);
+    until_stored(&world, "alice", 2).await;
+    // As a consumer that never folded anything itself does.
+    cast.shutdown().await;
+    let backup = world.store.snapshot();
+    append(&world, P0, 3, "alice").await;
+    world.drain().await;
+    let cast = folding(&world, &quiet).await;
+    world.clock.until_sleepers(1).await;
+    world.store.restore(backup);
+    until_stored(&world, "alice", 3).await;
+    cast.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_partition_that_is_refused_holds_no_other_up_and_the_process_is_not_ready() {
+    let world = World::new(2);
+    // The store comes from another log: it is further on than this one's partition 0.
+    append(&world, P0, 1, "elsewhere").await;
+    append(&world, P0, 2, "elsewhere").await;
+    world.drain().await;
+    let (elsewhere, world) = (world.store, World::new(2));
+    let world = World {
+        store: elsewhere,
+        ..world
+    };
+    let cast = folding(&world, &FaultPlan::quiet(world.clock.clone())).await;
+    for number in 3..13 {
+        append(&world, P1, number, "alice").await;
+    }
+    until_stored(&world, "alice", 10).await;
+    let checks = cast.readiness().await;
+    let fold = checks.iter().find(|check| check.name == "fold");
+    let fold = fold.expect("there is a consumer");
+    assert!(fold.needed);
+    let fault = fold.result.as_ref().expect_err("a partition is not folded");
+    let error = fault.port_error().expect("of the log");
+    assert_eq!(error.kind(), PortErrorKind::Misconfigured);
+    cast.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_consumer_that_gets_over_a_fault_is_ready_again_also_while_nobody_votes() {
+    let world = World::new(1);
+    let plan = FaultPlan::quiet(world.clock.clone());
+    plan.next(Operation::Subscribe, Fault::Refused);
+    let cast = folding(&world, &plan).await;
+    let is_ready = async || {
+        let checks = cast.readiness().await;
+        checks.iter().all(|check| check.result.is_ok())
+    };
+    cast_testkit::eventually(SOON, "the refusal", async || {
+        (!is_ready().await).then_some(())
+    })
+    .await;
+    cast_testkit::eventually(SOON, "readiness", async || {
+        world.clock.advance(Duration::from_millis(100));
+        is_ready().await.then_some(())
+    })
+    .await;
+    cast.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_could_not_be_settled_is_settled_when_the_counter_is_back_and_leaves_no_tail() {
+    let world = World::new(1);
+    let position = cast_core::domain::LogPosition {
+        partition: P0,
+        offset: Offset::START,
+    };
+    let votes = vec![(candidate("alice"), 1)];
+    let tail = Tail { position, votes };
+    world.counter.record(&[tail], &[]).await.expect("recorded");
+    let plan = FaultPlan::quiet(world.clock.clone());
+    plan.next(Operation::Settle, Fault::Refused);
+    let cast = folding(&world, &plan).await;
+    append(&world, P0, 1, "alice").await;
+    until_stored(&world, "alice", 1).await;
+    cast_testkit::eventually(SOON, "a settled alice", async || {
+        world.clock.advance(Duration::from_millis(100));
+        let settled = world.counter.settled(&[candidate("alice")]).await;
+        let prefixes = settled.expect("an answer").remove(0);
+        prefixes
+            .iter()
+            .any(|prefix| prefix.as_of == Offset::new(1))
+            .then_some(())
+    })
+    .await;
+    cast.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_answer_holds_no_drain_up() {
+    let world = World::new(1);
+    append(&world, P0, 1, "alice").await;
+    let plan = FaultPlan::quiet(world.clock.clone());
+    plan.always(Operation::Apply, Fault::LostInSilence);
+    let ports = intercept(&world.ports(), &plan);
+    let consumer = cast_core::Consumer::new(&ports, world.settings.fold.clone());
+    let stop = CancellationToken::new();
+    let run = tokio::spawn(consumer.run(stop.clone()));
+    cast_testkit::eventually(SOON, "an apply", async || {
+        let fired = plan.fired_in_all(Fault::LostInSilence);
+        (fired > 0).then_some(())
+    })
+    .await;
+    stop.cancel();
+    // Its deadline is far longer than a drain may take.
+    let grace = world.settings.fold.settle_deadline;
+    assert!(world.settings.fold.apply_deadline > grace * 10);
+    world.clock.until_sleepers(1).await;
+    let stopped = cast_testkit::eventually(SOON, "the end of the consumer", async || {
+        tokio::task::yield_now().await;
+        let passed = world.clock.advance_to_next_sleeper(grace);
+        (run.is_finished() || passed.is_none() && run.is_finished()).then_some(())
+    });
+    stopped.await;
+    run.await.expect("no panic");
+    assert!(
+        world.now().since(cast_testkit::ManualClock::START) <= grace * 3,
+        "it did not wait for the store"
+    );
+}

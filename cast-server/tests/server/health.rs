@@ -1,0 +1,73 @@
+//! `health`, the real program, asks others how they are.
+
+use tokio::net::TcpListener;
+
+use crate::support::{Process, SOON, program, run, timed};
+
+async fn health(args: &[&str]) -> (Option<i32>, String, String) {
+    let all: Vec<_> = ["health"].iter().chain(args).copied().collect();
+    run(program(&all)).await
+}
+
+#[tokio::test]
+async fn a_server_that_is_well_is_a_success_that_says_so() {
+    let process = Process::serve(&[]).await;
+    for path in ["/livez", "/readyz"] {
+        let url = format!("{}{path}", process.url());
+        let (code, stdout, stderr) = health(&["--url", &url]).await;
+        assert_eq!((code, &*stdout, &*stderr), (Some(0), "ok\n", ""), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_waits_is_a_failure_that_says_for_what() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    drop(listener);
+    // Its log is at an address where nobody listens.
+    let args = ["vote-consumer", "--listen", &address];
+    let urls = [
+        "--counter-url",
+        "redis://127.0.0.1:1",
+        "--bus-url",
+        "kafka://127.0.0.1:1/votes",
+        "--store-url",
+        "postgres://127.0.0.1:1/cast",
+    ];
+    let all: Vec<_> = args.iter().chain(&urls).copied().collect();
+    let _process = Process::launch(program(&all));
+    let (live, ready) = (
+        format!("http://{address}/livez"),
+        format!("http://{address}/readyz"),
+    );
+    cast_testkit::eventually(SOON, "life", || async {
+        (health(&["--url", &live]).await.0 == Some(0)).then_some(())
+    })
+    .await;
+    let (code, stdout, stderr) = health(&["--url", &ready]).await;
+    assert_eq!((code, &*stdout), (Some(1), ""));
+    assert!(stderr.starts_with("not ready\n"), "{stderr}");
+}
+
+#[tokio::test]
+async fn nobody_there_is_a_failure_and_so_is_silence() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/livez", listener.local_addr().unwrap());
+    // It is accepted by the system, and nobody answers.
+    let args = ["--url", &*url, "--timeout", "200ms"];
+    let ((code, stdout, stderr), took) = timed(health(&args)).await;
+    assert_eq!((code, &*stdout), (Some(1), ""));
+    assert!(stderr.contains("200ms"), "{stderr}");
+    assert!(took < SOON / 2, "{took:?}");
+    drop(listener);
+    let (code, stdout, stderr) = health(&["--url", &url]).await;
+    assert_eq!((code, &*stdout), (Some(1), ""));
+    assert!(stderr.contains("refused"), "{stderr}");
+}
+
+#[tokio::test]
+async fn what_is_no_address_is_a_wrong_command_line() {
+    let (code, stdout, stderr) = health(&["--url", "127.0.0.1:8000"]).await;
+    assert_eq!((code, &*stdout), (Some(2), ""));
+    assert!(stderr.contains("http://HOST:PORT/livez"), "{stderr}");
+}
