@@ -330,13 +330,13 @@ fn arbitrary_bytes_are_unreadable_and_never_a_panic() {
 }
 
 #[test]
-fn a_flush_of_the_largest_ballots_fits_and_what_is_larger_is_refused() {
+fn a_record_of_the_largest_ballots_fits_and_what_is_larger_is_refused() {
     let largest = LoggedBallot {
         trace: TraceContext::from_bytes(TRACE),
         ..largest_ballot()
     };
     let of = |ballots| Record::new(Partition::new(0), vec![largest.clone(); ballots]);
-    let bytes = record::encode(&of(512), PARTITIONS).expect("a full flush fits");
+    let bytes = record::encode(&of(Record::MAX_BALLOTS), PARTITIONS).expect("a full record fits");
     // As docs/record.md has it, but for a number of partitions that takes fewer bytes.
     assert_eq!(bytes.len(), 671_752 - 4);
     assert!(bytes.len() < MAX_BYTES * 2 / 3, "with room to spare");

@@ -47,7 +47,8 @@ impl Default for TicketSettings {
 pub struct DoorSettings {
     /// How many ballots may wait; one more is told that the door is overloaded.
     pub intake_capacity: usize,
-    /// How many ballots one flush takes.
+    /// How many ballots one flush takes. What is more than a record takes
+    /// ([`Record::MAX_BALLOTS`](crate::domain::Record::MAX_BALLOTS)) becomes several.
     pub flush_limit: usize,
     /// How many flushes may be under way at once.
     pub flushes_in_flight: usize,

@@ -11,7 +11,7 @@ use cast_core::{
     Audit, AuditReport, AuditSettings, Finding, Ports,
     domain::{
         BallotId, Candidate, Fate, FoldStep, LogPosition, LoggedBallot, Offset, Partition, Prefix,
-        StoredTally, Tally,
+        Progress, StoredTally, Tally,
     },
     ports::{
         Applied, EventBus as _, GroupName, Kept, PortError, PortErrorKind, Recount, Settlement,
@@ -667,7 +667,7 @@ macro_rules! store_behind {
     ($type:ty, $self:ident => $recount:expr) => {
         #[async_trait]
         impl VoteStore for $type {
-            async fn progress(&self, partition: Partition) -> Result<Offset, PortError> {
+            async fn progress(&self, partition: Partition) -> Result<Progress, PortError> {
                 self.inner.progress(partition).await
             }
             async fn apply(&self, step: &FoldStep) -> Result<Applied, PortError> {

@@ -12,7 +12,8 @@ use cast_adapters::memory::MemoryStore;
 use cast_core::{
     Consumer,
     domain::{
-        BallotId, Candidate, Fate, FoldStep, LoggedBallot, Offset, Partition, StoredTally, Tally,
+        BallotId, Candidate, Fate, FoldStep, LoggedBallot, Offset, Partition, Progress,
+        StoredTally, Tally,
     },
     ports::{
         Applied, EventBus as _, GroupName, Kept, PortError, Recount, Subscription,
@@ -137,7 +138,7 @@ async fn of_a_batch_that_was_applied_in_part_the_rest_is_applied() {
     zombie.step(&mut *slow).await.expect("folded");
     assert_eq!(world.stored("alice").await, 5);
     assert_eq!(
-        world.store.progress(P0).await.expect("progress"),
+        world.store.progress(P0).await.expect("progress").next,
         Offset::new(5)
     );
     assert_eq!(world.counted("alice").await, 5);
@@ -160,7 +161,7 @@ impl VoteStore for PutBackInBetween {
         self.inner.apply(step).await
     }
 
-    async fn progress(&self, partition: Partition) -> Result<Offset, PortError> {
+    async fn progress(&self, partition: Partition) -> Result<Progress, PortError> {
         self.inner.progress(partition).await
     }
 

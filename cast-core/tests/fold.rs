@@ -15,7 +15,8 @@ use cast_testkit::{
     fixtures,
 };
 use tokio_util::sync::CancellationToken;
-use world::{World, candidate, id, tally_of, votes_of};
+use tracing::Level;
+use world::{World, candidate, id, log::Log, tally_of, votes_of};
 
 const P0: Partition = Partition::new(0);
 
@@ -106,7 +107,7 @@ async fn a_store_that_is_put_back_under_a_running_consumer_is_folded_again() {
 
     world.append(P0, vec![gives(6, "alice", 1)]).await;
     let until = Offset::new(6);
-    while world.store.progress(P0).await.expect("progress") < until {
+    while world.store.progress(P0).await.expect("progress").next < until {
         consumer.step(&mut *log).await.expect("folded");
     }
     assert_eq!(world.stored("alice").await, 6);
@@ -164,9 +165,12 @@ async fn a_store_that_fails_is_asked_less_and_less_often_and_anew_after_a_succes
     let ports = intercept(&world.ports(), &plan);
     let consumer = Consumer::new(&ports, world.settings.fold.clone());
     let _running = tokio::spawn(consumer.run(CancellationToken::new()));
-    let pause = async || {
-        let asleep = world.clock.until_sleepers(1);
-        cast_testkit::within(Duration::from_secs(10), "it to pause", asleep).await;
+    let refused = || plan.fired_in_all(Fault::Refused);
+    let mut refusals = 0;
+    let mut pause = async || {
+        refusals += 1;
+        let failed = async || (refused() == refusals).then_some(());
+        cast_testkit::eventually(Duration::from_secs(10), "a refusal", failed).await;
         let pause = world.clock.advance_to_next_sleeper(Duration::MAX);
         pause.expect("it sleeps").as_millis()
     };
@@ -212,6 +216,9 @@ async fn a_store_that_goes_away_while_a_record_is_narrowed_rejects_nothing_that_
 
 #[tokio::test]
 async fn what_cannot_be_read_is_rejected_and_the_rest_counts() {
+    // One thread, so that all that is logged goes to the log of the test.
+    let log = Log::default();
+    let _logging = tracing::subscriber::set_default(log.clone());
     let world = World::new(1);
     world.append(P0, vec![gives(1, "alice", 1)]).await;
     world
@@ -225,6 +232,8 @@ async fn what_cannot_be_read_is_rejected_and_the_rest_counts() {
     assert_eq!(rejections.len(), 1);
     assert_eq!(rejections[0].1.reason(), "it is no record");
     assert_eq!(rejections[0].1.offset(), Offset::new(1));
+    let told = "at=0@1 ballot=None reason=\"it is no record\"";
+    assert_eq!(log.count(Level::ERROR, told), 1, "{:?}", log.lines());
 }
 
 #[tokio::test]

@@ -7,10 +7,10 @@ use std::{sync::Arc, time::Duration};
 use cast_core::{
     Cast, Roles,
     domain::{Offset, Partition},
-    ports::{PortErrorKind, Tail, VoteCounter as _, VoteStore as _},
+    ports::{Clock as _, PortErrorKind, Tail, VoteCounter as _, VoteStore as _},
 };
 use cast_testkit::{
-    faults::{Fault, FaultPlan, Operation, intercept},
+    faults::{Counts, Fault, FaultPlan, Operation, intercept},
     fixtures,
 };
 use tokio_util::sync::CancellationToken;
@@ -182,4 +182,100 @@ async fn a_store_that_does_not_answer_holds_no_drain_up() {
         world.now().since(cast_testkit::ManualClock::START) <= grace * 3,
         "it did not wait for the store"
     );
+}
+
+/// How long a consumer stays in its group when every reading fails.
+async fn joined_again_after(world: &World, plan: &Arc<FaultPlan>) -> Duration {
+    let counts = Counts::new();
+    let ports = intercept(&intercept(&world.ports(), &counts), plan);
+    let mut settings = world.settings.fold.clone();
+    (settings.min_backoff, settings.max_backoff) = (10 * SECOND, 10 * SECOND);
+    settings.join_deadline = 30 * SECOND;
+    let consumer = cast_core::Consumer::new(&ports, settings);
+    let run = tokio::spawn(consumer.run(CancellationToken::new()));
+    while world.clock.monotonic() < 100 * SECOND {
+        cast_testkit::within(SOON, "a pause", world.clock.until_sleepers(1)).await;
+        if counts.calls(Operation::Subscribe) > 1 {
+            break;
+        }
+        world.clock.advance_to_next_sleeper(100 * SECOND);
+    }
+    run.abort();
+    world.clock.monotonic()
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[tokio::test]
+async fn a_log_that_cannot_be_read_is_joined_again_after_a_pause_and_one_that_refuses_after_many() {
+    let world = World::new(1);
+    let plan = FaultPlan::quiet(world.clock.clone());
+    plan.always(Operation::Next, Fault::Refused);
+    assert_eq!(joined_again_after(&world, &plan).await, 10 * SECOND);
+
+    // The store is further on than the log, which says so each time.
+    let world = World::new(1);
+    let elsewhere = fixtures::step(P0, (0, 2), []);
+    world.store.apply(&elsewhere).await.expect("applied");
+    let quiet = FaultPlan::quiet(world.clock.clone());
+    // Refused for as long as joining may take, and a pause after that.
+    assert_eq!(joined_again_after(&world, &quiet).await, (30 + 10) * SECOND);
+}
+
+/// Lets the consumer look at the store again, so many times.
+async fn look_again(world: &World, times: usize) {
+    for _ in 0..times {
+        cast_testkit::within(SOON, "it to wait", world.clock.until_sleepers(1)).await;
+        world.clock.advance(world.settings.fold.progress_interval);
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_was_made_up_for_is_not_settled_over_and_over() {
+    let world = World::new(1);
+    let (plan, counts) = (FaultPlan::quiet(world.clock.clone()), Counts::new());
+    let ports = intercept(&intercept(&world.ports(), &counts), &plan);
+    plan.next(Operation::Settle, Fault::Refused);
+    append(&world, P0, 1, "alice").await;
+    let consumer = cast_core::Consumer::new(&ports, world.settings.fold.clone());
+    let run = tokio::spawn(consumer.run(CancellationToken::new()));
+    look_again(&world, 3).await;
+    assert_eq!(world.counted("alice").await, 1);
+    assert_eq!(
+        counts.calls(Operation::Settle),
+        1,
+        "the one that was not refused"
+    );
+    look_again(&world, 3).await;
+    assert_eq!(counts.calls(Operation::Settle), 1);
+    run.abort();
+}
+
+#[tokio::test]
+async fn who_is_given_no_partition_any_more_does_not_ask_the_store_about_it() {
+    let world = World::new(1);
+    let (plan, counts) = (FaultPlan::quiet(world.clock.clone()), Counts::new());
+    let ports = intercept(&intercept(&world.ports(), &counts), &plan);
+    append(&world, P0, 1, "alice").await;
+    let consumer = cast_core::Consumer::new(&ports, world.settings.fold.clone());
+    let run = tokio::spawn(consumer.run(CancellationToken::new()));
+    look_again(&world, 2).await;
+    assert_eq!(stored(&world, "alice").await, 1);
+    assert!(
+        counts.calls(Operation::Progress) > 1,
+        "it has the partition"
+    );
+    // Another one waits for it, and is given it when the first leaves for a moment.
+    let heir = world.consumer().subscribe().await.expect("subscribed");
+    plan.next(Operation::Next, Fault::Refused);
+    look_again(&world, 2).await;
+    assert_eq!(counts.calls(Operation::Subscribe), 2, "it is back");
+    counts.reset();
+    look_again(&world, 3).await;
+    assert_eq!(counts.calls(Operation::Progress), 0);
+    run.abort();
+    heir.close().await.expect("closed");
 }

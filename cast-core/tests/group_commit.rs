@@ -111,6 +111,31 @@ async fn a_ballot_that_comes_right_behind_another_shares_its_flush() {
 }
 
 #[tokio::test]
+async fn a_flush_of_more_than_a_record_takes_is_several_records_of_one_call() {
+    let (mut world, _, _, _) = one_slot(1).await;
+    world.settings.tickets.uses = 2_000;
+    world.settings.door.flush_limit = 1_000;
+    world.tickets.forget();
+    let (gate, counts) = (Gate::new(), Counts::new());
+    let ports = intercept(&intercept(&world.ports(), &counts), &gate);
+    let cast = world.door_over(ports).await;
+    let outcomes = flushed_together(&cast, &gate, 1_000).await;
+    let shown: Vec<u64> = outcomes
+        .into_iter()
+        .map(|outcome| receipt(outcome).tallies[0].votes)
+        .collect();
+    assert_eq!(shown, (1..=1_000).collect::<Vec<u64>>());
+    assert_eq!(
+        counts.calls(Operation::Publish),
+        2,
+        "the first, and the rest"
+    );
+    assert_eq!(world.behind().await, 3, "the first, 512, and 488");
+    world.drain().await;
+    assert_eq!(votes_of(&cast, "alice").await, 1_000);
+}
+
+#[tokio::test]
 async fn each_voter_is_shown_the_tally_after_their_own_ballot() {
     let (_world, gate, _, cast) = one_slot(1).await;
     let outcomes = flushed_together(&cast, &gate, 50).await;

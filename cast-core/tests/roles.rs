@@ -66,6 +66,7 @@ async fn each_role_looks_at_what_it_uses_and_only_a_consumer_needs_the_store() {
         ("log", needed),
         ("counter", can_do_without),
         ("store", needed),
+        ("fold", needed),
     ];
     assert_eq!(looked_at(CONSUMER).await, of_consumer);
     assert_eq!(looked_at(NONE).await, []);

@@ -98,7 +98,11 @@ async fn a_tally_that_is_not_old_is_not_loaded_again() {
     let candidates = old_tallies(&world, 1).await;
     cast.tallies(&candidates).await.expect("tallies");
     until_loaded(&counts, 1).await;
-    let almost = world.settings.tallies.heal_after - Duration::from_millis(1);
+    let almost = world
+        .settings
+        .tallies
+        .heal_after
+        .saturating_sub(Duration::from_millis(1));
     world.clock.advance(almost);
     cast.tallies(&candidates).await.expect("tallies");
     cast.shutdown().await;

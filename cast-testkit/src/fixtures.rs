@@ -8,9 +8,9 @@ use std::{
 use async_trait::async_trait;
 use cast_core::{
     domain::{
-        BallotId, Candidate, Claim, FoldStep, GenuineTicket, KeyId, KeyRing, LogBatch,
-        LoggedBallot, Offset, Partition, Partitions, Placed, Record, Selection, Selections,
-        TicketStamp, Timestamp, Votes,
+        self, BallotId, Candidate, Claim, FoldStep, GenuineTicket, KeyId, KeyRing, LogBatch,
+        LoggedBallot, MAX_NAME_BYTES, MAX_SELECTIONS, Offset, Partition, Partitions, Placed,
+        Record, Selection, Selections, TicketStamp, Timestamp, Voter, Votes,
     },
     ports::{GroupName, PortError, ResumeFrom},
 };
@@ -88,6 +88,21 @@ impl Fixtures {
     /// A fresh ballot.
     pub fn ballot(&self, votes: &[(&Candidate, u32)]) -> LoggedBallot {
         ballot(self.ballot_id(), votes)
+    }
+
+    /// A fresh ballot that belongs to `home` and is as large as a ballot can be.
+    pub fn largest_ballot(&self, home: Partition, partitions: Partitions) -> LoggedBallot {
+        let candidates: Vec<_> = (0..MAX_SELECTIONS)
+            .map(|at| Candidate::new(&format!("{at:0>MAX_NAME_BYTES$}")).expect("a long name"))
+            .collect();
+        let votes: Vec<_> = candidates.iter().map(|who| (who, u32::MAX)).collect();
+        let mut largest = ballot(self.ballot_id_at(home, partitions), &votes);
+        largest.voter = Some(Voter::new(&"v".repeat(MAX_NAME_BYTES)).expect("a long name"));
+        largest.ticket = TicketStamp {
+            key_id: KeyId::new(u8::MAX),
+            issued_at: Timestamp::from_unix_ms(u64::MAX),
+        };
+        largest
     }
 
     /// A claim of a fresh ballot.
@@ -185,7 +200,7 @@ pub fn step(
 /// Where a reader of the log has come to, for all partitions: the store's progress, without a store.
 #[derive(Debug, Default)]
 pub struct Progress {
-    next: Mutex<BTreeMap<Partition, Offset>>,
+    places: Mutex<BTreeMap<Partition, domain::Progress>>,
 }
 
 impl Progress {
@@ -194,34 +209,44 @@ impl Progress {
         Self::default()
     }
 
-    /// Puts a partition there, forward or back.
+    /// Puts a partition there, forward or back, with nothing to know its log by.
     pub fn set(&self, partition: Partition, next: Offset) {
-        self.positions().insert(partition, next);
+        self.put(partition, domain::Progress::at(next));
+    }
+
+    /// Puts a partition there, forward or back.
+    pub fn put(&self, partition: Partition, progress: domain::Progress) {
+        self.places().insert(partition, progress);
     }
 
     /// Takes in a batch that was read.
     pub fn advance(&self, batch: &LogBatch) {
-        let mut positions = self.positions();
-        let next = positions.entry(batch.partition).or_default();
-        *next = batch.next.max(*next);
+        let mut places = self.places();
+        let place = places.entry(batch.partition).or_default();
+        if batch.next > place.next {
+            let step = FoldStep::from(batch.clone());
+            place.next = batch.next;
+            place.last = step.landmark().or(place.last);
+        }
     }
 
     /// Where a partition is.
     pub fn of(&self, partition: Partition) -> Offset {
-        self.positions()
-            .get(&partition)
-            .copied()
-            .unwrap_or_default()
+        self.progress(partition).next
     }
 
-    fn positions(&self) -> std::sync::MutexGuard<'_, BTreeMap<Partition, Offset>> {
-        self.next.lock().unwrap_or_else(PoisonError::into_inner)
+    fn progress(&self, partition: Partition) -> domain::Progress {
+        self.places().get(&partition).copied().unwrap_or_default()
+    }
+
+    fn places(&self) -> std::sync::MutexGuard<'_, BTreeMap<Partition, domain::Progress>> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[async_trait]
 impl ResumeFrom for Progress {
-    async fn resume_from(&self, partition: Partition) -> Result<Offset, PortError> {
-        Ok(self.of(partition))
+    async fn resume_from(&self, partition: Partition) -> Result<domain::Progress, PortError> {
+        Ok(self.progress(partition))
     }
 }

@@ -65,6 +65,7 @@
 //! |---|---|
 //! | [`contract`] | the suites: a test for each clause of each port |
 //! | [`faults`] | ports that fail, by a script or by a seed; that are counted; that are held |
+//! | [`simulation`] | the whole of CAST over ports of yours, with all that can go wrong, from one seed |
 //! | [`TestCast`] | a whole CAST for the tests of what is built on it: nothing sleeps, nothing happens by itself |
 //! | [`ManualClock`], [`SeededEntropy`] | time and randomness that a test holds |
 //! | [`Seed`] | where randomness comes from, printed, and how to have it again |
@@ -85,6 +86,7 @@ pub mod fixtures;
 mod seed;
 #[cfg(feature = "servers")]
 pub mod servers;
+pub mod simulation;
 mod test_cast;
 mod waiting;
 

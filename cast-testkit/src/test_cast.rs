@@ -245,7 +245,7 @@ impl TestCast {
 /// Whether the store has folded everything that is in the log.
 async fn is_drained(ports: &Ports, group: &GroupName) -> Result<bool, PortError> {
     for lag in ports.bus.lag(group).await? {
-        if ports.store.progress(lag.partition).await? < lag.end {
+        if ports.store.progress(lag.partition).await?.next < lag.end {
             return Ok(false);
         }
     }

@@ -143,7 +143,7 @@ impl Settings {
         }
     }
 
-    fn pairs(&self) -> [(&str, &str); 6] {
+    fn pairs(&self) -> [(&str, &str); 7] {
         [
             ("min.insync.replicas", &self.min_insync_replicas),
             // A replica that missed acknowledged records must not become the leader: better no
@@ -153,6 +153,9 @@ impl Settings {
             ("cleanup.policy", "delete"),
             ("retention.ms", &self.retention_ms),
             ("retention.bytes", "-1"),
+            // As it was sent: a broker that compresses anew may do so in a way that no reader here
+            // was built for.
+            ("compression.type", "producer"),
             ("max.message.bytes", &self.max_message_bytes),
         ]
     }

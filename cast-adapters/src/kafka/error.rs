@@ -1,7 +1,7 @@
 //! What goes wrong in Kafka, and what that means to a port.
 
 use cast_core::{
-    domain::{Offset, Partition},
+    domain::{Landmark, Offset, Partition},
     ports::{BoxError, PortError, PortErrorKind},
 };
 use rdkafka::{error::KafkaError, types::RDKafkaErrorCode as Code};
@@ -72,7 +72,8 @@ pub(super) enum Error {
     },
     #[error(
         "partition {} is to be read from offset {}, but it ends at {}: the store belongs to another \
-         log; start with the store of this one, or an empty one",
+         log, or this one has lost its end. Start with the right one of both; docs/AUDIT.md says what \
+         to do if this is the log to go on with",
         .partition.get(), .from.get(), .end.get()
     )]
     BehindTheEnd {
@@ -90,6 +91,35 @@ pub(super) enum Error {
         from: Offset,
         start: Offset,
     },
+    #[error(
+        "partition {} does not have the ballot {} at offset {}, where the store took it in: it is not \
+         the log that was folded, or it has lost its end since and was written on. Nothing of it was \
+         read. Name the right topic and the right store; docs/AUDIT.md says what to do if this is the \
+         log to go on with",
+        .partition.get(), .landmark.ballot, .landmark.offset.get()
+    )]
+    AnotherLog {
+        partition: Partition,
+        landmark: Landmark,
+    },
+    /// Some records are there, and are not what was written.
+    #[error(
+        "the log is damaged ({0}), and nothing behind that is read: let a sound replica lead its \
+         partition; docs/AUDIT.md says what to do if there is none"
+    )]
+    Damaged(String),
+    /// Some records are there, in a form that this client does not know.
+    #[error(
+        "the log has records in a form that is not read here ({0}): set the topic's \
+         compression.type=producer. What was written before stays as it is; a server whose client \
+         knows the form reads it (for zstd, one built with the feature zstd of the crate rdkafka)"
+    )]
+    ForeignForm(String),
+    #[error(
+        "the log has a batch that is too large to be read here ({0}): somebody else wrote it; set the \
+         topic's max.message.bytes to its default, and see docs/AUDIT.md about what is there already"
+    )]
+    TooLargeToRead(String),
     /// The log no longer has what comes next, found out while reading.
     #[error(
         "the log no longer has what comes next ({0}): its retention passed this reader, or it was \
@@ -105,6 +135,16 @@ pub(super) enum Error {
     /// Asked of an administrator.
     #[error("the topic cannot be made: {0}")]
     CreateTopic(Code),
+    #[error("the topic is not described: {0}")]
+    DescribeTopic(Code),
+    #[error("the topic {topic} has {setting}={value}, and {why}: set {setting}={instead}")]
+    TopicSetting {
+        topic: String,
+        setting: &'static str,
+        value: String,
+        instead: &'static str,
+        why: &'static str,
+    },
 }
 
 impl Error {
@@ -117,12 +157,20 @@ impl Error {
         .into()
     }
 
+    /// Whether it is about what the log has, and not about who is asked for it.
+    pub(super) const fn is_of_records(&self) -> bool {
+        matches!(
+            self,
+            Self::Damaged(_) | Self::ForeignForm(_) | Self::TooLargeToRead(_)
+        )
+    }
+
     fn kind(&self) -> PortErrorKind {
         use PortErrorKind::{Corrupt, Misconfigured, OutcomeUnknown, Unavailable};
 
         match self {
             Self::Delivery(_) | Self::Abandoned => OutcomeUnknown,
-            Self::Encode(_) => Corrupt,
+            Self::Encode(_) | Self::Damaged(_) => Corrupt,
             Self::Enqueue(error) => match error.rdkafka_error_code() {
                 Some(Code::MessageSizeTooLarge) => Corrupt,
                 Some(Code::UnknownPartition | Code::UnknownTopic) => Misconfigured,
@@ -134,9 +182,13 @@ impl Error {
             | Self::PartitionsChanged { .. }
             | Self::BehindTheEnd { .. }
             | Self::BeforeTheStart { .. }
-            | Self::PositionLost(_) => Misconfigured,
+            | Self::AnotherLog { .. }
+            | Self::ForeignForm(_)
+            | Self::TooLargeToRead(_)
+            | Self::PositionLost(_)
+            | Self::TopicSetting { .. } => Misconfigured,
             Self::Ask(error) | Self::Read(error) => of_code(error.rdkafka_error_code()),
-            Self::CreateTopic(code) => of_code(Some(*code)),
+            Self::CreateTopic(code) | Self::DescribeTopic(code) => of_code(Some(*code)),
             Self::NoLeader { .. } | Self::ProducerDied(_) | Self::ReaderDied | Self::TimedOut => {
                 Unavailable
             }

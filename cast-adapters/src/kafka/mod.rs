@@ -13,7 +13,10 @@
 //! - What failed before it was handed to the client is told as unavailable. What failed later is of
 //!   unknown outcome, whatever the error says: the client tries again by itself, and the first try
 //!   may have arrived.
-//! - A reader starts where the store is. What the group committed is for the lag alone.
+//! - A reader starts where the store is, in the log that has the store's last ballot. What the group
+//!   committed is for the lag alone.
+//! - A record that is damaged, or in a form that the client does not know, is told and never stepped
+//!   over: `verdict` decides what each error of the client means.
 //!
 //! # How it is built
 //!
@@ -43,6 +46,7 @@ mod consumer;
 mod context;
 mod create;
 mod error;
+mod inspect;
 mod newest;
 mod options;
 mod producer;
@@ -51,6 +55,7 @@ mod security;
 mod settings;
 mod topic;
 mod url;
+mod verdict;
 
 use std::sync::Arc;
 
@@ -96,8 +101,8 @@ impl KafkaBus {
     /// [`Unavailable`](cast_core::ports::PortErrorKind::Unavailable) where no broker answers or some
     /// partition has no leader: try again.
     /// [`Misconfigured`](cast_core::ports::PortErrorKind::Misconfigured) where there is no such topic,
-    /// it has another number of partitions than it must have, or this client may not use it; the
-    /// error says what to do.
+    /// it has another number of partitions than it must have, its settings lose records, or this
+    /// client may not use it; the error says what to do.
     pub async fn connect(options: KafkaOptions) -> Result<Self, PortError> {
         let bus = Self::open(options);
         bus.connection.topic().await?;

@@ -20,6 +20,7 @@ use super::{
     context::Quiet,
     error::Error,
     options::KafkaOptions,
+    verdict,
 };
 use crate::{record, system::SystemClock};
 
@@ -72,8 +73,13 @@ fn read_last(
                 message.partition()
             }
             Some(Err(KafkaError::PartitionEOF(partition))) => partition,
-            // A broker may be away for a moment.
-            Some(Err(_)) | None => continue,
+            Some(Err(error)) => match verdict::of(&error, error.to_string()) {
+                // It stays so, and whoever is to read the log cannot either.
+                Some(why) if why.is_of_records() => return Err(why),
+                // A broker may be away for a moment.
+                _ => continue,
+            },
+            None => continue,
         };
         awaited.remove(&partition);
         if awaited.is_empty() {

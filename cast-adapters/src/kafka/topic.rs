@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use super::{
     cluster::{self, Ends, Groups},
     error::Error,
+    inspect::inspect,
     newest,
     options::KafkaOptions,
     producer::{Producer, Sender},
@@ -45,7 +46,10 @@ impl Topic {
             let all: Vec<_> = partitions.iter().collect();
             let ends = cluster::ends(&options, &sender, &all).await?;
             check_count(&options, partitions, &ends).await?;
-            if timeout(READY_DEADLINE, sender.ready()).await.is_err() {
+            let ready = timeout(READY_DEADLINE, sender.ready());
+            let (inspected, ready) = tokio::join!(inspect(&options, &sender), ready);
+            inspected?;
+            if ready.is_err() {
                 // It may get it later; what is published meanwhile waits or times out.
                 tracing::warn!("the producer has no id from the cluster yet");
             }
@@ -78,12 +82,13 @@ impl Topic {
         unchanged.map_err(|error| error.while_(COUNTING))
     }
 
-    /// Refuses an offset from which a partition cannot be read without a gap.
-    pub(super) async fn check(&self, partition: Partition, from: Offset) -> Result<(), Error> {
+    /// Refuses an offset from which a partition cannot be read without a gap; tells its ends.
+    pub(super) async fn check(&self, partition: Partition, from: Offset) -> Result<Ends, Error> {
         let sender = self.producer.sender();
         let ends = cluster::ends(&self.options, &sender, &[partition]).await?;
-        ends.into_iter()
-            .try_for_each(|ends| ends.check(partition, from))
+        let ends = ends.into_iter().next().ok_or(Error::TimedOut)?;
+        ends.check(partition, from)?;
+        Ok(ends)
     }
 
     /// What `group` has committed of some partitions; `None` where it has not.

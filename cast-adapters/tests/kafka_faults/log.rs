@@ -8,7 +8,7 @@ use std::{
 
 use cast_adapters::kafka::{KafkaBus, KafkaOptions};
 use cast_core::{
-    domain::{BallotId, LogBatch, LogPosition, Offset, Partition, Partitions, Record},
+    domain::{self, BallotId, LogBatch, LogPosition, Partition, Partitions, Record},
     ports::{EventBus, GroupName, PortError, Published, ResumeFrom, Subscription},
 };
 use cast_testkit::{
@@ -130,7 +130,7 @@ impl Applied {
 
 #[async_trait::async_trait]
 impl ResumeFrom for Applied {
-    async fn resume_from(&self, partition: Partition) -> Result<Offset, PortError> {
+    async fn resume_from(&self, partition: Partition) -> Result<domain::Progress, PortError> {
         self.progress.resume_from(partition).await
     }
 }

@@ -1,13 +1,25 @@
 //! Errors that a real broker does not make on demand.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use cast_adapters::kafka::{KafkaBus, KafkaOptions};
-use cast_core::{
-    domain::{Partition, Partitions, Record},
-    ports::{EventBus, GroupName, PortError, PortErrorKind, Published},
+use cast_adapters::{
+    kafka::{KafkaBus, KafkaOptions},
+    memory,
+    system::{SystemClock, SystemEntropy},
 };
-use cast_testkit::{eventually, fixtures::Fixtures, within};
+use cast_core::{
+    Cast, Ports, Roles, Settings,
+    domain::{
+        Ballot, MAX_NAME_BYTES, MAX_SELECTIONS, Outcome, Partition, Partitions, Record, Ticket,
+    },
+    ports::{EventBus, GroupName, PortError, PortErrorKind, Published, Subscription},
+};
+use cast_testkit::{
+    eventually,
+    faults::{Gate, Moment, Operation, intercept},
+    fixtures::{Fixtures, Progress},
+    within,
+};
 use rdkafka::{
     mocking::MockCluster,
     producer::DefaultProducerContext,
@@ -297,4 +309,118 @@ async fn no_cluster_and_no_topic_are_told_apart() {
         "{}",
         error.chain()
     );
+}
+
+/// A subscription of a group of its own, from the start.
+async fn read(mock: &Mock, bus: &KafkaBus) -> Box<dyn Subscription> {
+    let progress = Arc::new(Progress::at_start());
+    let group = mock.fixtures.group("reads");
+    let joined = bus.subscribe(&group, 100, progress).await;
+    joined.unwrap_or_else(|error| panic!("{}", error.chain()))
+}
+
+#[tokio::test]
+async fn what_a_broker_refuses_to_give_is_told_and_read_when_it_does() {
+    for (code, kind) in [
+        (
+            Error::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE,
+            PortErrorKind::Misconfigured,
+        ),
+        (Error::RD_KAFKA_RESP_ERR_INVALID_MSG, PortErrorKind::Corrupt),
+        (Error::RD_KAFKA_RESP_ERR_UNKNOWN, PortErrorKind::Unavailable),
+    ] {
+        let mock = Mock::new();
+        let bus = mock.connect().await;
+        mock.publish(&bus).await.expect("it is taken");
+        mock.fail(RDKafkaApiKey::Fetch, &[code]);
+        let mut reader = read(&mock, &bus).await;
+        let told = within(PATIENCE, "the reader to be told", reader.next()).await;
+        let error = told.expect_err("nothing was given");
+        assert_eq!(error.kind(), kind, "{}", error.chain());
+        let batch = within(PATIENCE, "the record", reader.next()).await;
+        let batch = batch.unwrap_or_else(|error| panic!("{}", error.chain()));
+        assert_eq!((batch.start.get(), batch.entries.len()), (0, 1));
+    }
+}
+
+#[tokio::test]
+async fn a_group_that_cannot_tell_what_it_committed_reads_all_the_same() {
+    let mock = Mock::new();
+    let bus = mock.connect().await;
+    mock.publish(&bus).await.expect("it is taken");
+    let refused = Error::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED;
+    mock.fail(RDKafkaApiKey::OffsetFetch, &[refused; 100]);
+    let mut reader = read(&mock, &bus).await;
+    let batch = within(PATIENCE, "the record", reader.next()).await;
+    let batch = batch.unwrap_or_else(|error| panic!("{}", error.chain()));
+    assert_eq!(batch.entries.len(), 1);
+}
+
+/// A door over this log, with one slot for flushes of a thousand ballots.
+async fn door(bus: &Arc<KafkaBus>, gate: &Arc<Gate>) -> Cast {
+    let ports = Ports {
+        bus: Arc::clone(bus) as _,
+        ..memory::ports_on(Arc::new(SystemClock), Arc::new(SystemEntropy))
+    };
+    let mut settings = Settings::default();
+    settings.tickets.uses = 10_000;
+    settings.tickets.period = Duration::from_secs(600);
+    settings.tickets.ttl = Duration::from_secs(1_200);
+    settings.door.flush_limit = 1_000;
+    settings.door.flushes_in_flight = 1;
+    settings.door.max_wait = PATIENCE;
+    settings.door.redeem_deadline = PATIENCE;
+    settings.door.publish_deadline = PATIENCE;
+    let roles = Roles {
+        door: true,
+        generator: true,
+        consumers: 0,
+    };
+    let keys = cast_core::domain::KeyRing::generate(&SystemEntropy);
+    let cast = Cast::builder(intercept(&ports, gate), keys);
+    let cast = cast.settings(settings).roles(roles).start().await;
+    cast.expect("it starts")
+}
+
+/// A ballot that takes as many bytes as one can.
+fn full_ballot(ticket: Ticket) -> Ballot {
+    let names: Vec<_> = (0..MAX_SELECTIONS)
+        .map(|at| format!("{at:0>MAX_NAME_BYTES$}"))
+        .collect();
+    let votes = names.iter().map(|name| (name.as_str(), 1_000));
+    let ballot = Ballot::new(ticket).select_all(votes).expect("a ballot");
+    ballot.by(&"v".repeat(MAX_NAME_BYTES)).expect("a voter")
+}
+
+#[tokio::test]
+async fn a_flush_of_a_thousand_full_ballots_is_acknowledged() {
+    let mock = Mock::new();
+    let mut options = mock.options();
+    options.delivery_timeout = Duration::from_secs(30);
+    let bus = KafkaBus::connect(options).await.expect("it connects");
+    let (bus, gate) = (Arc::new(bus), Gate::new());
+    let cast = door(&bus, &gate).await;
+    let ticket = eventually(PATIENCE, "a ticket", || async {
+        cast.current_ticket().await.ok().map(|ticket| ticket.id)
+    });
+    let ballot = full_ballot(ticket.await);
+
+    gate.close(Operation::Redeem, Moment::Before);
+    let vote = || {
+        let (cast, ballot) = (cast.clone(), ballot.clone());
+        tokio::spawn(async move { cast.vote(ballot).await })
+    };
+    let first = vote();
+    gate.until_waiting(Operation::Redeem, Moment::Before, 1)
+        .await;
+    let votes: Vec<_> = (0..1_000).map(|_| vote()).collect();
+    // On this one thread each of them comes as far as the intake.
+    tokio::task::yield_now().await;
+    gate.open(Operation::Redeem, Moment::Before);
+    for vote in std::iter::once(first).chain(votes) {
+        let outcome = within(PATIENCE, "an answer", vote).await.expect("no panic");
+        assert!(matches!(outcome, Ok(Outcome::Accepted(_))), "{outcome:?}");
+    }
+    assert_eq!(mock.logged(&bus).await, 3, "the first, 512, and 488");
+    cast.shutdown().await;
 }

@@ -10,7 +10,7 @@ use cast_core::{
 use cast_testkit::servers;
 use rdkafka::{
     ClientConfig,
-    admin::{AdminClient, AdminOptions, ResourceSpecifier},
+    admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier},
     client::DefaultClientContext,
 };
 
@@ -90,6 +90,25 @@ async fn a_topic_is_made_once_with_what_it_needs() {
     misconfigured(&error);
     let deleted = admin.delete_topics(&[&name], &AdminOptions::new()).await;
     deleted.expect("it is deleted");
+}
+
+#[tokio::test]
+async fn a_topic_whose_settings_lose_records_is_misconfigured() {
+    let Some(kafka) = servers::kafka().await else {
+        return;
+    };
+    let log = Log::on(kafka).await;
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", kafka.brokers());
+    let admin: AdminClient<DefaultClientContext> = config.create().expect("a client");
+    for (setting, value) in [("cleanup.policy", "compact"), ("compression.type", "zstd")] {
+        let topic = ResourceSpecifier::Topic(log.topic.name());
+        let change = AlterConfig::new(topic).set(setting, value);
+        let changed = admin.alter_configs([&change], &AdminOptions::new()).await;
+        changed.expect("an answer")[0].as_ref().expect("a topic");
+        let told = refusal(log.patient()).await;
+        assert!(told.contains(&format!("{setting}={value}")), "{told}");
+    }
 }
 
 #[tokio::test]

@@ -321,6 +321,7 @@ impl Audit {
             if self
                 .within("asking the store for its progress", progress)
                 .await?
+                .next
                 < *before
             {
                 let why = "the store was put back to a backup meanwhile: audit again";

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use crate::{
     deadline::within,
-    domain::{LogBatch, Offset, Partition},
+    domain::{LogBatch, Offset, Partition, Progress},
     ports::{Clock, EventBus, GroupName, PartitionLag, PortError, ResumeFrom, Subscription},
 };
 
@@ -25,8 +25,10 @@ struct Starts(BTreeMap<Partition, Offset>);
 
 #[async_trait]
 impl ResumeFrom for Starts {
-    async fn resume_from(&self, partition: Partition) -> Result<Offset, PortError> {
-        Ok(self.0.get(&partition).copied().unwrap_or_default())
+    async fn resume_from(&self, partition: Partition) -> Result<Progress, PortError> {
+        Ok(Progress::at(
+            self.0.get(&partition).copied().unwrap_or_default(),
+        ))
     }
 }
 

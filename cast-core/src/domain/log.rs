@@ -6,7 +6,7 @@ use super::{
     ballot::LoggedBallot,
     ballot_id::BallotId,
     name::Candidate,
-    position::{LogPosition, Offset, Partition},
+    position::{Landmark, LogPosition, Offset, Partition},
 };
 
 /// The ballots of one flush for one partition: what the log acknowledges as a whole.
@@ -17,6 +17,9 @@ pub struct Record {
 }
 
 impl Record {
+    /// How many ballots a door puts into one record. Every log takes so many, however large they are.
+    pub const MAX_BALLOTS: usize = 512;
+
     /// A record; it must hold at least one ballot.
     pub fn new(partition: Partition, ballots: impl Into<Arc<[LoggedBallot]>>) -> Self {
         let ballots = ballots.into();
@@ -54,6 +57,15 @@ pub struct LogEntry {
     pub offset: Offset,
     /// Its ballots, or what is there instead.
     pub content: Result<Arc<[LoggedBallot]>, Unreadable>,
+}
+
+impl LogEntry {
+    /// Whether it is the record that `landmark` is about.
+    pub fn is_at(&self, landmark: Landmark) -> bool {
+        let ballots = self.content.as_deref().unwrap_or_default();
+        let mut ids = ballots.iter().map(|ballot| ballot.id);
+        self.offset == landmark.offset && ids.any(|id| id == landmark.ballot)
+    }
 }
 
 /// Consecutive records of one partition: all that there are from `start` up to `next`.
@@ -187,6 +199,15 @@ impl FoldStep {
             partition: self.partition,
             offset,
         }
+    }
+
+    /// The last ballot that it takes in, if there is any: that is what its log is known by afterwards.
+    pub fn landmark(&self) -> Option<Landmark> {
+        let Placed { offset, ballot } = self.ballots.last()?;
+        Some(Landmark {
+            offset: *offset,
+            ballot: ballot.id,
+        })
     }
 
     /// What is left of the step for a store that is already at `progress`, which must lie between

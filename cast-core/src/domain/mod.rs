@@ -27,7 +27,7 @@ pub use log::{
 };
 pub use name::{Candidate, MAX_NAME_BYTES, NameError, Voter};
 pub use outcome::{Fate, Outcome, Receipt, Refusal};
-pub use position::{LogPosition, Offset, Partition, Partitions};
+pub use position::{Landmark, LogPosition, Offset, Partition, Partitions, Progress};
 pub use redemption::{Claim, Redemption, RedemptionRefusal};
 pub use tally::{Prefix, StoredTally, Tally, Version};
 pub use ticket::{

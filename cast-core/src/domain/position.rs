@@ -59,6 +59,33 @@ impl fmt::Debug for LogPosition {
     }
 }
 
+/// How far a partition was folded, and by what its log is known again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// The first record that was not applied.
+    pub next: Offset,
+    /// The last ballot before it, if there was any.
+    pub last: Option<Landmark>,
+}
+
+impl Progress {
+    /// Progress up to there, with nothing to know the log by.
+    pub const fn at(next: Offset) -> Self {
+        Self { next, last: None }
+    }
+}
+
+/// A ballot and where the log has it: a log that has another record there is another log.
+///
+/// Offsets alone do not tell: a log that lost its end, or was made anew, grows past any of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Landmark {
+    /// The offset of its record.
+    pub offset: Offset,
+    /// The ballot, one of that record's.
+    pub ballot: BallotId,
+}
+
 /// How many partitions the log has.
 ///
 /// It decides where a ballot id belongs, so it must not change under ballots that may be sent

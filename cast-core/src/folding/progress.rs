@@ -10,7 +10,7 @@ use async_trait::async_trait;
 
 use crate::{
     deadline::within,
-    domain::{Offset, Partition},
+    domain::{Offset, Partition, Progress},
     ports::{Clock, PortError, ResumeFrom, VoteStore},
 };
 
@@ -50,7 +50,7 @@ impl StoreProgress {
         let known: Vec<_> = self.known().iter().map(|(p, next)| (*p, *next)).collect();
         let mut setbacks = Vec::new();
         for (partition, known) in known {
-            let next = self.ask(partition).await?;
+            let next = self.ask(partition).await?.next;
             if next < known {
                 setbacks.push((partition, next));
             }
@@ -58,12 +58,12 @@ impl StoreProgress {
         Ok(setbacks)
     }
 
-    async fn ask(&self, partition: Partition) -> Result<Offset, PortError> {
+    async fn ask(&self, partition: Partition) -> Result<Progress, PortError> {
         let progress = self.store.progress(partition);
         let operation = "asking the store for its progress";
-        let next = within(&*self.clock, self.limit, operation, progress).await?;
-        self.note(partition, next);
-        Ok(next)
+        let progress = within(&*self.clock, self.limit, operation, progress).await?;
+        self.note(partition, progress.next);
+        Ok(progress)
     }
 
     fn known(&self) -> MutexGuard<'_, BTreeMap<Partition, Offset>> {
@@ -73,7 +73,7 @@ impl StoreProgress {
 
 #[async_trait]
 impl ResumeFrom for StoreProgress {
-    async fn resume_from(&self, partition: Partition) -> Result<Offset, PortError> {
+    async fn resume_from(&self, partition: Partition) -> Result<Progress, PortError> {
         self.ask(partition).await
     }
 }

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use async_trait::async_trait;
 
 use super::error::PortError;
-use crate::domain::{LogBatch, LogPosition, Offset, Partition, Partitions, Record};
+use crate::domain::{LogBatch, LogPosition, Offset, Partition, Partitions, Progress, Record};
 
 /// The log of ballots: partitions of records that are only ever appended to.
 ///
@@ -15,6 +15,7 @@ use crate::domain::{LogBatch, LogPosition, Offset, Partition, Partitions, Record
 /// - A record that was acknowledged is in the log at the position told, and stays there.
 /// - Positions of a partition grow with each record.
 /// - A record is in the log as a whole or not at all.
+/// - A record of [`Record::MAX_BALLOTS`] of the largest ballots is taken.
 /// - [`Unavailable`](super::PortErrorKind::Unavailable) is said only of what is not in the log and
 ///   never will be.
 ///
@@ -37,6 +38,9 @@ use crate::domain::{LogBatch, LogPosition, Offset, Partition, Partitions, Record
 ///   another log.
 /// - A position before the first record that the log still has is refused as misconfigured: the
 ///   records between are gone.
+/// - A progress whose last ballot is not in the record at its offset is refused as misconfigured, and
+///   nothing of the partition is read: it is not the log that was folded.
+/// - A last ballot whose record the log has dropped is not looked for.
 ///
 /// A position is refused by [`next`](Subscription::next), each time until it is another one, or by the
 /// [`seek`](Subscription::seek) that names it; never by `subscribe`, which need not know yet what will
@@ -96,8 +100,8 @@ pub trait Subscription: Send {
 /// Names the position from which a partition is to be read: asked each time a member is given one.
 #[async_trait]
 pub trait ResumeFrom: Send + Sync {
-    /// The first record that was not applied.
-    async fn resume_from(&self, partition: Partition) -> Result<Offset, PortError>;
+    /// The first record that was not applied, and the last ballot that was.
+    async fn resume_from(&self, partition: Partition) -> Result<Progress, PortError>;
 }
 
 /// Names a group of readers that share the work.

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 
 use super::error::PortError;
 use crate::domain::{
-    BallotId, Candidate, Fate, FoldStep, LogPosition, LoggedBallot, Offset, Partition, StoredTally,
-    Tally,
+    BallotId, Candidate, Fate, FoldStep, LogPosition, LoggedBallot, Offset, Partition, Progress,
+    StoredTally, Tally,
 };
 
 /// Keeps, for each partition, exactly the fold of the log's prefix up to its own recorded progress.
@@ -41,6 +41,8 @@ use crate::domain::{
 /// # Read
 ///
 /// - A partition never folded has its progress at the start.
+/// - Progress tells the last ballot that a step took in, new or not, with the offset of its record; a
+///   step that takes in none leaves that as it is.
 /// - A candidate's prefixes are as of the progress of their partitions, in one consistent view.
 /// - A candidate never voted for has prefixes of no votes.
 /// - Leaders come by votes, most first, then by name; no more than asked for.
@@ -55,8 +57,8 @@ use crate::domain::{
 ///   order.
 #[async_trait]
 pub trait VoteStore: Send + Sync {
-    /// The first record of `partition` that was not applied.
-    async fn progress(&self, partition: Partition) -> Result<Offset, PortError>;
+    /// The first record of `partition` that was not applied, and the last ballot before it.
+    async fn progress(&self, partition: Partition) -> Result<Progress, PortError>;
 
     /// Applies a step: one transaction that checks and moves the progress, adds the ballots that
     /// are new, and counts only those.

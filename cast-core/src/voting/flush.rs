@@ -211,17 +211,22 @@ impl Flusher {
         redeemed
     }
 
-    /// Step 2. One record for each partition: one, unless voters bring their own ids.
+    /// Step 2. One record for each partition: one, unless voters bring their own ids, or a flush takes
+    /// more ballots than a record does.
     async fn publish(&self, redeemed: Vec<Redeemed>) -> Vec<Acknowledged> {
         let mut by_home: BTreeMap<Partition, Vec<Redeemed>> = BTreeMap::new();
         for redeemed in redeemed {
             let home = self.partitions.home_of(redeemed.ballot.id);
             by_home.entry(home).or_default().push(redeemed);
         }
-        if by_home.is_empty() {
+        let parts: Vec<(Partition, Vec<Redeemed>)> = by_home
+            .into_iter()
+            .flat_map(|(home, redeemed)| in_records(redeemed).map(move |part| (home, part)))
+            .collect();
+        if parts.is_empty() {
             return Vec::new();
         }
-        let records: Vec<_> = by_home
+        let records: Vec<_> = parts
             .iter()
             .map(|(home, redeemed)| {
                 let ballots: Arc<[_]> = redeemed.iter().map(|r| r.ballot.clone()).collect();
@@ -235,7 +240,7 @@ impl Flusher {
             "a log answers for each record"
         );
         let mut acknowledged = Vec::new();
-        for (redeemed, result) in by_home.into_values().zip(results) {
+        for ((_, redeemed), result) in parts.into_iter().zip(results) {
             self.outages.publish.note(&result);
             match result {
                 Ok(Published { position }) => acknowledged.extend(
@@ -315,6 +320,15 @@ impl Flusher {
             missed: None,
         }
     }
+}
+
+/// Ballots cut into what a record takes, in their order.
+fn in_records(mut redeemed: Vec<Redeemed>) -> impl Iterator<Item = Vec<Redeemed>> {
+    std::iter::from_fn(move || {
+        let rest = redeemed.split_off(redeemed.len().min(Record::MAX_BALLOTS));
+        let part = std::mem::replace(&mut redeemed, rest);
+        (!part.is_empty()).then_some(part)
+    })
 }
 
 /// Everybody voted for, each once, in order.

@@ -4,6 +4,7 @@
 use std::{io::Write as _, process::ExitCode};
 
 use bytes::Bytes;
+use cast_core::deadline::in_time;
 use http::{Request, header};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::client::conn::http1;
@@ -13,7 +14,6 @@ use tokio::{net::TcpStream, runtime};
 use super::print;
 use crate::{
     config::{HealthConfig, HealthUrl},
-    http::within,
     wiring,
 };
 
@@ -43,7 +43,7 @@ fn asked(config: &HealthConfig) -> Result<(bool, String), Error> {
         .build()?;
     let (clock, _) = wiring::system();
     runtime.block_on(async {
-        let answer = within(&*clock, config.timeout, ask(&config.url)).await;
+        let answer = in_time(&*clock, config.timeout, ask(&config.url)).await;
         answer.ok_or_else(|| format!("no answer within {:?}", config.timeout))?
     })
 }

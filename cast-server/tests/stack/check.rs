@@ -1,160 +1,161 @@
-//! Whether acknowledged equals stored, exactly: what the voters were told, beside what is in the
-//! tables. It knows nothing of how one became the other.
+//! Whether all promises held: waits until the log is folded and the tallies shown have healed, and
+//! compares everything with everything.
 
-use std::collections::BTreeMap;
+use std::{cell::RefCell, collections::BTreeSet, time::Duration};
 
 use cast_core::domain::{BallotId, Partitions};
-use cast_testkit::Seed;
-use serde::Deserialize;
+use cast_testkit::{Seed, pause, servers::random_name};
+use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
+use tokio::time::timeout;
 use uuid::Uuid;
 
+pub(crate) use crate::tables::Stored;
 use crate::{
-    ledger::{Due, Entry, Ledger},
-    program::{Client, run},
-    stack::{LATER, PARTITIONS, Stack},
+    ledger::Due,
+    logged::Logged,
+    program::{Client, process::run_within},
+    stack::{LATER, PARTITIONS, Stack, until},
+    tables::counted,
+    verdict::{self, Breach, Evidence, Promise, dossier},
     voters::{Book, Paper, Voter},
 };
 
-/// Shown for the most: what differs, differs in few ways.
+/// How many ballots of a breach are shown: what differs, differs in few ways.
 const SHOWN: usize = 10;
 
-/// What is in the tables, in one view.
-#[derive(Debug, Deserialize, PartialEq, Eq)]
-pub(crate) struct Stored {
-    pub(crate) ballots: Vec<StoredBallot>,
-    /// By candidate: the table that people look at.
-    pub(crate) votes: BTreeMap<String, u64>,
-    /// By candidate: what it adds up.
-    pub(crate) totals: BTreeMap<String, u64>,
-    pub(crate) rejected: u64,
-    /// By partition: the first record that was not applied.
-    pub(crate) progress: BTreeMap<u32, u64>,
+/// How many questions are asked at once.
+const AT_ONCE: usize = 4;
+
+/// What was found.
+#[derive(Default)]
+pub(crate) struct Findings {
+    pub(crate) breaches: Vec<Breach>,
+    /// Each breach, with all that is known of some of its ballots.
+    pub(crate) text: String,
 }
 
-/// A ballot that was counted.
-#[derive(Debug, Deserialize, PartialEq, Eq)]
-pub(crate) struct StoredBallot {
-    pub(crate) id: Uuid,
-    pub(crate) voter: String,
-    pub(crate) candidates: Vec<String>,
-    pub(crate) votes: Vec<u64>,
-}
-
-const STORED: &str = "SELECT json_build_object(
-    'ballots', (SELECT coalesce(json_agg(ballots ORDER BY id), '[]') FROM ballots),
-    'votes', (SELECT coalesce(json_object_agg(username, count), '{}') FROM votes),
-    'totals', (SELECT coalesce(json_object_agg(candidate, votes), '{}')
-               FROM (SELECT candidate, sum(votes) AS votes FROM totals GROUP BY candidate) AS sums),
-    'rejected', (SELECT count(*) FROM rejected),
-    'progress', (SELECT coalesce(json_object_agg(partition, next), '{}') FROM progress))";
-
-impl Stored {
-    /// What is in the tables now.
-    pub(crate) async fn read(stack: &Stack) -> Self {
-        let text = stack.database.sql(STORED).await;
-        serde_json::from_str(&text).expect("what was asked for")
-    }
-
-    /// The ballots counted again, by candidate.
-    fn recount(&self) -> BTreeMap<String, u64> {
-        let mut sums = BTreeMap::new();
-        for ballot in &self.ballots {
-            for (candidate, votes) in ballot.candidates.iter().zip(&ballot.votes) {
-                *sums.entry(candidate.clone()).or_default() += votes;
-            }
-        }
-        sums
-    }
-
-    fn by_name(&self) -> BTreeMap<&str, Vec<&StoredBallot>> {
-        let mut by_name: BTreeMap<&str, Vec<_>> = BTreeMap::new();
-        for ballot in &self.ballots {
-            by_name.entry(&ballot.voter).or_default().push(ballot);
-        }
-        by_name
-    }
-}
-
-/// Waits until the log is folded and the tallies shown have healed, and compares everything with
-/// everything.
+/// Compares everything with everything.
 ///
 /// # Panics
 ///
-/// With what differs, if anything does by the deadline.
+/// With the promises that broke, and the ballots concerned.
 pub(crate) async fn check(stack: &Stack, book: &Book, doors: &[Client]) {
-    drained(stack, book).await;
-    let (ledger, stored) = (book.ledger(), Stored::read(stack).await);
-    let differences = differences(&ledger, &stored, uses(stack));
-    assert!(
-        differences.is_empty(),
-        "{} differences, among them:\n{}",
-        differences.len(),
-        differences[..differences.len().min(SHOWN)].join("\n")
-    );
-    for door in doors {
-        healed(door, &ledger, &stored).await;
-        fates(door, &ledger, &stored).await;
+    let found = examine(stack, book, doors, &mut BTreeSet::new()).await;
+    assert!(found.breaches.is_empty(), "{}", found.text);
+}
+
+/// Compares everything with everything. `asked` has the ballots whose fate was asked for before.
+pub(crate) async fn examine(
+    stack: &Stack,
+    book: &Book,
+    doors: &[Client],
+    asked: &mut BTreeSet<String>,
+) -> Findings {
+    let is_folded = fold_all(stack, book).await;
+    let ledger = book.ledger();
+    let stored = Stored::read(stack).await;
+    let logged = Logged::read(stack).await;
+    let history = stack.history.lock().unwrap().clone();
+    let evidence = Evidence {
+        ledger: &ledger,
+        stored: &stored,
+        logged: &logged,
+        uses: uses(stack),
+        history: &history,
+    };
+    let mut breaches = verdict::breaches(&evidence);
+    if !is_folded {
+        let what = "the log is not folded in time, though all servers are there";
+        breaches.push(Breach::new(Promise::StoreIsExact, what));
     }
-    audited(stack).await;
+    // What is shown cannot be right where the store is not.
+    if breaches.is_empty() {
+        for door in doors {
+            breaches.extend(healed(door, &evidence).await);
+        }
+        breaches.extend(fates(doors, &evidence, asked).await);
+        breaches.extend(audit(stack).await);
+    }
+    let text = breaches.iter().map(|breach| report(breach, &evidence));
+    Findings {
+        text: text.collect::<Vec<_>>().join("\n"),
+        breaches,
+    }
+}
+
+fn report(breach: &Breach, evidence: &Evidence<'_>) -> String {
+    let shown = breach.ballots.iter().take(SHOWN);
+    let dossiers = shown.map(|name| dossier(name, evidence));
+    let lines: Vec<_> = std::iter::once(breach.to_string())
+        .chain(dossiers)
+        .collect();
+    lines.join("\n")
 }
 
 /// Waits until `audit` finds nothing: some of what it may find heals.
+///
+/// # Panics
+///
+/// With what it found, if it still does by the deadline.
 pub(crate) async fn audited(stack: &Stack) {
-    let last = std::cell::RefCell::new(String::new());
+    let found = audit(stack).await;
+    assert!(found.is_none(), "{found:?}");
+}
+
+async fn audit(stack: &Stack) -> Option<Breach> {
+    let last = RefCell::new(String::new());
     let auditing = async {
         loop {
-            let (code, report, stderr) = run(stack.command("audit", &[])).await;
+            let (code, report, stderr) = run_within(LATER, stack.command("audit", &[])).await;
             if code == Some(0) {
                 return;
             }
-            last.replace(format!("{code:?}: {report}{stderr}"));
+            last.replace(format!("the audit found {code:?}: {report}{stderr}"));
         }
     };
-    let in_time = tokio::time::timeout(LATER / 3, auditing).await.is_ok();
-    assert!(in_time, "the audit found {}", last.into_inner());
+    let in_time = timeout(LATER, auditing).await.is_ok();
+    (!in_time).then(|| Breach::new(Promise::StoreIsExact, last.into_inner()))
 }
 
-/// Waits until the store has all that the log had when this was called: it sends one more ballot to
-/// each partition, and waits for them and for all that were acknowledged.
+/// Waits until the store has all that the log had when this was called.
 pub(crate) async fn drained(stack: &Stack, book: &Book) {
+    assert!(fold_all(stack, book).await, "the log is not folded in time");
+    // A store that was put back in between has folded it again by now.
+    let stored = Stored::read(stack).await;
+    let stored = stored.by_name();
+    let missing = book.read(|ledger| {
+        let due = ledger.ballots.iter();
+        let due = due.filter(|(_, entry)| entry.due() == Due::Stored);
+        let missing = due.filter(|(name, _)| !stored.contains_key(name.as_str()));
+        missing
+            .map(|(name, entry)| format!("{name}: {entry:?}"))
+            .collect::<Vec<_>>()
+    });
+    assert!(missing.is_empty(), "not stored: {}", missing.join("\n"));
+}
+
+/// Sends one more ballot to each partition, and waits for them to be stored, all before them with
+/// them; whether they are by the deadline.
+async fn fold_all(stack: &Stack, book: &Book) -> bool {
     let partitions = Partitions::new(PARTITIONS.into()).unwrap();
     let mut last = Voter::new("the last", Seed::random(), book);
+    let mut ids = Vec::new();
     for home in partitions.iter() {
         let ballot = std::iter::repeat_with(|| Paper::one("the last")).find(|ballot| {
             let id = BallotId::new(ballot.id.unwrap()).unwrap();
             partitions.home_of(id) == home
         });
-        let name = format!("the last {}", Uuid::from_u128(Seed::random().get().into()));
-        last.vote(&name, &ballot.unwrap()).await;
+        let (name, ballot) = (format!("the last {}", random_name()), ballot.unwrap());
+        last.vote(&name, &ballot).await;
+        ids.extend(ballot.id);
     }
-    let missing = std::cell::RefCell::new(Vec::new());
     let all_stored = async {
-        loop {
-            *missing.borrow_mut() = missing_in(&book.ledger(), &Stored::read(stack).await);
-            if missing.borrow().is_empty() {
-                return;
-            }
-            cast_testkit::pause(std::time::Duration::from_millis(100)).await;
+        while counted(&stack.database, &ids).await < ids.len() {
+            pause(Duration::from_millis(100)).await;
         }
     };
-    if tokio::time::timeout(LATER / 2, all_stored).await.is_err() {
-        let missing = missing.into_inner();
-        panic!(
-            "{} ballots were acknowledged and are not stored, among them:\n{}",
-            missing.len(),
-            missing[..missing.len().min(SHOWN)].join("\n")
-        );
-    }
-}
-
-/// The ballots that were acknowledged and are not there.
-fn missing_in(ledger: &Ledger, stored: &Stored) -> Vec<String> {
-    let stored = stored.by_name();
-    let due = ledger.ballots.iter();
-    due.filter(|(name, entry)| entry.due() == Due::Stored && !stored.contains_key(name.as_str()))
-        .map(|(name, entry)| format!("{name}: {entry:?}"))
-        .collect()
+    timeout(LATER / 2, all_stored).await.is_ok()
 }
 
 /// How often a ticket votes.
@@ -166,85 +167,32 @@ fn uses(stack: &Stack) -> usize {
     set.next_back().unwrap_or(100)
 }
 
-/// All that is not as it must be.
-fn differences(ledger: &Ledger, stored: &Stored, uses: usize) -> Vec<String> {
-    let mut differences = missing_in(ledger, stored);
-    for (name, ballots) in stored.by_name() {
-        if ballots.len() > 1 {
-            differences.push(format!("counted twice: {name}: {ballots:?}"));
-        }
-        match ledger.ballots.get(name) {
-            None => differences.push(format!("nobody sent it: {name}: {ballots:?}")),
-            Some(entry) => differences.extend(unlike(name, entry, ballots[0])),
-        }
-    }
-    differences.extend(overspent(ledger, stored, uses));
-    let recount = stored.recount();
-    for (what, sums) in [("votes", &stored.votes), ("totals", &stored.totals)] {
-        if *sums != recount {
-            differences.push(format!(
-                "{what} are {sums:?}, the ballots add up to {recount:?}"
-            ));
-        }
-    }
-    if stored.rejected > 0 {
-        differences.push(format!("{} rejected", stored.rejected));
-    }
-    differences
-}
-
-/// What is wrong with a ballot that is there.
-fn unlike(name: &str, entry: &Entry, stored: &StoredBallot) -> Option<String> {
-    let selections = stored.candidates.iter().cloned();
-    let selections: Vec<_> = selections.zip(stored.votes.iter().copied()).collect();
-    let wrong = if entry.due() == Due::Absent {
-        "its voter was told that it does not count"
-    } else if selections != entry.selections {
-        "it says something else"
-    } else if entry.id.is_some_and(|id| id != stored.id) {
-        "it has another id"
-    } else {
-        return None;
-    };
-    Some(format!("{wrong}: {name}: {stored:?}, sent as {entry:?}"))
-}
-
-/// Tickets that bought more than they may, looking only at ballots that were never sent with
-/// another ticket: whose use the others took, nobody can tell from here.
-fn overspent(ledger: &Ledger, stored: &Stored, uses: usize) -> Vec<String> {
-    let mut bought: BTreeMap<&str, usize> = BTreeMap::new();
-    for ballot in &stored.ballots {
-        let entry = ledger.ballots.get(&ballot.voter);
-        let sendings = entry.map_or(&[][..], |entry| &entry.sendings);
-        if let [first, rest @ ..] = sendings
-            && rest.iter().all(|next| next.ticket == first.ticket)
-        {
-            *bought.entry(&first.ticket).or_default() += 1;
-        }
-    }
-    let too_many = bought.into_iter().filter(|(_, count)| *count > uses);
-    too_many
-        .map(|(ticket, count)| format!("a ticket bought {count} ballots: {ticket}"))
-        .collect()
-}
-
 /// Waits until a server shows the tallies of the store.
-async fn healed(door: &Client, ledger: &Ledger, stored: &Stored) {
-    let names = ledger.candidates();
+async fn healed(door: &Client, evidence: &Evidence<'_>) -> Option<Breach> {
+    let names = evidence.ledger.candidates();
+    let votes = &evidence.stored.votes;
     let expected: Vec<_> = names
         .iter()
-        .map(|name| (name.clone(), stored.votes.get(name).copied().unwrap_or(0)))
+        .map(|name| (name.clone(), votes.get(name).copied().unwrap_or(0)))
         .collect();
-    let shown = std::cell::RefCell::new(Vec::new());
+    let shown = RefCell::new(Vec::new());
     let waiting = async {
         while *shown.borrow() != expected {
-            cast_testkit::pause(std::time::Duration::from_millis(50)).await;
+            pause(Duration::from_millis(50)).await;
             shown.replace(tallies(door, &names).await);
         }
     };
-    let in_time = tokio::time::timeout(LATER / 3, waiting).await.is_ok();
+    if timeout(LATER / 3, waiting).await.is_ok() {
+        return None;
+    }
+    let promise = if evidence.history.forgotten > 0 {
+        Promise::CounterMayForget
+    } else {
+        Promise::TalliesShown
+    };
     let shown = shown.into_inner();
-    assert!(in_time, "shown are {shown:?}, stored are {expected:?}");
+    let what = format!("{} shows {shown:?}, stored are {expected:?}", door.url);
+    Some(Breach::new(promise, what))
 }
 
 /// What a server shows; nothing while it cannot.
@@ -261,28 +209,46 @@ pub(crate) async fn tallies(door: &Client, names: &[String]) -> Vec<(String, u64
     tallies.iter().map(tally).collect()
 }
 
-/// What a server says became of a ballot: nothing if nobody has seen it.
+/// What a server says became of a ballot: nothing if nobody has seen it. One that is busy is asked
+/// again.
 pub(crate) async fn fate(door: &Client, id: Uuid) -> Option<String> {
     let query = "query($id: ID!) { ballot(id: $id) { fate } }";
-    let data = door.data(query, json!({"id": id})).await;
-    data["ballot"]["fate"].as_str().map(String::from)
+    until("a ballot's fate", async || {
+        let reply = door.ask(query, json!({"id": id})).await;
+        let fate = reply.body["data"]["ballot"]["fate"].as_str();
+        (reply.code() != "UNAVAILABLE").then(|| {
+            assert!(reply.body["errors"].is_null(), "{reply:?}");
+            fate.map(String::from)
+        })
+    })
+    .await
 }
 
 /// Whoever was ever left in the dark can ask: the ballot was counted, or nobody has it.
-async fn fates(door: &Client, ledger: &Ledger, stored: &Stored) {
-    let stored = stored.by_name();
-    let in_the_dark = |entry: &Entry| {
-        let mut told = entry.sendings.iter().map(|sending| &sending.told);
-        told.any(|told| matches!(told, crate::ledger::Told::Unknown(_)))
-    };
-    for (name, entry) in &ledger.ballots {
-        if let Some(id) = entry.id.filter(|_| in_the_dark(entry)) {
+async fn fates(
+    doors: &[Client],
+    evidence: &Evidence<'_>,
+    asked: &mut BTreeSet<String>,
+) -> Option<Breach> {
+    let stored = evidence.stored.by_name();
+    let ballots = evidence.ledger.ballots.iter();
+    let in_the_dark = ballots.filter(|(name, entry)| {
+        entry.was_in_the_dark() && entry.id.is_some() && asked.insert((*name).clone())
+    });
+    let asking = in_the_dark
+        .zip(doors.iter().cycle())
+        .map(|((name, entry), door)| {
             let expected = stored.contains_key(name.as_str()).then_some("COUNTED");
-            assert_eq!(
-                fate(door, id).await.as_deref(),
-                expected,
-                "{name}: {entry:?}"
-            );
-        }
-    }
+            async move {
+                let told = fate(door, entry.id.unwrap()).await;
+                (told.as_deref() != expected).then(|| name.clone())
+            }
+        });
+    let asking = stream::iter(asking).buffer_unordered(AT_ONCE);
+    let wrong: Vec<_> = asking.filter_map(std::future::ready).collect().await;
+    (!wrong.is_empty()).then(|| Breach {
+        promise: Promise::AnswersAreTrue,
+        what: "its fate is told wrong".into(),
+        ballots: wrong,
+    })
 }

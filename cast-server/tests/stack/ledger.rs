@@ -17,11 +17,18 @@ pub(crate) enum Told {
     NotTaken(String),
     /// A fault after which it may count, or no answer at all.
     Unknown(String),
+    /// Nothing by the deadline that every answer has: it may count.
+    Late,
 }
 
 impl Told {
     pub(crate) fn is_acknowledgement(&self) -> bool {
         matches!(self, Self::Accepted | Self::Duplicate)
+    }
+
+    /// Whether the ballot may count, and its voter does not know.
+    pub(crate) fn leaves_in_the_dark(&self) -> bool {
+        matches!(self, Self::Unknown(_) | Self::Late)
     }
 }
 
@@ -30,12 +37,22 @@ impl Told {
 pub(crate) struct Sending {
     /// The ticket it was sent with.
     pub(crate) ticket: String,
+    /// The server it was sent to.
+    pub(crate) door: String,
+    /// When it was answered, in milliseconds since the Unix epoch.
+    pub(crate) at_unix_ms: u64,
+    /// The answer's request id; empty where there was no answer.
+    pub(crate) request: String,
     pub(crate) told: Told,
+    /// Whether its voter was told that the tallies shown may not have it yet.
+    pub(crate) stale: bool,
 }
 
 /// A ballot as its voter knows it.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
+    /// How many were entered before it.
+    pub(crate) number: usize,
     /// The voter's own id for it, or the one that was told.
     pub(crate) id: Option<Uuid>,
     /// Whom it votes for, in the order sent; a name may stand there twice.
@@ -59,11 +76,17 @@ impl Entry {
         let mut told = self.sendings.iter().map(|sending| &sending.told);
         if told.clone().any(Told::is_acknowledgement) {
             Due::Stored
-        } else if told.any(|told| matches!(told, Told::Unknown(_))) {
+        } else if told.any(Told::leaves_in_the_dark) {
             Due::Either
         } else {
             Due::Absent
         }
+    }
+
+    /// Whether its voter was ever left in the dark.
+    pub(crate) fn was_in_the_dark(&self) -> bool {
+        let mut told = self.sendings.iter().map(|sending| &sending.told);
+        told.any(Told::leaves_in_the_dark)
     }
 }
 
@@ -74,33 +97,61 @@ pub(crate) struct Ledger {
     pub(crate) ballots: BTreeMap<String, Entry>,
     /// How often a server said that no ticket is good.
     pub(crate) without_ticket: usize,
+    /// How many of the ballots were acknowledged.
+    acknowledged: usize,
 }
 
 impl Ledger {
+    /// A ballot that is about to be sent.
+    pub(crate) fn enter(&mut self, name: &str, id: Option<Uuid>, selections: &[(String, u64)]) {
+        let entry = Entry {
+            number: self.ballots.len(),
+            id,
+            selections: selections.to_vec(),
+            sendings: Vec::new(),
+        };
+        let known = self.ballots.insert(name.to_owned(), entry);
+        assert!(known.is_none(), "two ballots are named {name}");
+    }
+
+    /// What was told of a sending, and of which ballot.
+    pub(crate) fn note(&mut self, name: &str, id: Option<Uuid>, sending: Sending) {
+        let entry = self.ballots.get_mut(name).expect("it was entered");
+        let was_due = entry.due();
+        entry.id = entry.id.or(id);
+        entry.sendings.push(sending);
+        let is_new = was_due != Due::Stored && entry.due() == Due::Stored;
+        self.acknowledged += usize::from(is_new);
+    }
+
     /// Everybody voted for.
     pub(crate) fn candidates(&self) -> Vec<String> {
         let selections = self.ballots.values().flat_map(|entry| &entry.selections);
-        let mut names: Vec<_> = selections.map(|(name, _)| name.clone()).collect();
-        names.sort_unstable();
-        names.dedup();
-        names
+        let names: BTreeSet<&str> = selections.map(|(name, _)| name.as_str()).collect();
+        names.into_iter().map(String::from).collect()
     }
 
     /// How many ballots were acknowledged.
-    pub(crate) fn acknowledged(&self) -> usize {
-        let due = self.ballots.values().map(Entry::due);
-        due.filter(|due| *due == Due::Stored).count()
+    pub(crate) const fn acknowledged(&self) -> usize {
+        self.acknowledged
     }
 
     /// Each ticket that was ever held, once.
     pub(crate) fn tickets(&self) -> BTreeSet<&str> {
-        let sendings = self.ballots.values().flat_map(|entry| &entry.sendings);
-        sendings.map(|sending| sending.ticket.as_str()).collect()
+        self.sendings()
+            .map(|sending| sending.ticket.as_str())
+            .collect()
     }
 
     /// How many sendings were told something like that.
     pub(crate) fn told(&self, like: impl Fn(&Told) -> bool) -> usize {
-        let sendings = self.ballots.values().flat_map(|entry| &entry.sendings);
-        sendings.filter(|sending| like(&sending.told)).count()
+        self.sendings()
+            .filter(|sending| like(&sending.told))
+            .count()
+    }
+
+    /// All that was ever sent.
+    pub(crate) fn sendings(&self) -> impl Iterator<Item = &Sending> {
+        self.ballots.values().flat_map(|entry| &entry.sendings)
     }
 }

@@ -6,14 +6,16 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test it fails the test")]
 
-mod all_faults;
 mod api_dies;
 mod audit;
+mod breaking;
 mod check;
 mod consumer_dies;
 mod defects;
 mod generator_dies;
+#[expect(dead_code, reason = "the siege uses the rest")]
 mod ledger;
+mod logged;
 mod manifests;
 mod monitoring;
 mod outage;
@@ -22,6 +24,10 @@ mod program;
 mod rolling;
 mod stack;
 mod start_order;
+mod tables;
+mod the_checker;
 #[cfg(feature = "otlp")]
 mod traces;
+mod verdict;
+#[expect(dead_code, reason = "the siege uses the rest")]
 mod voters;

@@ -1,19 +1,25 @@
 //! Redis, Kafka or Postgres goes, and comes back: no server is restarted for it.
 
+use std::time::Duration;
+
 use cast_testkit::{
-    Seed,
+    Seed, pause,
     servers::{Mode, random_name},
 };
 
 use crate::{
+    breaking::{cut_connections, deadlock, delete_keys},
     check::check,
     ledger::Told,
     program::Client,
-    stack::{Deployment, Own, Stack, until, until_ready},
+    stack::{Deployment, Own, Role, Stack, drain, put_back, until, until_ready, until_said},
     voters::{Book, Crowd, Voter, ticket},
 };
 
 const VOTERS: usize = 12;
+
+/// Longer than any deadline that the processes have for a server of theirs.
+const BEYOND_DEADLINES: Duration = Duration::from_millis(3_500);
 
 /// A deployment with voters before it, who have begun.
 struct Scene {
@@ -58,7 +64,7 @@ impl Scene {
     /// Waits until each voter was told more than once, on average, that this sending does not count
     /// or may not: by then all deadlines have passed.
     async fn until_nobody_is_served(&mut self) {
-        let failures = |told: &Told| matches!(told, Told::NotTaken(_) | Told::Unknown(_));
+        let failures = |told: &Told| matches!(told, Told::NotTaken(_)) || told.leaves_in_the_dark();
         let before = self.book.ledger().told(failures);
         let what = "voters who are not served";
         let are_told =
@@ -115,6 +121,34 @@ async fn redis_forgets_everything_while_it_runs() {
         let tickets = scene.tickets().await;
         scene.stack.redis.empty().await;
         scene.open_tickets_fail_closed(&tickets).await;
+        scene.crowd.until_acknowledged(20).await;
+    }
+    scene.recovers().await;
+}
+
+#[tokio::test]
+async fn redis_loses_single_keys() {
+    let Some(mut scene) = Scene::on(Own::default()).await else {
+        return;
+    };
+    let random = Seed::from_env_or_random().part(98).entropy();
+    for _ in 0..6 {
+        delete_keys(&scene.stack.redis, &random).await;
+        scene.crowd.until_acknowledged(20).await;
+    }
+    scene.recovers().await;
+}
+
+#[tokio::test]
+async fn redis_stands_still_beyond_all_deadlines() {
+    let Some(mut scene) = Scene::on(Own::default()).await else {
+        return;
+    };
+    for _ in 0..2 {
+        scene.stack.redis.freeze().await;
+        scene.until_nobody_is_served().await;
+        pause(BEYOND_DEADLINES).await;
+        scene.stack.redis.thaw().await;
         scene.crowd.until_acknowledged(20).await;
     }
     scene.recovers().await;
@@ -198,6 +232,40 @@ async fn postgres_dies_and_comes_back_while_votes_are_taken() {
 }
 
 #[tokio::test]
+async fn the_connections_to_postgres_are_cut_and_a_fold_is_the_victim_of_a_deadlock() {
+    let Some(mut scene) = Scene::on(Own::default()).await else {
+        return;
+    };
+    for _ in 0..4 {
+        cut_connections(&scene.stack.database).await;
+        scene.crowd.until_acknowledged(20).await;
+    }
+    until("a victim", async || {
+        deadlock(&scene.stack.database).await;
+        let said = scene.deployment.consumer.said();
+        said.contains("deadlock detected").then_some(())
+    })
+    .await;
+    scene.recovers().await;
+}
+
+#[tokio::test]
+async fn consumers_come_and_go_while_votes_are_taken() {
+    let Some(mut scene) = Scene::on(Own::default()).await else {
+        return;
+    };
+    for _ in 0..3 {
+        let newcomer = scene.stack.run(Role::Consumer).await;
+        until_said(&newcomer, "partitions came to this consumer").await;
+        scene.crowd.until_acknowledged(40).await;
+        let old = std::mem::replace(&mut scene.deployment.consumer, newcomer);
+        drain(old).await;
+        scene.crowd.until_acknowledged(20).await;
+    }
+    scene.recovers().await;
+}
+
+#[tokio::test]
 async fn postgres_is_put_back_to_an_older_backup() {
     let Some(mut scene) = Scene::on(Own::default()).await else {
         return;
@@ -205,6 +273,6 @@ async fn postgres_is_put_back_to_an_older_backup() {
     let backup = scene.stack.database.backup().await;
     scene.crowd.until_acknowledged(60).await;
     crate::check::drained(&scene.stack, &scene.book).await;
-    scene.stack.database.restore(&backup).await;
+    put_back(&scene.stack.database, &backup, &scene.stack.history).await;
     scene.recovers().await;
 }

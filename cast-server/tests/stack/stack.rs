@@ -1,15 +1,26 @@
 //! A deployment of one test: servers, a database, a topic, and settings that all processes share.
 
-use std::{ops::Deref, process::Stdio, time::Duration};
+use std::{
+    ops::Deref,
+    process::Stdio,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use cast_testkit::{
     eventually, pause,
-    servers::{self, Database, Kafka, Mode, Postgres, Private, Redis, Server, Topic, random_name},
+    servers::{
+        self, Backup, Database, Kafka, Mode, Postgres, Private, Redis, Server, Topic, random_name,
+    },
     within,
 };
 use tokio::process::Command;
 
-use crate::program::{Client, Process, SOON, program, run};
+use crate::{
+    program::{Client, Process, SOON, program, run},
+    tables::progress,
+    verdict::{History, PutBack},
+};
 
 /// How many partitions a log has, unless a test says so: more than one, fewer than consumers like.
 pub(crate) const PARTITIONS: u16 = 3;
@@ -57,12 +68,14 @@ pub(crate) struct Own {
 pub(crate) struct Stack {
     pub(crate) database: Database,
     /// Deleted with this.
-    _topic: Topic,
+    topic: Topic,
     pub(crate) redis: Private<Redis>,
     pub(crate) kafka: Place<Kafka>,
     pub(crate) postgres: Place<Postgres>,
     /// Variables that all processes get; a test may change them before it starts one.
     pub(crate) settings: Vec<(String, String)>,
+    /// What was done to the servers, as far as a verdict depends on it.
+    pub(crate) history: Arc<Mutex<History>>,
 }
 
 /// The roles that run.
@@ -74,7 +87,7 @@ pub(crate) enum Role {
 }
 
 impl Role {
-    const fn command(self) -> &'static str {
+    pub(crate) const fn command(self) -> &'static str {
         match self {
             Self::Api => "api",
             Self::Generator => "ticket-generator",
@@ -114,11 +127,12 @@ impl Stack {
         let settings = settings(redis.url(), &topic.url(), database.url());
         let stack = Self {
             database,
-            _topic: topic,
+            topic,
             redis,
             kafka,
             postgres,
             settings,
+            history: Arc::default(),
         };
         stack.migrate().await;
         Some(stack)
@@ -136,12 +150,14 @@ impl Stack {
         assert_eq!(code, Some(0), "{stderr}");
     }
 
+    /// The log's topic.
+    pub(crate) fn topic(&self) -> &str {
+        self.topic.name()
+    }
+
     /// The program, with the settings of all and some of its own.
     pub(crate) fn command(&self, command: &str, more: &[(&str, &str)]) -> Command {
-        let mut command = program(&[command]);
-        command.envs(self.settings.iter().cloned());
-        command.envs(more.iter().copied());
-        command
+        command_with(&self.settings, command, more)
     }
 
     /// Starts a process, and waits until it can do its job.
@@ -171,6 +187,27 @@ impl Stack {
     pub(crate) fn launch(&self, role: Role, more: &[(&str, &str)]) -> Process {
         Process::launch(self.command(role.command(), more))
     }
+}
+
+/// The program, with these settings and some more.
+pub(crate) fn command_with(
+    settings: &[(String, String)],
+    command: &str,
+    more: &[(&str, &str)],
+) -> Command {
+    let mut command = program(&[command]);
+    command.envs(settings.iter().cloned());
+    command.envs(more.iter().copied());
+    command
+}
+
+/// Puts a database back to a backup, and writes it down.
+pub(crate) async fn put_back(database: &Database, backup: &Backup, history: &Mutex<History>) {
+    let from = progress(database).await;
+    database.restore(backup).await;
+    let to = progress(database).await;
+    let put_back = PutBack { from, to };
+    history.lock().unwrap().put_back.push(put_back);
 }
 
 fn settings(redis: &str, topic: &str, database: &str) -> Vec<(String, String)> {

@@ -8,14 +8,15 @@ use std::{
     time::Duration,
 };
 
-use cast_core::ports::Entropy as _;
+use cast_adapters::system::SystemClock;
+use cast_core::ports::{Clock as _, Entropy as _};
 use cast_testkit::{Seed, SeededEntropy, pause, within};
 use serde_json::{Value, json};
 use tokio::{sync::watch, task::JoinSet};
 use uuid::Uuid;
 
 use crate::{
-    ledger::{Entry, Ledger, Sending, Told},
+    ledger::{Ledger, Sending, Told},
     program::{Client, Reply, VOTE},
     stack::{LATER, until},
 };
@@ -31,9 +32,11 @@ const CANDIDATES: [&str; 8] = ["ada", "bo", "cy", "dee", "eve", "fay", "gus", "z
 pub(crate) struct Book {
     ledger: Arc<Mutex<Ledger>>,
     /// The API servers that are there; a test may change them at any time.
-    doors: Arc<Mutex<Vec<Client>>>,
+    pub(crate) doors: Arc<Mutex<Vec<Client>>>,
     /// How many voters of crowds there were so far.
     voters: Arc<AtomicUsize>,
+    /// For how long a voter rests after a burst of ballots, at most.
+    pub(crate) rest: Duration,
 }
 
 impl Book {
@@ -42,11 +45,17 @@ impl Book {
             ledger: Arc::default(),
             doors: Arc::new(Mutex::new(doors)),
             voters: Arc::default(),
+            rest: Duration::ZERO,
         }
     }
 
     pub(crate) fn ledger(&self) -> Ledger {
         self.locked().clone()
+    }
+
+    /// Looks at the ledger where it is.
+    pub(crate) fn read<T>(&self, look: impl FnOnce(&Ledger) -> T) -> T {
+        look(&self.locked())
     }
 
     /// Leaves these servers alone from now on, and goes to those.
@@ -59,20 +68,7 @@ impl Book {
     }
 
     fn enter(&self, name: &str, ballot: &Paper) {
-        let entry = Entry {
-            id: ballot.id,
-            selections: ballot.selections.clone(),
-            sendings: Vec::new(),
-        };
-        let known = self.locked().ballots.insert(name.to_owned(), entry);
-        assert!(known.is_none(), "two ballots are named {name}");
-    }
-
-    fn note(&self, name: &str, id: Option<Uuid>, sending: Sending) {
-        let mut ledger = self.locked();
-        let entry = ledger.ballots.get_mut(name).unwrap();
-        entry.id = entry.id.or(id);
-        entry.sendings.push(sending);
+        self.locked().enter(name, ballot.id, &ballot.selections);
     }
 }
 
@@ -199,17 +195,26 @@ impl Voter {
             "usernames": usernames, "voteCount": counts, "ticket": ticket,
             "voterUsername": name, "ballotId": id,
         });
-        let (told, id) = match door.try_ask(VOTE, vote).await {
-            Ok(reply) => read(&reply),
+        let reply = door.try_ask(VOTE, vote).await;
+        let (told, id) = match &reply {
+            Ok(reply) => read(reply),
             Err(error) if error.is_connect() => (Told::NotTaken("nobody is there".into()), None),
-            Err(error) if error.is_timeout() => panic!("{name} got no answer by the deadline"),
+            Err(error) if error.is_timeout() => (Told::Late, None),
             Err(error) => (Told::Unknown(format!("no answer: {error}")), None),
         };
+        let request = reply.as_ref().map(|reply| reply.header("x-request-id"));
+        let stale = reply
+            .as_ref()
+            .map(|reply| &reply.body["data"]["vote"]["stale"]);
         let sending = Sending {
             ticket,
+            door: door.url.clone(),
+            at_unix_ms: SystemClock.now().as_unix_ms(),
+            request: request.unwrap_or_default().to_owned(),
             told: told.clone(),
+            stale: stale.is_ok_and(|stale| stale.as_bool() == Some(true)),
         };
-        self.book.note(name, id, sending);
+        self.book.locked().note(name, id, sending);
         told
     }
 
@@ -229,7 +234,16 @@ impl Voter {
             let (name, ballot) = (format!("{}-{number}", self.name), Paper::of(&self.random));
             self.book.enter(&name, &ballot);
             let what = format!("the end of {name}");
-            within(LATER, what, self.see_through(&name, &ballot, &stop)).await;
+            within(LATER * 2, what, self.see_through(&name, &ballot, &stop)).await;
+            self.rest().await;
+        }
+    }
+
+    /// After a burst of some ballots.
+    async fn rest(&self) {
+        let longest = u64::try_from(self.book.rest.as_millis()).expect("a while");
+        if longest > 0 && self.random.below(16) == 0 {
+            pause(Duration::from_millis(self.random.below(longest))).await;
         }
     }
 
@@ -249,8 +263,7 @@ impl Voter {
         }
         let ledger = self.book.locked();
         let entry = &ledger.ballots[name];
-        let mut told = entry.sendings.iter().map(|sending| &sending.told);
-        if told.any(|told| matches!(told, Told::Unknown(_))) {
+        if entry.was_in_the_dark() {
             return entry.id.is_some();
         }
         // Some give up what was refused: such ballots must be in no tally.

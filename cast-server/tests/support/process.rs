@@ -1,6 +1,6 @@
 //! The real program.
 
-use std::process::Stdio;
+use std::{fs, io::Write as _, path::PathBuf, process::Stdio, sync::OnceLock, time::Duration};
 
 use tokio::{
     io::{AsyncBufReadExt, BufReader, Lines},
@@ -15,9 +15,12 @@ use super::{Client, SOON};
 /// How many of its last lines are shown if the test fails.
 const LINES_SHOWN: usize = 40;
 
+/// A folder in which all that processes say is kept, each in a file of its own; none if it is not set.
+pub(crate) static LOGS: OnceLock<PathBuf> = OnceLock::new();
+
 /// A process of the program; what it says is read all the while, and shown if the test fails.
 pub(crate) struct Process {
-    child: Child,
+    pub(crate) child: Child,
     pub(crate) stdout: Lines<BufReader<ChildStdout>>,
     /// The first line that it printed.
     pub(crate) line: String,
@@ -45,8 +48,16 @@ pub(crate) fn program(args: &[&str]) -> Command {
 }
 
 /// Runs the program to its end: its exit code, and what it printed and said.
-pub(crate) async fn run(mut command: Command) -> (Option<i32>, String, String) {
-    let output = timeout(SOON, command.output())
+pub(crate) async fn run(command: Command) -> (Option<i32>, String, String) {
+    run_within(SOON, command).await
+}
+
+/// Runs the program to its end, which may take that long.
+pub(crate) async fn run_within(
+    deadline: Duration,
+    mut command: Command,
+) -> (Option<i32>, String, String) {
+    let output = timeout(deadline, command.output())
         .await
         .expect("it ends")
         .unwrap();
@@ -75,7 +86,8 @@ impl Process {
             .expect("the program starts");
         let stdout = BufReader::new(child.stdout.take().unwrap()).lines();
         let (sender, said) = watch::channel(String::new());
-        let listener = tokio::spawn(listen(child.stderr.take().unwrap(), sender));
+        let stderr = child.stderr.take().unwrap();
+        let listener = tokio::spawn(listen(stderr, sender, log_file(&command, &child)));
         Self {
             child,
             stdout,
@@ -136,9 +148,19 @@ impl Process {
     }
 }
 
-async fn listen(stderr: ChildStderr, said: watch::Sender<String>) {
+/// Where what a process says is kept: by its command and its process id.
+fn log_file(command: &Command, child: &Child) -> Option<fs::File> {
+    let role = command.as_std().get_args().next()?.to_string_lossy();
+    let name = format!("{role}-{}.log", child.id()?);
+    Some(fs::File::create(LOGS.get()?.join(name)).expect("a folder of ours"))
+}
+
+async fn listen(stderr: ChildStderr, said: watch::Sender<String>, mut log: Option<fs::File>) {
     let mut lines = BufReader::new(stderr).lines();
     while let Ok(Some(line)) = lines.next_line().await {
+        if let Some(log) = &mut log {
+            writeln!(log, "{line}").expect("a file of ours");
+        }
         said.send_modify(|text| {
             text.push_str(&line);
             text.push('\n');

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use cast_core::{
     domain::{
         BallotId, Candidate, Claim, CurrentTicket, Fate, FoldStep, GenuineTicket, LogBatch, Offset,
-        Partition, Partitions, PeriodTicket, Prefix, Record, Redemption, StoredTally, Tally,
-        Timestamp,
+        Partition, Partitions, PeriodTicket, Prefix, Progress, Record, Redemption, StoredTally,
+        Tally, Timestamp,
     },
     ports::{
         Applied, EventBus, GroupName, Kept, PartitionLag, PortError, Published, Reading, Recount,
@@ -200,7 +200,7 @@ impl VoteCounter for Intercepted<dyn VoteCounter> {
 
 #[async_trait]
 impl VoteStore for Intercepted<dyn VoteStore> {
-    async fn progress(&self, partition: Partition) -> Result<Offset, PortError> {
+    async fn progress(&self, partition: Partition) -> Result<Progress, PortError> {
         self.call(Operation::Progress, 1, move |inner| async move {
             inner.progress(partition).await
         })

@@ -12,7 +12,7 @@ use std::{
 
 use async_trait::async_trait;
 use cast_core::{
-    domain::{LogBatch, LogPosition, Offset, Partition, Partitions, Record},
+    domain::{LogBatch, LogPosition, Offset, Partition, Partitions, Progress, Record},
     ports::{
         EventBus, GroupName, PartitionLag, PortError, PortErrorKind, Published, ResumeFrom,
         Subscription,
@@ -30,6 +30,7 @@ crate::caught::caught! { event_bus, broken:
     an_acknowledged_record_stays_at_its_position => AcknowledgingWhatItForgets,
     positions_grow_with_each_record => TellingPositionsTwice,
     a_record_is_in_the_log_as_a_whole => SplittingRecords,
+    the_largest_record_is_taken => RefusingLargeRecords,
     a_dropped_publish_happened_as_a_whole_or_not_at_all => SplittingRecords,
     what_was_unavailable_is_never_in_the_log => CallingTheUnknownUnavailable,
     reading_starts_where_the_resume_callback_says => ResumingFromTheCommit,
@@ -43,6 +44,8 @@ crate::caught::caught! { event_bus, broken:
     what_is_published_later_arrives => LookingOnlyOnce,
     a_position_behind_the_end_is_misconfigured => ResettingToEarliest,
     a_position_before_the_first_record_is_misconfigured => ResettingToEarliest,
+    another_log_than_the_one_that_was_folded_is_misconfigured => TrustingOffsets | LookingRightBeforeOnly,
+    a_last_ballot_that_was_dropped_is_not_looked_for => LookingForWhatIsGone,
     a_dropped_wait_skips_nothing => LosingWhatItHolds,
     a_seek_reads_from_there_on => IgnoringSeeks,
     an_unreadable_record_comes_in_its_place => HidingTheUnreadable,
@@ -67,10 +70,13 @@ enum How {
     KeepingMembers,
     LaggingFromTheEnd,
     LeavingOutRecords,
+    LookingForWhatIsGone,
     LookingOnlyOnce,
+    LookingRightBeforeOnly,
     LosingWhatItHolds,
     MixingPartitions,
     NotNoticingDrops,
+    RefusingLargeRecords,
     RepeatingBatches,
     ResettingToEarliest,
     ResumingFromTheCommit,
@@ -80,6 +86,7 @@ enum How {
     StartingBatchesAtTheirRecords,
     TakingGroupsForOne,
     TellingPositionsTwice,
+    TrustingOffsets,
 }
 
 /// The memory adapter behind something that breaks it.
@@ -94,7 +101,7 @@ struct Broken {
 struct Shared {
     members: AtomicU64,
     obstructed: AtomicBool,
-    answers: Mutex<BTreeMap<Partition, Offset>>,
+    answers: Mutex<BTreeMap<Partition, Progress>>,
     committed: Mutex<BTreeMap<(GroupName, Partition), Offset>>,
     firsts: Mutex<BTreeMap<Partition, Offset>>,
     kept: Mutex<Vec<Box<dyn Subscription>>>,
@@ -114,6 +121,12 @@ impl EventBus for Broken {
                     .iter()
                     .any(|record| record.partition().get() >= count)
                 {
+                    let failed = |_| Err(PortError::new(PortErrorKind::Corrupt, "publishing"));
+                    return records.iter().map(failed).collect();
+                }
+            }
+            How::RefusingLargeRecords => {
+                if records.iter().any(|record| record.ballots().len() > 500) {
                     let failed = |_| Err(PortError::new(PortErrorKind::Corrupt, "publishing"));
                     return records.iter().map(failed).collect();
                 }
@@ -235,7 +248,7 @@ struct BrokenResume {
 
 #[async_trait]
 impl ResumeFrom for BrokenResume {
-    async fn resume_from(&self, partition: Partition) -> Result<Offset, PortError> {
+    async fn resume_from(&self, partition: Partition) -> Result<Progress, PortError> {
         let lags = self.bus.lag(&self.group).await?;
         let lag = lags.into_iter().find(|lag| lag.partition == partition);
         let PartitionLag { committed, end, .. } = lag.expect("one for each partition");
@@ -245,10 +258,21 @@ impl ResumeFrom for BrokenResume {
             .copied()
             .unwrap_or_default();
         let answered = *lock(&self.shared.answers).entry(partition).or_insert(named);
+        let is_further_back = named
+            .last
+            .is_some_and(|last| last.offset.next() < named.next);
+        let is_gone = named.last.is_some_and(|last| last.offset < first);
         Ok(match self.how {
-            How::ResumingFromTheCommit if committed > Offset::START => committed,
+            How::ResumingFromTheCommit if committed > Offset::START => Progress::at(committed),
             How::AskingOnceWhereToResume => answered,
-            How::ResettingToEarliest if named < first || named > end => first,
+            How::ResettingToEarliest if named.next < first || named.next > end => {
+                Progress::at(first)
+            }
+            How::TrustingOffsets => Progress::at(named.next),
+            How::LookingRightBeforeOnly if is_further_back => Progress::at(named.next),
+            How::LookingForWhatIsGone if is_gone => {
+                return Err(PortError::new(PortErrorKind::Misconfigured, "resuming"));
+            }
             _ => named,
         })
     }

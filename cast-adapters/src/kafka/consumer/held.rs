@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, ops};
 
-use cast_core::domain::{LogBatch, LogEntry, Offset, Partition};
+use cast_core::domain::{Landmark, LogBatch, LogEntry, Offset, Partition, Progress};
 
 /// How much something is to hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,16 +40,19 @@ pub(super) enum Place {
         start: Offset,
         /// What the log is to give next: behind what was read ahead.
         next: Offset,
+        /// What is to be found before anything is taken in: reading begins there.
+        landmark: Option<Landmark>,
         /// Whether the thread has yet to begin reading at `next`.
         is_new: bool,
     },
 }
 
 impl Place {
-    pub(super) const fn at(offset: Offset) -> Self {
+    pub(super) const fn at(progress: Progress) -> Self {
         Self::Known {
-            start: offset,
-            next: offset,
+            start: progress.next,
+            next: progress.next,
+            landmark: progress.last,
             is_new: true,
         }
     }
@@ -71,21 +74,34 @@ impl Held {
     }
 
     /// Takes in a record, if it is what the log is to give next: offsets may be missing, and none
-    /// comes twice. What is not is of a reading that was given up meanwhile.
-    pub(super) fn push(&mut self, record: Ahead) -> Weight {
-        match &mut self.place {
-            Place::Known {
-                next,
-                is_new: false,
-                ..
-            } if *next <= record.entry.offset => {
-                let weight = record.weight;
-                *next = record.entry.offset.next();
-                self.ahead.push_back(record);
-                weight
+    /// comes twice. What is not is of a reading that was given up meanwhile, or lies between the
+    /// landmark and what is next. Fails where the landmark should be and is not.
+    pub(super) fn push(&mut self, record: Ahead) -> Result<Weight, Landmark> {
+        let Place::Known {
+            next,
+            landmark,
+            is_new: false,
+            ..
+        } = &mut self.place
+        else {
+            return Ok(Weight::default());
+        };
+        let offset = record.entry.offset;
+        if let Some(sought) = *landmark
+            && sought.offset <= offset
+        {
+            if !record.entry.is_at(sought) {
+                return Err(sought);
             }
-            _ => Weight::default(),
+            *landmark = None;
         }
+        if offset < *next {
+            return Ok(Weight::default());
+        }
+        let weight = record.weight;
+        *next = offset.next();
+        self.ahead.push_back(record);
+        Ok(weight)
     }
 
     /// Consecutive records of no more than `max_ballots`, or a single one of more.

@@ -8,7 +8,7 @@ use std::{
 };
 
 use cast_core::{
-    domain::{LogBatch, Offset, Partition},
+    domain::{Landmark, LogBatch, Offset, Partition, Progress},
     ports::PortError,
 };
 use tokio::sync::Notify;
@@ -37,7 +37,8 @@ struct State {
     turn: Option<Partition>,
     /// Of all that was read ahead.
     ahead: Weight,
-    /// What the subscription is to be told of.
+    /// What the subscription is to be told of, when it has all that was read before. Until then
+    /// nothing more is taken in: it might come after a gap.
     failure: Option<PortError>,
     /// The reading thread, from its start to its end.
     reader: Option<Thread>,
@@ -61,7 +62,7 @@ pub(super) struct Unplaced {
 /// The answer: where to begin, and what the group has committed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Placing {
-    pub(super) at: Offset,
+    pub(super) at: Progress,
     pub(super) committed: Offset,
 }
 
@@ -134,8 +135,13 @@ impl Holdings {
         let mut state = self.state();
         let held = state.held.iter_mut();
         held.filter_map(|(&partition, held)| match &mut held.place {
-            Place::Known { next, is_new, .. } => {
-                let at = *next;
+            Place::Known {
+                next,
+                landmark,
+                is_new,
+                ..
+            } => {
+                let at = landmark.map_or(*next, |landmark| landmark.offset);
                 std::mem::take(is_new).then_some(Begin { partition, at })
             }
             Place::Unknown | Place::Asked => None,
@@ -143,17 +149,20 @@ impl Holdings {
         .collect()
     }
 
-    /// Takes in a record, if it is what the log is to give next.
-    pub(super) fn push(&self, partition: Partition, record: Ahead) {
+    /// Takes in a record, if it is what the log is to give next. Fails where it is to be known by a
+    /// landmark, and is not the log that has it.
+    pub(super) fn push(&self, partition: Partition, record: Ahead) -> Result<(), Landmark> {
         {
             let mut state = self.state();
-            let Some(held) = state.held.get_mut(&partition) else {
-                return;
+            let is_failing = state.failure.is_some();
+            let Some(held) = state.held.get_mut(&partition).filter(|_| !is_failing) else {
+                return Ok(());
             };
-            let weight = held.push(record);
+            let weight = held.push(record)?;
             state.ahead += weight;
         }
         self.news.notify_one();
+        Ok(())
     }
 
     /// Whether no more is to be read for now.
@@ -177,7 +186,8 @@ impl Holdings {
             .collect()
     }
 
-    /// Something that the subscription is to be told of.
+    /// Ends the reading, of which the subscription is to be told. It begins anew where the store is
+    /// then, if anybody goes on asking.
     pub(super) fn fail(&self, error: PortError) {
         self.state().failure.get_or_insert(error);
         self.news.notify_one();
@@ -224,7 +234,7 @@ impl Holdings {
                 held.committed = committed;
                 // Whoever was here before may have applied more than was committed; without this the
                 // lag would say so until the next record.
-                held.note_applied(at);
+                held.note_applied(at.next);
                 Place::at(at)
             }
         };
@@ -240,7 +250,7 @@ impl Holdings {
     pub(super) fn seek(&self, partition: Partition, to: Offset) {
         let mut state = self.state();
         if let Some(held) = state.held.get_mut(&partition) {
-            held.place = Place::at(to);
+            held.place = Place::at(Progress::at(to));
             let weight = held.drop_ahead();
             state.ahead -= weight;
         }
@@ -250,11 +260,12 @@ impl Holdings {
     /// The next batch, if there is one, of the partitions in turn.
     pub(super) fn take(&self, max_ballots: usize) -> Result<Option<LogBatch>, PortError> {
         let mut state = self.state();
-        if let Some(failure) = state.failure.take() {
-            return Err(failure);
-        }
         let Some(turn) = state.next_turn() else {
-            return Ok(None);
+            let Some(failure) = state.failure.take() else {
+                return Ok(None);
+            };
+            state.forget_places();
+            return Err(failure);
         };
         let held = state.held.get_mut(&turn).expect("its turn has come");
         let (batch, weight) = held.take(turn, max_ballots);
@@ -285,6 +296,16 @@ impl State {
         let mut held = self.held.remove(&partition)?;
         self.ahead -= held.drop_ahead();
         Some(held)
+    }
+
+    /// Has all places asked for anew: what was read and not taken in leaves a gap.
+    fn forget_places(&mut self) {
+        for held in self.held.values_mut() {
+            // What was asked before does not count.
+            self.arrivals += 1;
+            held.arrival = self.arrivals;
+            held.place = Place::Unknown;
+        }
     }
 
     /// The partition with a batch that comes behind the one that was served last.

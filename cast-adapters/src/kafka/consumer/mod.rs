@@ -91,15 +91,22 @@ async fn place(
     resume: &dyn ResumeFrom,
     partition: Partition,
 ) -> Result<Placing, PortError> {
-    let at = resume.resume_from(partition).await?;
-    let found = async {
-        topic.check(partition, at).await?;
-        let committed = topic.committed(group, vec![partition]).await?;
-        let committed = committed.into_iter().next().flatten();
-        Ok::<_, Error>(committed.unwrap_or_default())
-    };
-    let committed = found.await.map_err(|error| error.while_(RESUMING))?;
-    Ok(Placing { at, committed })
+    let mut at = resume.resume_from(partition).await?;
+    let ends = topic.check(partition, at.next).await;
+    let ends = ends.map_err(|error| error.while_(RESUMING))?;
+    // What was dropped cannot be looked for.
+    at.last = at.last.filter(|last| last.offset >= ends.start);
+    let committed = topic.committed(group, vec![partition]).await;
+    let committed = committed.unwrap_or_else(|error| {
+        // For the lag alone, which is then told by the next commit.
+        tracing::info!(%error, %group, "what the group has committed is not known");
+        Vec::new()
+    });
+    let committed = committed.into_iter().next().flatten();
+    Ok(Placing {
+        at,
+        committed: committed.unwrap_or_default(),
+    })
 }
 
 #[async_trait]

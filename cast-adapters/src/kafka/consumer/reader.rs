@@ -11,7 +11,6 @@ use rdkafka::{
     consumer::{BaseConsumer, Consumer as _},
     error::{KafkaError, KafkaResult},
     message::BorrowedMessage,
-    types::RDKafkaErrorCode,
 };
 use tokio::sync::oneshot;
 
@@ -19,8 +18,9 @@ use super::{
     super::{
         blocking,
         cluster::{offset, partition},
-        error::{Error, needs_somebody},
+        error::Error,
         options::KafkaOptions,
+        verdict,
     },
     held::{Ahead, Weight},
     holdings::{Begin, Holdings},
@@ -158,7 +158,7 @@ impl Reader {
                     drop(message);
                     self.pace();
                 }
-                Some(Err(error)) => self.take_error(error),
+                Some(Err(error)) => self.take_error(&error),
                 // The client gives nothing for an event, as for nothing: only without an event there
                 // is no more, and the next one will wake this thread.
                 None if self.client.context().events() == events => return false,
@@ -181,26 +181,21 @@ impl Reader {
             ballots: content.as_ref().map_or(1, |ballots| ballots.len()),
         };
         let entry = LogEntry { offset, content };
-        self.holdings.push(partition, Ahead { entry, weight });
+        let pushed = self.holdings.push(partition, Ahead { entry, weight });
+        if let Err(landmark) = pushed {
+            let another = Error::AnotherLog {
+                partition,
+                landmark,
+            };
+            self.holdings.fail(another.while_(READING));
+        }
     }
 
-    fn take_error(&self, error: KafkaError) {
-        let code = error.rdkafka_error_code();
-        let is_fatal = matches!(error, KafkaError::MessageConsumptionFatal(_));
-        let error = match code {
-            Some(
-                RDKafkaErrorCode::AutoOffsetReset
-                | RDKafkaErrorCode::OffsetOutOfRange
-                | RDKafkaErrorCode::LogTruncation,
-            ) => Error::PositionLost(self.client.context().last_reason()),
-            Some(code) if needs_somebody(code) || is_fatal => Error::Read(error),
-            // The client tries again by itself, for as long as it takes.
-            _ => {
-                tracing::debug!(target: "kafka", %error, "reading goes on");
-                return;
-            }
-        };
-        self.holdings.fail(error.while_(READING));
+    fn take_error(&self, error: &KafkaError) {
+        match verdict::of(error, self.client.context().last_reason()) {
+            Some(why) => self.holdings.fail(why.while_(READING)),
+            None => tracing::debug!(target: "kafka", %error, "reading goes on"),
+        }
     }
 
     /// Commits what was noted, now and then: what gathers meanwhile becomes one commit.

@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use cast_core::{
-    domain::{LogBatch, LogEntry, LoggedBallot, Offset, Partition, Unreadable},
+    domain::{LogBatch, LogEntry, LoggedBallot, Offset, Partition, Progress, Unreadable},
     ports::{PartitionLag, PortError},
 };
 use tokio::sync::Notify;
@@ -146,6 +146,29 @@ impl PartitionLog {
         } else {
             return Ok(());
         };
+        Err(PortError::misconfigured("reading the log", complaint))
+    }
+
+    /// Refuses a progress that was not made in this log, or from which it cannot be read without a gap.
+    pub(super) fn check_progress(&self, progress: Progress) -> Result<(), PortError> {
+        self.check(progress.next)?;
+        let known = progress.last.filter(|last| last.offset.get() >= self.start);
+        let Some(landmark) = known else {
+            return Ok(());
+        };
+        let offset = landmark.offset;
+        let record = self.records.get(self.index(offset.get()));
+        let entry = record.cloned().map(|content| LogEntry { offset, content });
+        if entry.is_some_and(|entry| entry.is_at(landmark)) {
+            return Ok(());
+        }
+        let complaint = format!(
+            "partition {} does not have the ballot {} at offset {}, where the store took it in: it \
+             is not the log that was folded; start with the store of this one, or an empty one",
+            self.partition.get(),
+            landmark.ballot,
+            offset.get()
+        );
         Err(PortError::misconfigured("reading the log", complaint))
     }
 

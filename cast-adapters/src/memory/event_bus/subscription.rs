@@ -132,10 +132,10 @@ impl Subscription for MemorySubscription {
                 Step::Deliver(batch) => return Ok(batch),
                 Step::Resume(at) => {
                     let partition = self.readings[at].holding.partition;
-                    let from = self.resume.resume_from(partition).await?;
+                    let progress = self.resume.resume_from(partition).await?;
                     let log = self.shared.log(partition, "reading the log")?;
-                    lock(log).check(from)?;
-                    self.readings[at].position = Some(from);
+                    lock(log).check_progress(progress)?;
+                    self.readings[at].position = Some(progress.next);
                 }
                 Step::Wait => self.wake.notified().await,
             }

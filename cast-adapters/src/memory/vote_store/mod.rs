@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, sync::Mutex};
 use async_trait::async_trait;
 use cast_core::{
     domain::{
-        BallotId, Candidate, Fate, FoldStep, LogPosition, LoggedBallot, Offset, Partition,
+        BallotId, Candidate, Fate, FoldStep, LogPosition, LoggedBallot, Partition, Progress,
         Rejection, StoredTally, Tally,
     },
     ports::{Applied, Kept, PortError, Recount, Recounted, VoteStore},
@@ -96,7 +96,7 @@ impl MemoryStore {
 
 #[async_trait]
 impl VoteStore for MemoryStore {
-    async fn progress(&self, partition: Partition) -> Result<Offset, PortError> {
+    async fn progress(&self, partition: Partition) -> Result<Progress, PortError> {
         Ok(lock(&self.state).progress(partition))
     }
 
@@ -155,7 +155,7 @@ impl VoteStore for MemoryStore {
 #[cfg(test)]
 mod tests {
     use cast_core::{
-        domain::{Placed, Unreadable},
+        domain::{Offset, Placed, Unreadable},
         ports::PortErrorKind,
     };
 
@@ -216,7 +216,7 @@ mod tests {
         assert_eq!((leaders.len(), leaders[0].votes), (1, 9));
         let partition = Partition::new(0);
         assert_eq!(
-            store.progress(partition).await.expect("told"),
+            store.progress(partition).await.expect("told").next,
             Offset::new(1)
         );
         assert_eq!(store.ballot(id(1)).await.expect("told"), None);
@@ -325,7 +325,7 @@ mod tests {
         store.restore(backup.clone());
         let partition = Partition::new(0);
         assert_eq!(
-            store.progress(partition).await.expect("told"),
+            store.progress(partition).await.expect("told").next,
             Offset::new(1)
         );
         assert_eq!(store.ballot(id(1)).await.expect("told"), None);

@@ -9,7 +9,7 @@ use std::{
 use cast_core::{
     domain::{
         BallotId, Candidate, Fate, FoldStep, LogPosition, LoggedBallot, Offset, Partition, Placed,
-        Prefix, Rejection, StoredTally, Tally, Version, sum_votes,
+        Prefix, Progress, Rejection, StoredTally, Tally, Version, sum_votes,
     },
     ports::{Applied, Kept, PortError},
 };
@@ -19,7 +19,7 @@ use super::{StoreOptions, ballots::Ballots};
 /// Everything that one transaction may change.
 #[derive(Clone, Default)]
 pub(super) struct State {
-    progress: BTreeMap<Partition, Offset>,
+    progress: BTreeMap<Partition, Progress>,
     totals: HashMap<Candidate, Totals>,
     /// All candidates by votes, most first, then by name.
     ranking: BTreeSet<(Reverse<u64>, Candidate)>,
@@ -57,7 +57,7 @@ struct Plan<'a> {
 }
 
 impl State {
-    pub(super) fn progress(&self, partition: Partition) -> Offset {
+    pub(super) fn progress(&self, partition: Partition) -> Progress {
         self.progress.get(&partition).copied().unwrap_or_default()
     }
 
@@ -67,13 +67,18 @@ impl State {
         step: &FoldStep,
         options: &StoreOptions,
     ) -> Result<Applied, PortError> {
-        let progress = self.progress(step.partition);
-        if step.start != progress {
+        let before = self.progress(step.partition);
+        if step.start != before.next {
+            let progress = before.next;
             return Ok(Applied::Fenced { progress });
         }
         // The last thing that can fail.
         let Plan { new, added, totals } = self.plan(step, options, "applying a step")?;
-        self.progress.insert(step.partition, step.next);
+        let progress = Progress {
+            next: step.next,
+            last: step.landmark().or(before.last),
+        };
+        self.progress.insert(step.partition, progress);
         for (candidate, votes) in added {
             self.add(candidate, step.partition, votes);
         }
@@ -95,7 +100,7 @@ impl State {
         step: &FoldStep,
         options: &StoreOptions,
     ) -> Result<(), PortError> {
-        if step.start != self.progress(step.partition) {
+        if step.start != self.progress(step.partition).next {
             return Ok(());
         }
         self.plan(step, options, "rehearsing a step").map(drop)
@@ -206,10 +211,10 @@ impl State {
     }
 
     pub(super) fn tally(&self, candidate: &Candidate) -> StoredTally {
-        let prefix = |(&partition, &as_of)| Prefix {
+        let prefix = |(&partition, progress): (&Partition, &Progress)| Prefix {
             partition,
             votes: self.total(candidate, partition),
-            as_of,
+            as_of: progress.next,
         };
         StoredTally {
             candidate: candidate.clone(),
@@ -218,7 +223,7 @@ impl State {
     }
 
     pub(super) fn leaders(&self, first: usize) -> Vec<Tally> {
-        let as_of = self.progress.values().map(|as_of| as_of.get());
+        let as_of = self.progress.values().map(|progress| progress.next.get());
         let version = Version::new(as_of.fold(0, u64::saturating_add));
         let ranked = self.ranking.iter().take(first);
         ranked
@@ -261,7 +266,7 @@ impl State {
     }
 
     pub(super) fn all_progress(&self) -> Vec<(Partition, Offset)> {
-        self.progress.iter().map(|(p, next)| (*p, *next)).collect()
+        self.progress.iter().map(|(p, at)| (*p, at.next)).collect()
     }
 
     pub(super) fn totals(&self) -> Vec<(Candidate, Partition, u64)> {

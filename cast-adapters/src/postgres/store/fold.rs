@@ -37,7 +37,7 @@ pub(super) async fn fold(
 ) -> Result<Folded, Error> {
     let next = rows.advance.next;
     if !advance(connection, rows.advance).await? {
-        let progress = read::progress(connection, partition).await?;
+        let progress = read::progress(connection, partition).await?.next;
         return Ok(Folded::Done(Applied::Fenced { progress }));
     }
     if let Some(reject) = rows.reject {

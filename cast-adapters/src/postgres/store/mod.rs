@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use cast_core::{
-    domain::{BallotId, Candidate, Fate, FoldStep, Offset, Partition, StoredTally, Tally},
+    domain::{BallotId, Candidate, Fate, FoldStep, Partition, Progress, StoredTally, Tally},
     ports::{Applied, Kept, PortError, Recount, VoteStore},
 };
 use futures_util::FutureExt as _;
@@ -90,7 +90,7 @@ impl PostgresStore {
 
 #[async_trait]
 impl VoteStore for PostgresStore {
-    async fn progress(&self, partition: Partition) -> Result<Offset, PortError> {
+    async fn progress(&self, partition: Partition) -> Result<Progress, PortError> {
         let progress = self
             .sessions
             .read(move |connection| read::progress(connection, partition).boxed());

@@ -4,28 +4,42 @@ use std::time::Duration;
 
 use cast_core::{
     domain::{
-        BallotId, Candidate, Fate, LogPosition, Offset, Partition, Prefix, StoredTally, Tally,
-        Version,
+        BallotId, Candidate, Fate, Landmark, LogPosition, Offset, Partition, Prefix, Progress,
+        StoredTally, Tally, Version,
     },
     ports::{Recount, Recounted},
 };
 use diesel::OptionalExtension as _;
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _, SimpleAsyncConnection as _};
+use uuid::Uuid;
 
 use super::{
     rows::texts,
-    statements::{self, Ballot, Leaders, LeadersBar, LeadersOfAll, Progress, Tallies},
+    statements::{self, Ballot, Leaders, LeadersBar, LeadersOfAll, Tallies},
 };
 use crate::postgres::error::Error;
 
 pub(super) async fn progress(
     connection: &mut AsyncPgConnection,
     partition: Partition,
-) -> Result<Offset, Error> {
+) -> Result<Progress, Error> {
     let partition = partition.get().into();
-    let next = Progress { partition }.get_result(connection).await;
-    let next: Option<i64> = next.optional()?;
-    Ok(Offset::new(count(next.unwrap_or(0))?))
+    let found = statements::Progress { partition };
+    let found = found.get_result(connection).await;
+    let found: Option<(i64, Option<Uuid>, Option<i64>)> = found.optional()?;
+    let Some((next, ballot, offset)) = found else {
+        return Ok(Progress::default());
+    };
+    let last = ballot.zip(offset).map(|(ballot, offset)| {
+        Ok::<_, Error>(Landmark {
+            offset: Offset::new(count(offset)?),
+            ballot: ballot_id(ballot)?,
+        })
+    });
+    Ok(Progress {
+        next: Offset::new(count(next)?),
+        last: last.transpose()?,
+    })
 }
 
 pub(super) async fn tallies(
@@ -147,6 +161,10 @@ pub(super) fn partition_of(number: i64) -> Result<Partition, Error> {
     let number = u32::try_from(number);
     let number = number.map_err(|_| Error::Unreadable("a partition that is none".into()))?;
     Ok(Partition::new(number))
+}
+
+fn ballot_id(id: Uuid) -> Result<BallotId, Error> {
+    BallotId::new(id).map_err(|why| Error::Unreadable(format!("a ballot id {id}: {why}")))
 }
 
 fn candidate(name: &str) -> Result<Candidate, Error> {

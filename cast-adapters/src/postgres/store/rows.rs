@@ -26,13 +26,13 @@ impl Rows {
     /// Fails where a number does not fit its column: such a step cannot be held.
     pub(super) fn of(step: &FoldStep) -> Result<Self, Error> {
         let partition = i64::from(step.partition.get());
-        let last = step.ballots.last();
-        let last_offset = last.map(|placed| whole("an offset", placed.offset.get()));
+        let last = step.landmark();
+        let last_offset = last.map(|last| whole("an offset", last.offset.get()));
         let advance = Advance {
             partition,
             start: whole("an offset", step.start.get())?,
             next: whole("an offset", step.next.get())?,
-            last_ballot: last.map(|placed| placed.ballot.id.as_uuid()),
+            last_ballot: last.map(|last| last.ballot.as_uuid()),
             last_offset: last_offset.transpose()?,
         };
         let reject = if step.rejections.is_empty() {

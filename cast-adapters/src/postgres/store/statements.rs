@@ -31,7 +31,9 @@ statement! {
 
 statement! {
     /// How far a partition was folded.
-    Progress(partition: i64 => BigInt) -> BigInt, "progress.sql"
+    Progress(
+        partition: i64 => BigInt
+    ) -> (BigInt, Nullable<SqlUuid>, Nullable<BigInt>), "progress.sql"
 }
 
 statement! {

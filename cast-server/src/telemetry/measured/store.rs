@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use cast_core::{
-    domain::{BallotId, Candidate, Fate, FoldStep, Offset, Partition, StoredTally, Tally},
+    domain::{BallotId, Candidate, Fate, FoldStep, Partition, Progress, StoredTally, Tally},
     ports::{Applied, Kept, PortError, Recount, VoteStore},
 };
 
@@ -13,7 +13,7 @@ use crate::telemetry::traces;
 
 #[async_trait]
 impl VoteStore for Measured<dyn VoteStore> {
-    async fn progress(&self, partition: Partition) -> Result<Offset, PortError> {
+    async fn progress(&self, partition: Partition) -> Result<Progress, PortError> {
         self.call(Operation::Progress, self.port.progress(partition))
             .await
     }

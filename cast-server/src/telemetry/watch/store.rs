@@ -78,7 +78,7 @@ impl StoreWatch {
         let partitions = &mut self.partitions;
         let progress = async move {
             for (partition, watched) in partitions {
-                watched.progress = store.progress(*partition).await?;
+                watched.progress = store.progress(*partition).await?.next;
             }
             Ok(())
         };

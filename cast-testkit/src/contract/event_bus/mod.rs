@@ -81,6 +81,8 @@ macro_rules! __event_bus_clauses {
                 => publish::positions_grow_with_each_record,
             "A record is in the log as a whole or not at all."
                 => publish::a_record_is_in_the_log_as_a_whole,
+            "A record of Record::MAX_BALLOTS of the largest ballots is taken."
+                => publish::the_largest_record_is_taken,
             "The caller puts a deadline on every call and drops the future when it passes; what it asked for has then happened as a whole or not at all."
                 => publish::a_dropped_publish_happened_as_a_whole_or_not_at_all,
             "Unavailable is said only of what is not in the log and never will be."
@@ -107,6 +109,10 @@ macro_rules! __event_bus_clauses {
                 => subscribe::a_position_behind_the_end_is_misconfigured,
             "A position before the first record that the log still has is refused as misconfigured: the records between are gone."
                 => subscribe::a_position_before_the_first_record_is_misconfigured,
+            "A progress whose last ballot is not in the record at its offset is refused as misconfigured, and nothing of the partition is read: it is not the log that was folded."
+                => subscribe::another_log_than_the_one_that_was_folded_is_misconfigured,
+            "A last ballot whose record the log has dropped is not looked for."
+                => subscribe::a_last_ballot_that_was_dropped_is_not_looked_for,
             "Waits for the next batch of any of the member's partitions. May be dropped: nothing is skipped."
                 => subscribe::a_dropped_wait_skips_nothing,
             "Reads partition from next on, if it is (still) the member's."

@@ -5,7 +5,10 @@ use std::{
     sync::Arc,
 };
 
-use cast_core::{domain::Partition, ports::PortErrorKind};
+use cast_core::{
+    domain::{Partition, Record},
+    ports::PortErrorKind,
+};
 
 use super::{super::RACERS, EventBusHarness, Skipped, Stage, assert_holds, position};
 use crate::waiting::{dropped_after, race};
@@ -130,6 +133,19 @@ pub(super) async fn a_record_is_in_the_log_as_a_whole(
         (RACERS + 1) * partitions,
         "there are no pieces beside them"
     );
+    Ok(())
+}
+
+pub(super) async fn the_largest_record_is_taken(
+    harness: &dyn EventBusHarness,
+) -> Result<(), Skipped> {
+    let stage = Stage::set(harness).await;
+    let home = Partition::new(1);
+    let largest = |_| stage.fixtures.largest_ballot(home, stage.partitions);
+    let ballots: Vec<_> = (0..Record::MAX_BALLOTS).map(largest).collect();
+    let records = [Record::new(home, ballots)];
+    let at = stage.publish(&records).await;
+    assert_holds(&stage.read_all().await, &records, &at);
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use cast_core::{
-    domain::{LogBatch, LogPosition, Offset, Partition, Unreadable},
+    domain::{Landmark, LogBatch, LogPosition, Offset, Partition, Progress as Place, Unreadable},
     ports::PortErrorKind,
 };
 
@@ -163,8 +163,13 @@ pub(super) async fn what_is_published_later_arrives(
 
 /// What a reader who starts at `offset` is told, at once or by the first batch.
 async fn refusal_at(stage: &Stage<'_>, partition: Partition, offset: Offset) -> PortErrorKind {
+    refusal_of(stage, partition, Place::at(offset)).await
+}
+
+/// What a reader with this progress is told, at once or by the first batch.
+async fn refusal_of(stage: &Stage<'_>, partition: Partition, place: Place) -> PortErrorKind {
     let progress = Arc::new(Progress::at_start());
-    progress.set(partition, offset);
+    progress.put(partition, place);
     let group = stage.fixtures.group("refused");
     let mut subscription = match stage.subscribe(&group, 100, &progress).await {
         Ok(subscription) => subscription,
@@ -213,6 +218,72 @@ pub(super) async fn a_position_before_the_first_record_is_misconfigured(
     assert_eq!(refusal, PortErrorKind::Misconfigured);
     let progress = Arc::new(Progress::at_start());
     progress.set(partition, at[5].offset);
+    let mut reader = stage.reader(100, &progress).await;
+    reader.read_up_to(&at[5..]).await;
+    Ok(())
+}
+
+pub(super) async fn another_log_than_the_one_that_was_folded_is_misconfigured(
+    harness: &dyn EventBusHarness,
+) -> Result<(), Skipped> {
+    let stage = Stage::set(harness).await;
+    let partition = Partition::new(1);
+    let records: Vec<_> = (0..6).map(|_| stage.record(partition, 3)).collect();
+    let at = stage.publish(&records).await;
+    harness.append_unreadable(partition, b"no record").await?;
+    stage.fill(partition, 1).await;
+    let place = |offset: Offset, ballot| Place {
+        next: at[4].offset,
+        last: Some(Landmark { offset, ballot }),
+    };
+    let (there, elsewhere) = (&records[3].ballots()[2], &records[2].ballots()[2]);
+    let unreadable = Place {
+        next: at[5].offset.next().next(),
+        ..place(at[5].offset.next(), there.id)
+    };
+    for wrong in [
+        place(at[3].offset, stage.fixtures.ballot_id()),
+        place(at[3].offset, elsewhere.id),
+        place(at[2].offset, there.id),
+        unreadable,
+    ] {
+        let refusal = refusal_of(&stage, partition, wrong).await;
+        assert_eq!(refusal, PortErrorKind::Misconfigured, "{wrong:?}");
+    }
+
+    // Any ballot of the record is known again, also where other records follow it.
+    for known in [
+        place(at[3].offset, there.id),
+        place(at[3].offset, records[3].ballots()[0].id),
+        place(at[1].offset, records[1].ballots()[2].id),
+    ] {
+        let progress = Arc::new(Progress::at_start());
+        progress.put(partition, known);
+        let mut reader = stage.reader(100, &progress).await;
+        let batch = reader.next().await;
+        let first = (batch.start, batch.entries[0].offset);
+        assert_eq!(first, (at[4].offset, at[4].offset), "from {known:?}");
+    }
+    Ok(())
+}
+
+pub(super) async fn a_last_ballot_that_was_dropped_is_not_looked_for(
+    harness: &dyn EventBusHarness,
+) -> Result<(), Skipped> {
+    let stage = Stage::set(harness).await;
+    let partition = Partition::new(0);
+    let at = stage.fill(partition, 10).await;
+    harness.truncate(partition, at[5].offset).await?;
+    let progress = Arc::new(Progress::at_start());
+    let last = Landmark {
+        offset: at[4].offset,
+        ballot: stage.fixtures.ballot_id(),
+    };
+    let place = Place {
+        next: at[5].offset,
+        last: Some(last),
+    };
+    progress.put(partition, place);
     let mut reader = stage.reader(100, &progress).await;
     reader.read_up_to(&at[5..]).await;
     Ok(())

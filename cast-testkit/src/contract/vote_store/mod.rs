@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use cast_core::{
     domain::{
         BallotId, Candidate, Fate, FoldStep, LogPosition, LoggedBallot, Offset, Partition,
-        Rejection, StoredTally,
+        Progress, Rejection, StoredTally,
     },
     ports::{Applied, PortErrorKind, VoteStore},
 };
@@ -102,6 +102,8 @@ macro_rules! __vote_store_clauses {
                 => rehearse::a_rehearsal_fails_exactly_where_applying_would,
             "A partition never folded has its progress at the start."
                 => read::a_partition_never_folded_is_at_the_start,
+            "Progress tells the last ballot that a step took in, new or not, with the offset of its record; a step that takes in none leaves that as it is."
+                => read::progress_tells_the_last_ballot_that_was_taken_in,
             "A candidate's prefixes are as of the progress of their partitions, in one consistent view."
                 => read::prefixes_are_as_of_the_progress,
             "A candidate's prefixes are as of the progress of their partitions, in one consistent view."
@@ -141,7 +143,7 @@ struct Stage {
 /// All that a store tells of some candidates and ballots.
 #[derive(Debug, PartialEq, Eq)]
 struct View {
-    progress: [Offset; 2],
+    progress: [Progress; 2],
     tallies: Vec<StoredTally>,
     fates: Vec<Option<Fate>>,
     recount: Vec<(Candidate, u64)>,
@@ -186,9 +188,13 @@ impl Stage {
         }
     }
 
-    async fn progress(&self, partition: Partition) -> Offset {
+    async fn place(&self, partition: Partition) -> Progress {
         let progress = self.store.progress(partition).await;
         progress.expect("the store tells its progress")
+    }
+
+    async fn progress(&self, partition: Partition) -> Offset {
+        self.place(partition).await.next
     }
 
     async fn tally(&self, candidate: &Candidate) -> StoredTally {
@@ -217,7 +223,7 @@ impl Stage {
         let tallies = self.store.tallies(&candidates).await;
         let recount = self.store.recount().await;
         View {
-            progress: [self.progress(P0).await, self.progress(P1).await],
+            progress: [self.place(P0).await, self.place(P1).await],
             tallies: tallies.expect("the store tells tallies"),
             fates,
             recount: recount.expect("the store recounts").votes(),

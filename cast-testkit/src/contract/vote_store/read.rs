@@ -1,6 +1,6 @@
 //! Read.
 
-use cast_core::domain::{Candidate, Offset, Prefix};
+use cast_core::domain::{Candidate, Landmark, Offset, Prefix, Progress};
 
 use super::{P0, P1, Skipped, Stage, VoteStoreHarness, counted, next, rejected, rejecting, step};
 
@@ -11,6 +11,35 @@ pub(super) async fn a_partition_never_folded_is_at_the_start(
     assert_eq!(stage.progress(P0).await, Offset::START);
     stage.fold(&next(P0, 0, &[&stage.for_alice(1)])).await;
     assert_eq!(stage.progress(P1).await, Offset::START);
+    Ok(())
+}
+
+pub(super) async fn progress_tells_the_last_ballot_that_was_taken_in(
+    harness: &dyn VoteStoreHarness,
+) -> Result<(), Skipped> {
+    let stage = Stage::set(harness).await;
+    let [one, two, three, bad] = [1, 2, 3, 4].map(|votes| stage.for_alice(votes));
+    let told = |next, at: Option<(u64, &cast_core::domain::LoggedBallot)>| Progress {
+        next: Offset::new(next),
+        last: at.map(|(offset, ballot)| Landmark {
+            offset: Offset::new(offset),
+            ballot: ballot.id,
+        }),
+    };
+    stage.fold(&step(P0, (0, 2), [])).await;
+    assert_eq!(stage.place(P0).await, told(2, None), "there was none");
+    // Several records in a step, several ballots in a record.
+    let ballots = [(3, three.clone()), (5, two.clone()), (5, one.clone())];
+    stage.fold(&step(P0, (2, 9), ballots)).await;
+    assert_eq!(stage.place(P0).await, told(9, Some((5, &one))));
+    assert_eq!(stage.place(P1).await, told(0, None), "of each partition");
+
+    stage.fold(&step(P0, (9, 12), [])).await;
+    stage.fold(&rejecting(P0, 12, &bad)).await;
+    assert_eq!(stage.place(P0).await, told(13, Some((5, &one))));
+    // Of one that was counted before, the log has another record.
+    stage.fold(&step(P0, (13, 15), [(14, two.clone())])).await;
+    assert_eq!(stage.place(P0).await, told(15, Some((14, &two))));
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use cast_adapters::memory::MemoryStore;
 use cast_core::{
     domain::{
         BallotId, Candidate, Fate, FoldStep, LogPosition, LoggedBallot, Offset, Partition, Placed,
-        Rejection, StoredTally, Tally, sum_votes,
+        Progress, Rejection, StoredTally, Tally, sum_votes,
     },
     ports::{Applied, Kept, PortError, Recount, VoteStore},
 };
@@ -35,6 +35,8 @@ struct Memory {
     last_position: HashMap<BallotId, LogPosition>,
     rejected: HashMap<BallotId, Fate>,
     logged: Vec<LoggedBallot>,
+    /// Of the last step of each partition.
+    first_ballot: HashMap<Partition, Option<BallotId>>,
 }
 
 pub(super) fn behind(how: How, inner: Arc<MemoryStore>) -> Arc<Broken> {
@@ -74,7 +76,7 @@ impl Broken {
 
     /// Makes a step start where the store is.
     async fn unfence(&self, step: &mut FoldStep) -> Result<(), PortError> {
-        step.start = self.inner.progress(step.partition).await?;
+        step.start = self.inner.progress(step.partition).await?.next;
         step.next = step.next.max(step.start);
         Ok(())
     }
@@ -82,7 +84,7 @@ impl Broken {
     /// What the breaker hands on of a step.
     async fn bend(&self, step: &FoldStep) -> Result<FoldStep, PortError> {
         let mut step = step.clone();
-        let progress = self.inner.progress(step.partition).await?;
+        let progress = self.inner.progress(step.partition).await?.next;
         match self.how {
             How::ForgettingTheEnd => step.next = step.start.next(),
             How::FencingNothing => self.unfence(&mut step).await?,
@@ -133,6 +135,8 @@ impl Broken {
 
     fn note(&self, step: &FoldStep) {
         let mut memory = self.memory();
+        let first = step.ballots.first().map(|placed| placed.ballot.id);
+        memory.first_ballot.insert(step.partition, first);
         for Placed { offset, ballot } in &step.ballots {
             memory.seen.insert(ballot.id);
             memory
@@ -207,12 +211,25 @@ impl Broken {
 
 #[async_trait]
 impl VoteStore for Broken {
-    async fn progress(&self, partition: Partition) -> Result<Offset, PortError> {
+    async fn progress(&self, partition: Partition) -> Result<Progress, PortError> {
         let partition = match self.how {
             How::KnowingOneProgress | How::FoldingIntoOnePartition => Partition::new(0),
             _ => partition,
         };
-        self.inner.progress(partition).await
+        let mut progress = self.inner.progress(partition).await?;
+        let first = self
+            .memory()
+            .first_ballot
+            .get(&partition)
+            .copied()
+            .flatten();
+        match (self.how, &mut progress.last) {
+            (How::ForgettingTheLastBallot, last) => *last = None,
+            (How::ForgettingItInEmptySteps, last) if first.is_none() => *last = None,
+            (How::TellingTheFirstBallot, Some(last)) => last.ballot = first.unwrap_or(last.ballot),
+            _ => {}
+        }
+        Ok(progress)
     }
 
     async fn apply(&self, step: &FoldStep) -> Result<Applied, PortError> {

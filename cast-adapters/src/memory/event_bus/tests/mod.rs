@@ -4,7 +4,10 @@ mod groups;
 
 use std::{collections::HashMap, time::Duration};
 
-use cast_core::{domain::LogBatch, ports::PortErrorKind};
+use cast_core::{
+    domain::{LogBatch, Progress as Place},
+    ports::PortErrorKind,
+};
 use tokio::time::timeout;
 
 use super::*;
@@ -38,8 +41,9 @@ impl Progress {
 
 #[async_trait]
 impl ResumeFrom for Progress {
-    async fn resume_from(&self, partition: Partition) -> Result<Offset, PortError> {
-        Ok(lock(&self.0).get(&partition).copied().unwrap_or_default())
+    async fn resume_from(&self, partition: Partition) -> Result<Place, PortError> {
+        let next = lock(&self.0).get(&partition).copied();
+        Ok(Place::at(next.unwrap_or_default()))
     }
 }
 

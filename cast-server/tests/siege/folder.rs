@@ -1,0 +1,137 @@
+//! What is kept and shown of a siege.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use cast_testkit::Seed;
+
+use crate::{
+    check::Findings,
+    ledger::{Due, Ledger, Told},
+    program::process::LOGS,
+    rage::Counts,
+    stack::Stack,
+    verdict::traces,
+    voters::Book,
+};
+
+/// How many lines of the processes' logs are shown.
+const LINES_SHOWN: usize = 40;
+
+/// A folder with what all processes said.
+pub(crate) struct Folder {
+    path: PathBuf,
+}
+
+impl Folder {
+    /// From now on, all that processes say is kept.
+    pub(crate) fn begin(seed: Seed) -> Self {
+        let name = format!("siege-{seed}");
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        // Of an earlier run with this seed.
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).expect("cargo's own folder");
+        LOGS.set(path.clone()).expect("there is one siege");
+        Self { path }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Which promise broke, for which ballots, and what the processes said of them.
+    pub(crate) fn show(&self, found: &Findings, book: &Book) {
+        let names = found.breaches.iter().flat_map(|breach| &breach.ballots);
+        let ledger = book.ledger();
+        let traces: Vec<_> = names.flat_map(|name| traces(name, &ledger)).collect();
+        let lines = self.lines_with(&traces);
+        let listed = found.breaches.iter().map(|breach| format!("{breach:?}"));
+        let all: Vec<_> = listed.chain([found.text.clone()]).collect();
+        let all = format!("{}\n{}\n", all.join("\n"), lines.join("\n"));
+        fs::write(self.path.join("broken.txt"), all).expect("a folder of ours");
+        eprintln!("{}", found.text);
+        if !lines.is_empty() {
+            let shown = lines.len().min(LINES_SHOWN);
+            let shown = lines[..shown].join("\n");
+            eprintln!(
+                "what was said of these ballots ({} lines):\n{shown}",
+                lines.len()
+            );
+        }
+    }
+
+    /// The lines of all logs that have one of these words, each with its file's name.
+    fn lines_with(&self, words: &[String]) -> Vec<String> {
+        let mut found = Vec::new();
+        for file in fs::read_dir(&self.path).expect("a folder of ours") {
+            let file = file.expect("a folder of ours");
+            let text = fs::read_to_string(file.path()).unwrap_or_default();
+            let lines = text.lines();
+            let lines = lines.filter(|line| words.iter().any(|word| line.contains(word)));
+            let name = file.file_name();
+            let name = name.to_string_lossy();
+            found.extend(lines.map(|line| format!("{name}: {line}")));
+        }
+        found
+    }
+
+    /// How often everything happened.
+    pub(crate) fn summary(&self, counts: &Counts, book: &Book) {
+        for (what, count) in counts.all() {
+            eprintln!("{count:>8}  {what}");
+        }
+        for (what, count) in book.read(told) {
+            eprintln!("{count:>8}  {what}");
+        }
+        let came = "partitions came to this consumer";
+        let came = self.lines_with(&[came.to_owned()]).len();
+        eprintln!("{came:>8}  times partitions came to a consumer");
+    }
+
+    /// Keeps what the servers said, too.
+    pub(crate) fn keep(&self, stack: &mut Stack) {
+        let (redis, kafka) = (stack.redis.log(), stack.kafka.own().log());
+        let postgres = stack.postgres.own().log();
+        for (name, log) in [("redis", redis), ("kafka", kafka), ("postgres", postgres)] {
+            let file = self.path.join(format!("{name}.log"));
+            fs::write(file, log).expect("a folder of ours");
+        }
+    }
+
+    pub(crate) fn discard(self) {
+        let _ = fs::remove_dir_all(self.path);
+    }
+}
+
+/// What became of ballots, and what was told of their sendings.
+fn told(ledger: &Ledger) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    let mut add = |what: String| *counts.entry(what).or_default() += 1;
+    for entry in ledger.ballots.values() {
+        let became = match entry.due() {
+            Due::Stored if entry.was_in_the_dark() => "acknowledged, after an unknown outcome",
+            Due::Stored => "acknowledged",
+            Due::Absent => "given up, refused or not taken",
+            Due::Either => "given up without an id, of unknown outcome",
+        };
+        add(format!("ballots {became}"));
+        if entry.sendings.len() > 1 {
+            add("ballots sent more than once".into());
+        }
+    }
+    for sending in ledger.sendings() {
+        let told = match &sending.told {
+            Told::Accepted => "accepted".into(),
+            Told::Duplicate => "accepted before (DUPLICATE)".into(),
+            Told::Refused(code) => format!("refused: {code}"),
+            Told::NotTaken(code) => format!("not taken: {code}"),
+            Told::Unknown(why) => format!("unknown: {}", why.split(':').next().unwrap_or(why)),
+            Told::Late => "without an answer by the deadline".into(),
+        };
+        add(format!("sendings {told}"));
+    }
+    counts
+}

@@ -1,0 +1,200 @@
+//! What happens in a history, as a list from which anything can be left out.
+
+use std::{fmt, time::Duration};
+
+use super::life::Trap;
+use crate::{
+    faults::{Fault, Operation},
+    seed::Seed,
+};
+
+/// All that a run follows from. The seed decides, besides, how long each call takes.
+#[derive(Clone)]
+pub(super) struct History {
+    pub(super) seed: Seed,
+    pub(super) setup: Setup,
+    /// By time.
+    pub(super) events: Vec<Event>,
+}
+
+/// What runs, and with which settings.
+#[derive(Clone, Debug)]
+pub(super) struct Setup {
+    pub(super) partitions: u32,
+    /// Doors first.
+    pub(super) processes: Vec<Process>,
+    /// The longest that an ordinary call takes, before and after it happens, each; in µs.
+    pub(super) jitter_us: u64,
+    pub(super) ticket_ttl_ms: u64,
+    pub(super) ticket_uses: u32,
+    pub(super) intake_capacity: usize,
+    pub(super) flush_limit: usize,
+    pub(super) flushes_in_flight: usize,
+    pub(super) fold_limit: usize,
+    pub(super) heal_after_ms: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Process {
+    pub(super) role: Role,
+    /// How far its wall clock is ahead, in ms.
+    pub(super) skew_ms: i64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    All,
+    Door,
+    Consumer,
+    Generator,
+}
+
+impl Role {
+    pub(super) const fn has_door(self) -> bool {
+        matches!(self, Self::All | Self::Door)
+    }
+}
+
+impl Setup {
+    /// How many of the processes are doors.
+    pub(super) fn doors(&self) -> usize {
+        let doors = self.processes.iter().filter(|p| p.role.has_door());
+        doors.count()
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Event {
+    /// How long after the beginning.
+    pub(super) at: Duration,
+    pub(super) what: What,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum What {
+    Vote(Vote),
+    /// Somebody looks at all tallies, or at the leaders.
+    Look {
+        door: usize,
+        leaders: bool,
+    },
+    /// Somebody asks what became of a voter's ballot.
+    LookUp {
+        door: usize,
+        voter: u32,
+    },
+    /// The next call of an operation fails, whoever makes it.
+    Fail {
+        operation: Operation,
+        fault: Fault,
+    },
+    /// Calls of a port fail for a while.
+    Weather(Weather),
+    Crash {
+        process: usize,
+        restart_after: Duration,
+    },
+    Freeze {
+        process: usize,
+        lasts: Duration,
+    },
+    /// A process dies or freezes at its next call of an operation.
+    Trap {
+        process: usize,
+        trap: Trap,
+    },
+    Drain {
+        process: usize,
+    },
+    ForgetCounter,
+    ForgetCandidate(usize),
+    ForgetTickets {
+        ids: bool,
+    },
+    BackUp,
+    PutBack {
+        which: usize,
+    },
+    Unreadable {
+        partition: u32,
+    },
+    /// The log acknowledges the next record without saying where it is.
+    NoPosition,
+}
+
+/// What a voter does.
+#[derive(Clone, Debug)]
+pub(super) struct Vote {
+    /// Each has a number of their own.
+    pub(super) voter: u32,
+    pub(super) door: usize,
+    /// Whether the voter turns to another door for each attempt.
+    pub(super) roams: bool,
+    /// Whether the voter brings a ballot id.
+    pub(super) own_id: bool,
+    /// Candidates by number, and votes.
+    pub(super) picks: Vec<(usize, u32)>,
+    pub(super) ticket: Choice,
+    /// When the voter hangs up.
+    pub(super) patience: Duration,
+    /// How often the voter tries again.
+    pub(super) retries: u32,
+    /// How long the voter waits before that.
+    pub(super) pause: Duration,
+    /// Whether the next attempt says something else.
+    pub(super) alters: bool,
+    /// Whether an accepted ballot is sent again all the same.
+    pub(super) again: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Choice {
+    Current,
+    /// One that was current earlier.
+    Old,
+    Forged,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Weather {
+    pub(super) port: Port,
+    pub(super) fault: Fault,
+    /// How many of a hundred calls it hits.
+    pub(super) percent: u64,
+    pub(super) lasts: Duration,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Port {
+    Tickets,
+    Log,
+    Counter,
+    Store,
+}
+
+impl Port {
+    pub(super) const ALL: [Self; 4] = [Self::Tickets, Self::Log, Self::Counter, Self::Store];
+
+    pub(super) const fn of(operation: Operation) -> Self {
+        use Operation as O;
+        match operation {
+            O::Now | O::PublishTicket | O::CurrentTicket | O::Redeem => Self::Tickets,
+            O::Partitions | O::Publish | O::Subscribe | O::Lag => Self::Log,
+            O::Next | O::Seek | O::Commit | O::Close => Self::Log,
+            O::Record | O::Settle | O::Read | O::Settled => Self::Counter,
+            O::Progress | O::Apply | O::Rehearse | O::Tallies => Self::Store,
+            O::Leaders | O::Ballot | O::Recount | O::Kept => Self::Store,
+        }
+    }
+}
+
+/// One line for each event.
+impl fmt::Display for History {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{:?}", self.setup)?;
+        for Event { at, what } in &self.events {
+            writeln!(f, "{:>12} {what:?}", format!("{at:?}"))?;
+        }
+        Ok(())
+    }
+}

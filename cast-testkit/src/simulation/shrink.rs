@@ -1,0 +1,142 @@
+//! Makes a history that breaks a promise smaller, for as long as it breaks one.
+
+use super::{
+    Adapters,
+    history::{History, Role, What},
+    run::run,
+    world::Ran,
+};
+
+/// How many histories are tried at most.
+const MOST_TRIES: usize = 3_000;
+
+/// Shrinks a failing history. Returns it with what came of its last run, traced.
+pub(super) fn shrink(adapters: &dyn Adapters, history: History) -> (History, Ran) {
+    let mut shrinking = Shrinking {
+        adapters,
+        history,
+        tries: 0,
+    };
+    loop {
+        let before = shrinking.tries;
+        let removed = shrinking.remove_events();
+        let simplified = shrinking.simplify_setup() | shrinking.simplify_votes();
+        if !(removed || simplified) || before == shrinking.tries {
+            break;
+        }
+    }
+    let ran = run(adapters, &shrinking.history, true);
+    (shrinking.history, ran)
+}
+
+struct Shrinking<'a> {
+    adapters: &'a dyn Adapters,
+    /// One that fails.
+    history: History,
+    tries: usize,
+}
+
+impl Shrinking<'_> {
+    /// Takes a smaller history, if it fails too.
+    fn take(&mut self, smaller: History) -> bool {
+        if self.tries >= MOST_TRIES {
+            return false;
+        }
+        self.tries += 1;
+        let fails = run(self.adapters, &smaller, false).broken.is_some();
+        if fails {
+            self.history = smaller;
+        }
+        fails
+    }
+
+    /// Leaves out events: half of them at once, and fewer and fewer.
+    fn remove_events(&mut self) -> bool {
+        let mut any = false;
+        let mut chunk = self.history.events.len().div_ceil(2);
+        while chunk > 0 {
+            let mut at = 0;
+            while at < self.history.events.len() {
+                let mut smaller = self.history.clone();
+                let end = (at + chunk).min(smaller.events.len());
+                smaller.events.drain(at..end);
+                if self.take(smaller) {
+                    any = true;
+                } else {
+                    at += chunk;
+                }
+            }
+            chunk /= 2;
+        }
+        any
+    }
+
+    fn simplify_setup(&mut self) -> bool {
+        let mut any = false;
+        for role in [Role::Generator, Role::Consumer, Role::Door, Role::All] {
+            any |= self.remove_process(role);
+        }
+        let simplify: [fn(&mut History); 5] = [
+            |history| history.setup.partitions = 1,
+            |history| history.setup.jitter_us = 0,
+            |history| {
+                history
+                    .setup
+                    .processes
+                    .iter_mut()
+                    .for_each(|p| p.skew_ms = 0)
+            },
+            |history| history.setup.flush_limit = 512,
+            |history| history.setup.intake_capacity = 4_096,
+        ];
+        for simplify in simplify {
+            let mut smaller = self.history.clone();
+            simplify(&mut smaller);
+            if format!("{:?}", smaller.setup) != format!("{:?}", self.history.setup) {
+                any |= self.take(smaller);
+            }
+        }
+        any
+    }
+
+    /// Leaves out the last process of a role that has several, if nothing happens to it.
+    fn remove_process(&mut self, role: Role) -> bool {
+        let processes = &self.history.setup.processes;
+        let of_role = processes.iter().filter(|p| p.role == role).count();
+        let Some(last) = processes.iter().rposition(|p| p.role == role) else {
+            return false;
+        };
+        let is_named = self.history.events.iter().any(|event| match &event.what {
+            What::Crash { process, .. }
+            | What::Freeze { process, .. }
+            | What::Trap { process, .. }
+            | What::Drain { process } => *process >= last,
+            _ => false,
+        });
+        if of_role < 2 || is_named {
+            return false;
+        }
+        let mut smaller = self.history.clone();
+        smaller.setup.processes.remove(last);
+        self.take(smaller)
+    }
+
+    /// Has voters do less.
+    fn simplify_votes(&mut self) -> bool {
+        let mut any = false;
+        for at in 0..self.history.events.len() {
+            let mut smaller = self.history.clone();
+            let What::Vote(vote) = &mut smaller.events[at].what else {
+                continue;
+            };
+            let before = (vote.picks.len(), vote.retries, vote.alters, vote.again);
+            vote.picks.truncate(1);
+            vote.retries = vote.retries.saturating_sub(1);
+            (vote.alters, vote.again) = (vote.alters && vote.retries > 0, false);
+            if before != (vote.picks.len(), vote.retries, vote.alters, vote.again) {
+                any |= self.take(smaller);
+            }
+        }
+        any
+    }
+}

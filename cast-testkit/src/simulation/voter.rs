@@ -1,0 +1,367 @@
+//! Voters: what they do, what they are told, and what they notice.
+
+use std::time::Duration;
+
+use cast_core::{
+    Cast, Fault, FaultKind,
+    domain::{
+        Ballot, BallotError, BallotId, Candidate, LoggedBallot, Outcome, Partition, Partitions,
+        Receipt, Refusal, Selections, Ticket,
+    },
+};
+
+use super::{
+    coverage::RareState,
+    history::{Choice, Vote},
+    ledger::Variant,
+    look::{Floor, check_shown},
+    process::{Body, Processes},
+    truth::Votes,
+    world::{Promise, World},
+};
+use crate::{clock::ManualClock, entropy::mix};
+
+/// How long anybody waits who is patient.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// One attempt of a voter.
+struct Attempt {
+    variant: Variant,
+    ticket: Ticket,
+    ballot: Ballot,
+    /// What was to be shown at least when it began.
+    floor: Floor,
+}
+
+/// What an attempt came to.
+enum Told {
+    Answer(Result<Outcome, Fault>),
+    HungUp,
+    ConnectionLost,
+}
+
+/// Whether the voter tries again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Next {
+    TryAgain,
+    Stop,
+}
+
+/// Does what a voter does.
+pub(super) async fn vote(world: &World, processes: &Processes, plan: &Vote) {
+    let name = format!("voter {}", plan.voter);
+    let variants = variants(world, plan);
+    let id = plan.own_id.then(|| own_id(world, plan.voter));
+    let selections = variants.iter().map(|picks| selections(picks)).collect();
+    world.ledger().begin(plan.voter, selections, id);
+    let mut last_door = None;
+    for attempt in 0..=plan.retries {
+        let variant = usize::from(plan.alters && attempt == 1);
+        let door = plan.door + if plan.roams { attempt as usize } else { 0 };
+        if let Some(body) = processes.door(door) {
+            let id = world.ledger().voter(plan.voter).id;
+            if id.is_some() && last_door.is_some_and(|last| last != body.number()) {
+                world.reached(RareState::SentElsewhere);
+            }
+            last_door = Some(body.number());
+            let picks = &variants[variant];
+            let next = attempt_at(world, plan, &body, (variant, picks, &name)).await;
+            let again = plan.again && attempt < plan.retries;
+            if next == Next::Stop && !again {
+                return;
+            }
+            // Without an id of its own, a ballot that was sent again would be another one.
+            if world.ledger().voter(plan.voter).id.is_none() && next == Next::Stop {
+                return;
+            }
+        }
+        world.clock.pause(plan.pause).await;
+    }
+}
+
+/// What the voter says, first and later.
+fn variants(world: &World, plan: &Vote) -> Vec<Vec<(Candidate, u32)>> {
+    let picks = plan.picks.iter();
+    let picks = picks.map(|(candidate, votes)| (world.candidates[*candidate].clone(), *votes));
+    let first: Vec<_> = picks.collect();
+    let mut variants = vec![first.clone()];
+    if plan.alters {
+        let mut altered = first;
+        altered[0].1 += 1;
+        variants.push(altered);
+    }
+    variants
+}
+
+fn selections(picks: &[(Candidate, u32)]) -> Selections {
+    ballot_of(Ticket::from_bytes([0; 32]), picks)
+        .selections()
+        .clone()
+}
+
+fn ballot_of(ticket: Ticket, picks: &[(Candidate, u32)]) -> Ballot {
+    let picks = picks
+        .iter()
+        .map(|(candidate, votes)| (candidate.as_str(), *votes));
+    let ballot = Ballot::new(ticket).select_all(picks);
+    ballot.expect("one to three selections of at least a vote")
+}
+
+fn own_id(world: &World, voter: u32) -> BallotId {
+    let entropy = world.seed.part(100 + u64::from(voter)).entropy();
+    BallotId::mint(
+        Partition::new(0),
+        Partitions::ONE,
+        ManualClock::START,
+        &entropy,
+    )
+}
+
+async fn attempt_at(
+    world: &World,
+    plan: &Vote,
+    body: &Body,
+    (variant, picks, name): (Variant, &[(Candidate, u32)], &str),
+) -> Next {
+    let Some(cast) = body.cast() else {
+        return Next::TryAgain;
+    };
+    let Some(ticket) = ticket(world, plan, body, &cast).await else {
+        return Next::TryAgain;
+    };
+    let ballot = ballot_of(ticket, picks).by(name).expect("a name");
+    let id = world.ledger().voter(plan.voter).id;
+    let ballot = match id {
+        Some(id) => ballot.with_id(id),
+        None => ballot,
+    };
+    let attempt = Attempt {
+        variant,
+        ticket,
+        ballot,
+        floor: Floor::now(world),
+    };
+    if variant == 1 {
+        world.reached(RareState::SentAltered);
+    }
+    let was_possible = {
+        let mut ledger = world.ledger();
+        let sent = ledger.voter(plan.voter);
+        std::mem::replace(&mut sent.possible[variant], true)
+    };
+    let told = send(world, plan, body, &cast, attempt.ballot.clone()).await;
+    world.note(mix(plan.voter.into()) ^ told.code(), || {
+        format!("{name} {}", told.in_words())
+    });
+    let (next, is_certain) = heard(world, plan, &attempt, told);
+    let mut ledger = world.ledger();
+    let sent = ledger.voter(plan.voter);
+    if is_certain {
+        sent.possible[variant] = was_possible;
+    }
+    next
+}
+
+/// The ticket that the voter votes with.
+async fn ticket(world: &World, plan: &Vote, body: &Body, cast: &Cast) -> Option<Ticket> {
+    match (plan.ticket, world.old_ticket()) {
+        (Choice::Forged, _) => return Some(Ticket::from_bytes([7; 32])),
+        (Choice::Old, Some(old)) => return Some(old),
+        _ => {}
+    }
+    let current = tokio::select! {
+        biased;
+        current = cast.current_ticket() => current,
+        () = body.life.ended() => return None,
+    };
+    match current {
+        Ok(current) => {
+            world.saw_ticket(current.id);
+            Some(current.id)
+        }
+        Err(fault) => {
+            if fault.kind() == FaultKind::NoTicket {
+                world.reached(RareState::ToldNoTicket);
+            }
+            None
+        }
+    }
+}
+
+async fn send(world: &World, plan: &Vote, body: &Body, cast: &Cast, ballot: Ballot) -> Told {
+    let patience = world.clock.pause(plan.patience.min(PATIENCE));
+    let vote = async {
+        // A process that stands still takes nothing in.
+        body.life.pass().await;
+        cast.vote(ballot).await
+    };
+    tokio::select! {
+        biased;
+        answer = vote => Told::Answer(answer),
+        () = body.life.ended() => Told::ConnectionLost,
+        () = patience => Told::HungUp,
+    }
+}
+
+/// Takes in what was told. Returns what the voter does next, and whether this attempt did certainly
+/// not count.
+fn heard(world: &World, plan: &Vote, attempt: &Attempt, told: Told) -> (Next, bool) {
+    match told {
+        Told::HungUp => {
+            world.reached(RareState::HungUp);
+            if plan.patience >= PATIENCE {
+                let how = || format!("voter {} got no answer in {PATIENCE:?}", plan.voter);
+                world.breaks(Promise::ThingsGoOn, how);
+            }
+            world.ledger().voter(plan.voter).hung_up = true;
+            (may_try_again(attempt), false)
+        }
+        Told::ConnectionLost => {
+            world.reached(RareState::ConnectionLost);
+            (may_try_again(attempt), false)
+        }
+        Told::Answer(Ok(Outcome::Accepted(receipt))) => {
+            accepted(world, plan, attempt, &receipt);
+            (Next::Stop, false)
+        }
+        Told::Answer(Ok(Outcome::Refused { why, .. })) => {
+            refused(world, plan, &why);
+            (Next::TryAgain, true)
+        }
+        Told::Answer(Err(fault)) => failed(world, plan, attempt, &fault),
+    }
+}
+
+/// A ballot without an id cannot be sent again by who does not know what became of it.
+fn may_try_again(attempt: &Attempt) -> Next {
+    match attempt.ballot.id() {
+        Some(_) => Next::TryAgain,
+        None => Next::Stop,
+    }
+}
+
+fn refused(world: &World, plan: &Vote, why: &Refusal) {
+    world.reached(match why {
+        Refusal::TicketInvalid => RareState::ToldInvalid,
+        Refusal::TicketExpired => RareState::ToldExpired,
+        Refusal::TicketExhausted => RareState::ToldExhausted,
+        Refusal::BadBallot(_) => RareState::ToldAltered,
+    });
+    if let Refusal::BadBallot(error) = why
+        && !(plan.alters && *error == BallotError::Altered)
+    {
+        let how = || {
+            format!(
+                "voter {} never changed their mind, and is told: {why}",
+                plan.voter
+            )
+        };
+        world.breaks(Promise::ThingsGoOn, how);
+    }
+}
+
+fn failed(world: &World, plan: &Vote, attempt: &Attempt, fault: &Fault) -> (Next, bool) {
+    let (state, is_certain) = match fault.kind() {
+        FaultKind::Overloaded => (RareState::ToldOverloaded, true),
+        FaultKind::Unavailable => (RareState::ToldUnavailable, true),
+        FaultKind::NoTicket => (RareState::ToldNoTicket, true),
+        FaultKind::OutcomeUnknown | FaultKind::Internal => (RareState::ToldUnknown, false),
+    };
+    world.reached(state);
+    if is_certain {
+        return (Next::TryAgain, true);
+    }
+    match fault.ballot() {
+        Some(id) => {
+            world.ledger().voter(plan.voter).id = Some(id);
+            (Next::TryAgain, false)
+        }
+        None => (may_try_again(attempt), false),
+    }
+}
+
+/// Checks what a voter was told of an accepted ballot.
+fn accepted(world: &World, plan: &Vote, attempt: &Attempt, receipt: &Receipt) {
+    world.reached(if receipt.repeated {
+        RareState::ToldRepeated
+    } else {
+        RareState::ToldAccepted
+    });
+    if receipt.stale {
+        world.reached(RareState::ToldStale);
+    }
+    if plan.again {
+        world.reached(RareState::SentAgainAnyway);
+    }
+    check_logged(world, plan.voter, attempt, receipt);
+    let own = votes_of(attempt.ballot.selections());
+    // Where ids are forgotten, it may have been recorded before, and what is shown has it once.
+    let is_recorded = !receipt.repeated && receipt.position.is_some() && !world.truth().ids_lost;
+    let mut floor = (!receipt.stale).then(|| attempt.floor.clone());
+    if let (Some(floor), true) = (&mut floor, is_recorded) {
+        floor.add(&own);
+    }
+    check_shown(world, &receipt.tallies, floor.as_ref());
+    let bought =
+        world
+            .ledger()
+            .acknowledged(plan.voter, attempt.variant, &attempt.ticket, receipt, own);
+    if bought > u64::from(world.setup.ticket_uses) {
+        let how = || format!("{bought} voters were told that the same ticket bought them a vote");
+        world.breaks(Promise::TicketLimit, how);
+    }
+}
+
+/// What is acknowledged is in the log, as it was sent, and where the receipt says.
+fn check_logged(world: &World, voter: u32, attempt: &Attempt, receipt: &Receipt) {
+    let truth = world.truth();
+    let position = receipt.position.or_else(|| truth.first(receipt.ballot));
+    let record = position.and_then(|position| truth.log.get(&position));
+    let is_it = |ballot: &&LoggedBallot| {
+        ballot.id == receipt.ballot && ballot.selections == *attempt.ballot.selections()
+    };
+    let is_logged = record.is_some_and(|record| record.iter().any(|ballot| is_it(&ballot)));
+    let knows_position = receipt.position.is_some() || !truth.ids_lost;
+    drop(truth);
+    if !is_logged && knows_position {
+        let how = || format!("the log does not have the ballot of voter {voter} at {position:?}");
+        world.breaks(Promise::AcknowledgedIsLogged, how);
+    }
+}
+
+fn votes_of(selections: &Selections) -> Votes {
+    let mut votes = Votes::new();
+    for selection in selections.iter() {
+        *votes.entry(selection.candidate.clone()).or_default() += u64::from(selection.votes.get());
+    }
+    votes
+}
+
+impl Told {
+    /// A number for what it is.
+    fn code(&self) -> u64 {
+        match self {
+            Self::HungUp => 1,
+            Self::ConnectionLost => 2,
+            Self::Answer(Ok(Outcome::Accepted(receipt))) => {
+                let shown = receipt.tallies.iter().map(|tally| tally.votes);
+                let at = receipt.position.map_or(0, |at| at.offset.get());
+                mix(3 + at) ^ mix(shown.sum::<u64>() ^ u64::from(receipt.stale))
+            }
+            Self::Answer(Ok(Outcome::Refused { why, .. })) => mix(4 + why.to_string().len() as u64),
+            Self::Answer(Err(fault)) => mix(5 + fault.kind() as u64),
+        }
+    }
+
+    fn in_words(&self) -> String {
+        match self {
+            Self::HungUp => "hangs up".into(),
+            Self::ConnectionLost => "loses the connection".into(),
+            Self::Answer(Ok(Outcome::Accepted(receipt))) => {
+                format!("is told: accepted {receipt:?}")
+            }
+            Self::Answer(Ok(Outcome::Refused { why, .. })) => format!("is told: {why}"),
+            Self::Answer(Err(fault)) => format!("is told: {fault}"),
+        }
+    }
+}

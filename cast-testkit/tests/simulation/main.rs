@@ -1,0 +1,172 @@
+//! The simulator: sound adapters keep every promise in it, each mechanism that is taken out of them
+//! is noticed, and a seed decides everything.
+
+#[path = "../../examples/simulate/memory.rs"]
+mod memory;
+mod removed;
+
+use std::sync::Arc;
+
+use cast_testkit::{
+    Seed,
+    simulation::{Adapters, Deployment, Opening, Options, Promise, RareState, Report, simulate},
+};
+
+use self::{memory::InMemory, removed::Removed};
+
+/// How many histories each removed mechanism is looked for in.
+const HISTORIES: u64 = 300;
+
+fn sound(opening: &Opening) -> Arc<dyn Deployment> {
+    Arc::new(InMemory::open(opening))
+}
+
+fn run(adapters: &dyn Adapters, seed: Seed, histories: u64) -> Report {
+    let options = Options {
+        seed,
+        histories,
+        jobs: 2,
+        keep_going: true,
+    };
+    simulate(adapters, &options)
+}
+
+#[test]
+fn sound_adapters_keep_every_promise() {
+    let report = run(&sound, Seed::from_env_or_random(), HISTORIES);
+    assert!(report.failure.is_none(), "{report}");
+    assert_eq!(report.histories, HISTORIES);
+    let reached = |state| report.coverage.reached(state);
+    assert!(reached(RareState::FencedBehind) > 0, "{report}");
+    assert!(report.coverage.faults() > HISTORIES, "{report}");
+}
+
+#[test]
+fn a_seed_decides_everything() {
+    let seed = Seed::from_env_or_random();
+    let mut hashes = Vec::new();
+    for number in 0..HISTORIES {
+        let [one, other] = [(), ()].map(|()| run(&sound, seed.part(number), 1));
+        assert_eq!(one.hash, other.hash, "seed {}", seed.part(number));
+        assert_eq!(one.coverage, other.coverage, "seed {}", seed.part(number));
+        hashes.push(one.hash);
+    }
+    hashes.sort_unstable();
+    hashes.dedup();
+    assert_eq!(hashes.len(), usize::try_from(HISTORIES).expect("a few"));
+}
+
+#[test]
+fn who_runs_which_history_decides_nothing() {
+    let seed = Seed::from_env_or_random();
+    let by = |jobs| {
+        let options = Options {
+            seed,
+            histories: 60,
+            jobs,
+            keep_going: true,
+        };
+        let report = simulate(&sound, &options);
+        (report.hash, report.coverage)
+    };
+    assert_eq!(by(1), by(3));
+}
+
+/// Simulates adapters that lack a mechanism: in how many histories is that noticed, and as what?
+fn noticed(removed: Removed) -> Report {
+    noticed_in(HISTORIES, removed)
+}
+
+fn noticed_in(histories: u64, removed: Removed) -> Report {
+    let open = move |opening: &Opening| removed.from(opening);
+    let report = run(&open, Seed::from_env_or_random(), histories);
+    let failure = report.failure.as_ref().expect("it is noticed");
+    let promise = failure.promise.expect("it fails again");
+    let events = failure.history.lines().count() - 1;
+    println!(
+        "{removed:?}: noticed in {} of {histories} histories; the first, shrunk to {events} events, \
+         broke \"{promise}\": {}",
+        report.failed, failure.how
+    );
+    report
+}
+
+/// The promise that was broken in the first history, and its trace.
+fn promise(report: &Report) -> Promise {
+    let failure = report.failure.as_ref().expect("it is noticed");
+    failure.promise.expect("it fails again")
+}
+
+#[test]
+fn a_store_without_the_fence_is_noticed() {
+    noticed(Removed::Fence);
+}
+
+#[test]
+fn a_store_without_dedup_is_noticed() {
+    let report = noticed(Removed::Dedup);
+    assert_eq!(promise(&report), Promise::StoreIsExact);
+}
+
+#[test]
+fn a_counter_whose_tail_ignores_positions_is_noticed() {
+    let report = noticed(Removed::TailPositions);
+    let promise = promise(&report);
+    assert!(
+        [Promise::ShownIsTrue, Promise::TalliesHeal].contains(&promise),
+        "{report}"
+    );
+}
+
+#[test]
+fn a_consumer_that_resumes_from_its_groups_commit_is_noticed() {
+    // Seldom: the fence and the look at the store's progress put most of it right.
+    noticed_in(5 * HISTORIES, Removed::ProgressOfTheStore);
+}
+
+#[test]
+fn settling_what_is_older_is_noticed() {
+    let report = noticed(Removed::SettlingOnlyIfNewer);
+    assert_eq!(promise(&report), Promise::ShownIsTrue);
+}
+
+#[test]
+fn a_ticket_source_that_forgets_a_ballot_is_noticed() {
+    noticed(Removed::IdsOfBallots);
+}
+
+#[test]
+fn a_ticket_that_buys_more_than_its_limit_is_noticed() {
+    let report = noticed(Removed::LimitOfUses);
+    assert_eq!(promise(&report), Promise::TicketLimit);
+}
+
+#[test]
+fn a_log_that_acknowledges_what_it_may_lose_is_noticed() {
+    let report = noticed(Removed::DurableLog);
+    assert_eq!(promise(&report), Promise::AcknowledgedIsLogged);
+}
+
+#[test]
+fn a_failure_is_shrunk_told_and_runs_again_from_its_seed() {
+    let open = |opening: &Opening| Removed::Dedup.from(opening);
+    let report = run(&open, Seed::from_env_or_random(), 50);
+    let first = report.failure.expect("without dedup a vote is doubled");
+    let again = run(&open, first.seed, 1).failure.expect("it fails again");
+    assert_eq!(first.promise, again.promise);
+    assert_eq!((first.how, first.trace), (again.how, again.trace));
+    let events = again.history.lines().count() - 1;
+    assert!(
+        events <= 6,
+        "two votes of one ballot are enough:\n{}",
+        again.history
+    );
+    let told = run(&open, first.seed, 1).to_string();
+    for part in [
+        &first.seed.to_string(),
+        "BROKEN: the store is exact",
+        "store.apply",
+    ] {
+        assert!(told.contains(part), "{part} is missing in\n{told}");
+    }
+}

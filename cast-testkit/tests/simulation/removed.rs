@@ -1,0 +1,356 @@
+//! The memory adapters with one mechanism taken out.
+//!
+//! Those of `tests/broken` break clauses; most of them would be noticed here for something else first.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, AtomicU64, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+use cast_adapters::memory::MemoryCounter;
+use cast_core::{
+    domain::{
+        BallotId, Candidate, Claim, CurrentTicket, Fate, FoldStep, GenuineTicket, LogPosition,
+        Offset, Partition, Partitions, PeriodTicket, Prefix, Progress, Record, Redemption,
+        RedemptionRefusal, StoredTally, Tally, Timestamp,
+    },
+    ports::{
+        Applied, EventBus, GroupName, Kept, PartitionLag, PortError, Published, Reading, Recount,
+        ResumeFrom, Settlement, Subscription, Tail, TicketSource, VoteCounter, VoteStore,
+    },
+};
+use cast_testkit::simulation::{Deployment, Opening};
+
+use crate::memory::InMemory;
+
+/// What is taken out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Removed {
+    Fence,
+    Dedup,
+    TailPositions,
+    ProgressOfTheStore,
+    SettlingOnlyIfNewer,
+    IdsOfBallots,
+    LimitOfUses,
+    DurableLog,
+}
+
+impl Removed {
+    pub(crate) fn from(self, opening: &Opening) -> Arc<dyn Deployment> {
+        let mut memory = InMemory::open(opening);
+        let ports = &mut memory.ports;
+        match self {
+            Self::Fence => ports.store = Arc::new(Unfenced(Arc::clone(&ports.store))),
+            Self::Dedup => {
+                ports.store = Arc::new(Doubling {
+                    inner: Arc::clone(&ports.store),
+                    seen: Mutex::default(),
+                    disguises: Disguises::default(),
+                });
+            }
+            Self::TailPositions | Self::SettlingOnlyIfNewer => {
+                ports.counter = Arc::new(CarelessCounter {
+                    removed: self,
+                    inner: Arc::clone(&memory.counter),
+                    recordings: AtomicU32::new(0),
+                    settled: Mutex::default(),
+                });
+            }
+            Self::ProgressOfTheStore | Self::DurableLog => {
+                let inner = Arc::clone(&ports.bus);
+                ports.bus = Arc::new(CarelessLog {
+                    removed: self,
+                    inner,
+                    published: AtomicU64::new(0),
+                });
+            }
+            Self::IdsOfBallots | Self::LimitOfUses => {
+                let inner = Arc::clone(&ports.tickets);
+                ports.tickets = Arc::new(CarelessTickets {
+                    removed: self,
+                    inner,
+                    disguises: Disguises::default(),
+                });
+            }
+        }
+        Arc::new(memory)
+    }
+}
+
+/// Ids that nobody else has.
+#[derive(Default)]
+struct Disguises(AtomicU64);
+
+impl Disguises {
+    fn id(&self) -> BallotId {
+        let number = 1 + self.0.fetch_add(1, Ordering::Relaxed);
+        format!("{number:032x}").parse().expect("a UUID")
+    }
+}
+
+/// Applies a step wherever the store is.
+struct Unfenced(Arc<dyn VoteStore>);
+
+/// Counts a ballot each time that the log has it.
+struct Doubling {
+    inner: Arc<dyn VoteStore>,
+    seen: Mutex<BTreeSet<BallotId>>,
+    disguises: Disguises,
+}
+
+/// Bends what is applied, and passes on everything else.
+macro_rules! store {
+    ($name:ident, $inner:tt, $bend:ident) => {
+        #[async_trait]
+        impl VoteStore for $name {
+            async fn progress(&self, partition: Partition) -> Result<Progress, PortError> {
+                self.$inner.progress(partition).await
+            }
+
+            async fn apply(&self, step: &FoldStep) -> Result<Applied, PortError> {
+                self.$inner.apply(&self.$bend(step).await?).await
+            }
+
+            async fn rehearse(&self, step: &FoldStep) -> Result<(), PortError> {
+                self.$inner.rehearse(step).await
+            }
+
+            async fn tallies(&self, who: &[Candidate]) -> Result<Vec<StoredTally>, PortError> {
+                self.$inner.tallies(who).await
+            }
+
+            async fn leaders(&self, first: usize) -> Result<Vec<Tally>, PortError> {
+                self.$inner.leaders(first).await
+            }
+
+            async fn ballot(&self, id: BallotId) -> Result<Option<Fate>, PortError> {
+                self.$inner.ballot(id).await
+            }
+
+            async fn recount(&self) -> Result<Recount, PortError> {
+                self.$inner.recount().await
+            }
+
+            async fn kept(&self, ids: &[BallotId]) -> Result<Vec<Option<Kept>>, PortError> {
+                self.$inner.kept(ids).await
+            }
+        }
+    };
+}
+
+store!(Unfenced, 0, unfenced);
+store!(Doubling, inner, doubled);
+
+impl Unfenced {
+    async fn unfenced(&self, step: &FoldStep) -> Result<FoldStep, PortError> {
+        let start = self.0.progress(step.partition).await?.next;
+        let next = step.next.max(start);
+        Ok(FoldStep {
+            start,
+            next,
+            ..step.clone()
+        })
+    }
+}
+
+impl Doubling {
+    async fn doubled(&self, step: &FoldStep) -> Result<FoldStep, PortError> {
+        let progress = self.inner.progress(step.partition).await?.next;
+        let mut step = step.clone();
+        if step.start == progress {
+            let mut seen = self.seen.lock().expect("nothing panics under the lock");
+            for placed in &mut step.ballots {
+                if !seen.insert(placed.ballot.id) {
+                    placed.ballot.id = self.disguises.id();
+                }
+            }
+        }
+        Ok(step)
+    }
+}
+
+struct CarelessCounter {
+    removed: Removed,
+    inner: Arc<MemoryCounter>,
+    recordings: AtomicU32,
+    /// What was settled last.
+    settled: Mutex<BTreeMap<Candidate, BTreeMap<Partition, Prefix>>>,
+}
+
+impl CarelessCounter {
+    /// The same votes where nothing was ever recorded or settled.
+    fn anywhere(&self, tail: &Tail) -> Tail {
+        let number = self.recordings.fetch_add(1, Ordering::Relaxed);
+        let position = LogPosition {
+            partition: Partition::new(1_000 + number),
+            offset: Offset::START,
+        };
+        Tail {
+            position,
+            ..tail.clone()
+        }
+    }
+
+    /// What the candidate comes to if a settlement counts, however old it is; `None` if it is not
+    /// older than what is there.
+    fn put_back(&self, settlement: &Settlement) -> Option<Settlement> {
+        let mut settled = self.settled.lock().expect("nothing panics under the lock");
+        let settled = settled.entry(settlement.candidate.clone()).or_default();
+        let mut is_older = false;
+        for prefix in &settlement.prefixes {
+            let before = settled.insert(prefix.partition, *prefix);
+            is_older |= before.is_some_and(|before| prefix.as_of < before.as_of);
+        }
+        is_older.then(|| Settlement {
+            candidate: settlement.candidate.clone(),
+            prefixes: settled.values().copied().collect(),
+            // Nobody is to load it from the store at once.
+            whole: true,
+        })
+    }
+}
+
+#[async_trait]
+impl VoteCounter for CarelessCounter {
+    async fn record(&self, tails: &[Tail], show: &[Candidate]) -> Result<Vec<Reading>, PortError> {
+        let tails: Vec<_> = match self.removed {
+            Removed::TailPositions => tails.iter().map(|tail| self.anywhere(tail)).collect(),
+            _ => tails.to_vec(),
+        };
+        self.inner.record(&tails, show).await
+    }
+
+    async fn settle(&self, settlements: &[Settlement]) -> Result<(), PortError> {
+        if self.removed != Removed::SettlingOnlyIfNewer {
+            return self.inner.settle(settlements).await;
+        }
+        for settlement in settlements {
+            let mut settlement = settlement.clone();
+            if let Some(older) = self.put_back(&settlement) {
+                self.inner.forget_candidate(&settlement.candidate);
+                settlement = older;
+            }
+            self.inner.settle(&[settlement]).await?;
+        }
+        Ok(())
+    }
+
+    async fn read(&self, candidates: &[Candidate]) -> Result<Vec<Reading>, PortError> {
+        self.inner.read(candidates).await
+    }
+
+    async fn settled(&self, candidates: &[Candidate]) -> Result<Vec<Vec<Prefix>>, PortError> {
+        self.inner.settled(candidates).await
+    }
+}
+
+struct CarelessLog {
+    removed: Removed,
+    inner: Arc<dyn EventBus>,
+    published: AtomicU64,
+}
+
+/// A log that loses a record loses one of so many.
+const LOSES_EVERY: u64 = 8;
+
+#[async_trait]
+impl EventBus for CarelessLog {
+    async fn partitions(&self) -> Result<Partitions, PortError> {
+        self.inner.partitions().await
+    }
+
+    async fn publish(&self, records: &[Record]) -> Vec<Result<Published, PortError>> {
+        let number = self.published.fetch_add(1, Ordering::Relaxed);
+        if self.removed == Removed::DurableLog && number % LOSES_EVERY == LOSES_EVERY - 1 {
+            let lost = |record: &Record| {
+                let position = Some(LogPosition {
+                    partition: record.partition(),
+                    offset: Offset::new(1_000_000 + number),
+                });
+                Ok(Published { position })
+            };
+            return records.iter().map(lost).collect();
+        }
+        self.inner.publish(records).await
+    }
+
+    async fn subscribe(
+        &self,
+        group: &GroupName,
+        max_ballots: usize,
+        resume: Arc<dyn ResumeFrom>,
+    ) -> Result<Box<dyn Subscription>, PortError> {
+        let resume: Arc<dyn ResumeFrom> = match self.removed {
+            Removed::ProgressOfTheStore => Arc::new(FromCommit {
+                group: group.clone(),
+                bus: Arc::clone(&self.inner),
+            }),
+            _ => resume,
+        };
+        self.inner.subscribe(group, max_ballots, resume).await
+    }
+
+    async fn lag(&self, group: &GroupName) -> Result<Vec<PartitionLag>, PortError> {
+        self.inner.lag(group).await
+    }
+}
+
+/// Reads on where the group committed to, whatever the store has.
+struct FromCommit {
+    group: GroupName,
+    bus: Arc<dyn EventBus>,
+}
+
+#[async_trait]
+impl ResumeFrom for FromCommit {
+    async fn resume_from(&self, partition: Partition) -> Result<Progress, PortError> {
+        let lags = self.bus.lag(&self.group).await?;
+        let lag = lags.into_iter().find(|lag| lag.partition == partition);
+        Ok(Progress::at(lag.map_or(Offset::START, |lag| lag.committed)))
+    }
+}
+
+struct CarelessTickets {
+    removed: Removed,
+    inner: Arc<dyn TicketSource>,
+    disguises: Disguises,
+}
+
+#[async_trait]
+impl TicketSource for CarelessTickets {
+    async fn now(&self) -> Result<Timestamp, PortError> {
+        self.inner.now().await
+    }
+
+    async fn publish(&self, ticket: &PeriodTicket) -> Result<PeriodTicket, PortError> {
+        self.inner.publish(ticket).await
+    }
+
+    async fn current(&self) -> Result<Option<CurrentTicket>, PortError> {
+        self.inner.current().await
+    }
+
+    async fn redeem(
+        &self,
+        ticket: &GenuineTicket,
+        claims: &[Claim],
+    ) -> Result<Vec<Redemption>, PortError> {
+        let mut claims = claims.to_vec();
+        if self.removed == Removed::IdsOfBallots {
+            let ids = claims.iter_mut().map(|claim| &mut claim.ballot);
+            ids.for_each(|id| *id = self.disguises.id());
+        }
+        let mut redemptions = self.inner.redeem(ticket, &claims).await?;
+        if self.removed == Removed::LimitOfUses {
+            let exhausted = Redemption::Refused(RedemptionRefusal::Exhausted);
+            let beyond = redemptions.iter_mut().filter(|one| **one == exhausted);
+            beyond.for_each(|one| *one = Redemption::Granted);
+        }
+        Ok(redemptions)
+    }
+}
