@@ -95,6 +95,7 @@ async fn a_log_that_lost_its_end_is_refused_and_folded_again_as_the_docs_say() {
         assert_eq!(refused.kind(), PortErrorKind::Misconfigured, "{told}");
         assert!(told.contains(&ballots[5].id.to_string()), "{told}");
     }
+    log.close().await.expect("it leaves");
     assert_eq!(votes(&store, &alice).await, 0b11_1111, "nothing was taken");
 
     home.sql(statement_under(

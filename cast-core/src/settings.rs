@@ -236,7 +236,7 @@ mod tests {
 
     #[test]
     fn a_ticket_votes_at_least_until_the_next_is_there() {
-        let (period, ttl) = (Duration::from_millis(2_000), Duration::from_millis(1_999));
+        let (period, ttl) = (Duration::from_secs(2), Duration::from_millis(1_999));
         let gap = SettingsError::TicketGap { ttl, period };
         assert_eq!(of_tickets(period, ttl), Err(gap));
         assert_eq!(of_tickets(period, period), Ok(()));
@@ -245,7 +245,8 @@ mod tests {
 
     #[test]
     fn nothing_that_is_counted_may_be_zero() {
-        let rows: [(&str, fn(&mut Settings)); 6] = [
+        type Clear = fn(&mut Settings);
+        let rows: [(&str, Clear); 6] = [
             ("ticket-uses", |s| s.tickets.uses = 0),
             ("intake-capacity", |s| s.door.intake_capacity = 0),
             ("flush-limit", |s| s.door.flush_limit = 0),

@@ -5,7 +5,7 @@ mod world;
 use std::{sync::Arc, time::Duration};
 
 use cast_core::{
-    Cast, FaultKind, Ports,
+    Cast, FaultKind, IntakeLoad, Ports,
     domain::{Ballot, Outcome, Receipt},
 };
 use cast_testkit::faults::{Fault, FaultPlan, Gate, Moment, Operation, intercept};
@@ -259,12 +259,18 @@ type VoteAnswer = Result<Outcome, cast_core::Fault>;
 async fn a_full_intake_answers_overloaded_at_once_and_keeps_what_it_has() {
     let (world, gate, cast) = held(2, 1).await;
     let ticket = current(&cast).await;
+    let load = |waiting| IntakeLoad {
+        waiting,
+        capacity: 2,
+    };
+    assert_eq!(cast.intake(), load(0));
     let first = spawn_vote(&cast, ballot(ticket, "alice", 1));
     until_flushing(&gate).await;
     let waiting: Vec<_> = (0..2)
         .map(|_| spawn_vote(&cast, ballot(ticket, "alice", 1)))
         .collect();
     tokio::task::yield_now().await;
+    assert_eq!(cast.intake(), load(2));
 
     let fault = cast
         .vote(ballot(ticket, "alice", 1))

@@ -74,6 +74,23 @@ async fn a_store_that_is_put_back_while_nobody_votes_is_folded_again() {
     cast.shutdown().await;
 }
 
+/// The look at the first partition finds it out, and the look at the second fails.
+#[tokio::test]
+async fn a_store_that_is_put_back_and_then_fails_is_folded_again_all_the_same() {
+    let world = World::new(2);
+    let plan = FaultPlan::quiet(world.clock.clone());
+    let backup = world.store.snapshot();
+    let cast = folding(&world, &plan).await;
+    append(&world, P0, 1, "alice").await;
+    append(&world, P1, 2, "alice").await;
+    until_stored(&world, "alice", 2).await;
+    world.store.restore(backup);
+    plan.next(Operation::Progress, Fault::None);
+    plan.next(Operation::Progress, Fault::Refused);
+    until_stored(&world, "alice", 2).await;
+    cast.shutdown().await;
+}
+
 #[tokio::test]
 async fn a_partition_that_is_refused_holds_no_other_up_and_the_process_is_not_ready() {
     let world = World::new(2);
@@ -278,4 +295,31 @@ async fn who_is_given_no_partition_any_more_does_not_ask_the_store_about_it() {
     assert_eq!(counts.calls(Operation::Progress), 0);
     run.abort();
     heir.close().await.expect("closed");
+}
+
+#[tokio::test]
+async fn no_more_settlings_are_owed_than_there_is_room_for() {
+    const ROOM: u64 = 65_536;
+    let world = World::new(1);
+    let (plan, counts) = (FaultPlan::quiet(world.clock.clone()), Counts::new());
+    let ports = intercept(&intercept(&world.ports(), &counts), &plan);
+    let one_more = u128::from(ROOM) + 1;
+    let ballots = (0..one_more).step_by(16).map(|first| {
+        let names = (first..one_more.min(first + 16)).map(|n| candidate(&format!("c{n}")));
+        let votes: Vec<_> = names.map(|name| (name, 1)).collect();
+        let votes: Vec<_> = votes.iter().map(|(name, votes)| (name, *votes)).collect();
+        fixtures::ballot(id(first + 1), &votes)
+    });
+    world.append(P0, ballots.collect()).await;
+    plan.always(Operation::Settle, Fault::Refused);
+    let consumer = cast_core::Consumer::new(&ports, world.settings.fold.clone());
+    let mut log = consumer.subscribe().await.expect("subscribed");
+    consumer.step(&mut *log).await.expect("folded");
+    log.close().await.expect("closed");
+    plan.heal();
+    let run = tokio::spawn(consumer.run(CancellationToken::new()));
+    let rounds = usize::try_from(ROOM / 1_000).expect("it fits") + 3;
+    look_again(&world, rounds).await;
+    assert_eq!(counts.items(Operation::Settle), ROOM);
+    run.abort();
 }

@@ -1,5 +1,8 @@
 //! The command line.
 
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
+
 use std::{
     collections::BTreeSet,
     env,
@@ -92,9 +95,14 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, Usage> {
         file.check(&names)?;
         file
     };
-    let matches = with_file(command, &file)
-        .try_get_matches_from(&args)
-        .map_err(|error| name_the_file(error, &file))?;
+    parse_with(command, &file, &args)
+}
+
+/// Reads the command line, and what it leaves open from the file.
+fn parse_with(command: Command, file: &File, args: &[OsString]) -> Result<Cli, Usage> {
+    let matches = with_file(command, file)
+        .try_get_matches_from(args)
+        .map_err(|error| name_the_file(error, file))?;
     Ok(Cli::from_arg_matches(&matches)?)
 }
 

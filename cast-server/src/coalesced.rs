@@ -64,6 +64,7 @@ mod tests {
         let others = async {
             // They are polled after the first, which is under way by then.
             let (others, ()) = tokio::join!(join_all((0..50).map(|_| ask())), async {
+                clock.advance(Duration::from_millis(1));
                 go_on.add_permits(2);
             });
             others

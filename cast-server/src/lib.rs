@@ -10,6 +10,7 @@
 //! | [`telemetry`] | the log, and what `/metrics` shows |
 //! | `coalesced` | one question at a time, whoever asks it |
 //! | `failpoints` | where a process stops, for tests that kill it there; a feature of its own |
+//! | `fuzzing` | the laws of what reads bytes from outside, for tests; a feature of its own |
 //! | [`mod@bench`] | what drives a server from outside, and checks its counting |
 //!
 //! It is a library so that its tests and benchmarks can start it in their own process; the program
@@ -22,6 +23,9 @@ mod coalesced;
 pub mod config;
 #[cfg(feature = "failpoints")]
 mod failpoints;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod graphql;
 pub mod http;
 pub mod roles;

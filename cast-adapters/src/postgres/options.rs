@@ -3,7 +3,10 @@
 use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
 use cast_core::ports::PortError;
-use tokio_postgres::{Config, config::SslMode};
+use tokio_postgres::{
+    Config,
+    config::{Host, SslMode},
+};
 
 use super::error::Error;
 
@@ -78,6 +81,13 @@ impl FromStr for PostgresOptions {
 }
 
 fn parse(url: &str) -> Result<PostgresOptions, Error> {
+    // The driver takes any other text for `word=value` pairs, and its errors quote words.
+    if !["postgres://", "postgresql://"]
+        .iter()
+        .any(|scheme| url.starts_with(scheme))
+    {
+        return Err(Error::options("a store's URL begins with postgres://"));
+    }
     let (url, mode, root) = without_tls_parameters(url);
     let root = root.map(PathBuf::from);
     let tls = match mode.as_deref() {
@@ -99,6 +109,11 @@ fn parse(url: &str) -> Result<PostgresOptions, Error> {
         ));
     }
     let mut config: Config = url.parse().map_err(Error::Url)?;
+    if config.get_hosts().iter().any(is_end_of_password) {
+        return Err(Error::options(
+            "an @ in the password of a store's URL is written %40",
+        ));
+    }
     config.ssl_mode(tls.ssl_mode());
     if config.get_application_name().is_none() {
         config.application_name("cast");
@@ -112,6 +127,12 @@ fn parse(url: &str) -> Result<PostgresOptions, Error> {
         transaction_timeout: Duration::from_secs(25),
         recount_timeout: Duration::from_secs(600),
     })
+}
+
+/// Whether a host is more than that. The driver ends a password at the first `@`; what is behind it
+/// would be looked for as a host, and told to whoever reads that there is none.
+fn is_end_of_password(host: &Host) -> bool {
+    matches!(host, Host::Tcp(name) if name.contains('@'))
 }
 
 /// Takes out of a URL what the driver does not know: how to verify the server.
@@ -204,6 +225,24 @@ mod tests {
             let error = tls(parameters).expect_err(parameters);
             assert_eq!(error.kind(), PortErrorKind::Misconfigured, "{parameters}");
             assert!(!error.chain().contains("u:p"), "{}", error.chain());
+        }
+    }
+
+    /// The driver would take them for words as `host=h`, and quote those that it does not know.
+    #[test]
+    fn what_is_no_url_of_postgres_is_refused_and_not_repeated() {
+        for text in [
+            "",
+            "memory:",
+            "host=h password=hunter2",
+            "kafka://u:hunter2@h:1/t?x=1",
+            "mysql://u:hunter2@h/d?x=1",
+            "postgres://u:p@hunter2@h/d",
+            "postgres://u:p@hunter2@h:5432,u:hunter2@i:5432/d",
+        ] {
+            let error = text.parse::<PostgresOptions>().expect_err(text);
+            assert_eq!(error.kind(), PortErrorKind::Misconfigured, "{text:?}");
+            assert!(!error.chain().contains("hunter2"), "{}", error.chain());
         }
     }
 

@@ -320,30 +320,6 @@ async fn read(mock: &Mock, bus: &KafkaBus) -> Box<dyn Subscription> {
 }
 
 #[tokio::test]
-async fn what_a_broker_refuses_to_give_is_told_and_read_when_it_does() {
-    for (code, kind) in [
-        (
-            Error::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE,
-            PortErrorKind::Misconfigured,
-        ),
-        (Error::RD_KAFKA_RESP_ERR_INVALID_MSG, PortErrorKind::Corrupt),
-        (Error::RD_KAFKA_RESP_ERR_UNKNOWN, PortErrorKind::Unavailable),
-    ] {
-        let mock = Mock::new();
-        let bus = mock.connect().await;
-        mock.publish(&bus).await.expect("it is taken");
-        mock.fail(RDKafkaApiKey::Fetch, &[code]);
-        let mut reader = read(&mock, &bus).await;
-        let told = within(PATIENCE, "the reader to be told", reader.next()).await;
-        let error = told.expect_err("nothing was given");
-        assert_eq!(error.kind(), kind, "{}", error.chain());
-        let batch = within(PATIENCE, "the record", reader.next()).await;
-        let batch = batch.unwrap_or_else(|error| panic!("{}", error.chain()));
-        assert_eq!((batch.start.get(), batch.entries.len()), (0, 1));
-    }
-}
-
-#[tokio::test]
 async fn a_group_that_cannot_tell_what_it_committed_reads_all_the_same() {
     let mock = Mock::new();
     let bus = mock.connect().await;

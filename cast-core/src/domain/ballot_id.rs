@@ -39,21 +39,35 @@ impl BallotId {
         now: Timestamp,
         entropy: &dyn Entropy,
     ) -> Self {
-        let mut random = [0; 10];
-        entropy.fill(&mut random);
+        assert!(
+            home.get() < partitions.count(),
+            "a home is one of the partitions"
+        );
+        loop {
+            let mut random = [0; 10];
+            entropy.fill(&mut random);
+            let id = Self::steered(home, partitions, now, random);
+            // The sum that decides the home begins again behind its last number, and a step over
+            // that edge moves the home by another number than one. Hardly any id is near it.
+            if partitions.home_of(id) == home {
+                return id;
+            }
+        }
+    }
+
+    /// The id of these bytes, moved to `home`.
+    fn steered(home: Partition, partitions: Partitions, now: Timestamp, random: [u8; 10]) -> Self {
         let any = uuid::Builder::from_unix_timestamp_millis(now.as_unix_ms(), &random).into_uuid();
-        let step = {
-            let count = partitions.count();
-            let there = partitions.home_of(Self(any)).get();
-            u64::from((home.get() + count - there) % count)
-        };
+        let count = u64::from(partitions.count());
+        let there = u64::from(partitions.home_of(Self(any)).get());
+        let step = (u64::from(home.get()) + count - there) % count;
         // The home moves by one with each step of the low half; its 62 random bits give way, and
         // the two bits of the variant stay.
         let (high, low) = any.as_u64_pair();
         let (variant, free) = (low & !FREE_BITS, low & FREE_BITS);
         let steered = free + step;
         let steered = if steered > FREE_BITS {
-            steered - u64::from(partitions.count())
+            steered - count
         } else {
             steered
         };
@@ -168,6 +182,32 @@ mod tests {
             let id = BallotId::mint(home, partitions, Timestamp::from_unix_ms(9), &ALL_ONES);
             assert_eq!(partitions.home_of(id), home);
             assert_eq!(id.as_uuid().get_variant(), uuid::Variant::RFC4122);
+        }
+    }
+
+    /// Behind the last 64-bit number the sum that decides the home begins again, and a step over
+    /// that edge moves the home by another number than one.
+    #[test]
+    fn a_minted_id_belongs_to_its_home_where_its_sum_begins_again() {
+        /// Gives bytes whose sum is the largest there is, and others when asked again.
+        struct AtTheEdge(Stepping, AtomicU64);
+        impl Entropy for AtTheEdge {
+            fn fill(&self, bytes: &mut [u8]) {
+                match self.1.fetch_add(1, Ordering::Relaxed) {
+                    0 => bytes
+                        .copy_from_slice(&[0, 2, 0xB4, 0x0B, 0xF7, 0x3A, 0x71, 0x16, 0x44, 0x89]),
+                    _ => self.0.fill(bytes),
+                }
+            }
+        }
+        let now = Timestamp::from_unix_ms(1_763_826_000_000);
+        for count in [1, 2, 12, 1_000] {
+            let partitions = Partitions::new(count).expect("not zero");
+            for home in partitions.iter() {
+                let entropy = AtTheEdge(Stepping(AtomicU64::new(1)), AtomicU64::new(0));
+                let id = BallotId::mint(home, partitions, now, &entropy);
+                assert_eq!(partitions.home_of(id), home, "{id}");
+            }
         }
     }
 

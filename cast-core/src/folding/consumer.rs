@@ -212,6 +212,7 @@ impl Consumer {
                 for (partition, next) in setbacks {
                     tracing::warn!(?partition, ?next, "the store was put back: folding again");
                     self.seek(log, partition, next).await?;
+                    self.progress.note(partition, next);
                 }
             }
             Err(error) => self.outages.store.failed(&error),

@@ -45,7 +45,8 @@ impl StoreProgress {
     }
 
     /// Asks the store again, and tells the partitions in which it is further back than it was: it was
-    /// put back, and what follows is to be folded again.
+    /// put back, and what follows is to be folded again. Tells them again until that is
+    /// [noted](Self::note): whoever asked may fail before the reader is sent back.
     pub(super) async fn setbacks(&self) -> Result<Vec<(Partition, Offset)>, PortError> {
         let known: Vec<_> = self.known().iter().map(|(p, next)| (*p, *next)).collect();
         let mut setbacks = Vec::new();
@@ -61,9 +62,7 @@ impl StoreProgress {
     async fn ask(&self, partition: Partition) -> Result<Progress, PortError> {
         let progress = self.store.progress(partition);
         let operation = "asking the store for its progress";
-        let progress = within(&*self.clock, self.limit, operation, progress).await?;
-        self.note(partition, progress.next);
-        Ok(progress)
+        within(&*self.clock, self.limit, operation, progress).await
     }
 
     fn known(&self) -> MutexGuard<'_, BTreeMap<Partition, Offset>> {
@@ -74,6 +73,8 @@ impl StoreProgress {
 #[async_trait]
 impl ResumeFrom for StoreProgress {
     async fn resume_from(&self, partition: Partition) -> Result<Progress, PortError> {
-        self.ask(partition).await
+        let progress = self.ask(partition).await?;
+        self.note(partition, progress.next);
+        Ok(progress)
     }
 }

@@ -78,13 +78,14 @@ impl Settler {
 
     /// Makes up for settlings that failed, some of them at a time.
     pub(super) async fn settle_owed(&self) {
-        let owed: Vec<_> = self.owed().iter().take(CHUNK).cloned().collect();
-        if owed.is_empty() {
-            return;
-        }
         // Owed again if this fails, too.
-        self.owed().retain(|candidate| !owed.contains(candidate));
-        self.settle_stored(&owed).await;
+        let owed: Vec<_> = {
+            let mut all = self.owed();
+            (0..CHUNK).map_while(|_| all.pop_first()).collect()
+        };
+        if !owed.is_empty() {
+            self.settle_stored(&owed).await;
+        }
     }
 
     async fn settle_stored(&self, candidates: &[Candidate]) {

@@ -15,7 +15,7 @@ use crate::domain::{LogBatch, LogPosition, Offset, Partition, Partitions, Progre
 /// - A record that was acknowledged is in the log at the position told, and stays there.
 /// - Positions of a partition grow with each record.
 /// - A record is in the log as a whole or not at all.
-/// - A record of [`Record::MAX_BALLOTS`] of the largest ballots is taken.
+/// - A record of `Record::MAX_BALLOTS` of the largest ballots is taken.
 /// - [`Unavailable`](super::PortErrorKind::Unavailable) is said only of what is not in the log and
 ///   never will be.
 ///

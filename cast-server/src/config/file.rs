@@ -30,7 +30,8 @@ impl File {
         }
     }
 
-    fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+    /// Reads what stands in the file at `path`.
+    pub(crate) fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
         let at = path.display();
         let table: Table = text.parse().map_err(|error: toml::de::Error| {
             // Not the error's own text: it quotes the line, which may hold a secret.
@@ -70,6 +71,12 @@ impl File {
     /// What it says about the flag `--long`.
     pub(crate) fn value_of(&self, long: &str) -> Option<&str> {
         self.values.get(long).map(String::as_str)
+    }
+
+    /// All that it says.
+    #[cfg(feature = "fuzzing")]
+    pub(crate) fn values(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.values.iter().map(|(key, value)| (&**key, &**value))
     }
 
     /// Where it is.

@@ -22,6 +22,8 @@ mod tickets;
 mod urls;
 mod values;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) use self::values::size;
 pub use self::{
     audit::AuditConfig,
     documents::Documents,

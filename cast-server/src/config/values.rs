@@ -5,19 +5,24 @@ use std::{convert::Infallible, fmt, str::FromStr, time::Duration};
 use clap::builder::RangedU64ValueParser;
 use zeroize::Zeroizing;
 
+/// So long that nobody means it, and so short that a few of them can be added up.
+const LONGEST: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
+
 /// `2s`, `500ms`, `1m 30s`.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let duration = humantime::parse_duration(text)
         .map_err(|_| String::from("a duration is written 2s, 500ms or 1m30s"))?;
     if duration.is_zero() {
         Err("a duration must be longer than nothing".into())
+    } else if duration > LONGEST {
+        Err("a duration must be at most 10 years".into())
     } else {
         Ok(duration)
     }
 }
 
 /// `4096`, `16KB`, `1MB`: in steps of 1,024.
-pub(super) fn size(text: &str) -> Result<usize, String> {
+pub(crate) fn size(text: &str) -> Result<usize, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = match text[digits.len()..].to_ascii_uppercase().as_str() {
         "" | "B" => 1,
@@ -118,7 +123,7 @@ mod tests {
     fn durations_have_a_unit_and_are_not_nothing() {
         assert_eq!(duration("2s"), Ok(Duration::from_secs(2)));
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
-        for text in ["", "2", "0s", "-1s", "soon"] {
+        for text in ["", "2", "0s", "-1s", "soon", "11y", "500000000000y"] {
             assert!(duration(text).is_err(), "{text:?}");
         }
     }

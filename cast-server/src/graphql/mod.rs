@@ -8,6 +8,8 @@ mod cas;
 mod document;
 pub(crate) mod engine;
 pub(crate) mod error;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod guard;
 mod leaderboard;
 mod long;
@@ -70,6 +72,12 @@ impl Backend {
 
 /// The engine that executes the schema of CAST.
 pub fn engine(backend: &Backend, limits: DocumentLimits) -> Engine<CastSchema> {
+    let (strict, fast) = schemas(backend, &limits);
+    Engine::new(strict, fast, limits)
+}
+
+/// The schema, once with validation and once without.
+fn schemas(backend: &Backend, limits: &DocumentLimits) -> (CastSchema, CastSchema) {
     let leaders = Arc::new(Leaders::new(Arc::clone(&backend.clock)));
     let schema = |mode| {
         Schema::build(Query::default(), VoteMutation, EmptySubscription)
@@ -81,8 +89,7 @@ pub fn engine(backend: &Backend, limits: DocumentLimits) -> Engine<CastSchema> {
             .limit_directives(limits.max_directives)
             .finish()
     };
-    let (strict, fast) = (schema(ValidationMode::Strict), schema(ValidationMode::Fast));
-    Engine::new(strict, fast, limits)
+    (schema(ValidationMode::Strict), schema(ValidationMode::Fast))
 }
 
 /// The schema in its own language, sorted.

@@ -5,7 +5,7 @@ use std::{
     io,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
@@ -47,6 +47,8 @@ pub(super) struct Connection {
     is_mid_answer: bool,
     /// What the client did that it must not, behind a request that is yet to be answered.
     broken: Option<Broken>,
+    /// Who waits to be told of that.
+    reader: Option<Waker>,
     /// The connection's place under the cap.
     _permit: OwnedSemaphorePermit,
     _open: OpenConnection,
@@ -122,6 +124,7 @@ impl Connection {
             owed: 0,
             is_mid_answer: false,
             broken: None,
+            reader: None,
             _permit: permit,
         }
     }
@@ -152,19 +155,19 @@ impl Connection {
         matches!(self.phase, Phase::Upgraded | Phase::Closed)
     }
 
-    /// Follows what the client says.
-    fn received(&mut self, bytes: &[u8]) {
+    /// Follows what the client says; how many of these bytes are to be read.
+    fn received(&mut self, bytes: &[u8]) -> usize {
         if self.is_over() || self.broken.is_some() {
-            return;
+            return bytes.len();
         }
-        match self.inbound.push(bytes, self.shared.limits.max_head_len) {
-            Ok(heads) => self.owed += heads,
-            Err(broken) => self.broken = Some(broken),
-        }
+        let received = self.inbound.push(bytes, self.shared.limits.max_head_len);
+        self.owed += received.heads;
+        self.broken = received.broken;
         let turn = self.turn();
         if turn != self.phase {
             self.enter(turn);
         }
+        received.readable
     }
 
     /// Follows what is answered: whether the last of these bytes was `all` that there is to write.
@@ -186,6 +189,10 @@ impl Connection {
             self.owed = self.owed.saturating_sub(usize::from(self.is_mid_answer));
             self.is_mid_answer = false;
             self.enter(self.turn());
+            // The last answer ahead: whoever reads is told now.
+            if let Some(reader) = self.reader.take_if(|_| self.owed == 0) {
+                reader.wake();
+            }
         }
     }
 
@@ -266,7 +273,12 @@ impl AsyncRead for Connection {
         let before = buf.filled().len();
         if this.broken.is_none() {
             match Pin::new(&mut this.stream).poll_read(cx, buf) {
-                Poll::Ready(Ok(())) => this.received(&buf.filled()[before..]),
+                // The server above would have something to say of its own about what must not be
+                // there, or nothing.
+                Poll::Ready(Ok(())) => {
+                    let readable = this.received(&buf.filled()[before..]);
+                    buf.set_filled(before + readable);
+                }
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => {
                     let waits_for_client = this.phase != Phase::Answer;
@@ -278,6 +290,7 @@ impl AsyncRead for Connection {
             Some(answer) => Poll::Ready(Err(this.refuse(cx, answer))),
             // Nothing more is read behind what must not be there, until all ahead is answered.
             None if this.broken.is_some() && buf.filled().len() == before => {
+                this.reader = Some(cx.waker().clone());
                 this.poll_deadline(cx, false).map(Err)
             }
             None => Poll::Ready(Ok(())),

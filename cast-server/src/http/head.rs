@@ -30,7 +30,7 @@ const PREFACE: &[u8] = b"PRI ";
 /// end has come.
 #[derive(Debug, Default)]
 pub(super) struct HeadScan {
-    /// All bytes so far.
+    /// The bytes of all lines that have ended.
     len: usize,
     /// The beginning of the line that is coming in.
     line: Vec<u8>,
@@ -42,10 +42,13 @@ pub(super) struct HeadScan {
 
 impl HeadScan {
     /// Takes in the next piece.
+    ///
+    /// What is found does not depend on how the bytes are cut: each limit is looked at where it lies.
     pub(super) fn push(&mut self, piece: &[u8], max_len: usize) -> Scan {
         let mut rest = piece;
         while let Some(end) = memchr(b'\n', rest) {
             let (line, after) = (&rest[..end], &rest[end + 1..]);
+            let line_len = self.line.len() + line.len() + 1;
             let is_last = if self.line.is_empty() {
                 self.take_line(line)
             } else {
@@ -53,6 +56,13 @@ impl HeadScan {
                 whole.extend_from_slice(line);
                 self.take_line(&whole)
             };
+            if is_last == Line::Preface && self.has_room_for_preface(max_len) {
+                return Scan::Http2;
+            }
+            self.len += line_len;
+            if self.len > max_len {
+                return Scan::TooLong;
+            }
             if self.has_line && is_last == Line::Empty {
                 let taken = piece.len() - after.len();
                 return Scan::Complete {
@@ -60,20 +70,22 @@ impl HeadScan {
                     body: self.body(),
                 };
             }
-            if is_last == Line::Preface {
-                return Scan::Http2;
-            }
             rest = after;
         }
-        self.len += piece.len();
-        if self.len > max_len {
-            return Scan::TooLong;
-        }
         self.line.extend_from_slice(rest);
-        if !self.has_line && self.line.starts_with(PREFACE) {
+        let is_preface = !self.has_line && self.line.starts_with(PREFACE);
+        if is_preface && self.has_room_for_preface(max_len) {
             return Scan::Http2;
         }
+        if self.len + self.line.len() > max_len {
+            return Scan::TooLong;
+        }
         Scan::Open
+    }
+
+    /// Whether a preface that begins here is seen before the head is too long.
+    const fn has_room_for_preface(&self, max_len: usize) -> bool {
+        self.len + PREFACE.len() <= max_len
     }
 
     fn take_line(&mut self, line: &[u8]) -> Line {

@@ -29,20 +29,39 @@ pub(super) enum Broken {
     Http2,
 }
 
+/// What came with a piece.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Received {
+    /// How many heads were complete with it; they are owed an answer, whatever follows.
+    pub(super) heads: usize,
+    /// What must not be there, behind them.
+    pub(super) broken: Option<Broken>,
+    /// How many bytes of the piece are to be read: all, or those before what must not be there.
+    pub(super) readable: usize,
+}
+
 impl Inbound {
-    /// Takes in the next piece; how many heads were complete with it.
-    pub(super) fn push(&mut self, piece: &[u8], max_head_len: usize) -> Result<usize, Broken> {
+    /// Takes in the next piece.
+    pub(super) fn push(&mut self, piece: &[u8], max_head_len: usize) -> Received {
         let (mut rest, mut heads) = (piece, 0);
+        // Where the request begins that is coming in.
+        let mut begin = 0;
+        let until = |readable, heads, broken| Received {
+            heads,
+            broken,
+            readable,
+        };
         while !rest.is_empty() {
             let taken = match self {
                 Self::Between => {
+                    begin = piece.len() - rest.len();
                     *self = Self::Head(HeadScan::default());
                     continue;
                 }
                 Self::Head(scan) => match scan.push(rest, max_head_len) {
                     Scan::Open => rest.len(),
-                    Scan::TooLong => return Err(Broken::HeadTooLong),
-                    Scan::Http2 => return Err(Broken::Http2),
+                    Scan::TooLong => return until(begin, heads, Some(Broken::HeadTooLong)),
+                    Scan::Http2 => return until(begin, heads, Some(Broken::Http2)),
                     Scan::Complete { taken, body } => {
                         heads += 1;
                         *self = body.map_or(Self::Between, Self::Body);
@@ -59,7 +78,7 @@ impl Inbound {
             };
             rest = &rest[taken..];
         }
-        Ok(heads)
+        until(piece.len(), heads, None)
     }
 }
 
@@ -89,6 +108,14 @@ mod tests {
         ),
     ];
 
+    const fn fine(heads: usize, readable: usize) -> Received {
+        Received {
+            heads,
+            broken: None,
+            readable,
+        }
+    }
+
     fn whole() -> String {
         REQUESTS.map(|(head, body)| [head, body].concat()).concat()
     }
@@ -101,7 +128,11 @@ mod tests {
             let mut inbound = Inbound::default();
             let heads: usize = all
                 .chunks(size)
-                .map(|piece| inbound.push(piece, MAX_LEN).unwrap())
+                .map(|piece| {
+                    let received = inbound.push(piece, MAX_LEN);
+                    assert_eq!(received.broken, None);
+                    received.heads
+                })
                 .sum();
             assert_eq!(heads, REQUESTS.len(), "{size}");
             assert!(matches!(inbound, Inbound::Between), "{size} {inbound:?}");
@@ -114,13 +145,14 @@ mod tests {
             for cut in 1..head.len() {
                 let mut inbound = Inbound::default();
                 let heads = inbound.push(&head.as_bytes()[..cut], MAX_LEN);
-                assert_eq!(heads, Ok(0), "{head:?} {cut}");
+                assert_eq!(heads, fine(0, cut), "{head:?} {cut}");
                 assert!(matches!(inbound, Inbound::Head(_)), "{head:?} {cut}");
             }
             for cut in 0..body.len() {
                 let mut inbound = Inbound::default();
                 let begun = [head, &body[..cut]].concat();
-                assert_eq!(inbound.push(begun.as_bytes(), MAX_LEN), Ok(1), "{begun:?}");
+                let received = inbound.push(begun.as_bytes(), MAX_LEN);
+                assert_eq!(received, fine(1, begun.len()), "{begun:?}");
                 assert!(matches!(inbound, Inbound::Body(_)), "{begun:?}");
             }
         }
@@ -136,13 +168,45 @@ mod tests {
                 let broken = begun
                     .as_bytes()
                     .chunks(size)
-                    .find_map(|piece| inbound.push(piece, MAX_LEN).err());
+                    .find_map(|piece| inbound.push(piece, MAX_LEN).broken);
                 assert_eq!(broken, Some(Broken::HeadTooLong), "{size}");
             }
         }
         // Each of them counts from its own beginning.
         let mut inbound = Inbound::default();
         let many = "GET / HTTP/1.1\r\n\r\n".repeat(MAX_LEN);
-        assert_eq!(inbound.push(many.as_bytes(), MAX_LEN), Ok(MAX_LEN));
+        let received = inbound.push(many.as_bytes(), MAX_LEN);
+        assert_eq!(received, fine(MAX_LEN, many.len()));
+    }
+
+    #[test]
+    fn requests_ahead_of_what_must_not_be_there_are_counted_however_they_are_cut() {
+        let filler = "x-filler: 0123456789\r\n".repeat(MAX_LEN);
+        for (behind, broken) in [
+            ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", Broken::Http2),
+            (&*format!("GET / HTTP/1.1\r\n{filler}"), Broken::HeadTooLong),
+            (
+                &*format!("GET / HTTP/1.1\r\n{filler}\r\n"),
+                Broken::HeadTooLong,
+            ),
+        ] {
+            let all = [&*whole(), behind].concat();
+            for size in [1, 50, all.len()] {
+                let mut inbound = Inbound::default();
+                let mut heads = 0;
+                let found = all.as_bytes().chunks(size).find_map(|piece| {
+                    let received = inbound.push(piece, MAX_LEN);
+                    heads += received.heads;
+                    received.broken.map(|broken| (broken, received.readable))
+                });
+                assert_eq!(heads, REQUESTS.len(), "{size}");
+                let (found, readable) = found.expect("it is found");
+                assert_eq!(found, broken, "{size}");
+                // Of the piece that it begins in, what is ahead may be read.
+                if size == all.len() {
+                    assert_eq!(readable, all.len() - behind.len());
+                }
+            }
+        }
     }
 }

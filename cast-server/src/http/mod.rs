@@ -20,6 +20,8 @@ mod body_scan;
 mod canned;
 mod connection;
 mod drain;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod graphql;
 mod head;
 mod health;

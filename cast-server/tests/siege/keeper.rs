@@ -183,7 +183,12 @@ impl Keeper {
                 self.replace(None, Some(rage)).await;
             }
             Blow::ThawedAtFailpoint => {
-                self.until_failpoint(rage).await;
+                if !self.until_failpoint(rage).await {
+                    // Nobody would be there to thaw it if it came there later.
+                    self.die().await;
+                    self.replace(None, Some(rage)).await;
+                    return;
+                }
                 hold(&self.random, STILL).await;
                 if matches!(self.role, Role::Consumer) && self.random.below(2) == 0 {
                     pause(GIVEN_UP).await;
@@ -206,8 +211,8 @@ impl Keeper {
     }
 
     /// A process that stops at a random point of its path takes the place, and comes to that point;
-    /// or it does not come there, and is a process like any other.
-    async fn until_failpoint(&mut self, rage: &Rage<'_>) {
+    /// or it does not come there in time, as some points are passed seldom. Whether it did.
+    async fn until_failpoint(&mut self, rage: &Rage<'_>) -> bool {
         self.live(rage).await;
         self.die().await;
         let (operations, passes) = self.role.failpoints();
@@ -226,6 +231,7 @@ impl Keeper {
         let what = if is_reached { "at" } else { "not at" };
         let command = self.role.command();
         rage.counts.add(format!("{command} {what} {point}"));
+        is_reached
     }
 
     /// Lets it run for a while.

@@ -124,6 +124,10 @@ pub(super) enum What {
 
 /// What a voter does.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "habits of a voter, each independent of the others"
+)]
 pub(super) struct Vote {
     /// Each has a number of their own.
     pub(super) voter: u32,
@@ -179,11 +183,23 @@ impl Port {
         use Operation as O;
         match operation {
             O::Now | O::PublishTicket | O::CurrentTicket | O::Redeem => Self::Tickets,
-            O::Partitions | O::Publish | O::Subscribe | O::Lag => Self::Log,
-            O::Next | O::Seek | O::Commit | O::Close => Self::Log,
+            O::Partitions
+            | O::Publish
+            | O::Subscribe
+            | O::Lag
+            | O::Next
+            | O::Seek
+            | O::Commit
+            | O::Close => Self::Log,
             O::Record | O::Settle | O::Read | O::Settled => Self::Counter,
-            O::Progress | O::Apply | O::Rehearse | O::Tallies => Self::Store,
-            O::Leaders | O::Ballot | O::Recount | O::Kept => Self::Store,
+            O::Progress
+            | O::Apply
+            | O::Rehearse
+            | O::Tallies
+            | O::Leaders
+            | O::Ballot
+            | O::Recount
+            | O::Kept => Self::Store,
         }
     }
 }

@@ -180,16 +180,20 @@ pub struct Options {
     pub jobs: usize,
     /// Whether all histories are run, whatever fails; otherwise the first failure ends it.
     pub keep_going: bool,
+    /// How many smaller histories are tried, to make the first failure small.
+    pub shrink_tries: usize,
 }
 
 impl Default for Options {
-    /// A hundred histories of a random seed, by one thread, up to the first failure.
+    /// A hundred histories of a random seed, by one thread, up to the first failure; and 3,000 tries to
+    /// make that small.
     fn default() -> Self {
         Self {
             seed: Seed::random(),
             histories: 100,
             jobs: 1,
             keep_going: false,
+            shrink_tries: 3_000,
         }
     }
 }
@@ -204,14 +208,14 @@ pub fn simulate(adapters: &dyn Adapters, options: &Options) -> Report {
             scope.spawn(|| {
                 let part = work(adapters, options, &next, &stop);
                 let mut total = total.lock().unwrap_or_else(PoisonError::into_inner);
-                total.add(part);
+                total.add(&part);
             });
         }
     });
     let total = total.into_inner().unwrap_or_else(PoisonError::into_inner);
     let failure = total.first_failed.map(|number| {
         let seed = seed_of(options, number);
-        let (history, ran) = shrink(adapters, generate(seed));
+        let (history, ran) = shrink(adapters, generate(seed), options.shrink_tries);
         Failure::new(seed, &history, ran)
     });
     Report {
@@ -235,7 +239,7 @@ struct Total {
 }
 
 impl Total {
-    fn add(&mut self, other: Self) {
+    fn add(&mut self, other: &Self) {
         self.histories += other.histories;
         self.failed += other.failed;
         let failed = self.first_failed.iter().chain(&other.first_failed);

@@ -23,6 +23,10 @@ use super::{
 /// How long things may take to end well, once all is calm.
 const LONGEST_END: Duration = Duration::from_secs(120);
 
+/// How long a ballot may be under way to the log whose voter has gone: it waits, is redeemed, and is
+/// published.
+const LONGEST_FLUSH: Duration = Duration::from_secs(5);
+
 /// How often it is looked whether they have.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
@@ -184,6 +188,8 @@ async fn end(world: &Arc<World>, processes: &Arc<Processes>, voters: Vec<JoinHan
             "a process does not start again".into()
         });
     }
+    // What voters who hung up have sent may be under way.
+    world.clock.pause(LONGEST_FLUSH).await;
     let votes = last_votes(world, processes);
     if in_time(world, deadline, votes).await.is_none() {
         return world.breaks(Promise::ThingsGoOn, || "no door takes votes again".into());

@@ -7,21 +7,18 @@ use super::{
     world::Ran,
 };
 
-/// How many histories are tried at most.
-const MOST_TRIES: usize = 3_000;
-
-/// Shrinks a failing history. Returns it with what came of its last run, traced.
-pub(super) fn shrink(adapters: &dyn Adapters, history: History) -> (History, Ran) {
+/// Shrinks a failing history, in so many tries at most. Returns it with what came of its last run,
+/// traced.
+pub(super) fn shrink(adapters: &dyn Adapters, history: History, tries: usize) -> (History, Ran) {
     let mut shrinking = Shrinking {
         adapters,
         history,
-        tries: 0,
+        tries_left: tries,
     };
     loop {
-        let before = shrinking.tries;
         let removed = shrinking.remove_events();
         let simplified = shrinking.simplify_setup() | shrinking.simplify_votes();
-        if !(removed || simplified) || before == shrinking.tries {
+        if !(removed || simplified) {
             break;
         }
     }
@@ -33,16 +30,16 @@ struct Shrinking<'a> {
     adapters: &'a dyn Adapters,
     /// One that fails.
     history: History,
-    tries: usize,
+    tries_left: usize,
 }
 
 impl Shrinking<'_> {
     /// Takes a smaller history, if it fails too.
     fn take(&mut self, smaller: History) -> bool {
-        if self.tries >= MOST_TRIES {
+        let Some(tries_left) = self.tries_left.checked_sub(1) else {
             return false;
-        }
-        self.tries += 1;
+        };
+        self.tries_left = tries_left;
         let fails = run(self.adapters, &smaller, false).broken.is_some();
         if fails {
             self.history = smaller;
@@ -84,7 +81,7 @@ impl Shrinking<'_> {
                     .setup
                     .processes
                     .iter_mut()
-                    .for_each(|p| p.skew_ms = 0)
+                    .for_each(|p| p.skew_ms = 0);
             },
             |history| history.setup.flush_limit = 512,
             |history| history.setup.intake_capacity = 4_096,

@@ -125,11 +125,11 @@ impl EventBus for Broken {
                     return records.iter().map(failed).collect();
                 }
             }
-            How::RefusingLargeRecords => {
-                if records.iter().any(|record| record.ballots().len() > 500) {
-                    let failed = |_| Err(PortError::new(PortErrorKind::Corrupt, "publishing"));
-                    return records.iter().map(failed).collect();
-                }
+            How::RefusingLargeRecords
+                if records.iter().any(|record| record.ballots().len() > 500) =>
+            {
+                let failed = |_| Err(PortError::new(PortErrorKind::Corrupt, "publishing"));
+                return records.iter().map(failed).collect();
             }
             How::SplittingRecords => return self.publish_in_halves(records).await,
             How::AcknowledgingWhatItForgets if records.len() > 3 => {

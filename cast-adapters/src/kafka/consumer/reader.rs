@@ -192,9 +192,10 @@ impl Reader {
     }
 
     fn take_error(&self, error: &KafkaError) {
-        match verdict::of(error, self.client.context().last_reason()) {
-            Some(why) => self.holdings.fail(why.while_(READING)),
-            None => tracing::debug!(target: "kafka", %error, "reading goes on"),
+        if let Some(why) = verdict::of(error, self.client.context().last_reason()) {
+            self.holdings.fail(why.while_(READING));
+        } else {
+            tracing::debug!(target: "kafka", %error, "reading goes on");
         }
     }
 

@@ -143,3 +143,26 @@ fn a_step_names_whom_it_counts_for_and_whom_its_rejected_ballots_were_for() {
     assert_eq!(of, (Some(greedy.ballot.id), "too much"));
     assert_eq!(of_ballot.offset(), Offset::new(13));
 }
+
+#[test]
+fn a_log_is_known_again_by_the_last_ballot_at_its_own_offset() {
+    let landmark = step(&[12, 13, 15], &[17]).landmark().expect("a ballot");
+    let last = placed(15, "alice").ballot.id;
+    assert_eq!((landmark.offset, landmark.ballot), (Offset::new(15), last));
+    let entry = |offset, ids: &[u64]| LogEntry {
+        offset: Offset::new(offset),
+        content: Ok(ids.iter().map(|id| placed(*id, "bob").ballot).collect()),
+    };
+    assert!(entry(15, &[14, 15, 16]).is_at(landmark));
+    assert!(!entry(15, &[14, 16]).is_at(landmark), "another record");
+    assert!(!entry(14, &[15]).is_at(landmark), "elsewhere");
+    let unreadable = LogEntry {
+        content: Err(Unreadable {
+            bytes: (*b"?").into(),
+            reason: "it is no record".into(),
+        }),
+        ..entry(15, &[])
+    };
+    assert!(!unreadable.is_at(landmark));
+    assert_eq!(step(&[], &[17]).landmark(), None);
+}

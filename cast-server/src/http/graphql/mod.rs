@@ -15,6 +15,8 @@
 //! with errors beside it 294.
 
 mod body;
+#[cfg(feature = "fuzzing")]
+pub(super) mod fuzzing;
 mod negotiation;
 mod request;
 mod response;

@@ -1,0 +1,92 @@
+//! The laws of what reads bytes from outside: functions of any bytes, which panic where one is broken.
+//!
+//! Compiled only with the feature `fuzzing`, which no release has. `fuzz/` runs them under a fuzzer,
+//! `tests/fuzz.rs` with what that has found.
+
+use cast_core::domain::{Partition, Partitions, Record};
+
+use crate::{
+    kafka::KafkaOptions,
+    postgres::PostgresOptions,
+    record::{self, MAX_BYTES},
+};
+
+/// The password of the URLs of the corpus: whoever shows it shows a secret.
+const PASSWORD: &str = "hunter2";
+
+/// A record, as somebody wrote it into the log.
+///
+/// What cannot be read is told with its bytes. What is read, written, and read again is the same; so
+/// is what is written again.
+pub fn record(bytes: &[u8]) {
+    let decoded = match record::decode(bytes) {
+        Ok(decoded) => decoded,
+        Err(unreadable) => {
+            assert_eq!(&*unreadable.bytes, bytes);
+            return assert!(!unreadable.reason.is_empty());
+        }
+    };
+    assert!(!decoded.ballots.is_empty() && bytes.len() <= MAX_BYTES);
+    let read = Record::new(Partition::new(0), decoded.ballots.clone());
+    let partitions = decoded.partitions.unwrap_or(Partitions::ONE);
+    let Ok(written) = record::encode(&read, partitions) else {
+        // Names may be longer in normal form, and no number shorter than ours.
+        return assert!(bytes.len() > MAX_BYTES / 4);
+    };
+    let again = record::decode(&written).expect("what we write can be read");
+    assert_eq!(again.ballots, decoded.ballots);
+    assert_eq!(again.partitions, Some(partitions));
+    assert_eq!(record::encode(&read, partitions), Ok(written));
+}
+
+/// The URL of a log or of a store.
+///
+/// Neither its `Debug` nor an error tells the password.
+pub fn url(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    let shown = match text.parse::<KafkaOptions>() {
+        Ok(options) => {
+            assert!(
+                options
+                    .brokers
+                    .split(',')
+                    .all(|broker| broker.contains(':'))
+            );
+            assert!(!options.topic.is_empty());
+            format!("{options:?}")
+        }
+        Err(error) => format!("{error} {error:?}"),
+    };
+    assert_hides_password(&shown, text);
+    let shown = match text.parse::<PostgresOptions>() {
+        Ok(options) => format!("{options:?}"),
+        Err(error) => format!("{} {error:?}", error.chain()),
+    };
+    assert_hides_password(&shown, text);
+}
+
+/// That what is `shown` of a URL is not its password; one that also stands elsewhere may be.
+fn assert_hides_password(shown: &str, url: &str) {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return;
+    };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, behind) = rest.split_at(end);
+    let Some((user, host)) = authority.rsplit_once('@') else {
+        return;
+    };
+    let Some((name, password)) = user.split_once(':') else {
+        return;
+    };
+    if [scheme, name, host, behind]
+        .iter()
+        .any(|part| part.contains(PASSWORD))
+    {
+        return;
+    }
+    if password.contains(PASSWORD) {
+        assert!(!shown.contains(PASSWORD), "{shown}");
+    }
+}
