@@ -396,6 +396,16 @@ mod tests {
     }
 
     #[test]
+    fn a_trace_is_carried_and_makes_no_other_ballot() {
+        let trace = TraceContext::from_bytes([7; TraceContext::LEN]).expect("a context");
+        let ballot = Ballot::new(TICKET).select("alice", 1).expect("a ballot");
+        let (plain, traced) = (logged(&ballot), logged(&ballot.traced(trace)));
+        assert_eq!((plain.trace, traced.trace), (None, Some(trace)));
+        assert_eq!(plain, traced);
+        assert_eq!(plain.contents(), traced.contents());
+    }
+
+    #[test]
     fn a_digest_tells_other_selections_and_another_voter_but_not_another_ticket() {
         let ballot = Ballot::new(TICKET).select("alice", 1).expect("a ballot");
         let same = Ballot::new(Ticket::from_bytes([1; 32]))

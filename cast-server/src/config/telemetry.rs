@@ -4,10 +4,8 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::values::duration;
-use crate::telemetry::TelemetrySettings;
-#[cfg(feature = "otlp")]
-use crate::telemetry::traces::Collector;
+use super::{http_url::HttpUrl, values::duration};
+use crate::telemetry::{TelemetrySettings, traces::Collector};
 
 /// What is told to those who run it.
 #[derive(Args, Clone, Debug)]
@@ -17,30 +15,34 @@ pub struct Telemetry {
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
     metrics_interval: Duration,
 
-    /// Where traces are sent, by OTLP over HTTP: `http://host:4318/v1/traces`. Otherwise nowhere
-    #[cfg(feature = "otlp")]
-    #[arg(long, value_name = "URL")]
-    traces_url: Option<String>,
+    /// Where traces are sent, by OTLP over HTTP: `http://HOST:4318/v1/traces`. Without it, nowhere. A
+    /// program that was built without the feature `otlp` has none to send
+    #[arg(long, value_name = "URL", value_parser = collector)]
+    traces_url: Option<HttpUrl>,
 
-    /// The share of the requests that are traced though nobody asks for it, from 0 to 1
-    #[cfg(feature = "otlp")]
+    /// The share of the GraphQL requests that are traced though their callers do not ask for it, from 0
+    /// to 1
     #[arg(long, value_name = "SHARE", default_value = "0", value_parser = share)]
     traces_ratio: f64,
 }
 
-#[cfg(feature = "otlp")]
-fn share(text: &str) -> Result<f64, String> {
-    let share: f64 = text.parse().map_err(|_| "it must be a number")?;
+/// What takes traces in. There is no TLS: a collector runs beside the server, and goes on from there.
+fn collector(text: &str) -> Result<HttpUrl, &'static str> {
+    HttpUrl::parse(text).ok_or("the address is written http://HOST:4318/v1/traces")
+}
+
+fn share(text: &str) -> Result<f64, &'static str> {
+    const FORM: &str = "a share is a number from 0 to 1";
+    let share: f64 = text.parse().map_err(|_| FORM)?;
     if (0.0..=1.0).contains(&share) {
         Ok(share)
     } else {
-        Err("it must be from 0 to 1".into())
+        Err(FORM)
     }
 }
 
 impl Telemetry {
     /// Where traces go, if anywhere.
-    #[cfg(feature = "otlp")]
     pub fn collector(&self) -> Option<Collector> {
         let url = self.traces_url.clone()?;
         let ratio = self.traces_ratio;
@@ -51,6 +53,21 @@ impl Telemetry {
     pub const fn settings(&self) -> TelemetrySettings {
         TelemetrySettings {
             metrics_interval: self.metrics_interval,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_from_0_to_1() {
+        for (text, expected) in [("0", 0.0), ("1", 1.0), ("0.25", 0.25)] {
+            assert_eq!(share(text), Ok(expected));
+        }
+        for text in ["", "-0.1", "1.1", "NaN", "inf", "a"] {
+            share(text).unwrap_err();
         }
     }
 }

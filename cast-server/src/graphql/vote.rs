@@ -5,8 +5,6 @@ use cast_core::domain::{
     Ballot, BallotError, BallotId, Outcome, Partition, Partitions, Receipt, Refusal, Ticket,
 };
 
-use tracing::Instrument as _;
-
 use super::{Backend, ballot::parse_id, error, query::as_int};
 use crate::telemetry::{metrics::VoteCode as Told, traces};
 
@@ -56,10 +54,11 @@ impl VoteMutation {
                 return Ok(VoteResult::refused(VoteCode::BadBallot, false, message, id));
             }
         };
-        let span = tracing::debug_span!("vote");
-        let vote = backend.cast.vote(traces::carried(ballot, &span));
-        let told = backend.metrics.votes.counted(vote.instrument(span));
-        match told.await.map_err(error::of_fault)? {
+        let span = traces::vote();
+        let vote = backend.cast.vote(span.carried(ballot));
+        let told = backend.metrics.votes.counted(vote).await;
+        span.voted(&told);
+        match told.map_err(error::of_fault)? {
             Outcome::Accepted(receipt) => Ok(VoteResult::accepted(usernames, &receipt)),
             Outcome::Refused { ballot, why } => {
                 let (code, retryable) = (VoteCode::of(&why), why.is_retryable());

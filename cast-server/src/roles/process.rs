@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     config::{ConfigError, Http, Log, Telemetry},
-    telemetry,
+    telemetry::{self, traces},
 };
 
 /// Does the job until it is told to stop. `app` is made on the runtime that runs it.
@@ -23,40 +23,13 @@ pub(super) fn run(
     http: &Http,
     app: impl FnOnce() -> Result<App, ConfigError>,
 ) -> ExitCode {
-    let _traces = match init(log, telemetry) {
-        Ok(traces) => traces,
-        Err(error) => {
-            telemetry::init(log);
-            return exit_code(Err(error.into()));
-        }
-    };
+    telemetry::init(log);
+    if let Some(Err(error)) = telemetry.collector().as_ref().map(traces::start) {
+        return exit_code(Err(error.into()));
+    }
     open_files::allow(http.settings().max_connections);
     let ended = block_on(async { serve(app()?, &http.listen, http.drain_timeout).await });
     exit_code(ended)
-}
-
-/// Starts to log; and to send traces, until what is returned is dropped.
-#[cfg(feature = "otlp")]
-fn init(
-    log: &Log,
-    telemetry: &Telemetry,
-) -> Result<Option<telemetry::traces::Traces>, ConfigError> {
-    let Some(collector) = telemetry.collector() else {
-        telemetry::init(log);
-        return Ok(None);
-    };
-    telemetry::init_with_traces(log, &collector).map(Some)
-}
-
-/// Starts to log.
-#[cfg(not(feature = "otlp"))]
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "with the feature otlp it may fail"
-)]
-fn init(log: &Log, _: &Telemetry) -> Result<Option<()>, ConfigError> {
-    telemetry::init(log);
-    Ok(None)
 }
 
 /// Runs `work` to its end.
@@ -144,6 +117,7 @@ pub async fn serve(app: App, listen: &str, drain_timeout: Duration) -> Result<()
             Ok(())
         }
     };
+    let told = clock.monotonic();
     tokio::select! {
         () = running.drain() => {}
         () = clock.sleep(drain_timeout) => {
@@ -152,6 +126,9 @@ pub async fn serve(app: App, listen: &str, drain_timeout: Duration) -> Result<()
         signal = signals.next() => return end.and(Err(Failure::Aborted(signal))),
     }
     tracing::info!("drained");
+    // Of the time to drain, traces get what is left.
+    let took = clock.monotonic().saturating_sub(told);
+    traces::finish(drain_timeout.saturating_sub(took));
     end
 }
 

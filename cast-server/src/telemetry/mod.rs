@@ -17,8 +17,6 @@ mod watch;
 use std::time::Duration;
 
 pub use self::log::init;
-#[cfg(feature = "otlp")]
-pub(crate) use self::log::init_with_traces;
 pub use self::measured::measured;
 pub(crate) use self::watch::watch;
 

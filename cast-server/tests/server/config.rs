@@ -229,6 +229,24 @@ async fn wrong_values_are_errors_that_name_the_setting() {
             None,
             &["ticket-secret", "not both"],
         ),
+        (
+            &["--traces-url", "https://h:4318/v1/traces"],
+            None,
+            None,
+            &["--traces-url", "http://HOST:4318/v1/traces"],
+        ),
+        (
+            &[],
+            Some(("CAST_TRACES_URL", "http://127.0.0.1:4318")),
+            None,
+            &["traces-url", "http://HOST:4318/v1/traces"],
+        ),
+        (
+            &[],
+            None,
+            Some("traces-ratio = \"2\""),
+            &["traces-ratio", "from 0 to 1"],
+        ),
     ] {
         let said = refused(args, variable, file).await;
         for word in words {

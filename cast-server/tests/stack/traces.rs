@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use opentelemetry_proto::tonic::{
-    collector::trace::v1::ExportTraceServiceRequest, trace::v1::Span,
+    collector::trace::v1::ExportTraceServiceRequest, common::v1::any_value::Value, trace::v1::Span,
 };
 use prost::Message as _;
 use serde_json::json;
@@ -13,8 +13,8 @@ use tokio::{
 };
 
 use crate::{
-    program::{Client, Reply, VOTE},
-    stack::{Deployment, Stack, until},
+    program::{Client, Process, Reply, VOTE, program},
+    stack::{Deployment, Role, Stack, drain, until, until_said},
     voters::ticket,
 };
 
@@ -100,14 +100,40 @@ fn traceparent(trace: u128, sampled: bool) -> String {
     format!("00-{trace:032x}-00f067aa0ba902b7-{:02x}", u8::from(sampled))
 }
 
-/// Votes as part of a trace.
-async fn vote(door: &Client, traceparent: &str) {
+/// Votes, with these headers `traceparent`.
+async fn vote_with(door: &Client, headers: &[&[u8]]) {
     let ticket = until("a ticket", async || ticket(door).await).await;
     let variables = json!({"ticket": ticket, "usernames": ["ada"], "voteCount": [1]});
     let body = json!({"query": VOTE, "variables": variables});
-    let request = door.http.post(door.graphql_url()).json(&body);
-    let reply: Reply = door.send(request.header("traceparent", traceparent)).await;
+    let mut request = door.http.post(door.graphql_url()).json(&body);
+    for header in headers {
+        request = request.header("traceparent", *header);
+    }
+    let reply: Reply = door.send(request).await;
     assert_eq!(reply.body["data"]["vote"]["success"], true, "{reply:?}");
+}
+
+/// Votes as part of a trace.
+async fn vote(door: &Client, trace: u128, sampled: bool) {
+    vote_with(door, &[traceparent(trace, sampled).as_bytes()]).await;
+}
+
+/// What a span says of itself as a number.
+fn number(span: &Span, key: &str) -> Option<i64> {
+    let mut said = span.attributes.iter().filter(|said| said.key == key);
+    match said.next()?.value.as_ref()?.value.as_ref()? {
+        Value::IntValue(number) => Some(*number),
+        _ => None,
+    }
+}
+
+/// `serve`, which sends traces to this URL; and what else it is told.
+async fn serve(url: &str, more: &[(&str, &str)]) -> Process {
+    let mut command = program(&["serve", "--listen", "127.0.0.1:0", "--traces-url", url]);
+    command.env("CAST_TICKET_USES", "10000");
+    command.env("OTEL_BSP_SCHEDULE_DELAY", "100");
+    command.envs(more.iter().copied());
+    Process::start(command).await
 }
 
 #[tokio::test]
@@ -121,16 +147,15 @@ async fn a_vote_is_found_in_its_callers_trace_up_to_the_fold() {
     let deployment = Deployment::start(&stack, 1).await;
     let door = &deployment.doors()[0];
     let traced = 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736_u128;
-    vote(door, &traceparent(7, false)).await;
-    vote(door, &traceparent(traced, true)).await;
+    vote_with(door, &[]).await;
+    vote(door, 7, false).await;
+    vote(door, traced, true).await;
 
-    let id = traced.to_be_bytes();
-    let ours = |span: &Span| span.trace_id == id;
+    let ours = |span: &Span| span.trace_id == traced.to_be_bytes();
     let request = collector.until("request", ours).await;
-    assert_eq!(
-        request.parent_span_id,
-        0x00f0_67aa_0ba9_02b7_u64.to_be_bytes()
-    );
+    let caller = 0x00f0_67aa_0ba9_02b7_u64.to_be_bytes();
+    assert_eq!(request.parent_span_id, caller);
+    assert_eq!(number(&request, "http.response.status_code"), Some(200));
     let vote = collector.until("vote", ours).await;
     assert_eq!(vote.parent_span_id, request.span_id);
     let publish = collector.until("publish", ours).await;
@@ -138,15 +163,20 @@ async fn a_vote_is_found_in_its_callers_trace_up_to_the_fold() {
     // Another process, which knows of it from the record alone.
     let fold = collector.until("fold", ours).await;
     assert_eq!(fold.parent_span_id, vote.span_id);
-    assert!(
-        collector.named("vote").iter().all(ours),
-        "the other was not sampled"
-    );
+    assert_eq!(number(&fold, "ballots"), Some(1));
+    // They go one after the other: what came before would be there.
+    for name in ["request", "vote", "publish", "fold"] {
+        assert!(
+            collector.named(name).iter().all(ours),
+            "nobody asked for others"
+        );
+    }
     deployment.drain().await;
 }
 
 #[tokio::test]
 async fn what_is_folded_at_once_is_linked_to_each_trace_and_not_to_more_than_a_few() {
+    const VOTES: u32 = 120;
     let Some(mut stack) = Stack::start().await else {
         return;
     };
@@ -154,39 +184,128 @@ async fn what_is_folded_at_once_is_linked_to_each_trace_and_not_to_more_than_a_f
     stack.set("CAST_TRACES_URL", &url);
     stack.set("OTEL_BSP_SCHEDULE_DELAY", "100");
     stack.set("CAST_TICKET_USES", "1000");
-    let mut deployment = Deployment::start(&stack, 1).await;
+    let deployment = Deployment::start(&stack, 1).await;
+    let (door, consumer) = (deployment.doors().remove(0), deployment.consumer);
     // While nobody folds, ballots gather.
-    deployment.consumer.signal("TERM").await;
-    let door = &deployment.doors()[0];
-    for trace in 1..=120 {
-        vote(door, &traceparent(trace, true)).await;
+    drain(consumer).await;
+    for trace in 1..=VOTES {
+        vote(&door, u128::from(trace), true).await;
     }
-    deployment.consumer = stack.run(crate::stack::Role::Consumer).await;
-    let is_linked = |span: &Span| !span.links.is_empty();
-    let fold = collector.until("fold", is_linked).await;
-    let linked = fold.links.iter().map(|link| &link.trace_id);
-    let mut traces: Vec<_> = linked.chain([&fold.trace_id]).collect();
-    traces.sort();
-    traces.dedup();
-    assert_eq!(traces.len(), fold.links.len() + 1, "each is there once");
-    assert!(traces.len() <= 32, "{}", traces.len());
-    assert!(
-        collector
-            .named("fold")
-            .iter()
-            .all(|fold| fold.links.len() < 32)
-    );
-    deployment.drain().await;
+    let consumer = stack.run(Role::Consumer).await;
+    let folds = until("all are folded", async || {
+        let folds = collector.named("fold");
+        let ballots = folds.iter().filter_map(|fold| number(fold, "ballots"));
+        (ballots.sum::<i64>() == i64::from(VOTES)).then_some(folds)
+    })
+    .await;
+    for fold in &folds {
+        let linked = fold.links.iter().map(|link| &link.trace_id);
+        let mut traces: Vec<_> = linked.chain([&fold.trace_id]).collect();
+        traces.sort();
+        traces.dedup();
+        let ballots = usize::try_from(number(fold, "ballots").unwrap()).unwrap();
+        assert_eq!(traces.len(), ballots.min(32), "each once, but no more");
+    }
+    assert!(folds.iter().any(|fold| !fold.links.is_empty()));
+    let Deployment {
+        generator, apis, ..
+    } = deployment;
+    for process in apis.into_iter().chain([generator, consumer]) {
+        drain(process).await;
+    }
 }
 
 #[tokio::test]
-async fn a_collector_that_is_not_there_is_no_reason_to_refuse_a_vote() {
-    let Some(mut stack) = Stack::start().await else {
-        return;
-    };
-    stack.set("CAST_TRACES_URL", "http://127.0.0.1:1/v1/traces");
-    stack.set("CAST_TRACES_RATIO", "1");
-    let deployment = Deployment::start(&stack, 1).await;
-    vote(&deployment.doors()[0], &traceparent(9, true)).await;
-    deployment.drain().await;
+async fn no_header_is_a_reason_to_refuse_a_vote_and_only_a_good_one_makes_a_trace() {
+    let (collector, url) = Collector::start().await;
+    let process = serve(&url, &[]).await;
+    let door = process.client();
+    let good = traceparent(9, true);
+    let long = "0".repeat(4_000);
+    let zeros = traceparent(0, true);
+    for hostile in [
+        &[&b""[..]][..],
+        &[b"00"],
+        &[b"nonsense"],
+        &[b"\xFF\xFE\x80"],
+        &[long.as_bytes()],
+        &[zeros.as_bytes()],
+        &[format!("{good}-more").as_bytes()],
+        &[good.replace("00f067aa", "00F067AA").as_bytes()],
+        &[good.replacen("00-", "ff-", 1).as_bytes()],
+        &[good.as_bytes(), good.as_bytes()],
+    ] {
+        vote_with(&door, hostile).await;
+    }
+    vote(&door, 9, true).await;
+    let ours = |span: &Span| span.trace_id == 9_u128.to_be_bytes();
+    collector.until("fold", ours).await;
+    drain(process).await;
+    // The end of a process has sent them all.
+    for name in ["request", "vote", "publish", "fold"] {
+        assert_eq!(collector.named(name).len(), 1, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_share_of_what_nobody_traces_is_traced_from_its_request_on() {
+    let (collector, url) = Collector::start().await;
+    let process = serve(&url, &[("CAST_TRACES_RATIO", "1")]).await;
+    let door = process.client();
+    assert_eq!(door.get("/livez").await.status, 200);
+    vote_with(&door, &[]).await;
+    vote(&door, 9, false).await;
+    let vote = collector.until("vote", |_| true).await;
+    let same = |span: &Span| span.trace_id == vote.trace_id;
+    collector.until("fold", same).await;
+    let request = collector.until("request", same).await;
+    assert_eq!(request.parent_span_id, [0_u8; 0], "it is the first");
+    drain(process).await;
+    assert_eq!(collector.named("vote").len(), 1, "its caller said no");
+    for request in collector.named("request") {
+        let route = request.attributes.iter().find(|it| it.key == "http.route");
+        let route = route.and_then(|it| it.value.clone()?.value);
+        assert_eq!(route, Some(Value::StringValue("/graphql".into())));
+    }
+}
+
+#[tokio::test]
+async fn a_collector_that_is_not_there_hurts_nobody_and_is_told_once() {
+    let url = format!("http://{}/v1/traces", crate::stack::free_address());
+    let process = serve(&url, &[("OTEL_BSP_MAX_QUEUE_SIZE", "8")]).await;
+    let door = process.client();
+    for trace in 1..=50 {
+        vote(&door, trace, true).await;
+    }
+    until_said(&process, "the collector takes no traces").await;
+    for trace in 1..=50 {
+        vote(&door, trace, true).await;
+    }
+    process.signal("TERM").await;
+    let ended = process.ended().await;
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert_eq!(ended.stderr.matches("the collector takes").count(), 1);
+}
+
+#[tokio::test]
+async fn a_collector_that_never_answers_holds_up_neither_votes_nor_the_drain() {
+    // Nobody accepts: the system takes connections in, and what is sent on them.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/v1/traces", listener.local_addr().unwrap());
+    let more = [
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "8"),
+        ("CAST_DRAIN_TIMEOUT", "1s"),
+    ];
+    let process = serve(&url, &more).await;
+    let door = process.client();
+    for trace in 1..=100 {
+        vote(&door, trace, true).await;
+    }
+    process.signal("TERM").await;
+    let ended = process.ended().await;
+    // It was drained, in time, and did not wait for the collector's answer.
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    for said in ["drained", "the last traces were not sent"] {
+        assert!(ended.stderr.contains(said), "{said:?}: {}", ended.stderr);
+    }
 }

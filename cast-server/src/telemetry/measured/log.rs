@@ -7,7 +7,6 @@ use cast_core::{
     domain::{LogBatch, Offset, Partition, Partitions, Record},
     ports::{EventBus, GroupName, PartitionLag, PortError, Published, ResumeFrom, Subscription},
 };
-use tracing::Instrument as _;
 
 use super::{Ended, Measured, Metrics, Operation, measured_call};
 use crate::telemetry::{metrics::as_f64, traces};
@@ -25,12 +24,12 @@ impl EventBus for Measured<dyn EventBus> {
         let ballots: usize = records.iter().map(|record| record.ballots().len()).sum();
         self.metrics.flush_ballots.record(as_f64(ballots as u64));
         let measured = self.metrics.calls.begin(Operation::Publish);
-        let all = records.iter().flat_map(|record| record.ballots().iter());
-        let span = || tracing::debug_span!(parent: None, "publish", ballots);
-        let span = traces::of_ballots(all, span);
-        let results = self.port.publish(records).instrument(span).await;
+        let span = traces::publish(records);
+        let results = self.port.publish(records).await;
         let failed = results.iter().find(|result| result.is_err());
-        measured.end(failed.map_or(Ended::Ok, Ended::of));
+        let how = failed.map_or(Ended::Ok, Ended::of);
+        measured.end(how);
+        span.ended(how);
         results
     }
 

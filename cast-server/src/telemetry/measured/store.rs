@@ -6,9 +6,7 @@ use cast_core::{
     ports::{Applied, Kept, PortError, Recount, VoteStore},
 };
 
-use tracing::Instrument as _;
-
-use super::{Measured, Operation};
+use super::{Ended, Measured, Operation};
 use crate::telemetry::traces;
 
 #[async_trait]
@@ -19,16 +17,9 @@ impl VoteStore for Measured<dyn VoteStore> {
     }
 
     async fn apply(&self, step: &FoldStep) -> Result<Applied, PortError> {
-        let ballots = step.ballots.iter().map(|placed| &placed.ballot);
-        let span = || {
-            let (partition, start) = (step.partition.get(), step.start.get());
-            tracing::debug_span!(parent: None, "fold", partition, start, next = step.next.get())
-        };
-        let apply = self
-            .port
-            .apply(step)
-            .instrument(traces::of_ballots(ballots, span));
-        let applied = self.call(Operation::Apply, apply).await;
+        let span = traces::fold(step);
+        let applied = self.call(Operation::Apply, self.port.apply(step)).await;
+        span.ended(Ended::of(&applied));
         if let Ok(applied) = &applied {
             self.metrics.fold.count(step, applied);
         }

@@ -4,47 +4,44 @@
 //! child of the caller's, and the span `vote` inside is what the ballot carries: through the intake and the
 //! log's record, over to whoever folds it. A flush and a step of the fold are about many ballots. Each
 //! is one span, `publish` or `fold`: a child of the first ballot's vote that is traced, with links to the
-//! others, of which there are at most [`MAX_LINKS`].
+//! others, of which there are fewer than [`MAX_BALLOTS`].
 //!
-//! Without the feature `otlp` nothing of this is there, and nothing of it costs anything.
-
-#[cfg_attr(feature = "otlp", path = "otlp.rs")]
-#[cfg_attr(not(feature = "otlp"), path = "none.rs")]
-mod imp;
-
-use cast_core::domain::{Ballot, LoggedBallot};
-use http::HeaderMap;
-use tracing::Span;
+//! A span is made only where somebody wants to see it. What is not traced costs a look at a header and at
+//! one byte of each ballot, and nothing at all in a program without the feature `otlp`.
+//!
+//! | file | does |
+//! |---|---|
+//! | `spans` | the spans, and when they are made |
+//! | `traceparent` | reads the caller's header |
+//! | `collector` | brings them to the collector |
+//! | `none` | all of it, in a program without the feature |
 
 #[cfg(feature = "otlp")]
-pub use self::imp::{Collector, Traces};
+mod collector;
+#[cfg(not(feature = "otlp"))]
+mod none;
+#[cfg(feature = "otlp")]
+mod spans;
+#[cfg(feature = "otlp")]
+mod traceparent;
+
+pub(crate) use self::imp::{finish, fold, publish, request, start, vote, within};
+#[cfg(not(feature = "otlp"))]
+use self::none as imp;
+#[cfg(feature = "otlp")]
+use self::spans as imp;
+use crate::config::HttpUrl;
 
 /// How many ballots one span is about at most, as far as a trace shows.
-const MAX_LINKS: usize = 32;
+#[cfg(feature = "otlp")]
+const MAX_BALLOTS: usize = 32;
 
-/// Puts a span that has just been made into the trace that a request names, if it names one.
-pub(crate) fn begin(span: &Span, headers: &HeaderMap) {
-    imp::begin(span, headers);
-}
-
-/// Makes a ballot carry the context of a span, if that is traced.
-pub(crate) fn carried(ballot: Ballot, span: &Span) -> Ballot {
-    match imp::context(span) {
-        Some(trace) => ballot.traced(trace),
-        None => ballot,
-    }
-}
-
-/// The span of what is done for many ballots, made by `span` if one of them is traced.
-pub(crate) fn of_ballots<'a>(
-    ballots: impl Iterator<Item = &'a LoggedBallot>,
-    span: impl FnOnce() -> Span,
-) -> Span {
-    let mut traces = ballots.filter_map(|ballot| ballot.trace).take(MAX_LINKS);
-    let Some(first) = traces.next() else {
-        return Span::none();
-    };
-    let span = span();
-    imp::join(&span, first, &mut traces);
-    span
+/// Where traces go, and which.
+#[derive(Clone, Debug)]
+pub struct Collector {
+    /// What takes them in.
+    pub(crate) url: HttpUrl,
+    /// The share, of 0 to 1, of the GraphQL requests without a trace of their own that are traced. Those
+    /// with one are traced when their caller says so.
+    pub(crate) ratio: f64,
 }
