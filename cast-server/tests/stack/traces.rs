@@ -131,6 +131,8 @@ fn number(span: &Span, key: &str) -> Option<i64> {
 async fn serve(url: &str, more: &[(&str, &str)]) -> Process {
     let mut command = program(&["serve", "--listen", "127.0.0.1:0", "--traces-url", url]);
     command.env("CAST_TICKET_USES", "10000");
+    // A ticket outlasts the moment between asking for it and voting.
+    command.env("CAST_TICKET_TTL", "60s");
     command.env("OTEL_BSP_SCHEDULE_DELAY", "100");
     command.envs(more.iter().copied());
     Process::start(command).await
@@ -143,6 +145,7 @@ async fn a_vote_is_found_in_its_callers_trace_up_to_the_fold() {
     };
     let (collector, url) = Collector::start().await;
     stack.set("CAST_TRACES_URL", &url);
+    stack.set("CAST_TICKET_TTL", "60s");
     stack.set("OTEL_BSP_SCHEDULE_DELAY", "100");
     let deployment = Deployment::start(&stack, 1).await;
     let door = &deployment.doors()[0];
@@ -182,6 +185,7 @@ async fn what_is_folded_at_once_is_linked_to_each_trace_and_not_to_more_than_a_f
     };
     let (collector, url) = Collector::start().await;
     stack.set("CAST_TRACES_URL", &url);
+    stack.set("CAST_TICKET_TTL", "60s");
     stack.set("OTEL_BSP_SCHEDULE_DELAY", "100");
     stack.set("CAST_TICKET_USES", "1000");
     let deployment = Deployment::start(&stack, 1).await;
