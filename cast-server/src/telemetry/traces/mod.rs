@@ -38,6 +38,10 @@ const MAX_BALLOTS: usize = 32;
 
 /// Where traces go, and which.
 #[derive(Clone, Debug)]
+#[cfg_attr(
+    not(feature = "otlp"),
+    expect(dead_code, reason = "without the feature none go anywhere")
+)]
 pub struct Collector {
     /// What takes them in.
     pub(crate) url: HttpUrl,
