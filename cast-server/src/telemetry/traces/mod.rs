@@ -4,7 +4,7 @@
 //! child of the caller's, and the span `vote` inside is what the ballot carries: through the intake and the
 //! log's record, over to whoever folds it. A flush and a step of the fold are about many ballots. Each
 //! is one span, `publish` or `fold`: a child of the first ballot's vote that is traced, with links to the
-//! others, of which there are fewer than [`MAX_BALLOTS`].
+//! others, of which there are 31 at most.
 //!
 //! A span is made only where somebody wants to see it. What is not traced costs a look at a header and at
 //! one byte of each ballot, and nothing at all in a program without the feature `otlp`.

@@ -58,7 +58,7 @@ fn hex(text: &[u8], bytes: &mut [u8]) -> Option<()> {
         _ => None,
     };
     for (pair, byte) in text.chunks_exact(2).zip(bytes) {
-        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
+        *byte = (digit(pair[0])? << 4) | digit(pair[1])?;
     }
     Some(())
 }
