@@ -44,8 +44,9 @@ impl File {
             let value = match value {
                 Value::String(text) => text,
                 Value::Integer(number) => number.to_string(),
+                Value::Float(number) => number.to_string(),
                 _ => {
-                    let what = format!("{at}: {key} must be a text or a whole number");
+                    let what = format!("{at}: {key} must be a text or a number");
                     return Err(ConfigError(what));
                 }
             };

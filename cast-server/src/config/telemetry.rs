@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{http_url::HttpUrl, values::duration};
+use super::{
+    ConfigError,
+    http_url::HttpUrl,
+    values::{Secret, duration},
+};
 use crate::telemetry::{TelemetrySettings, traces::Collector};
 
 /// What is told to those who run it.
@@ -17,18 +21,13 @@ pub struct Telemetry {
 
     /// Where traces are sent, by OTLP over HTTP: `http://HOST:4318/v1/traces`. Without it, nowhere. A
     /// program that was built without the feature `otlp` has none to send
-    #[arg(long, value_name = "URL", value_parser = collector)]
-    traces_url: Option<HttpUrl>,
+    #[arg(long, value_name = "URL", hide_env_values = true)]
+    traces_url: Option<Secret>,
 
     /// The share of the GraphQL requests that are traced though their callers do not ask for it, from 0
     /// to 1
     #[arg(long, value_name = "SHARE", default_value = "0", value_parser = share)]
     traces_ratio: f64,
-}
-
-/// What takes traces in. There is no TLS: a collector runs beside the server, and goes on from there.
-fn collector(text: &str) -> Result<HttpUrl, &'static str> {
-    HttpUrl::parse(text).ok_or("the address is written http://HOST:4318/v1/traces")
 }
 
 fn share(text: &str) -> Result<f64, &'static str> {
@@ -42,11 +41,16 @@ fn share(text: &str) -> Result<f64, &'static str> {
 }
 
 impl Telemetry {
-    /// Where traces go, if anywhere.
-    pub fn collector(&self) -> Option<Collector> {
-        let url = self.traces_url.clone()?;
+    /// Where traces go, if anywhere. Neither TLS nor a password is spoken, and an error shows none.
+    pub fn collector(&self) -> Result<Option<Collector>, ConfigError> {
+        let Some(url) = &self.traces_url else {
+            return Ok(None);
+        };
+        let url = HttpUrl::parse(url.reveal()).ok_or_else(|| {
+            ConfigError("traces-url: the address is written http://HOST:4318/v1/traces".into())
+        })?;
         let ratio = self.traces_ratio;
-        Some(Collector { url, ratio })
+        Ok(Some(Collector { url, ratio }))
     }
 
     /// What is told to those who run it.

@@ -24,12 +24,19 @@ pub(super) fn run(
     app: impl FnOnce() -> Result<App, ConfigError>,
 ) -> ExitCode {
     telemetry::init(log);
-    if let Some(Err(error)) = telemetry.collector().as_ref().map(traces::start) {
+    if let Err(error) = start_traces(telemetry) {
         return exit_code(Err(error.into()));
     }
     open_files::allow(http.settings().max_connections);
     let ended = block_on(async { serve(app()?, &http.listen, http.drain_timeout).await });
     exit_code(ended)
+}
+
+fn start_traces(telemetry: &Telemetry) -> Result<(), ConfigError> {
+    match telemetry.collector()? {
+        Some(collector) => traces::start(&collector),
+        None => Ok(()),
+    }
 }
 
 /// Runs `work` to its end.
