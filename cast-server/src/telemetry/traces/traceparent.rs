@@ -73,10 +73,13 @@ mod tests {
     const WELL_FORMED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
     fn write(trace: &TraceContext) -> String {
-        let hex = |bytes: &[u8]| -> String { bytes.iter().map(|b| format!("{b:02x}")).collect() };
-        let bytes = trace.as_bytes();
-        let (trace, span, flags) = (&bytes[..16], &bytes[16..24], &bytes[24..]);
-        format!("00-{}-{}-{}", hex(trace), hex(span), hex(flags))
+        let [ids @ .., flags] = trace.as_bytes();
+        let (trace, span) = ids.split_at(16);
+        let (mut trace_id, mut span_id) = ([0; 16], [0; 8]);
+        trace_id.copy_from_slice(trace);
+        span_id.copy_from_slice(span);
+        let (trace, span) = (u128::from_be_bytes(trace_id), u64::from_be_bytes(span_id));
+        format!("00-{trace:032x}-{span:016x}-{flags:02x}")
     }
 
     #[test]
