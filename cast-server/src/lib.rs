@@ -7,7 +7,7 @@
 //! | [`roles`] | what a process does: one file a role |
 //! | [`graphql`] | the schema, a file an operation, and the engine that executes it |
 //! | [`http`] | connections, paths and the GraphQL endpoint |
-//! | [`telemetry`] | the log, and what `/metrics` shows |
+//! | [`telemetry`] | the log, what `/metrics` shows, and traces |
 //! | `coalesced` | one question at a time, whoever asks it |
 //! | `failpoints` | where a process stops, for tests that kill it there; a feature of its own |
 //! | `fuzzing` | the laws of what reads bytes from outside, for tests; a feature of its own |

@@ -33,10 +33,14 @@ pub const EXIT_USAGE: u8 = 2;
 /// Does it.
 pub fn run(role: Role) -> ExitCode {
     match role {
-        Role::Serve(it) => process::run(&it.log, &it.http, || serve::app(&it)),
-        Role::Api(it) => process::run(&it.log, &it.http, || api::app(&it)),
-        Role::TicketGenerator(it) => process::run(&it.log, &it.http, || ticket_generator::app(&it)),
-        Role::VoteConsumer(it) => process::run(&it.log, &it.http, || vote_consumer::app(&it)),
+        Role::Serve(it) => process::run(&it.log, &it.telemetry, &it.http, || serve::app(&it)),
+        Role::Api(it) => process::run(&it.log, &it.telemetry, &it.http, || api::app(&it)),
+        Role::TicketGenerator(it) => process::run(&it.log, &it.telemetry, &it.http, || {
+            ticket_generator::app(&it)
+        }),
+        Role::VoteConsumer(it) => {
+            process::run(&it.log, &it.telemetry, &it.http, || vote_consumer::app(&it))
+        }
         Role::Migrate(it) => migrate::run(&it),
         Role::Audit(it) => audit::run(&it),
         Role::Health(it) => health::run(&it),

@@ -27,6 +27,8 @@ mod stack;
 mod start_order;
 mod tables;
 mod the_checker;
+#[cfg(feature = "otlp")]
+mod traces;
 mod verdict;
 #[expect(dead_code, reason = "the siege uses the rest")]
 mod voters;

@@ -85,7 +85,7 @@ macro_rules! __event_bus_clauses {
                 => publish::positions_grow_with_each_record,
             "A record is in the log as a whole or not at all."
                 => publish::a_record_is_in_the_log_as_a_whole,
-            "A record of Record::MAX_BALLOTS of the largest ballots is taken."
+            "A record of `Record::MAX_BALLOTS` of the largest ballots is taken."
                 => publish::the_largest_record_is_taken,
             "The caller puts a deadline on every call and drops the future when it passes; what it asked for has then happened as a whole or not at all."
                 => publish::a_dropped_publish_happened_as_a_whole_or_not_at_all,
