@@ -4,7 +4,7 @@
 #   docker build --tag cast:0.1.0 .
 #   docker run --rm --publish 127.0.0.1:8000:8000 cast:0.1.0        # all in one process, in memory
 #
-# CAST_FEATURES adds features that are no default: `kafka-tls` for a log behind TLS or SASL.
+# CAST_FEATURES adds features that are no default: `kafka-tls` for a log behind TLS or SASL, `otlp` for traces.
 ARG RUST_IMAGE=docker.io/library/rust:1.95.0-slim-bookworm
 # Of the same Debian release as the image above: it has that glibc. It also has OpenSSL and the roots of
 # the web's certificates.

@@ -15,7 +15,7 @@ for tool in cc make; do
   fi
 done
 
-# Redis, PostgreSQL and Apache Kafka: done at once when they are there.
+# Redis, PostgreSQL, Apache Kafka, and what runs the clients of the docs: done at once when all is there.
 .ci/install-test-servers
 
 # kafka-tls needs OpenSSL's headers, and is tested where they are.
@@ -24,6 +24,6 @@ if pkg-config --exists openssl 2>/dev/null; then
 else
   features=(--features "cast-adapters/redis-tls,cast-adapters/kafka,cast-adapters/postgres-tls")
   features+=(--features "cast-core/fuzzing,cast-adapters/fuzzing,cast-server/fuzzing")
-  features+=(--features "cast-server/failpoints,cast-testkit/servers,cast-testkit/properties")
+  features+=(--features "cast-server/failpoints,cast-server/otlp,cast-testkit/servers,cast-testkit/properties")
 fi
 exec cargo test --locked --workspace "${features[@]}" "$@"

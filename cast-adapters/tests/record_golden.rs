@@ -5,11 +5,17 @@ use std::{fs, path::PathBuf};
 use cast_adapters::record::{self, EncodeError, MAX_BYTES};
 use cast_core::domain::{
     Candidate, KeyId, LoggedBallot, MAX_NAME_BYTES, MAX_SELECTIONS, Partition, Partitions, Record,
-    Selection, Selections, TicketStamp, Timestamp, Voter, Votes,
+    Selection, Selections, TicketStamp, Timestamp, TraceContext, Voter, Votes,
 };
 use prost::Message;
 
 const PARTITIONS: Partitions = Partitions::new(12).expect("twelve");
+
+/// Trace 4bf9…, span 00f0…, sampled.
+const TRACE: [u8; TraceContext::LEN] = [
+    0x4B, 0xF9, 0x2F, 0x35, 0x77, 0xB3, 0x4D, 0xA6, 0xA3, 0xCE, 0x92, 0x9D, 0x0E, 0x0E, 0x47, 0x36,
+    0x00, 0xF0, 0x67, 0xAA, 0x0B, 0xA9, 0x02, 0xB7, 0x01,
+];
 
 /// The schema, as another program would have it generated.
 mod schema {
@@ -23,7 +29,7 @@ mod schema {
         pub(super) ballots: Vec<Ballot>,
         /// A field that is to come.
         #[prost(bytes = "vec", tag = "4")]
-        pub(super) trace: Vec<u8>,
+        pub(super) unheard_of: Vec<u8>,
     }
 
     #[derive(Clone, PartialEq, prost::Message)]
@@ -38,6 +44,8 @@ mod schema {
         pub(super) voter: String,
         #[prost(message, repeated, tag = "5")]
         pub(super) selections: Vec<Selection>,
+        #[prost(bytes = "vec", tag = "6")]
+        pub(super) trace: Vec<u8>,
         #[prost(fixed64, tag = "99")]
         pub(super) unheard_of: u64,
     }
@@ -67,6 +75,7 @@ fn ballot(id: &str, key: u8, voter: Option<&str>, votes: &[(&str, u32)]) -> Logg
         },
         voter: voter.map(|voter| Voter::new(voter).expect("a name")),
         selections: Selections::new(selections).expect("1 to 16"),
+        trace: None,
     }
 }
 
@@ -93,8 +102,15 @@ fn golden_records() -> Vec<(&'static str, Record)> {
         ),
         one.clone(),
     ];
+    let traced = LoggedBallot {
+        trace: TraceContext::from_bytes(TRACE),
+        ..one.clone()
+    };
     vec![
-        ("v1_one_ballot.bin", Record::new(Partition::new(0), [one])),
+        (
+            "v1_one_ballot.bin",
+            Record::new(Partition::new(0), [one.clone()]),
+        ),
         (
             "v1_several_ballots.bin",
             Record::new(Partition::new(3), several),
@@ -102,6 +118,10 @@ fn golden_records() -> Vec<(&'static str, Record)> {
         (
             "v1_largest_ballot.bin",
             Record::new(Partition::new(11), [largest_ballot()]),
+        ),
+        (
+            "v1_traced_ballot.bin",
+            Record::new(Partition::new(2), [one.clone(), traced]),
         ),
     ]
 }
@@ -141,8 +161,28 @@ fn records_of_version_1_stay_readable_and_are_written_as_ever() {
         let golden = fs::read(&path).expect("a golden file");
         let decoded = record::decode(&golden).expect("it stays readable");
         assert_eq!(&decoded.ballots, record.ballots(), "{name}");
+        // A trace makes no ballot another one.
+        let traces = |ballots: &[LoggedBallot]| ballots.iter().map(|b| b.trace).collect::<Vec<_>>();
+        let (told, written) = (traces(&decoded.ballots), traces(record.ballots()));
+        assert_eq!(told, written, "{name}");
         assert_eq!(decoded.partitions, Some(PARTITIONS), "{name}");
         assert_eq!(encoded, golden, "{name}");
+    }
+}
+
+#[test]
+fn a_trace_is_where_the_schema_says_and_never_a_reason_to_refuse_a_ballot() {
+    let (_, record) = &golden_records()[3];
+    let bytes = record::encode(record, PARTITIONS).expect("it fits");
+    let mut read = schema::Record::decode(bytes.as_slice()).expect("a message of the schema");
+    assert_eq!(
+        (read.ballots[0].trace.len(), &*read.ballots[1].trace),
+        (0, &TRACE[..])
+    );
+    for spoilt in [vec![], vec![1; 24], vec![1; 26], vec![0; 25]] {
+        read.ballots[1].trace.clone_from(&spoilt);
+        let decoded = record::decode(&read.encode_to_vec()).expect("it is readable");
+        assert_eq!(decoded.ballots[1].trace, None, "{spoilt:?}");
     }
 }
 
@@ -174,7 +214,7 @@ fn fields_to_come_are_skipped() {
     let (_, record) = &golden_records()[1];
     let bytes = record::encode(record, PARTITIONS).expect("it fits");
     let mut later = schema::Record::decode(bytes.as_slice()).expect("a message of the schema");
-    later.trace = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_vec();
+    later.unheard_of = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_vec();
     later.ballots[1].unheard_of = 7;
     let decoded = record::decode(&later.encode_to_vec()).expect("it is readable");
     assert_eq!(&decoded.ballots, record.ballots());
@@ -291,11 +331,15 @@ fn arbitrary_bytes_are_unreadable_and_never_a_panic() {
 
 #[test]
 fn a_record_of_the_largest_ballots_fits_and_what_is_larger_is_refused() {
-    let of = |ballots| Record::new(Partition::new(0), vec![largest_ballot(); ballots]);
+    let largest = LoggedBallot {
+        trace: TraceContext::from_bytes(TRACE),
+        ..largest_ballot()
+    };
+    let of = |ballots| Record::new(Partition::new(0), vec![largest.clone(); ballots]);
     let bytes = record::encode(&of(Record::MAX_BALLOTS), PARTITIONS).expect("a full record fits");
     // As docs/record.md has it, but for a number of partitions that takes fewer bytes.
-    assert_eq!(bytes.len(), 657_928 - 4);
-    assert!(bytes.len() < MAX_BYTES * 2 / 3, "with room to spare");
+    assert_eq!(bytes.len(), 671_752 - 4);
+    assert!(bytes.len() < MAX_BYTES * 7 / 10, "with room to spare");
     assert_eq!(
         record::decode(&bytes).map(|decoded| decoded.ballots.len()),
         Ok(512)

@@ -303,8 +303,13 @@ async fn a_server_that_took_over_again_trusts_no_meter_of_its_own() {
         .await;
     };
     let (tickets, fixtures) = (corner.open().tickets(), Fixtures::new());
-    let ticket = issue(&tickets, &fixtures, LIMIT).await;
     follow(&other, &server).await;
+    let ticket = issue(&tickets, &fixtures, LIMIT).await;
+    eventually(PATIENCE, "the replica has the ticket", async || {
+        let meters: i64 = other.ask(&["ZCARD", &corner.meters()]).await;
+        (meters == 1).then_some(())
+    })
+    .await;
     let _: String = other.ask(&["REPLICAOF", "NO", "ONE"]).await;
     let claims = fixtures.claims(10);
     assert_eq!(redeem(&tickets, &ticket, &claims).await, [Granted; 10]);

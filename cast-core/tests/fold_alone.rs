@@ -201,6 +201,64 @@ async fn a_store_that_does_not_answer_holds_no_drain_up() {
     );
 }
 
+#[tokio::test]
+async fn a_store_that_takes_longer_than_it_is_to_the_next_look_is_resumed_from() {
+    let world = World::new(2);
+    append(&world, P0, 1, "alice").await;
+    append(&world, P1, 2, "alice").await;
+    let plan = FaultPlan::quiet(world.clock.clone());
+    let slow = world.settings.fold.progress_interval * 3;
+    plan.always(Operation::Progress, Fault::Delayed(slow));
+    let cast = folding(&world, &plan).await;
+    until_stored(&world, "alice", 2).await;
+    cast.shutdown().await;
+}
+
+/// Each look takes long enough for some batches of the other partition to come.
+#[tokio::test]
+async fn a_slow_look_that_batches_come_in_between_is_looked_to_its_end() {
+    let world = World::new(2);
+    let plan = FaultPlan::quiet(world.clock.clone());
+    let cast = folding(&world, &plan).await;
+    append(&world, P1, 1, "alice").await;
+    until_stored(&world, "alice", 1).await;
+    plan.always(Operation::Progress, Fault::Delayed(SECOND));
+    // Nobody votes in partition 1 any more, and everybody in partition 0.
+    world
+        .store
+        .restore(cast_adapters::memory::MemoryStore::new().snapshot());
+    let ballots = std::cell::Cell::new(2);
+    cast_testkit::eventually(SOON, "alice again", async || {
+        append(&world, P0, ballots.replace(ballots.get() + 1), "bob").await;
+        world.clock.advance(Duration::from_millis(100));
+        (stored(&world, "alice").await == 1).then_some(())
+    })
+    .await;
+    cast.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_look_that_the_store_does_not_answer_holds_no_drain_up() {
+    let world = World::new(1);
+    append(&world, P0, 1, "alice").await;
+    let plan = FaultPlan::quiet(world.clock.clone());
+    let ports = intercept(&world.ports(), &plan);
+    let consumer = cast_core::Consumer::new(&ports, world.settings.fold.clone());
+    let stop = CancellationToken::new();
+    let run = tokio::spawn(consumer.run(stop.clone()));
+    until_stored(&world, "alice", 1).await;
+    plan.always(Operation::Progress, Fault::LostInSilence);
+    cast_testkit::eventually(SOON, "a look", async || {
+        world.clock.advance(Duration::from_millis(100));
+        (plan.fired_in_all(Fault::LostInSilence) > 0).then_some(())
+    })
+    .await;
+    stop.cancel();
+    // No time passes.
+    let stopped = cast_testkit::within(SOON, "the end of the consumer", run).await;
+    stopped.expect("no panic");
+}
+
 /// How long a consumer stays in its group when every reading fails.
 async fn joined_again_after(world: &World, plan: &Arc<FaultPlan>) -> Duration {
     let counts = Counts::new();
@@ -288,6 +346,8 @@ async fn who_is_given_no_partition_any_more_does_not_ask_the_store_about_it() {
     // Another one waits for it, and is given it when the first leaves for a moment.
     let heir = world.consumer().subscribe().await.expect("subscribed");
     plan.next(Operation::Next, Fault::Refused);
+    // The wait that is under way ends with a batch; the next one is refused.
+    append(&world, P0, 2, "alice").await;
     look_again(&world, 2).await;
     assert_eq!(counts.calls(Operation::Subscribe), 2, "it is back");
     counts.reset();

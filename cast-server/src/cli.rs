@@ -21,6 +21,7 @@ use crate::{
         ApiConfig, AuditConfig, ConfigError, File, HealthConfig, MigrateConfig, ServeConfig,
         TicketGeneratorConfig, VoteConsumerConfig, check_environment, variable_of,
     },
+    demo::DemoConfig,
 };
 
 /// A voting backend: tickets, votes and tallies over GraphQL.
@@ -65,6 +66,11 @@ pub enum Role {
     /// told. Exit codes: 0 every accepted vote counts once; 3 one is missing or doubled; 1 nothing
     /// was accepted, or the check could not be made; 2 usage.
     Bench(Box<BenchConfig>),
+    /// Walks through tickets and votes against a server, says what happens and why, and checks it
+    ///
+    /// It votes for candidates of its own, with a dozen uses of the tickets that are good meanwhile.
+    /// Exit codes: 0 the server did what each step says; 1 it did not, or did not answer; 2 usage.
+    Demo(Box<DemoConfig>),
 }
 
 /// Why there is nothing to do.
@@ -153,10 +159,10 @@ fn setting_names(command: &Command) -> BTreeSet<String> {
         .collect()
 }
 
-/// The flags of `bench` and `health` say what to do once with another process: no variable and no
-/// file has them.
+/// The flags of `bench`, `demo` and `health` say what to do once with another process: no variable
+/// and no file has them.
 fn has_settings(subcommand: &Command) -> bool {
-    !matches!(subcommand.get_name(), "bench" | "health")
+    !matches!(subcommand.get_name(), "bench" | "demo" | "health")
 }
 
 fn is_setting(long: &str) -> bool {

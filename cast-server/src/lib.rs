@@ -7,11 +7,13 @@
 //! | [`roles`] | what a process does: one file a role |
 //! | [`graphql`] | the schema, a file an operation, and the engine that executes it |
 //! | [`http`] | connections, paths and the GraphQL endpoint |
-//! | [`telemetry`] | the log, and what `/metrics` shows |
+//! | [`telemetry`] | the log, what `/metrics` shows, and traces |
 //! | `coalesced` | one question at a time, whoever asks it |
 //! | `failpoints` | where a process stops, for tests that kill it there; a feature of its own |
 //! | `fuzzing` | the laws of what reads bytes from outside, for tests; a feature of its own |
 //! | [`mod@bench`] | what drives a server from outside, and checks its counting |
+//! | [`demo`] | what walks through tickets and votes against a server |
+//! | `client` | how both talk to it |
 //!
 //! It is a library so that its tests and benchmarks can start it in their own process; the program
 //! is a few lines around it.
@@ -19,8 +21,10 @@
 
 pub mod bench;
 pub mod cli;
+mod client;
 mod coalesced;
 pub mod config;
+pub mod demo;
 #[cfg(feature = "failpoints")]
 mod failpoints;
 #[cfg(feature = "fuzzing")]

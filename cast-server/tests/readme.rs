@@ -5,6 +5,11 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+#[path = "support/blocks.rs"]
+mod blocks;
+
+use blocks::blocks;
+
 const README: &str = include_str!("../../README.md");
 
 /// A server that ends with the test.
@@ -17,21 +22,13 @@ impl Drop for Server {
     }
 }
 
-/// The blocks of one language, in their order.
-fn blocks(language: &str) -> Vec<&'static str> {
-    README
-        .split("\n```")
-        .filter_map(|block| block.strip_prefix(language)?.strip_prefix('\n'))
-        .collect()
-}
-
 #[test]
 fn the_vote_that_is_cast_with_curl_is_in_the_tally() {
-    let serve = blocks("sh")[0];
+    let serve = blocks(README, "sh")[0];
     assert_eq!(serve.trim(), "cargo run --release -p cast-server -- serve");
     let (_server, url) = started(&["--listen", "127.0.0.1:0"]);
-    let script = blocks("sh")[1].replace("http://127.0.0.1:8000", &url);
-    let shown: String = blocks("json")[0].split_whitespace().collect();
+    let script = blocks(README, "sh")[1].replace("http://127.0.0.1:8000", &url);
+    let shown: String = blocks(README, "json")[0].split_whitespace().collect();
     // A period may end between fetching the ticket and voting with it, and the vote is refused.
     let printed = (0..10)
         .map(|_| run(&script))
@@ -43,7 +40,7 @@ fn the_vote_that_is_cast_with_curl_is_in_the_tally() {
 fn the_settings_that_it_shows_are_taken() {
     let name = format!("readme-{}.toml", std::process::id());
     let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let settings = blocks("toml")[0];
+    let settings = blocks(README, "toml")[0];
     assert!(settings.contains("ticket-uses = 50"), "{settings}");
     let on_a_free_port = settings.replace("127.0.0.1:9000", "127.0.0.1:0");
     assert_ne!(settings, on_a_free_port);

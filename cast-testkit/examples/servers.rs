@@ -9,6 +9,7 @@
 //!
 //! With `--durable` they write to disk before they answer, as they would in production.
 #![expect(clippy::print_stdout, reason = "its result goes there")]
+#![expect(clippy::print_stderr, reason = "its result may go to a file")]
 
 use cast_testkit::servers::{Kafka, Mode, Postgres, Redis, random_name};
 use tokio::io::AsyncReadExt as _;
@@ -31,6 +32,7 @@ async fn main() {
     println!("export CAST_COUNTER_URL={}", redis.url());
     println!("export CAST_BUS_URL='{}'", kafka.url(&random_name()));
     println!("export CAST_STORE_URL='{}'", database.url());
+    eprintln!("Redis, Kafka and PostgreSQL are ready; Ctrl-C ends them");
     until_told().await;
 }
 

@@ -174,6 +174,7 @@ pub fn ballot(id: BallotId, votes: &[(&Candidate, u32)]) -> LoggedBallot {
         },
         voter: None,
         selections: Selections::new(selections).expect("a fixture has 1 to 16 selections"),
+        trace: None,
     }
 }
 

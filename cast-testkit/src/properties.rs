@@ -23,11 +23,12 @@
 //! | [`candidate`], [`voter`] | names |
 //! | [`timestamp`], [`ballot_id`], [`votes`] | any there can be, the first and the last among them |
 //! | [`ballot_of`], [`ballot`] | ballots as the log keeps them, of your candidates and ids, or of any |
+//! | [`trace`] | the contexts that some of them carry |
 //! | [`record`] | records of them |
 
 use cast_core::domain::{
     BallotId, Candidate, KeyId, LoggedBallot, MAX_NAME_BYTES, MAX_SELECTIONS, Partition, Record,
-    Selection, Selections, TicketStamp, Timestamp, Voter, Votes,
+    Selection, Selections, TicketStamp, Timestamp, TraceContext, Voter, Votes,
 };
 use proptest::{
     collection::vec,
@@ -142,11 +143,23 @@ pub fn ballot_of(
         issued_at,
     });
     let voter = option::weighted(0.3, voter());
-    (id, stamp, voter, selections).prop_map(|(id, ticket, voter, selections)| LoggedBallot {
+    let ballot = (id, stamp, voter, selections, option::weighted(0.3, trace()));
+    ballot.prop_map(|(id, ticket, voter, selections, trace)| LoggedBallot {
         id,
         ticket,
         voter,
         selections: Selections::new(selections).expect("1 to 16 selections"),
+        trace,
+    })
+}
+
+/// The context of any trace.
+pub fn trace() -> impl Strategy<Value = TraceContext> {
+    (1..=u128::MAX, 1..=u64::MAX, any::<u8>()).prop_map(|(trace, span, flags)| {
+        let mut bytes = [flags; TraceContext::LEN];
+        bytes[..16].copy_from_slice(&trace.to_be_bytes());
+        bytes[16..24].copy_from_slice(&span.to_be_bytes());
+        TraceContext::from_bytes(bytes).expect("no id is zero")
     })
 }
 

@@ -90,6 +90,7 @@ pub(crate) fn ballot(number: u64, name: &str, votes: u32) -> LoggedBallot {
         },
         voter: None,
         selections: Selections::new(vec![selection]).expect("one selection"),
+        trace: None,
     }
 }
 

@@ -4,7 +4,8 @@ use std::{collections::HashMap, sync::Arc};
 
 use cast_core::domain::{
     BallotError, BallotId, Candidate, KeyId, LoggedBallot, MAX_SELECTIONS, MalformedBallotId,
-    NameError, Partitions, Selection, Selections, TicketStamp, Timestamp, Unreadable, Voter, Votes,
+    NameError, Partitions, Selection, Selections, TicketStamp, Timestamp, TraceContext, Unreadable,
+    Voter, Votes,
 };
 use uuid::Uuid;
 
@@ -156,6 +157,7 @@ impl<'a> Names<'a> {
         let mut issued_at = Timestamp::default();
         let mut voter = None;
         let mut selections = Vec::new();
+        let mut trace = None;
         for field in Fields::of(message) {
             let field = field?;
             match field.number {
@@ -172,6 +174,8 @@ impl<'a> Names<'a> {
                     let selection = self.selection(selections.len(), field.bytes()?)?;
                     selections.push(selection);
                 }
+                // Whatever else is there is no context, and no reason to reject a vote.
+                field::ballot::TRACE => trace = field.bytes().ok().and_then(trace_of),
                 _ => {}
             }
         }
@@ -186,6 +190,7 @@ impl<'a> Names<'a> {
             ticket: TicketStamp { key_id, issued_at },
             voter,
             selections,
+            trace,
         })
     }
 
@@ -215,6 +220,10 @@ impl<'a> Names<'a> {
         self.0.insert(name, candidate.clone());
         Ok(candidate)
     }
+}
+
+fn trace_of(bytes: &[u8]) -> Option<TraceContext> {
+    TraceContext::from_bytes(bytes.try_into().ok()?)
 }
 
 /// A voter; in Protobuf an empty text is the same as none.

@@ -51,7 +51,7 @@ pub fn encode(record: &Record, partitions: Partitions) -> Result<Vec<u8>, Encode
 }
 
 fn put_ballot(out: &mut Vec<u8>, ballot: &LoggedBallot) {
-    use field::ballot::{ID, SELECTIONS, TICKET_ISSUED_AT_MS, TICKET_KEY, VOTER};
+    use field::ballot::{ID, SELECTIONS, TICKET_ISSUED_AT_MS, TICKET_KEY, TRACE, VOTER};
 
     put_bytes(out, ID, ballot.id.as_uuid().as_bytes());
     put_number(out, TICKET_KEY, u64::from(ballot.ticket.key_id.get()));
@@ -65,6 +65,9 @@ fn put_ballot(out: &mut Vec<u8>, ballot: &LoggedBallot) {
     }
     for selection in ballot.selections.iter() {
         put_message(out, SELECTIONS, |out| put_selection(out, selection));
+    }
+    if let Some(trace) = &ballot.trace {
+        put_bytes(out, TRACE, trace.as_bytes());
     }
 }
 

@@ -8,7 +8,7 @@
 //! # How the encoding grows
 //!
 //! - A field that a reader does not know is skipped. What only adds to a record, as the context of a
-//!   trace would, gets a field of its own and no new version.
+//!   trace does, gets a field of its own and no new version.
 //! - What an old reader would misunderstand gets a new [`VERSION`]. Readers refuse a version that is
 //!   newer than theirs, bytes and all, so readers are updated before writers.
 
@@ -24,7 +24,7 @@ pub const VERSION: u32 = 1;
 
 /// The most bytes of a record, written or read.
 ///
-/// 512 ballots of 16 selections with names of 64 bytes take 657,928 bytes at most. It is below
+/// 512 ballots of 16 selections with names of 64 bytes take 671,752 bytes at most. It is below
 /// Kafka's default limit of a topic's `max.message.bytes` (1,048,588), with room for what Kafka adds.
 pub const MAX_BYTES: usize = 1_000_000;
 
@@ -42,6 +42,7 @@ mod field {
         pub(in crate::record) const TICKET_ISSUED_AT_MS: u32 = 3;
         pub(in crate::record) const VOTER: u32 = 4;
         pub(in crate::record) const SELECTIONS: u32 = 5;
+        pub(in crate::record) const TRACE: u32 = 6;
     }
 
     pub(super) mod selection {

@@ -5,4 +5,5 @@ mod damage;
 mod log;
 mod mock;
 mod readers;
+mod refused;
 mod topics;

@@ -12,12 +12,12 @@ use cast_core::{
     domain::{
         Ballot, MAX_NAME_BYTES, MAX_SELECTIONS, Outcome, Partition, Partitions, Record, Ticket,
     },
-    ports::{EventBus, GroupName, PortError, PortErrorKind, Published, Subscription},
+    ports::{EventBus, GroupName, PortError, PortErrorKind, Published},
 };
 use cast_testkit::{
     eventually,
     faults::{Gate, Moment, Operation, intercept},
-    fixtures::{Fixtures, Progress},
+    fixtures::Fixtures,
     within,
 };
 use rdkafka::{
@@ -28,19 +28,19 @@ use rdkafka::{
 
 const TOPIC: &str = "votes";
 const PARTITIONS: Partitions = Partitions::new(2).expect("two");
-const PATIENCE: Duration = Duration::from_secs(45);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(45);
 const EVERY_BROKER: i32 = -1;
 
 type Results = Vec<Result<Published, PortError>>;
 
 /// A cluster of three brokers in this process, which makes the errors that it is told to.
-struct Mock {
-    cluster: MockCluster<'static, DefaultProducerContext>,
-    fixtures: Fixtures,
+pub(crate) struct Mock {
+    pub(crate) cluster: MockCluster<'static, DefaultProducerContext>,
+    pub(crate) fixtures: Fixtures,
 }
 
 impl Mock {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let cluster = MockCluster::new(3).expect("a cluster");
         let partitions = i32::try_from(PARTITIONS.count()).expect("a few");
         cluster.create_topic(TOPIC, partitions, 3).expect("a topic");
@@ -56,13 +56,13 @@ impl Mock {
         options
     }
 
-    async fn connect(&self) -> KafkaBus {
+    pub(crate) async fn connect(&self) -> KafkaBus {
         let connected = KafkaBus::connect(self.options()).await;
         connected.unwrap_or_else(|error| panic!("{}", error.chain()))
     }
 
     /// The next requests of this kind fail so, one after the other.
-    fn fail(&self, requests: RDKafkaApiKey, errors: &[Error]) {
+    pub(crate) fn fail(&self, requests: RDKafkaApiKey, errors: &[Error]) {
         self.cluster.request_errors(requests, errors);
     }
 
@@ -70,7 +70,7 @@ impl Mock {
         self.fixtures.record(Partition::new(1), PARTITIONS, 1)
     }
 
-    async fn publish(&self, bus: &KafkaBus) -> Result<Published, PortError> {
+    pub(crate) async fn publish(&self, bus: &KafkaBus) -> Result<Published, PortError> {
         let mut results = publish(bus, &[self.record()]).await;
         results.pop().expect("one result")
     }
@@ -309,27 +309,6 @@ async fn no_cluster_and_no_topic_are_told_apart() {
         "{}",
         error.chain()
     );
-}
-
-/// A subscription of a group of its own, from the start.
-async fn read(mock: &Mock, bus: &KafkaBus) -> Box<dyn Subscription> {
-    let progress = Arc::new(Progress::at_start());
-    let group = mock.fixtures.group("reads");
-    let joined = bus.subscribe(&group, 100, progress).await;
-    joined.unwrap_or_else(|error| panic!("{}", error.chain()))
-}
-
-#[tokio::test]
-async fn a_group_that_cannot_tell_what_it_committed_reads_all_the_same() {
-    let mock = Mock::new();
-    let bus = mock.connect().await;
-    mock.publish(&bus).await.expect("it is taken");
-    let refused = Error::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED;
-    mock.fail(RDKafkaApiKey::OffsetFetch, &[refused; 100]);
-    let mut reader = read(&mock, &bus).await;
-    let batch = within(PATIENCE, "the record", reader.next()).await;
-    let batch = batch.unwrap_or_else(|error| panic!("{}", error.chain()));
-    assert_eq!(batch.entries.len(), 1);
 }
 
 /// A door over this log, with one slot for flushes of a thousand ballots.

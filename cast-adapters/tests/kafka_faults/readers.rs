@@ -168,10 +168,12 @@ async fn offsets_that_a_log_uses_for_itself_leave_no_gap_between_batches() {
     // The mark of a transaction's end has an offset, and is no record.
     append_in_transactions(&log, 3);
     let after = publish_all(&bus, &log.records(3)).await;
-    assert_eq!(
-        after[0].offset.get(),
-        before[0].offset.get() + 7,
-        "three records, three marks"
+    let between = after[0].offset.get() - before[0].offset.get() - 1;
+    // A transaction is over for whoever ends it before its mark is in the log, so the last mark may
+    // come behind.
+    assert!(
+        between == 3 + 2 || between == 3 + 3,
+        "three records, and marks: {between}"
     );
 
     let applied = Arc::new(Applied::default());

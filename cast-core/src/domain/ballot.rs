@@ -8,6 +8,7 @@ use super::{
     ballot_id::BallotId,
     name::{Candidate, NameError, Voter},
     ticket::{Ticket, TicketStamp},
+    trace::TraceContext,
 };
 
 /// The most selections of one ballot.
@@ -98,6 +99,7 @@ pub struct Ballot {
     ticket: Ticket,
     voter: Option<Voter>,
     selections: Selections,
+    trace: Option<TraceContext>,
 }
 
 impl Ballot {
@@ -138,6 +140,14 @@ impl Ballot {
         }
     }
 
+    /// Says in whose trace what becomes of it is to be found.
+    pub fn traced(self, trace: TraceContext) -> Self {
+        Self {
+            trace: Some(trace),
+            ..self
+        }
+    }
+
     /// Its id, if it was given one.
     pub const fn id(&self) -> Option<BallotId> {
         self.id
@@ -165,6 +175,7 @@ impl Ballot {
             ticket,
             voter: self.voter.clone(),
             selections: self.selections.clone(),
+            trace: self.trace,
         }
     }
 }
@@ -199,6 +210,7 @@ impl EmptyBallot {
             ticket: self.ticket,
             voter: None,
             selections,
+            trace: None,
         })
     }
 }
@@ -210,7 +222,7 @@ fn selection(at: usize, candidate: &str, votes: u32) -> Result<Selection, Ballot
 }
 
 /// A ballot as the log keeps it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct LoggedBallot {
     /// Its id, always known by now.
     pub id: BallotId,
@@ -220,7 +232,29 @@ pub struct LoggedBallot {
     pub voter: Option<Voter>,
     /// What it votes for.
     pub selections: Selections,
+    /// In whose trace what becomes of it is to be found, if in any. No store keeps it.
+    pub trace: Option<TraceContext>,
 }
+
+/// Equal is what says the same: where it was traced, says nothing of a ballot.
+impl PartialEq for LoggedBallot {
+    fn eq(&self, other: &Self) -> bool {
+        // Taken apart, so that a field that is new is thought of here.
+        let Self {
+            id,
+            ticket,
+            voter,
+            selections,
+            trace: _,
+        } = self;
+        *id == other.id
+            && *ticket == other.ticket
+            && *voter == other.voter
+            && *selections == other.selections
+    }
+}
+
+impl Eq for LoggedBallot {}
 
 impl LoggedBallot {
     /// A digest of what the voter decided: the voter and the selections in their order, but
@@ -359,6 +393,16 @@ mod tests {
             message(none),
             "usernames must have 1 to 16 entries, and has 0"
         );
+    }
+
+    #[test]
+    fn a_trace_is_carried_and_makes_no_other_ballot() {
+        let trace = TraceContext::from_bytes([7; TraceContext::LEN]).expect("a context");
+        let ballot = Ballot::new(TICKET).select("alice", 1).expect("a ballot");
+        let (plain, traced) = (logged(&ballot), logged(&ballot.traced(trace)));
+        assert_eq!((plain.trace, traced.trace), (None, Some(trace)));
+        assert_eq!(plain, traced);
+        assert_eq!(plain.contents(), traced.contents());
     }
 
     #[test]

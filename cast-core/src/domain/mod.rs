@@ -13,6 +13,7 @@ mod redemption;
 mod tally;
 mod ticket;
 mod time;
+mod trace;
 
 pub use ballot::{
     Ballot, BallotError, ContentsDigest, EmptyBallot, LoggedBallot, MAX_SELECTIONS, Selection,
@@ -33,3 +34,4 @@ pub use ticket::{
     CurrentTicket, GenuineTicket, MalformedTicket, PeriodTicket, Ticket, TicketStamp,
 };
 pub use time::Timestamp;
+pub use trace::TraceContext;

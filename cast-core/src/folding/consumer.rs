@@ -1,7 +1,8 @@
 //! The consumer: apply, settle, commit.
 
-use std::{borrow::Cow, ops::ControlFlow, sync::Arc};
+use std::{borrow::Cow, ops::ControlFlow, pin::pin, sync::Arc, time::Duration};
 
+use futures_util::future::{Either, select};
 use tokio_util::sync::CancellationToken;
 
 use super::{narrow::Stage, progress::StoreProgress, settler::Settler};
@@ -9,7 +10,7 @@ use crate::{
     backoff::Backoff,
     cast::Ports,
     deadline::{in_time, within},
-    domain::{FoldStep, Offset, Partition},
+    domain::{FoldStep, LogBatch, Offset, Partition},
     outage::Outage,
     ports::{
         Applied, Clock, EventBus, PortError, PortErrorKind, ResumeFrom, Subscription, VoteStore,
@@ -120,17 +121,14 @@ impl Consumer {
         let mut refused_since = None;
         let mut look_again_at = self.clock.monotonic() + self.settings.progress_interval;
         loop {
-            let now = self.clock.monotonic();
-            if now >= look_again_at {
-                self.look_again(&mut *log).await?;
-                look_again_at = now + self.settings.progress_interval;
-            }
-            let next = in_time(&*self.clock, look_again_at.saturating_sub(now), log.next());
-            let Some(next) = stop.run_until_cancelled(next).await else {
+            let read = self.read(&mut *log, &mut look_again_at);
+            let Some((setbacks, next)) = stop.run_until_cancelled(read).await else {
                 return self.close(log).await;
             };
+            self.send_back(&mut *log, setbacks).await?;
+            let now = self.clock.monotonic();
             match next {
-                None => self.outages.log.worked(),
+                None => {}
                 Some(Ok(batch)) => {
                     refused_since = None;
                     let folded = self.fold_or_stop(&mut *log, batch.into(), backoff, stop);
@@ -153,6 +151,39 @@ impl Consumer {
                     }
                 }
                 Some(Err(error)) => return Err(error),
+            }
+        }
+    }
+
+    /// Waits for the next batch, and looks at the store now and then. Tells of both: partitions in which
+    /// the reader must be sent back, and a batch, if there is one by then. May be dropped at the end:
+    /// what a look was about to settle then heals when it is read.
+    ///
+    /// The looks do not end the wait for the batch. The log may be asking the store where to begin, and
+    /// if the question ended with each look, a store that takes longer than it is until the next one
+    /// would never be heard. Nor does the wait stand still during a look, with what it has of the store
+    /// in its hands: a connection that the look may need.
+    async fn read(
+        &self,
+        log: &mut dyn Subscription,
+        look_again_at: &mut Duration,
+    ) -> (Setbacks, Option<Result<LogBatch, PortError>>) {
+        let mut next = pin!(log.next());
+        loop {
+            if self.clock.monotonic() >= *look_again_at {
+                let (setbacks, next) = match select(pin!(self.look_again()), next.as_mut()).await {
+                    Either::Left((setbacks, _)) => (setbacks, None),
+                    Either::Right((next, look)) => (look.await, Some(next)),
+                };
+                *look_again_at = self.clock.monotonic() + self.settings.progress_interval;
+                if next.is_some() || !setbacks.is_empty() {
+                    return (setbacks, next);
+                }
+            }
+            let until_look = look_again_at.saturating_sub(self.clock.monotonic());
+            match in_time(&*self.clock, until_look, next.as_mut()).await {
+                Some(next) => return (Setbacks::new(), Some(next)),
+                None => self.outages.log.worked(),
             }
         }
     }
@@ -204,20 +235,24 @@ impl Consumer {
 
     /// Whether the store was put back while nobody voted: then no batch meets the fence, and the
     /// reader must be sent back. Besides, makes up for what could not be settled.
-    async fn look_again(&self, log: &mut dyn Subscription) -> Result<(), PortError> {
+    async fn look_again(&self) -> Setbacks {
         let setbacks = self.progress.setbacks().await;
-        match setbacks {
-            Ok(setbacks) => {
-                self.outages.store.worked();
-                for (partition, next) in setbacks {
-                    tracing::warn!(?partition, ?next, "the store was put back: folding again");
-                    self.seek(log, partition, next).await?;
-                    self.progress.note(partition, next);
-                }
-            }
-            Err(error) => self.outages.store.failed(&error),
-        }
+        self.outages.store.note(&setbacks);
         self.settler.settle_owed().await;
+        setbacks.unwrap_or_default()
+    }
+
+    /// Has partitions read again from where the store was put back to.
+    async fn send_back(
+        &self,
+        log: &mut dyn Subscription,
+        setbacks: Setbacks,
+    ) -> Result<(), PortError> {
+        for (partition, next) in setbacks {
+            tracing::warn!(?partition, ?next, "the store was put back: folding again");
+            self.seek(log, partition, next).await?;
+            self.progress.note(partition, next);
+        }
         Ok(())
     }
 
@@ -335,6 +370,9 @@ impl Consumer {
         self.commit_outage.note(&told);
     }
 }
+
+/// Partitions in which the store was put back, and where it is now.
+type Setbacks = Vec<(Partition, Offset)>;
 
 fn log_rejections(step: &FoldStep) {
     for rejection in &step.rejections {

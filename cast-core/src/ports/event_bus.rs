@@ -84,6 +84,10 @@ pub struct Published {
 pub trait Subscription: Send {
     /// Waits for the next batch of any of the member's partitions. May be dropped: nothing is
     /// skipped.
+    ///
+    /// It may ask the resume callback meanwhile. Whether a question that was not answered yet outlives
+    /// the drop is up to the log: who drops the wait again and again, sooner than the callback answers,
+    /// may wait for ever.
     async fn next(&mut self) -> Result<LogBatch, PortError>;
 
     /// Reads `partition` from `next` on, if it is (still) the member's.

@@ -1,12 +1,15 @@
 //! The flags of `bench`. They are flags only: neither variables nor `cast.toml` hold them, for what
 //! a server is set to and how it is driven once are two things.
 
-use std::{str::FromStr, time::Duration};
+use std::time::Duration;
 
 use clap::{Args, builder::RangedU64ValueParser};
 
 use super::wire::MAX_TALLIES;
-use crate::config::{count, duration};
+use crate::{
+    client::Target,
+    config::{count, duration},
+};
 
 /// The share of the accepted votes that is sent again, unless it is said.
 const RETRY_FRACTION: f64 = 0.01;
@@ -101,88 +104,9 @@ fn fraction(text: &str) -> Result<f64, String> {
     }
 }
 
-/// Where a server is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Target {
-    /// For the system: host and port.
-    pub(super) host: String,
-    pub(super) port: u16,
-    /// For the `Host` header.
-    pub(super) authority: String,
-    /// Where GraphQL is.
-    pub(super) path: String,
-    /// For people.
-    pub(super) url: String,
-}
-
-impl FromStr for Target {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        const FORM: &str = "a server is written http://HOST:PORT";
-        let uri: http::Uri = text.trim().parse().map_err(|_| FORM)?;
-        match uri.scheme_str() {
-            Some("http") => {}
-            Some("https") => {
-                let what = "bench does not speak TLS: give it the http:// address of the server \
-                            itself, behind what ends TLS for it";
-                return Err(what.into());
-            }
-            _ => return Err(FORM.into()),
-        }
-        let authority = uri.authority().ok_or(FORM)?;
-        if authority.as_str().contains('@') || uri.query().is_some() {
-            return Err(format!("{FORM}, without a user and without a query"));
-        }
-        let path = match uri.path() {
-            "" | "/" => "/graphql",
-            path => path,
-        };
-        let host = authority.host();
-        Ok(Self {
-            // An IPv6 address has brackets in a URL, and none elsewhere.
-            host: host.trim_matches(['[', ']']).into(),
-            port: authority.port_u16().unwrap_or(80),
-            authority: authority.as_str().into(),
-            path: path.into(),
-            url: text.trim().trim_end_matches('/').into(),
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_server_is_an_http_url() {
-        let target: Target = "http://127.0.0.1:8000".parse().unwrap();
-        assert_eq!((&*target.host, target.port), ("127.0.0.1", 8_000));
-        assert_eq!(target.path, "/graphql");
-        let target: Target = "http://cast.test/votes/".parse().unwrap();
-        assert_eq!((&*target.host, target.port), ("cast.test", 80));
-        assert_eq!(target.path, "/votes/");
-        let target: Target = "http://[::1]:9/graphql".parse().unwrap();
-        assert_eq!((&*target.host, target.port), ("::1", 9));
-        assert_eq!(target.authority, "[::1]:9");
-    }
-
-    #[test]
-    fn what_is_none_is_told_what_one_is() {
-        for text in [
-            "",
-            "localhost:8000",
-            "redis://h",
-            "http://",
-            "http://u@h",
-            "http://h?x=1",
-        ] {
-            let error = text.parse::<Target>().unwrap_err();
-            assert!(error.contains("http://HOST:PORT"), "{text:?}: {error}");
-        }
-        let error = "https://h".parse::<Target>().unwrap_err();
-        assert!(error.contains("TLS"), "{error}");
-    }
 
     #[test]
     fn a_share_is_from_0_to_1() {

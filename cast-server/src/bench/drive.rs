@@ -20,13 +20,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     backoff::Backoff,
-    client::{Connection, Lost},
-    config::{BenchConfig, Target},
+    config::BenchConfig,
     ledger::{Ledger, OpenBallot, Sent, Shown, Told, Verdict},
     pace::Pace,
     tickets::{Ticket, Tickets},
     wire::{self, MAX_TALLIES},
 };
+use crate::client::{Connection, Lost, Target};
 
 /// Latencies from a microsecond to an hour, to three digits.
 const LATENCIES_US: (u64, u64, u8) = (1, 3_600_000_000, 3);

@@ -6,14 +6,13 @@
 //! | `ledger` | what was sent and told, and what the tallies must be for it; pure |
 //! | `drive` | the run: the load, then ballots without an answer, then the tallies |
 //! | `tickets`, `pace`, `backoff` | when a connection may vote |
-//! | `client`, `wire` | HTTP, and the GraphQL in it |
+//! | `wire` | the GraphQL that is sent, by the [client](crate::client) |
 //! | `progress`, `report` | what people and programs are shown |
 //!
 //! It knows a server by its URL and the GraphQL contract alone, and shares no code with the server's
 //! side of it.
 
 mod backoff;
-mod client;
 mod config;
 mod drive;
 mod ledger;
@@ -36,9 +35,10 @@ use cast_core::{deadline::in_time, ports::Clock};
 use tokio::{runtime, task::JoinHandle};
 
 pub use self::config::BenchConfig;
-use self::{client::Connection, drive::Bench, progress::Progress, report::Report};
+use self::{drive::Bench, progress::Progress, report::Report};
 use crate::{
-    roles::{open_files, print, signals::Signals},
+    client::Connection,
+    roles::{fail, open_files, print, signals::Signals},
     wiring,
 };
 
@@ -69,13 +69,6 @@ pub fn run(config: &BenchConfig) -> ExitCode {
         0 => printed,
         code => code.into(),
     }
-}
-
-fn fail(why: &str) -> ExitCode {
-    use std::io::Write as _;
-    // Where even that cannot be said, the exit code says it.
-    let _ = writeln!(std::io::stderr(), "error: {why}");
-    ExitCode::FAILURE
 }
 
 async fn bench(config: &BenchConfig) -> Result<Report, String> {
@@ -143,10 +136,7 @@ async fn baseline(
     for target in &config.urls {
         let mut connection = Connection::new(target, clock, config.timeout);
         let votes = drive::read_tallies(&mut connection, names).await;
-        let votes = votes.map_err(|why| {
-            let url = &target.url;
-            format!("{url}: {why}. Is that a CAST server? `cast-server serve` starts one")
-        })?;
+        let votes = votes.map_err(|why| target.is_no_cast(&why))?;
         baseline.get_or_insert(votes);
     }
     Ok(baseline.unwrap_or_default())

@@ -8,7 +8,7 @@ use std::{
 use cast_core::ports::Clock;
 use tokio::sync::{Notify, watch};
 
-use super::wire::Cas;
+use crate::client::Cas;
 
 /// How soon to ask again: for a ticket that is due, and for one that may come before its time.
 const DUE: Duration = Duration::from_millis(20);

@@ -5,10 +5,11 @@
 use bytes::Bytes;
 use cast_core::domain::BallotId;
 use http::StatusCode;
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::Deserialize;
 use serde_json::json;
 
 use super::ledger::Told;
+use crate::client::{Answer, AnswerError, Cas, data};
 
 /// The most names that one request may ask for.
 pub(super) const MAX_TALLIES: usize = 100;
@@ -48,28 +49,6 @@ pub(super) fn ballot(id: BallotId) -> Bytes {
     json!({"query": query, "variables": {"id": id.to_string()}})
         .to_string()
         .into()
-}
-
-/// A GraphQL answer.
-#[derive(Deserialize)]
-#[serde(bound = "T: DeserializeOwned")]
-struct Answer<T> {
-    data: Option<T>,
-    #[serde(default)]
-    errors: Vec<AnswerError>,
-}
-
-#[derive(Deserialize)]
-struct AnswerError {
-    #[serde(default)]
-    message: String,
-    #[serde(default)]
-    extensions: Extensions,
-}
-
-#[derive(Default, Deserialize)]
-struct Extensions {
-    code: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -133,16 +112,6 @@ fn told_in_error(status: StatusCode, errors: Vec<AnswerError>) -> Told {
     }
 }
 
-/// A ticket, as `cas` shows it.
-#[derive(Debug, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Cas {
-    pub(super) ticket: String,
-    #[serde(default)]
-    pub(super) valid_until: String,
-    pub(super) remaining_usage: u64,
-}
-
 #[derive(Deserialize)]
 struct CasData {
     cas: Cas,
@@ -171,7 +140,7 @@ struct Fate {
 
 /// The ticket in an answer to [`cas`].
 pub(super) fn read_cas(status: StatusCode, body: &[u8]) -> Result<Cas, String> {
-    data(status, body).map(|data: CasData| data.cas)
+    Ok(data::<CasData>(status, body)?.cas)
 }
 
 /// The votes in an answer to [`tallies`] of `names`.
@@ -191,24 +160,6 @@ pub(super) fn read_tallies(
 pub(super) fn read_ballot(status: StatusCode, body: &[u8]) -> Result<Option<String>, String> {
     let ballot = data::<BallotData>(status, body)?.ballot;
     Ok(ballot.map(|ballot| ballot.fate))
-}
-
-fn data<T: DeserializeOwned>(status: StatusCode, body: &[u8]) -> Result<T, String> {
-    let answer = serde_json::from_slice::<Answer<T>>(body);
-    let code = status.as_u16();
-    match answer {
-        Ok(Answer {
-            data: Some(data), ..
-        }) => Ok(data),
-        Ok(Answer { errors, .. }) if !errors.is_empty() => {
-            let error = &errors[0];
-            let code = error.extensions.code.as_deref().unwrap_or("error");
-            Err(format!("it answered {code}: {}", error.message))
-        }
-        _ => Err(format!(
-            "it does not speak the GraphQL of CAST (HTTP {code})"
-        )),
-    }
 }
 
 #[cfg(test)]

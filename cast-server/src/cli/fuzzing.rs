@@ -14,12 +14,13 @@ use crate::{
 const SECRET: &str = "5eC2e7";
 
 /// What may hold a secret, and is never shown.
-const HIDDEN: [&str; 5] = [
+const HIDDEN: [&str; 6] = [
     "bus-url",
     "counter-url",
     "store-url",
     "ticket-secret",
     "tickets-url",
+    "traces-url",
 ];
 
 const ROLES: [&str; 6] = [
@@ -96,22 +97,31 @@ fn use_settings(role: &Role) -> Result<(), ConfigError> {
         Role::Serve(config) => {
             let _ = config.documents.limits();
             bind(&config.http);
+            let _ = config.telemetry.collector()?;
             config.settings()?
         }
         Role::Api(config) => {
             let _ = config.documents.limits();
             bind(&config.http);
+            let _ = config.telemetry.collector()?;
             config.settings()?
         }
         Role::TicketGenerator(config) => {
             bind(&config.http);
+            let _ = config.telemetry.collector()?;
             config.settings()?
         }
         Role::VoteConsumer(config) => {
             bind(&config.http);
+            let _ = config.telemetry.collector()?;
             config.settings()?
         }
-        Role::Migrate(_) | Role::Audit(_) | Role::Bench(_) | Role::Health(_) | Role::Schema => {
+        Role::Migrate(_)
+        | Role::Audit(_)
+        | Role::Bench(_)
+        | Role::Demo(_)
+        | Role::Health(_)
+        | Role::Schema => {
             return Ok(());
         }
     };

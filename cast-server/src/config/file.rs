@@ -44,8 +44,9 @@ impl File {
             let value = match value {
                 Value::String(text) => text,
                 Value::Integer(number) => number.to_string(),
+                Value::Float(number) => number.to_string(),
                 _ => {
-                    let what = format!("{at}: {key} must be a text or a whole number");
+                    let what = format!("{at}: {key} must be a text or a number");
                     return Err(ConfigError(what));
                 }
             };
@@ -95,15 +96,22 @@ mod tests {
 
     #[test]
     fn texts_and_numbers_are_values() {
-        let file = parse("ticket-uses = 5\nticket-ttl = \"3s\" # long\n").unwrap();
+        let text = "ticket-uses = 5\nticket-ttl = \"3s\" # long\ntraces-ratio = 0.25\n";
+        let file = parse(text).unwrap();
         assert_eq!(file.value_of("ticket-uses"), Some("5"));
         assert_eq!(file.value_of("ticket-ttl"), Some("3s"));
+        assert_eq!(file.value_of("traces-ratio"), Some("0.25"));
         assert_eq!(file.value_of("listen"), None);
     }
 
     #[test]
     fn other_values_are_refused() {
-        for text in ["listen = true", "[tickets]\nuses = 1", "a = [1]", "a = 1.5"] {
+        for text in [
+            "listen = true",
+            "[tickets]\nuses = 1",
+            "a = [1]",
+            "a = 1979-05-27",
+        ] {
             assert!(parse(text).is_err(), "{text}");
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::values::{count, duration, size};
+use super::values::{address, count, duration, size};
 use crate::http::HttpSettings;
 
 /// What connections and requests are bound to.
@@ -12,7 +12,7 @@ use crate::http::HttpSettings;
 #[command(next_help_heading = "HTTP")]
 pub struct Http {
     /// Where to listen; port 0 takes a free one
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8000")]
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8000", value_parser = address)]
     pub listen: String,
 
     /// How long a drain may take after SIGTERM or SIGINT

@@ -13,6 +13,7 @@ mod file;
 mod fold;
 mod health;
 mod http;
+mod http_url;
 mod log;
 mod migrate;
 mod roles;
@@ -43,7 +44,7 @@ pub use self::{
 pub(crate) use self::{
     environment::check as check_environment,
     file::File,
-    health::HealthUrl,
+    http_url::HttpUrl,
     values::{count, duration},
 };
 

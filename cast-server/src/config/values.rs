@@ -40,6 +40,20 @@ pub(crate) fn size(text: &str) -> Result<usize, String> {
     }
 }
 
+/// `127.0.0.1:8000`, `[::1]:8000`, `localhost:8000`: whether there is such a host is found out later.
+pub(super) fn address(text: &str) -> Result<String, String> {
+    let is_whole = text.rsplit_once(':').is_some_and(|(host, port)| {
+        // The colons of an IPv6 address are in brackets, or the last would be taken for the port's.
+        let is_host = !host.is_empty() && (host.starts_with('[') || !host.contains(':'));
+        is_host && port.parse::<u16>().is_ok()
+    });
+    if is_whole {
+        Ok(text.into())
+    } else {
+        Err("an address is written 127.0.0.1:8000, with a port of at most 65535".into())
+    }
+}
+
 /// A number of things, at least one.
 pub(crate) fn count() -> RangedU64ValueParser<usize> {
     RangedU64ValueParser::new().range(1..)
@@ -149,6 +163,24 @@ mod tests {
             "é",
         ] {
             assert!(size(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn addresses_have_a_host_and_a_port() {
+        for text in ["127.0.0.1:0", "[::1]:8000", "localhost:65535"] {
+            assert_eq!(address(text).as_deref(), Ok(text));
+        }
+        for text in [
+            "",
+            "9000",
+            ":9000",
+            "127.0.0.1",
+            "127.0.0.1:65536",
+            "::1:80",
+            "a:b",
+        ] {
+            assert!(address(text).is_err(), "{text:?}");
         }
     }
 

@@ -6,7 +6,7 @@ use cast_core::domain::{
 };
 
 use super::{Backend, ballot::parse_id, error, query::as_int};
-use crate::telemetry::metrics::VoteCode as Told;
+use crate::telemetry::{metrics::VoteCode as Told, traces};
 
 /// What can be changed.
 pub struct VoteMutation;
@@ -54,8 +54,11 @@ impl VoteMutation {
                 return Ok(VoteResult::refused(VoteCode::BadBallot, false, message, id));
             }
         };
-        let told = backend.metrics.votes.counted(backend.cast.vote(ballot));
-        match told.await.map_err(error::of_fault)? {
+        let span = traces::vote();
+        let vote = backend.cast.vote(span.carried(ballot));
+        let told = backend.metrics.votes.counted(vote).await;
+        span.voted(&told);
+        match told.map_err(error::of_fault)? {
             Outcome::Accepted(receipt) => Ok(VoteResult::accepted(usernames, &receipt)),
             Outcome::Refused { ballot, why } => {
                 let (code, retryable) = (VoteCode::of(&why), why.is_retryable());

@@ -28,9 +28,14 @@ const MAX_PAUSE: Duration = Duration::from_secs(1);
 pub(super) struct CappedAcceptor {
     listener: TcpListener,
     local: SocketAddr,
+    door: Door,
+    pause: Duration,
+}
+
+/// Who is let in.
+struct Door {
     places: Arc<Semaphore>,
     shared: Arc<Shared>,
-    pause: Duration,
 }
 
 impl CappedAcceptor {
@@ -43,8 +48,10 @@ impl CappedAcceptor {
         Ok(Self {
             local: listener.local_addr()?,
             listener,
-            places: Arc::new(Semaphore::new(places)),
-            shared,
+            door: Door {
+                places: Arc::new(Semaphore::new(places)),
+                shared,
+            },
             pause: MIN_PAUSE,
         })
     }
@@ -59,7 +66,7 @@ impl CappedAcceptor {
             match self.listener.accept().await {
                 Ok((stream, peer)) => {
                     self.pause = MIN_PAUSE;
-                    if let Some(connection) = self.admit(stream) {
+                    if let Some(connection) = self.door.admit(stream) {
                         return (connection, peer);
                     }
                 }
@@ -68,6 +75,46 @@ impl CappedAcceptor {
         }
     }
 
+    /// Ends accepting: the connections that the system has taken in by now, and that there is a place
+    /// for, at most `most` of them. No other comes after.
+    ///
+    /// The plain socket is asked. Tokio's knows of a connection only when its driver was told of it,
+    /// and one that it does not know of yet would be closed unseen.
+    pub(super) fn waiting(self, most: usize) -> Vec<(Connection, SocketAddr)> {
+        let Self { listener, door, .. } = self;
+        let Ok(listener) = listener.into_std() else {
+            return Vec::new();
+        };
+        let mut waiting = Vec::new();
+        for _ in 0..most {
+            match listener.accept() {
+                Ok((stream, peer)) => {
+                    let stream = stream.set_nonblocking(true).map(|()| stream);
+                    let stream = stream.and_then(TcpStream::from_std);
+                    let connection = stream.ok().and_then(|stream| door.admit(stream));
+                    waiting.extend(connection.map(|connection| (connection, peer)));
+                }
+                Err(error) if is_about_one_connection(&error) => {}
+                // There is none, or the system gives no more.
+                Err(_) => break,
+            }
+        }
+        waiting
+    }
+
+    /// Waits until accepting may work again.
+    async fn back_off(&mut self, error: io::Error) {
+        if is_about_one_connection(&error) {
+            return;
+        }
+        // Mostly the limit of open files: there is no other way than to wait for one to close.
+        tracing::warn!(%error, pause = ?self.pause, "cannot accept connections");
+        self.door.shared.clock.sleep(self.pause).await;
+        self.pause = (self.pause * 2).min(MAX_PAUSE);
+    }
+}
+
+impl Door {
     /// A place for the connection, or the end of it.
     fn admit(&self, stream: TcpStream) -> Option<Connection> {
         let Ok(permit) = Arc::clone(&self.places).try_acquire_owned() else {
@@ -91,17 +138,6 @@ impl CappedAcceptor {
             let _ = stream.write(&answer);
             let _ = stream.shutdown(std::net::Shutdown::Write);
         }
-    }
-
-    /// Waits until accepting may work again.
-    async fn back_off(&mut self, error: io::Error) {
-        if is_about_one_connection(&error) {
-            return;
-        }
-        // Mostly the limit of open files: there is no other way than to wait for one to close.
-        tracing::warn!(%error, pause = ?self.pause, "cannot accept connections");
-        self.shared.clock.sleep(self.pause).await;
-        self.pause = (self.pause * 2).min(MAX_PAUSE);
     }
 }
 

@@ -16,7 +16,10 @@ use super::{
     scrape::{self, Scrape},
     site::Site,
 };
-use crate::{graphql::error::ErrorCode, telemetry::metrics::Metrics};
+use crate::{
+    graphql::error::ErrorCode,
+    telemetry::{metrics::Metrics, traces},
+};
 
 /// The root of the server.
 pub(super) struct Routes<E> {
@@ -95,10 +98,12 @@ impl<E: Executor> Routes<E> {
             method = %request.method(),
             route = route.as_str()
         );
+        let trace = traces::request(request.headers(), route, &id);
         let mut response = {
             // Pinned here, and the request lent: futures are copied when they are handed on, and
             // each would hold the request once more.
             let answer = pin!(self.answer(&mut request, route, &id));
+            let answer = traces::within(&trace, answer);
             // A panic is our fault: it must neither take the connection's other requests with it
             // nor leave the client without an answer.
             let caught = AssertUnwindSafe(answer.instrument(span))
@@ -109,6 +114,7 @@ impl<E: Executor> Routes<E> {
         let took = self.clock.monotonic().saturating_sub(start);
         let status = response.status().as_u16();
         self.metrics.http.answered(route, status, took);
+        trace.answered(status);
         let name = HeaderName::from_static(request_id::HEADER);
         response.headers_mut().insert(name, id.into_header());
         response

@@ -10,7 +10,6 @@ use std::{
 };
 
 use async_graphql::Executor;
-use futures_util::FutureExt;
 use http::{HeaderValue, header, uri::Scheme};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
@@ -43,13 +42,9 @@ pub(super) async fn run<E: Executor>(
         };
     }
     // Their clients are connected, and may have sent a request: closed unseen, it would be lost.
-    for _ in 0..MAX_WAITING {
-        let Some(accepted) = acceptor.accept().now_or_never() else {
-            break;
-        };
-        serve(accepted);
+    for waiting in acceptor.waiting(MAX_WAITING) {
+        serve(waiting);
     }
-    drop(acceptor);
     connections.close();
     connections.wait().await;
 }

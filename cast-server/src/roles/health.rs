@@ -13,7 +13,7 @@ use tokio::{net::TcpStream, runtime};
 
 use super::print;
 use crate::{
-    config::{HealthConfig, HealthUrl},
+    config::{HealthConfig, HttpUrl},
     wiring,
 };
 
@@ -49,7 +49,7 @@ fn asked(config: &HealthConfig) -> Result<(bool, String), Error> {
 }
 
 /// Whether the answer is good, and what it says.
-async fn ask(url: &HealthUrl) -> Result<(bool, String), Error> {
+async fn ask(url: &HttpUrl) -> Result<(bool, String), Error> {
     let stream = TcpStream::connect((&*url.host, url.port)).await?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     // It ends when its sender is dropped; what went wrong, the sender is told.

@@ -33,15 +33,20 @@ pub const EXIT_USAGE: u8 = 2;
 /// Does it.
 pub fn run(role: Role) -> ExitCode {
     match role {
-        Role::Serve(it) => process::run(&it.log, &it.http, || serve::app(&it)),
-        Role::Api(it) => process::run(&it.log, &it.http, || api::app(&it)),
-        Role::TicketGenerator(it) => process::run(&it.log, &it.http, || ticket_generator::app(&it)),
-        Role::VoteConsumer(it) => process::run(&it.log, &it.http, || vote_consumer::app(&it)),
+        Role::Serve(it) => process::run(&it.log, &it.telemetry, &it.http, || serve::app(&it)),
+        Role::Api(it) => process::run(&it.log, &it.telemetry, &it.http, || api::app(&it)),
+        Role::TicketGenerator(it) => process::run(&it.log, &it.telemetry, &it.http, || {
+            ticket_generator::app(&it)
+        }),
+        Role::VoteConsumer(it) => {
+            process::run(&it.log, &it.telemetry, &it.http, || vote_consumer::app(&it))
+        }
         Role::Migrate(it) => migrate::run(&it),
         Role::Audit(it) => audit::run(&it),
         Role::Health(it) => health::run(&it),
         Role::Schema => print(&crate::graphql::sdl()),
         Role::Bench(it) => crate::bench::run(&it),
+        Role::Demo(it) => crate::demo::run(&it),
     }
 }
 
@@ -57,4 +62,12 @@ pub(crate) fn print(text: &str) -> ExitCode {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }
+}
+
+/// Says on standard error why it failed.
+pub(crate) fn fail(why: &str) -> ExitCode {
+    use std::io::Write as _;
+    // Where even that cannot be said, the exit code says it.
+    let _ = writeln!(std::io::stderr(), "error: {why}");
+    ExitCode::FAILURE
 }

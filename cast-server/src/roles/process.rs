@@ -12,20 +12,31 @@ use super::{
     signals::Signals,
 };
 use crate::{
-    config::{ConfigError, Http, Log},
-    telemetry,
+    config::{ConfigError, Http, Log, Telemetry},
+    telemetry::{self, traces},
 };
 
 /// Does the job until it is told to stop. `app` is made on the runtime that runs it.
 pub(super) fn run(
     log: &Log,
+    telemetry: &Telemetry,
     http: &Http,
     app: impl FnOnce() -> Result<App, ConfigError>,
 ) -> ExitCode {
     telemetry::init(log);
+    if let Err(error) = start_traces(telemetry) {
+        return exit_code(Err(error.into()));
+    }
     open_files::allow(http.settings().max_connections);
     let ended = block_on(async { serve(app()?, &http.listen, http.drain_timeout).await });
     exit_code(ended)
+}
+
+fn start_traces(telemetry: &Telemetry) -> Result<(), ConfigError> {
+    match telemetry.collector()? {
+        Some(collector) => traces::start(&collector),
+        None => Ok(()),
+    }
 }
 
 /// Runs `work` to its end.
@@ -113,6 +124,7 @@ pub async fn serve(app: App, listen: &str, drain_timeout: Duration) -> Result<()
             Ok(())
         }
     };
+    let told = clock.monotonic();
     tokio::select! {
         () = running.drain() => {}
         () = clock.sleep(drain_timeout) => {
@@ -121,6 +133,9 @@ pub async fn serve(app: App, listen: &str, drain_timeout: Duration) -> Result<()
         signal = signals.next() => return end.and(Err(Failure::Aborted(signal))),
     }
     tracing::info!("drained");
+    // Of the time to drain, traces get what is left.
+    let took = clock.monotonic().saturating_sub(told);
+    traces::finish(drain_timeout.saturating_sub(took));
     end
 }
 

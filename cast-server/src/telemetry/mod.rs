@@ -4,12 +4,14 @@
 //! |---|---|
 //! | `log` | what is logged, to standard error |
 //! | [`metrics`] | what `/metrics` shows |
+//! | [`traces`] | what is sent to a collector of traces, with the feature `otlp` |
 //! | `measured` | the ports, each call of which is counted and timed |
 //! | `watch` | what has to be asked for: the ticket, the log's lag, the store's progress |
 
 mod log;
 mod measured;
 pub mod metrics;
+pub mod traces;
 mod watch;
 
 use std::time::Duration;

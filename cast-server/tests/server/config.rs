@@ -238,6 +238,39 @@ async fn wrong_values_are_errors_that_name_the_setting() {
 }
 
 #[tokio::test]
+async fn traces_go_to_a_whole_url_without_tls_or_a_password() {
+    let form = "http://HOST:4318/v1/traces";
+    let url = "http://u:hunter2@127.0.0.1:4318/v1/traces";
+    for (args, variable, file, words) in [
+        (
+            &["--traces-url", "https://h:4318/v1/traces"][..],
+            None,
+            None,
+            ["traces-url", form],
+        ),
+        (
+            &[],
+            Some(("CAST_TRACES_URL", "http://127.0.0.1:4318")),
+            None,
+            ["traces-url", form],
+        ),
+        (&["--traces-url", url], None, None, ["traces-url", form]),
+        (
+            &[],
+            None,
+            Some("traces-ratio = 2"),
+            ["traces-ratio", "from 0 to 1"],
+        ),
+    ] {
+        let said = refused(args, variable, file).await;
+        for word in words {
+            assert!(said.contains(word), "{word:?} is not in {said}");
+        }
+        assert!(!said.contains("hunter2"), "{said}");
+    }
+}
+
+#[tokio::test]
 async fn no_command_or_an_unknown_one_is_a_usage_error() {
     for args in [&[][..], &["dance"], &["serve", "now"]] {
         let (code, stdout, stderr) = run(program(args)).await;

@@ -297,3 +297,24 @@ async fn clients_that_hang_up_in_the_middle_leave_nothing_behind() {
     })
     .await;
 }
+
+/// What the system has taken in is a client that believes to be connected, whether or not anybody has
+/// been told of it yet.
+#[tokio::test]
+async fn a_connection_that_nobody_was_told_of_when_the_drain_began_is_answered() {
+    use std::io::{Read as _, Write as _};
+
+    let server = Server::start().await;
+    let address = server.running.address();
+    // Until the drain has begun, this thread, which is the only one, looks at no socket again.
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    let request = format!("GET /livez HTTP/1.1\r\nhost: {address}\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    server.running.drain().await;
+
+    let mut answer = String::new();
+    let read = stream.read_to_string(&mut answer);
+    assert!(read.is_ok(), "{read:?}: the connection was closed unseen");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer:?}");
+    assert!(answer.contains("connection: close"), "{answer:?}");
+}

@@ -4,15 +4,21 @@
 
 mod bad_input;
 mod bench;
+#[path = "../support/blocks.rs"]
+mod blocks;
+mod clients;
 mod config;
 mod connections;
 mod contract;
+mod demo;
+mod docs;
 mod documents;
 mod faults;
 mod health;
 mod hostile;
 mod install;
 mod metrics;
+mod middleman;
 mod process;
 #[path = "../support/mod.rs"]
 mod program;

@@ -120,17 +120,23 @@ async fn audit(stack: &Stack) -> Option<Breach> {
 
 /// Waits until the store has all that the log had when this was called.
 pub(crate) async fn drained(stack: &Stack, book: &Book) {
+    // Voters may go on meanwhile; what they are told from now on may be folded later.
+    let due = book.read(|ledger| {
+        let entries = ledger.ballots.iter();
+        let due = entries.filter(|(_, entry)| entry.due() == Due::Stored);
+        due.map(|(name, _)| name.clone()).collect::<Vec<_>>()
+    });
     assert!(fold_all(stack, book).await, "the log is not folded in time");
     // A store that was put back in between has folded it again by now.
     let stored = Stored::read(stack).await;
     let stored = stored.by_name();
-    let missing = book.read(|ledger| {
-        let due = ledger.ballots.iter();
-        let due = due.filter(|(_, entry)| entry.due() == Due::Stored);
-        let missing = due.filter(|(name, _)| !stored.contains_key(name.as_str()));
+    let missing = due
+        .iter()
+        .filter(|name| !stored.contains_key(name.as_str()));
+    let missing: Vec<_> = book.read(|ledger| {
         missing
-            .map(|(name, entry)| format!("{name}: {entry:?}"))
-            .collect::<Vec<_>>()
+            .map(|name| format!("{name}: {:?}", ledger.ballots[name]))
+            .collect()
     });
     assert!(missing.is_empty(), "not stored: {}", missing.join("\n"));
 }

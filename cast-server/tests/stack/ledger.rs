@@ -95,8 +95,8 @@ impl Entry {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ledger {
     pub(crate) ballots: BTreeMap<String, Entry>,
-    /// How often a server said that no ticket is good.
-    pub(crate) without_ticket: usize,
+    /// How often voters got no ticket, by what they were told instead.
+    pub(crate) no_ticket: BTreeMap<String, usize>,
     /// How many of the ballots were acknowledged.
     acknowledged: usize,
 }
@@ -148,6 +148,12 @@ impl Ledger {
         self.sendings()
             .filter(|sending| like(&sending.told))
             .count()
+    }
+
+    /// How often voters were told that they cannot vote now, or not what became of their vote.
+    pub(crate) fn unserved(&self) -> usize {
+        let unserved = |told: &Told| matches!(told, Told::NotTaken(_)) || told.leaves_in_the_dark();
+        self.told(unserved) + self.no_ticket.values().sum::<usize>()
     }
 
     /// All that was ever sent.

@@ -18,6 +18,7 @@ mod ledger;
 mod logged;
 mod manifests;
 mod monitoring;
+mod operations;
 mod outage;
 #[path = "../support/mod.rs"]
 mod program;
@@ -26,6 +27,8 @@ mod stack;
 mod start_order;
 mod tables;
 mod the_checker;
+#[cfg(feature = "otlp")]
+mod traces;
 mod verdict;
 #[expect(dead_code, reason = "the siege uses the rest")]
 mod voters;

@@ -10,7 +10,7 @@ use cast_testkit::{
 use crate::{
     breaking::{cut_connections, deadlock, delete_keys},
     check::check,
-    ledger::Told,
+    ledger::{Ledger, Told},
     program::Client,
     stack::{Deployment, Own, Role, Stack, drain, put_back, until, until_ready, until_said},
     voters::{Book, Crowd, Voter, ticket},
@@ -61,15 +61,14 @@ impl Scene {
         self.deployment.drain().await;
     }
 
-    /// Waits until each voter was told more than once, on average, that this sending does not count
-    /// or may not: by then all deadlines have passed.
+    /// Waits until each voter was told more than once, on average, that this does not count or may
+    /// not, or that there is no ticket: by then all deadlines have passed.
     async fn until_nobody_is_served(&mut self) {
-        let failures = |told: &Told| matches!(told, Told::NotTaken(_)) || told.leaves_in_the_dark();
-        let before = self.book.ledger().told(failures);
-        let what = "voters who are not served";
-        let are_told =
-            |ledger: &crate::ledger::Ledger| ledger.told(failures) >= before + 2 * VOTERS;
-        self.crowd.until_ledger(what, are_told).await;
+        let before = self.book.read(Ledger::unserved);
+        let are_told = |ledger: &Ledger| ledger.unserved() >= before + 2 * VOTERS;
+        self.crowd
+            .until_ledger("voters who are not served", are_told)
+            .await;
     }
 
     async fn until_missing(&self, what: &str) {

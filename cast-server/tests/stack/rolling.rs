@@ -19,12 +19,12 @@ const SEED: u64 = 6;
 const VOTES_BETWEEN: u64 = 150;
 
 /// `bench`, which votes until it is told to stop.
-struct Load {
+pub(crate) struct Load {
     child: Child,
 }
 
 impl Load {
-    fn start(stack: &Stack, servers: &[String]) -> Self {
+    pub(crate) fn start(stack: &Stack, servers: &[String]) -> Self {
         let urls: Vec<_> = servers.iter().map(|it| format!("http://{it}")).collect();
         let (candidates, seed) = (CANDIDATES.to_string(), SEED.to_string());
         let mut command = stack.command("bench", &[]);
@@ -39,7 +39,7 @@ impl Load {
     }
 
     /// Ends the load, and waits until it has compared the tallies with what it was told.
-    async fn stop(self) -> Value {
+    pub(crate) async fn stop(self) -> Value {
         let pid = self.child.id().expect("it runs").to_string();
         let sent = tokio::process::Command::new("kill")
             .args(["-s", "INT", &pid])
@@ -62,7 +62,7 @@ async fn votes(door: &Client) -> u64 {
 }
 
 /// Waits until more votes were accepted: what comes next happens under load.
-async fn until_voted(door: &Client, more: u64) {
+pub(crate) async fn until_voted(door: &Client, more: u64) {
     let enough = votes(door).await + more;
     let voted = async || (votes(door).await >= enough).then_some(());
     until("more votes", voted).await;
@@ -75,14 +75,14 @@ async fn replace(stack: &Stack, role: Role, address: &str, process: Process) -> 
 }
 
 /// Two of a role, where they listen, and what they are.
-struct Pair {
+pub(crate) struct Pair {
     role: Role,
-    addresses: [String; 2],
+    pub(crate) addresses: [String; 2],
     processes: [Option<Process>; 2],
 }
 
 impl Pair {
-    async fn start(stack: &Stack, role: Role) -> Self {
+    pub(crate) async fn start(stack: &Stack, role: Role) -> Self {
         let addresses = [free_address(), free_address()];
         let at = |address| [("CAST_LISTEN", address)];
         let (first, second) = (at(&*addresses[0]), at(&*addresses[1]));
@@ -95,7 +95,7 @@ impl Pair {
     }
 
     /// Replaces one after the other while votes come in, which `door` is asked about.
-    async fn roll(&mut self, stack: &Stack, doors: &[Client; 2]) {
+    pub(crate) async fn roll(&mut self, stack: &Stack, doors: &[Client; 2]) {
         for place in 0..2 {
             // The server that is not told to end.
             let door = &doors[1 - place];
@@ -107,7 +107,13 @@ impl Pair {
         }
     }
 
-    async fn end(self) {
+    /// A client of each.
+    pub(crate) fn clients(&self) -> [Client; 2] {
+        let client = |address| Client::new(&format!("http://{address}"));
+        self.addresses.each_ref().map(client)
+    }
+
+    pub(crate) async fn end(self) {
         for process in self.processes.into_iter().flatten() {
             drain(process).await;
         }
@@ -122,27 +128,8 @@ fn final_codes<'a>(codes: &'a Value, retryable: &[&str]) -> Vec<(&'a String, &'a
         .collect()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_role_is_replaced_under_load_and_no_vote_fails() {
-    let Some(mut stack) = Stack::start().await else {
-        return;
-    };
-    stack.set("CAST_TICKET_USES", "1000000");
-    let (mut generators, mut consumers, mut apis) = tokio::join!(
-        Pair::start(&stack, Role::Generator),
-        Pair::start(&stack, Role::Consumer),
-        Pair::start(&stack, Role::Api),
-    );
-    let doors = apis
-        .addresses
-        .each_ref()
-        .map(|address| Client::new(&format!("http://{address}")));
-    let load = Load::start(&stack, &apis.addresses);
-    for pair in [&mut apis, &mut generators, &mut consumers] {
-        pair.roll(&stack, &doors).await;
-    }
-    let report = load.stop().await;
-
+/// Every accepted vote counts once, and nobody was told more than to send a vote again.
+pub(crate) fn no_vote_failed(report: &Value) {
     assert_eq!(report["verdict"], "exact", "{report}");
     assert_eq!(report["exit_code"], 0, "{report}");
     // A server that drains refuses no connection that it has taken in, and loses no answer.
@@ -158,7 +145,27 @@ async fn every_role_is_replaced_under_load_and_no_vote_fails() {
         let failed = final_codes(&told["refused"], &retryable);
         assert!(failed.is_empty(), "{report}");
     }
+}
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_role_is_replaced_under_load_and_no_vote_fails() {
+    let Some(mut stack) = Stack::start().await else {
+        return;
+    };
+    stack.set("CAST_TICKET_USES", "1000000");
+    let (mut generators, mut consumers, mut apis) = tokio::join!(
+        Pair::start(&stack, Role::Generator),
+        Pair::start(&stack, Role::Consumer),
+        Pair::start(&stack, Role::Api),
+    );
+    let doors = apis.clients();
+    let load = Load::start(&stack, &apis.addresses);
+    for pair in [&mut apis, &mut generators, &mut consumers] {
+        pair.roll(&stack, &doors).await;
+    }
+    let report = load.stop().await;
+
+    no_vote_failed(&report);
     let accepted = report["accepted"].as_u64().expect("a count");
     let folded = async || {
         let sum = "SELECT coalesce(sum(count), 0) FROM votes";

@@ -155,6 +155,18 @@ impl Stack {
         self.topic.name()
     }
 
+    /// What the processes that start from now on are told.
+    pub(crate) fn setting(&self, variable: &str) -> String {
+        let mut settings = self.settings.iter();
+        let found = settings.find(|(known, _)| known == variable);
+        found.expect("it is set").1.clone()
+    }
+
+    /// Gives the log's topic more partitions.
+    pub(crate) async fn grow(&self, partitions: u16) {
+        self.topic.grow(partitions).await;
+    }
+
     /// The program, with the settings of all and some of its own.
     pub(crate) fn command(&self, command: &str, more: &[(&str, &str)]) -> Command {
         command_with(&self.settings, command, more)

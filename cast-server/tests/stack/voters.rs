@@ -173,7 +173,12 @@ impl Voter {
         let ticket = match known {
             Ok(ticket) => ticket,
             Err(code) => {
-                self.book.locked().without_ticket += usize::from(code == "NO_TICKET");
+                *self
+                    .book
+                    .locked()
+                    .no_ticket
+                    .entry(code.clone())
+                    .or_default() += 1;
                 pause(PATIENCE).await;
                 return Told::NotTaken(code);
             }

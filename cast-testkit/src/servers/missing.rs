@@ -1,6 +1,9 @@
-//! What a test does where a server is missing.
+//! What a test does where a server, or another program, is missing.
 
-use std::io::Write;
+use std::{
+    io::Write,
+    process::{Command, Stdio},
+};
 
 /// What becomes of a test without its server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,9 +35,47 @@ pub(super) fn no_server(name: &str, why: &str) {
     }
 }
 
+/// Whether a program that a test is about is there: whether it runs with these arguments, and ends
+/// well. If not, the test must end: it is skipped, and that is said, or it panics with `CI=true`.
+pub fn has_program(name: &str, args: &[&str]) -> bool {
+    let mut command = Command::new(name);
+    command
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    let why = match command.status() {
+        Ok(status) if status.success() => return true,
+        Ok(status) => format!("with {args:?} it ends with {status}"),
+        Err(error) => error.to_string(),
+    };
+    no_server(name, &why);
+    false
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_program_is_there_if_it_does_what_it_is_asked_for() {
+        assert!(has_program("true", &[]));
+        // Elsewhere the others are skipped; here nobody may be told so.
+        if WithoutServer::under(std::env::var("CI").ok().as_deref()) == WithoutServer::Fail {
+            let missing = [
+                ("false", "exit status: 1"),
+                ("no-such-program", "No such file"),
+            ];
+            for (name, why) in missing {
+                let panic = std::panic::catch_unwind(|| has_program(name, &[])).unwrap_err();
+                let message = panic.downcast_ref::<String>().unwrap();
+                assert!(message.contains(name) && message.contains(why), "{message}");
+            }
+        } else {
+            assert!(!has_program("false", &[]));
+            assert!(!has_program("no-such-program", &[]));
+        }
+    }
 
     #[test]
     fn a_laptop_skips_and_continuous_integration_fails() {

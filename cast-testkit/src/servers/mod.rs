@@ -53,7 +53,8 @@
 //! # A machine without them
 //!
 //! There, each way to a server gives `None`, and says so on standard error, past the test runner's
-//! capture. With `CI=true` it panics: a skipped test must not look like a passed one.
+//! capture. With `CI=true` it panics: a skipped test must not look like a passed one. So does
+//! [`has_program`] for any other program that a test runs.
 
 mod blocking;
 mod cluster;
@@ -80,6 +81,7 @@ pub use cluster::RedisCluster;
 pub use database::{Backup, Database};
 pub use kafka::{Kafka, Topic};
 pub use kind::{Mode, Server};
+pub use missing::has_program;
 pub use postgres::Postgres;
 pub use private::Private;
 pub use prometheus::Prometheus;

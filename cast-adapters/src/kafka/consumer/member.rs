@@ -70,6 +70,16 @@ impl Member {
         lock(&self.started).remove(&partition)
     }
 
+    /// The partitions that the client was reading, all of which it no longer is.
+    pub(super) fn has_stopped_all(&self) -> TopicPartitionList {
+        let stopped = std::mem::take(&mut *lock(&self.started));
+        self.list(
+            stopped
+                .into_iter()
+                .map(|partition| (partition, Offset::START)),
+        )
+    }
+
     /// The partitions that the client reads.
     pub(super) fn started(&self) -> TopicPartitionList {
         let started = lock(&self.started);

@@ -113,7 +113,7 @@ impl Reader {
             }
             match self.client.incremental_assign(&here) {
                 Ok(()) => member.has_started(partition),
-                Err(error) => self.holdings.fail(Error::Read(error).while_(READING)),
+                Err(error) => self.fail(Error::Read(error)),
             }
             // A pause belongs to the partition, and outlives its stopping.
             let paced = if self.is_paused {
@@ -183,20 +183,29 @@ impl Reader {
         let entry = LogEntry { offset, content };
         let pushed = self.holdings.push(partition, Ahead { entry, weight });
         if let Err(landmark) = pushed {
-            let another = Error::AnotherLog {
+            self.fail(Error::AnotherLog {
                 partition,
                 landmark,
-            };
-            self.holdings.fail(another.while_(READING));
+            });
         }
     }
 
     fn take_error(&self, error: &KafkaError) {
         if let Some(why) = verdict::of(error, self.client.context().last_reason()) {
-            self.holdings.fail(why.while_(READING));
+            self.fail(why);
         } else {
             tracing::debug!(target: "kafka", %error, "reading goes on");
         }
+    }
+
+    /// Ends the reading. Whatever the client went on with would be taken in no more; and what it goes on
+    /// failing at would be told over and over, sooner than a slow store says where to begin anew.
+    fn fail(&self, why: Error) {
+        let all = self.client.context().has_stopped_all();
+        if all.count() > 0 {
+            self.told(self.client.incremental_unassign(&all), "stopping all of it");
+        }
+        self.holdings.fail(why.while_(READING));
     }
 
     /// Commits what was noted, now and then: what gathers meanwhile becomes one commit.

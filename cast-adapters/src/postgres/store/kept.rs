@@ -79,6 +79,7 @@ fn ballot(row: Row) -> Result<LoggedBallot, String> {
         },
         voter: voter.map_err(|why| format!("a voter whose name {why}"))?,
         selections: Selections::new(selections).map_err(|why| why.to_string())?,
+        trace: None,
     })
 }
 

@@ -10,7 +10,8 @@
 -- published. Lua's numbers hold times and uses exactly, both being far below 2^53.
 --
 -- <server> is the reign of the Redis process that counts: what Redis calls its replication id, which
--- is a new one for each process that starts, and for each replica that is promoted. Whoever took over
+-- is a new one for each process that starts, for each replica that is promoted, and for a master that
+-- gets its first replica (which costs the open ticket, too). Whoever took over
 -- (a restart from disk, a replica) may know fewer uses than were granted; it does not trust a meter
 -- that another one kept, and refuses the ticket. Nor does one that was master before, was put back to
 -- what its successor knew, and is master again: its run id is the old one, but not its reign.

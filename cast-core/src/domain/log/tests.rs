@@ -47,6 +47,7 @@ fn placed(offset: u64, candidate: &str) -> Placed {
         },
         voter: None,
         selections: Selections::new([selection]).expect("one"),
+        trace: None,
     };
     let offset = Offset::new(offset);
     Placed { offset, ballot }

@@ -9,7 +9,7 @@ use cast_core::{
 };
 
 use super::{Ended, Measured, Metrics, Operation, measured_call};
-use crate::telemetry::metrics::as_f64;
+use crate::telemetry::{metrics::as_f64, traces};
 
 #[async_trait]
 impl EventBus for Measured<dyn EventBus> {
@@ -24,9 +24,12 @@ impl EventBus for Measured<dyn EventBus> {
         let ballots: usize = records.iter().map(|record| record.ballots().len()).sum();
         self.metrics.flush_ballots.record(as_f64(ballots as u64));
         let measured = self.metrics.calls.begin(Operation::Publish);
+        let span = traces::publish(records);
         let results = self.port.publish(records).await;
         let failed = results.iter().find(|result| result.is_err());
-        measured.end(failed.map_or(Ended::Ok, Ended::of));
+        let how = failed.map_or(Ended::Ok, Ended::of);
+        measured.end(how);
+        span.ended(how);
         results
     }
 

@@ -6,7 +6,8 @@ use cast_core::{
     ports::{Applied, Kept, PortError, Recount, VoteStore},
 };
 
-use super::{Measured, Operation};
+use super::{Ended, Measured, Operation};
+use crate::telemetry::traces;
 
 #[async_trait]
 impl VoteStore for Measured<dyn VoteStore> {
@@ -16,7 +17,9 @@ impl VoteStore for Measured<dyn VoteStore> {
     }
 
     async fn apply(&self, step: &FoldStep) -> Result<Applied, PortError> {
+        let span = traces::fold(step);
         let applied = self.call(Operation::Apply, self.port.apply(step)).await;
+        span.ended(Ended::of(&applied));
         if let Ok(applied) = &applied {
             self.metrics.fold.count(step, applied);
         }

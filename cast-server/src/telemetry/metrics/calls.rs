@@ -80,7 +80,7 @@ impl Ended {
         Self::Dropped,
     ];
 
-    const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
             Self::Unavailable => "unavailable",

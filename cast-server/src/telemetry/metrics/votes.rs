@@ -43,7 +43,7 @@ impl VoteCode {
         Self::Unanswered,
     ];
 
-    const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Accepted => "accepted",
             Self::Duplicate => "duplicate",
@@ -60,7 +60,7 @@ impl VoteCode {
         }
     }
 
-    const fn of(told: &Result<Outcome, Fault>) -> Self {
+    pub(crate) const fn of(told: &Result<Outcome, Fault>) -> Self {
         match told {
             Ok(Outcome::Accepted(receipt)) if receipt.repeated => Self::Duplicate,
             Ok(Outcome::Accepted(_)) => Self::Accepted,

@@ -1,7 +1,17 @@
-//! A connection: HTTP/1.1, kept alive, one request at a time.
+//! A client of a server, for what asks it from outside: [`bench`](mod@crate::bench) and
+//! [`demo`](crate::demo).
 //!
-//! Hyper's own connection, without a pool and its bookkeeping: the load generator mostly shares a
-//! machine with what it measures, and one task with one connection needs no pool.
+//! | file | holds |
+//! |---|---|
+//! | `mod` | a connection: HTTP/1.1, kept alive, one request at a time |
+//! | `target` | where a server is |
+//! | `answer` | what a GraphQL answer says |
+//!
+//! The connection is hyper's own, without a pool and its bookkeeping: the load generator mostly
+//! shares a machine with what it measures, and one task with one connection needs no pool.
+
+mod answer;
+mod target;
 
 use std::{io, time::Duration};
 
@@ -13,14 +23,17 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use super::config::Target;
+pub(crate) use self::{
+    answer::{Answer, AnswerError, Cas, NoData, data},
+    target::Target,
+};
 
 /// The most bytes of an answer.
 const MAX_ANSWER: usize = 1 << 20;
 
 /// Why there is no answer.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Lost {
+pub(crate) enum Lost {
     /// The request never left.
     NotSent(String),
     /// The connection broke. The request may have been served.
@@ -41,13 +54,13 @@ impl std::fmt::Display for Lost {
 
 /// An answer.
 #[derive(Debug)]
-pub(super) struct Reply {
-    pub(super) status: StatusCode,
-    pub(super) body: Bytes,
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) body: Bytes,
 }
 
 /// A connection, made when it is needed, and again when it broke.
-pub(super) struct Connection<'a> {
+pub(crate) struct Connection<'a> {
     target: &'a Target,
     clock: &'a dyn Clock,
     timeout: Duration,
@@ -55,7 +68,7 @@ pub(super) struct Connection<'a> {
 }
 
 impl<'a> Connection<'a> {
-    pub(super) fn new(target: &'a Target, clock: &'a dyn Clock, timeout: Duration) -> Self {
+    pub(crate) fn new(target: &'a Target, clock: &'a dyn Clock, timeout: Duration) -> Self {
         Self {
             target,
             clock,
@@ -65,7 +78,7 @@ impl<'a> Connection<'a> {
     }
 
     /// Connects, unless it is connected.
-    pub(super) async fn connect(&mut self) -> Result<(), Lost> {
+    pub(crate) async fn connect(&mut self) -> Result<(), Lost> {
         // `ready` notices that the server closed an idle connection, before anything is sent on it.
         if let Some(open) = &mut self.open
             && open.ready().await.is_err()
@@ -83,7 +96,7 @@ impl<'a> Connection<'a> {
     }
 
     /// Posts `body` to where GraphQL is.
-    pub(super) async fn post(&mut self, body: Bytes) -> Result<Reply, Lost> {
+    pub(crate) async fn post(&mut self, body: Bytes) -> Result<Reply, Lost> {
         self.connect().await?;
         let request = Request::builder()
             .method(Method::POST)

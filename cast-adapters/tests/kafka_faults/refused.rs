@@ -1,0 +1,130 @@
+//! What a broker refuses to a reader, and gives it later.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use cast_adapters::kafka::KafkaBus;
+use cast_core::{
+    domain::{self, LogBatch, Partition},
+    ports::{EventBus as _, PortError, PortErrorKind, ResumeFrom, Subscription},
+};
+use cast_testkit::{fixtures::Progress, within};
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr as Error};
+use tokio::{sync::watch, time::timeout};
+
+use crate::mock::{Mock, PATIENCE};
+
+/// A subscription of a group of its own, from the start.
+async fn read(mock: &Mock, bus: &KafkaBus) -> Box<dyn Subscription> {
+    read_from(mock, bus, Arc::new(Progress::at_start())).await
+}
+
+async fn read_from(
+    mock: &Mock,
+    bus: &KafkaBus,
+    store: Arc<dyn ResumeFrom>,
+) -> Box<dyn Subscription> {
+    let group = mock.fixtures.group("reads");
+    let joined = bus.subscribe(&group, 100, store).await;
+    joined.unwrap_or_else(|error| panic!("{}", error.chain()))
+}
+
+/// Has the brokers give nothing until [`given`]. For less than that an error may go by unseen: each
+/// request takes one, be it about the other partition alone; and of a partition that it has read to
+/// the end, the client takes the first answer for that news, whatever error there is in it.
+fn refuse(mock: &Mock, code: Error) {
+    mock.fail(RDKafkaApiKey::Fetch, &[code; 1_000]);
+}
+
+async fn refused(reader: &mut dyn Subscription) -> PortError {
+    let told = within(PATIENCE, "the refusal", reader.next()).await;
+    told.expect_err("nothing is given")
+}
+
+/// Ends a refusal, and returns what is read then.
+async fn given(mock: &Mock, reader: &mut dyn Subscription, kind: PortErrorKind) -> LogBatch {
+    mock.cluster.clear_request_errors(RDKafkaApiKey::Fetch);
+    let read = async {
+        loop {
+            match reader.next().await {
+                Ok(batch) => break batch,
+                // It was on its way.
+                Err(error) => assert_eq!(error.kind(), kind, "{}", error.chain()),
+            }
+        }
+    };
+    within(PATIENCE, "the record", read).await
+}
+
+fn assert_is_the_record(batch: &LogBatch) {
+    let found = (batch.partition, batch.start.get(), batch.entries.len());
+    assert_eq!(found, (Partition::new(1), 0, 1));
+}
+
+#[tokio::test]
+async fn what_a_broker_refuses_to_give_is_told_and_read_when_it_does() {
+    for (code, kind) in [
+        (
+            Error::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE,
+            PortErrorKind::Misconfigured,
+        ),
+        (Error::RD_KAFKA_RESP_ERR_INVALID_MSG, PortErrorKind::Corrupt),
+        (Error::RD_KAFKA_RESP_ERR_UNKNOWN, PortErrorKind::Unavailable),
+    ] {
+        let mock = Mock::new();
+        let bus = mock.connect().await;
+        mock.publish(&bus).await.expect("it is taken");
+        refuse(&mock, code);
+        let mut reader = read(&mock, &bus).await;
+        for _ in 0..2 {
+            let error = refused(&mut *reader).await;
+            assert_eq!(error.kind(), kind, "{}", error.chain());
+        }
+        assert_is_the_record(&given(&mock, &mut *reader, kind).await);
+    }
+}
+
+/// A store that answers when it is let go.
+struct Held(watch::Sender<bool>);
+
+#[async_trait]
+impl ResumeFrom for Held {
+    async fn resume_from(&self, _: Partition) -> Result<domain::Progress, PortError> {
+        let mut answers = self.0.subscribe();
+        let answers = answers.wait_for(|answers| *answers).await;
+        drop(answers.expect("the store outlives its answer"));
+        Ok(domain::Progress::default())
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_is_slower_than_a_refusal_comes_again_is_heard_all_the_same() {
+    const KIND: PortErrorKind = PortErrorKind::Misconfigured;
+    let mock = Mock::new();
+    let bus = mock.connect().await;
+    mock.publish(&bus).await.expect("it is taken");
+    refuse(&mock, Error::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
+    let store = Arc::new(Held(watch::Sender::new(true)));
+    let mut reader = read_from(&mock, &bus, Arc::clone(&store) as _).await;
+    assert_eq!(refused(&mut *reader).await.kind(), KIND);
+    // Where to begin anew is not known, so nothing is asked of the brokers, and nothing refused: each
+    // refusal would have the store asked again. Left to itself, the client asks several times a second.
+    store.0.send_replace(false);
+    let told = timeout(Duration::from_secs(2), reader.next()).await;
+    assert!(told.is_err(), "{told:?}");
+    store.0.send_replace(true);
+    assert_is_the_record(&given(&mock, &mut *reader, KIND).await);
+}
+
+#[tokio::test]
+async fn a_group_that_cannot_tell_what_it_committed_reads_all_the_same() {
+    let mock = Mock::new();
+    let bus = mock.connect().await;
+    mock.publish(&bus).await.expect("it is taken");
+    let refused = Error::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED;
+    mock.fail(RDKafkaApiKey::OffsetFetch, &[refused; 100]);
+    let mut reader = read(&mock, &bus).await;
+    let batch = within(PATIENCE, "the record", reader.next()).await;
+    let batch = batch.unwrap_or_else(|error| panic!("{}", error.chain()));
+    assert_eq!(batch.entries.len(), 1);
+}

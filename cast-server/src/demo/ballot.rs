@@ -1,0 +1,144 @@
+//! A ballot that is sent until its fate is told.
+
+use cast_core::domain::BallotId;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::guide::{Guide, Trouble};
+
+pub(super) const VOTE: &str = "mutation Vote($usernames: [String!]!, $voteCount: [Int!]!, $ticket: \
+    String!, $voterUsername: String, $ballotId: ID) { vote(usernames: $usernames, voteCount: \
+    $voteCount, ticket: $ticket, voterUsername: $voterUsername, ballotId: $ballotId) { success \
+    message usernames votes code retryable } }";
+
+/// What a voter sends, but for the ticket.
+pub(super) struct Ballot {
+    pub(super) id: BallotId,
+    pub(super) usernames: Vec<String>,
+    pub(super) counts: Vec<u32>,
+    pub(super) voter: Option<String>,
+}
+
+/// What became of it.
+#[derive(Debug, Deserialize)]
+pub(super) struct Told {
+    pub(super) success: bool,
+    pub(super) message: String,
+    pub(super) usernames: Vec<String>,
+    pub(super) votes: Vec<u64>,
+    pub(super) code: String,
+    pub(super) retryable: bool,
+}
+
+impl Ballot {
+    /// One vote for one name.
+    pub(super) fn of(id: BallotId, username: String) -> Self {
+        Self {
+            id,
+            usernames: vec![username],
+            counts: vec![1],
+            voter: None,
+        }
+    }
+
+    pub(super) fn variables(&self, ticket: &str) -> Value {
+        json!({
+            "usernames": self.usernames,
+            "voteCount": self.counts,
+            "ticket": ticket,
+            "voterUsername": self.voter,
+            "ballotId": self.id.to_string(),
+        })
+    }
+}
+
+impl Told {
+    pub(super) fn of(data: &Value) -> Result<Self, String> {
+        Self::deserialize(&data["vote"])
+            .map_err(|error| format!("the answer is none to a vote ({error}): {data}"))
+    }
+
+    /// Whether it was accepted.
+    pub(super) fn is_success(&self) -> Result<(), String> {
+        if !self.success {
+            return Err(format!(
+                "it must be accepted, and is refused: {}",
+                self.message
+            ));
+        }
+        same(
+            "message",
+            self.message.as_str(),
+            "Votes recorded successfully",
+        )
+    }
+
+    /// Whether its ticket has ended, or has no use left.
+    pub(super) fn is_at_an_end(&self) -> bool {
+        ["TICKET_EXPIRED", "TICKET_EXHAUSTED"].contains(&&*self.code)
+    }
+
+    /// Whether it was refused as it must be: with this message and this code, and nothing else.
+    pub(super) fn is_refusal(&self, message: &str, code: &str) -> Result<(), String> {
+        if self.success {
+            return Err(format!("it must be refused as {code:?}, and is accepted"));
+        }
+        same("message", self.message.as_str(), message)?;
+        same("code", self.code.as_str(), code)?;
+        same("usernames", self.usernames.as_slice(), &[])?;
+        same("votes", self.votes.as_slice(), &[])
+    }
+}
+
+/// That something is as it must be.
+pub(super) fn same<T: PartialEq + std::fmt::Debug + ?Sized>(
+    what: &str,
+    found: &T,
+    expected: &T,
+) -> Result<(), String> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(format!("{what} must be {expected:?}, and is {found:?}"))
+}
+
+impl Guide<'_> {
+    /// Votes with this ticket, and shows it.
+    async fn vote(&mut self, ballot: &Ballot, ticket: &str) -> Result<Told, Trouble> {
+        let data = self.ask(VOTE, &ballot.variables(ticket)).await?;
+        Told::of(&data).map_err(Trouble::for_good)
+    }
+
+    /// Votes with this ticket, again as long as there is no answer.
+    pub(super) async fn vote_once(
+        &mut self,
+        ballot: &Ballot,
+        ticket: &str,
+    ) -> Result<Told, String> {
+        let deadline = self.deadline();
+        loop {
+            match self.vote(ballot, ticket).await {
+                Ok(told) => return Ok(told),
+                Err(trouble) if trouble.may_pass => self.pause(deadline, &trouble.why).await?,
+                Err(trouble) => return Err(trouble.why),
+            }
+        }
+    }
+
+    /// Votes with the ticket that is good now, again as long as that may help: with the next ticket
+    /// where this one ends meanwhile, and with the same id, so that it counts once.
+    pub(super) async fn cast(&mut self, ballot: &Ballot) -> Result<Told, String> {
+        let deadline = self.deadline();
+        let mut refused: Option<String> = None;
+        loop {
+            let ticket = self.ticket(refused.as_deref()).await?.ticket;
+            let told = self.vote_once(ballot, &ticket).await?;
+            if told.success || !told.retryable {
+                return Ok(told);
+            }
+            self.note("it may be sent again: the same ballot, with the next ticket");
+            self.pause(deadline, &told.message).await?;
+            refused = Some(ticket);
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! What is shown, in its order, and what the answers must be.
+
+use std::{fmt::Write as _, time::Duration};
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    Names,
+    ballot::{Ballot, Told, VOTE, same},
+    guide::{CAS, Guide, PAUSE, cas},
+};
+use crate::client::Cas;
+
+/// How many uses of one ticket are shown.
+const USES: u64 = 3;
+
+/// Goes through all steps; why the first that does not go as it must does not.
+pub(super) async fn walk(guide: &mut Guide<'_>, names: &Names) -> Result<(), String> {
+    current_ticket(guide).await?;
+    let elected = three_names(guide, names).await?;
+    tallies(guide, &elected).await?;
+    forged_ticket(guide, names).await?;
+    several_uses(guide, names).await?;
+    expiry(guide, names).await?;
+    sent_twice(guide, names).await
+}
+
+async fn current_ticket(guide: &mut Guide<'_>) -> Result<(), String> {
+    guide.begin(
+        "The ticket that is good now",
+        "Who shows a ticket may vote: there are no accounts. A new one comes every period, the same for\n\
+         everybody; it votes until its end, and as often as it says.",
+    );
+    let deadline = guide.deadline();
+    let ticket = loop {
+        match guide.ask(CAS, &Value::Null).await {
+            Ok(data) => break cas(&data)?,
+            // It is there, and has no ticket yet.
+            Err(trouble) if trouble.may_pass => guide.pause(deadline, &trouble.why).await?,
+            Err(trouble) => return Err(guide.target().is_no_cast(&trouble.why)),
+        }
+    };
+    let is_hex = |ticket: &str| ticket.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if ticket.ticket.len() != 64 || !is_hex(&ticket.ticket) {
+        return Err(format!(
+            "a ticket is 64 hex digits, not {:?}",
+            ticket.ticket
+        ));
+    }
+    let left = left_ms(guide, &ticket)?;
+    guide.end(&format!(
+        "64 hex digits, good for another {left} ms by this machine's clock, with {} uses left",
+        ticket.remaining_usage
+    ));
+    Ok(())
+}
+
+/// How long a ticket is good yet, by our clock; below 0 when it has ended.
+fn left_ms(guide: &Guide<'_>, ticket: &Cas) -> Result<i64, String> {
+    let text = &ticket.valid_until;
+    let end: jiff::Timestamp = text
+        .parse()
+        .map_err(|_| format!("validUntil must be a time as RFC 3339 writes it, not {text:?}"))?;
+    let now = i64::try_from(guide.clock.now().as_unix_ms()).unwrap_or(i64::MAX);
+    Ok(end.as_millisecond().saturating_sub(now))
+}
+
+/// Votes for three names; who they are, with what each was given.
+async fn three_names(guide: &mut Guide<'_>, names: &Names) -> Result<Vec<(String, u32)>, String> {
+    guide.begin(
+        "A ballot for three names",
+        "One use of a ticket buys one ballot, with up to 16 names. All of it counts, or none of it: the\n\
+         answer says `success` only when the log of votes has it for good. It shows each name's votes,\n\
+         this ballot's included.",
+    );
+    let elected = [("alice", 3), ("bob", 2), ("carol", 1)];
+    let elected: Vec<_> = elected
+        .into_iter()
+        .map(|(who, count)| (names.of(who), count))
+        .collect();
+    let ballot = Ballot {
+        id: guide.mint(),
+        usernames: elected.iter().map(|(name, _)| name.clone()).collect(),
+        counts: elected.iter().map(|(_, count)| *count).collect(),
+        voter: Some(names.of("voter")),
+    };
+    let told = guide.cast(&ballot).await?;
+    told.is_success()?;
+    same("usernames", &told.usernames, &ballot.usernames)?;
+    // What had no answer the first time, and was sent again, shows only when it settles.
+    if told.code != "DUPLICATE" {
+        same("code", told.code.as_str(), "ACCEPTED")?;
+        let counts: Vec<_> = ballot.counts.iter().copied().map(u64::from).collect();
+        same("votes", &told.votes, &counts)?;
+    }
+    guide.end("it is accepted, and each name has the votes that it was given");
+    Ok(elected)
+}
+
+async fn tallies(guide: &mut Guide<'_>, elected: &[(String, u32)]) -> Result<(), String> {
+    guide.begin(
+        "The votes of each of them",
+        "Anybody may ask, without a ticket. A vote shows as soon as it is accepted, before the tables\n\
+         have it.",
+    );
+    let expected: Vec<_> = elected.iter().map(|(_, count)| u64::from(*count)).collect();
+    let names: Vec<_> = elected.iter().map(|(name, _)| &**name).collect();
+    until_shown(guide, &names, &expected).await?;
+    guide.end("as voted");
+    Ok(())
+}
+
+/// Asks for the votes of `names`, one field each, until they are as expected.
+async fn until_shown(
+    guide: &mut Guide<'_>,
+    names: &[&str],
+    expected: &[u64],
+) -> Result<(), String> {
+    let (mut arguments, mut fields, mut variables) = (String::new(), String::new(), Map::new());
+    for (at, name) in names.iter().enumerate() {
+        let comma = if at == 0 { "" } else { ", " };
+        // Writing to a text does not fail.
+        let _ = write!(arguments, "{comma}$name{at}: String!");
+        let _ = write!(fields, " votes{at}: query(username: $name{at})");
+        variables.insert(format!("name{at}"), json!(name));
+    }
+    let query = format!("query Votes({arguments}) {{{fields} }}");
+    let variables = Value::Object(variables);
+    guide.show_request(&query, &variables);
+    let deadline = guide.deadline();
+    loop {
+        let why = match guide.ask_quietly(&query, &variables).await {
+            Ok(data) => {
+                let votes = (0..names.len()).map(|at| data[format!("votes{at}")].as_u64());
+                let votes: Option<Vec<_>> = votes.collect();
+                let votes = votes.ok_or_else(|| format!("the answer holds no votes: {data}"))?;
+                if votes == expected {
+                    guide.show_answer(&data);
+                    return Ok(());
+                }
+                // Nobody else votes for them: what is too much stays.
+                if votes.iter().zip(expected).any(|(votes, most)| votes > most) {
+                    guide.show_answer(&data);
+                    return same("votes", votes.as_slice(), expected);
+                }
+                format!("votes must be {expected:?}, and are {votes:?}")
+            }
+            Err(trouble) if trouble.may_pass => trouble.why,
+            Err(trouble) => return Err(trouble.why),
+        };
+        guide.pause(deadline, &why).await?;
+    }
+}
+
+async fn forged_ticket(guide: &mut Guide<'_>, names: &Names) -> Result<(), String> {
+    guide.begin(
+        "A forged ticket",
+        "A ticket carries a tag that only the servers' keys can make. One digit is changed: every server\n\
+         sees that by itself, without asking anybody.",
+    );
+    let mut forged = guide.ticket(None).await?.ticket;
+    let last = forged.pop();
+    forged.push(if last == Some('0') { '1' } else { '0' });
+    let mallory = names.of("mallory");
+    let ballot = Ballot::of(guide.mint(), mallory.clone());
+    let told = guide.vote_once(&ballot, &forged).await?;
+    told.is_refusal("Invalid ticket", "TICKET_INVALID")?;
+    until_shown(guide, &[&mallory], &[0]).await?;
+    guide.end("it is refused, as an answer and not as an error, and counts nothing");
+    Ok(())
+}
+
+async fn several_uses(guide: &mut Guide<'_>, names: &Names) -> Result<(), String> {
+    guide.begin(
+        "Several uses of one ticket",
+        "Each ballot takes one use, whichever server it comes to, and `remainingUsage` says how many are\n\
+         left for all. A ballot more than that is refused as `Ticket usage limit exceeded`.",
+    );
+    let deadline = guide.deadline();
+    loop {
+        if let Some((uses, before, after)) = uses_of_one_ticket(guide, names).await? {
+            if before.saturating_sub(after) < uses {
+                return Err(format!(
+                    "after {uses} ballots, remainingUsage must be at most {}, and is {after}",
+                    before.saturating_sub(uses)
+                ));
+            }
+            let others = before - after - uses;
+            let others = match others {
+                0 => String::new(),
+                others => format!(", and others took {others}"),
+            };
+            guide.end(&format!(
+                "{before} uses were left, and {after} are after {uses} ballots{others}"
+            ));
+            return Ok(());
+        }
+        guide
+            .note("the ticket ended meanwhile, or others used it up: once more, with the next one");
+        guide
+            .pause(deadline, "no ticket lasted long enough")
+            .await?;
+    }
+}
+
+/// Votes some times with one ticket: how often, and how many uses it had left before and after.
+/// Nothing if it did not last so long.
+async fn uses_of_one_ticket(
+    guide: &mut Guide<'_>,
+    names: &Names,
+) -> Result<Option<(u64, u64, u64)>, String> {
+    let before = guide.ticket(None).await?;
+    let uses = USES.min(before.remaining_usage);
+    for _ in 0..uses {
+        let ballot = Ballot::of(guide.mint(), names.of("dora"));
+        let told = guide.vote_once(&ballot, &before.ticket).await?;
+        if told.is_at_an_end() {
+            return Ok(None);
+        }
+        told.is_success()?;
+    }
+    let data = guide.ask(CAS, &Value::Null).await;
+    let after = cas(&data.map_err(|trouble| trouble.why)?)?;
+    let left = (uses, before.remaining_usage, after.remaining_usage);
+    Ok((after.ticket == before.ticket).then_some(left))
+}
+
+async fn expiry(guide: &mut Guide<'_>, names: &Names) -> Result<(), String> {
+    guide.begin(
+        "The end of a ticket",
+        "From `validUntil` on a ticket votes no more, so that it is worth nothing to hoard it. The next\n\
+         one is there by then.",
+    );
+    let data = guide.ask(CAS, &Value::Null).await;
+    let old = cas(&data.map_err(|trouble| trouble.why)?)?;
+    let ballot = Ballot::of(guide.mint(), names.of("erin"));
+    let refused = until_refused(guide, &ballot, &old).await?;
+    refused.is_refusal("Ticket expired", "TICKET_EXPIRED")?;
+    same("retryable", &refused.retryable, &true)?;
+    let told = guide.cast(&ballot).await?;
+    told.is_success()?;
+    guide.end("the old ticket is refused, and the next one takes the same ballot");
+    Ok(())
+}
+
+/// Waits for a ticket's end, and votes with it; again as long as it is accepted. If the server's
+/// clock is not ours, its end comes later, or came already.
+async fn until_refused(guide: &mut Guide<'_>, ballot: &Ballot, old: &Cas) -> Result<Told, String> {
+    let limit = guide.config.expiry_timeout;
+    let left = u64::try_from(left_ms(guide, old)?).unwrap_or(0);
+    let left = Duration::from_millis(left);
+    if left > limit {
+        return Err(format!(
+            "the ticket is good for another {left:?}, and this does not wait longer than {limit:?}: \
+             give a longer --expiry-timeout"
+        ));
+    }
+    let deadline = guide.clock.monotonic() + limit;
+    guide.note(&format!("waiting {left:?} for its end"));
+    guide.clock.sleep(left).await;
+    let variables = ballot.variables(&old.ticket);
+    guide.show_request(VOTE, &variables);
+    loop {
+        let why = match guide.ask_quietly(VOTE, &variables).await {
+            Ok(data) => {
+                let told = Told::of(&data)?;
+                if !told.success {
+                    guide.show_answer(&data);
+                    return Ok(told);
+                }
+                format!("it was to end at {}, and still votes", old.valid_until)
+            }
+            Err(trouble) if trouble.may_pass => trouble.why,
+            Err(trouble) => return Err(trouble.why),
+        };
+        if guide.clock.monotonic() >= deadline {
+            return Err(format!("{why}, {limit:?} after it was fetched"));
+        }
+        guide.clock.sleep(PAUSE).await;
+    }
+}
+
+async fn sent_twice(guide: &mut Guide<'_>, names: &Names) -> Result<(), String> {
+    guide.begin(
+        "The same ballot twice",
+        "An answer can be lost on its way. A voter who gave the ballot an id of its own, a UUID, sends it\n\
+         again with the same `ballotId`: it counts once, however often it comes, and takes no second use.",
+    );
+    let frank = names.of("frank");
+    let ballot = Ballot::of(guide.mint(), frank.clone());
+    let first = guide.cast(&ballot).await?;
+    first.is_success()?;
+    let second = guide.cast(&ballot).await?;
+    second.is_success()?;
+    same("code", second.code.as_str(), "DUPLICATE")?;
+    until_shown(guide, &[&frank], &[1]).await?;
+    guide.end("both answers are a success, and there is one vote");
+    Ok(())
+}

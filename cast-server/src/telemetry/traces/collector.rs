@@ -1,0 +1,151 @@
+//! The way to the collector: a queue, a thread of its own, and plain HTTP.
+//!
+//! Whoever ends a span puts it into the queue, or drops it where that is full; nobody waits.
+
+use std::{
+    error::Error,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use cast_core::{deadline::in_time, ports::Clock};
+use http::{HeaderValue, Request, Response, Uri, header};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use opentelemetry::Key;
+use opentelemetry_http::HttpClient;
+use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig as _, WithHttpConfig as _};
+use opentelemetry_sdk::{
+    Resource,
+    trace::{Sampler, SdkTracerProvider},
+};
+use tokio::{net::TcpStream, runtime};
+
+use super::{Collector, MAX_BALLOTS};
+use crate::{
+    config::{ConfigError, HttpUrl},
+    wiring,
+};
+
+/// How long a collector may take to answer.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// The most bytes of its answer.
+const MAX_ANSWER: usize = 64 * 1_024;
+
+type Failed = Box<dyn Error + Send + Sync>;
+
+/// What makes spans, and sends them.
+pub(super) fn provider(collector: &Collector) -> Result<SdkTracerProvider, ConfigError> {
+    let wrong = |error: &dyn fmt::Display| ConfigError(format!("traces-url: {error}"));
+    let client = Client::new(&collector.url).map_err(|error| wrong(&error))?;
+    let exporter = SpanExporter::builder()
+        .with_http()
+        .with_http_client(client)
+        .with_protocol(Protocol::HttpBinary)
+        .with_endpoint(collector.url.to_string())
+        .build()
+        .map_err(|error| wrong(&error))?;
+    let by_chance = Box::new(Sampler::TraceIdRatioBased(collector.ratio));
+    Ok(SdkTracerProvider::builder()
+        .with_batch_exporter(exporter)
+        .with_sampler(Sampler::ParentBased(by_chance))
+        .with_max_links_per_span(u32::try_from(MAX_BALLOTS).unwrap_or(u32::MAX))
+        .with_resource(resource())
+        .build())
+}
+
+/// Who sends: what the variables `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` say, under our own name
+/// if they say none.
+fn resource() -> Resource {
+    let told = Resource::builder().build();
+    let name = told.get(&Key::from_static_str("service.name"));
+    if name.is_some_and(|name| !name.as_str().starts_with("unknown_service")) {
+        return told;
+    }
+    Resource::builder().with_service_name("cast-server").build()
+}
+
+/// Posts to the collector, on the thread of whoever asks: a runtime of its own, so that no vote shares a
+/// worker with it.
+struct Client {
+    url: HttpUrl,
+    clock: Arc<dyn Clock>,
+    runtime: runtime::Runtime,
+    is_failing: AtomicBool,
+}
+
+impl Client {
+    fn new(url: &HttpUrl) -> std::io::Result<Self> {
+        let runtime = runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let (clock, _) = wiring::system();
+        Ok(Self {
+            url: url.clone(),
+            clock,
+            runtime,
+            is_failing: AtomicBool::new(false),
+        })
+    }
+
+    async fn post(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Failed> {
+        let url = &self.url;
+        let stream = TcpStream::connect((&*url.host, url.port)).await?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        // It ends when its sender is dropped; what went wrong, the sender is told.
+        tokio::spawn(connection);
+        let mut request = request.map(Full::new);
+        *request.uri_mut() = Uri::try_from(&*url.path)?;
+        let host = HeaderValue::from_str(&url.authority)?;
+        request.headers_mut().insert(header::HOST, host);
+        let (head, body) = sender.send_request(request).await?.into_parts();
+        let body = Limited::new(body, MAX_ANSWER).collect().await?;
+        Ok(Response::from_parts(head, body.to_bytes()))
+    }
+
+    /// Logs when it begins to fail, and when that is over.
+    fn note(&self, answer: &Result<Response<Bytes>, Failed>) {
+        let failure = match answer {
+            Ok(answer) if answer.status().is_success() => None,
+            Ok(answer) => Some(format!("it answered {}", answer.status())),
+            Err(error) => Some(error.to_string()),
+        };
+        let was_failing = self.is_failing.swap(failure.is_some(), Ordering::Relaxed);
+        let url = &self.url;
+        match failure {
+            Some(error) if !was_failing => {
+                tracing::warn!(%url, error, "the collector takes no traces");
+            }
+            None if was_failing => tracing::info!(%url, "the collector takes traces again"),
+            _ => {}
+        }
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("url", &self.url)
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl HttpClient for Client {
+    async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Failed> {
+        let answer = self.runtime.block_on(async {
+            let answer = in_time(&*self.clock, DEADLINE, self.post(request)).await;
+            answer.unwrap_or_else(|| Err(format!("no answer within {DEADLINE:?}").into()))
+        });
+        self.note(&answer);
+        answer
+    }
+}

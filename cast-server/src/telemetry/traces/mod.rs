@@ -1,0 +1,51 @@
+//! Traces: what became of a request, and of its ballot after the answer.
+//!
+//! A caller says with W3C's `traceparent` in which trace a request belongs. Its span `request` is then a
+//! child of the caller's, and the span `vote` inside is what the ballot carries: through the intake and the
+//! log's record, over to whoever folds it. A flush and a step of the fold are about many ballots. Each
+//! is one span, `publish` or `fold`: a child of the first ballot's vote that is traced, with links to the
+//! others, of which there are 31 at most.
+//!
+//! A span is made only where somebody wants to see it. What is not traced costs a look at a header and at
+//! one byte of each ballot, and nothing at all in a program without the feature `otlp`.
+//!
+//! | file | does |
+//! |---|---|
+//! | `spans` | the spans, and when they are made |
+//! | `traceparent` | reads the caller's header |
+//! | `collector` | brings them to the collector |
+//! | `none` | all of it, in a program without the feature |
+
+#[cfg(feature = "otlp")]
+mod collector;
+#[cfg(not(feature = "otlp"))]
+mod none;
+#[cfg(feature = "otlp")]
+mod spans;
+#[cfg(feature = "otlp")]
+mod traceparent;
+
+pub(crate) use self::imp::{finish, fold, publish, request, start, vote, within};
+#[cfg(not(feature = "otlp"))]
+use self::none as imp;
+#[cfg(feature = "otlp")]
+use self::spans as imp;
+use crate::config::HttpUrl;
+
+/// How many ballots one span is about at most, as far as a trace shows.
+#[cfg(feature = "otlp")]
+const MAX_BALLOTS: usize = 32;
+
+/// Where traces go, and which.
+#[derive(Clone, Debug)]
+#[cfg_attr(
+    not(feature = "otlp"),
+    expect(dead_code, reason = "without the feature none go anywhere")
+)]
+pub struct Collector {
+    /// What takes them in.
+    pub(crate) url: HttpUrl,
+    /// The share, of 0 to 1, of the GraphQL requests without a trace of their own that are traced. Those
+    /// with one are traced when their caller says so.
+    pub(crate) ratio: f64,
+}

@@ -1,0 +1,74 @@
+//! Somebody between a client and a server, who changes what the server answers.
+
+use std::sync::Arc;
+
+use poem::{
+    Endpoint, Request, Response, Server,
+    listener::{Acceptor, Listener, TcpListener},
+};
+use serde_json::Value;
+
+use crate::support::Client;
+
+/// Hands requests on, and answers as he likes. He is there until the test ends.
+pub(crate) struct Middleman {
+    pub(crate) url: String,
+    running: tokio::task::JoinHandle<std::io::Result<()>>,
+}
+
+impl Drop for Middleman {
+    fn drop(&mut self) {
+        self.running.abort();
+    }
+}
+
+/// What he makes of a request and the server's answer to it; nothing where he hangs up.
+type Meddle = dyn Fn(&Value, Value) -> Option<Value> + Send + Sync;
+
+struct Meddling {
+    server: Client,
+    meddle: Box<Meddle>,
+}
+
+impl Middleman {
+    /// Before this server.
+    pub(crate) async fn before(
+        server: &Client,
+        meddle: impl Fn(&Value, Value) -> Option<Value> + Send + Sync + 'static,
+    ) -> Self {
+        let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await;
+        let acceptor = acceptor.unwrap();
+        let address = acceptor.local_addr()[0].clone();
+        let endpoint = Arc::new(Meddling {
+            server: server.clone(),
+            meddle: Box::new(meddle),
+        });
+        Self {
+            url: format!("http://{}", address.as_socket_addr().unwrap()),
+            running: tokio::spawn(Server::new_with_acceptor(acceptor).run(endpoint)),
+        }
+    }
+}
+
+impl Endpoint for Meddling {
+    type Output = Response;
+
+    async fn call(&self, mut request: Request) -> poem::Result<Response> {
+        let body = request.take_body().into_bytes().await?;
+        let request: Value = serde_json::from_slice(&body).expect("JSON");
+        let answer = self.server.post(&request).await.body;
+        match (self.meddle)(&request, answer) {
+            Some(answer) => Ok(Response::builder()
+                .content_type("application/json")
+                .body(answer.to_string())),
+            // The connection's task ends with it, and the connection.
+            None => panic!("this middleman hangs up"),
+        }
+    }
+}
+
+/// The variables of a vote; nothing if it is another request.
+pub(crate) fn vote_of(request: &Value) -> Option<&Value> {
+    let is_vote = request["query"].as_str()?.contains("vote(");
+    is_vote.then(|| &request["variables"])
+}

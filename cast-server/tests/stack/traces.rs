@@ -1,0 +1,315 @@
+//! A caller's trace, from the door through the log to the fold, as a collector sees it.
+
+use std::sync::{Arc, Mutex};
+
+use opentelemetry_proto::tonic::{
+    collector::trace::v1::ExportTraceServiceRequest, common::v1::any_value::Value, trace::v1::Span,
+};
+use prost::Message as _;
+use serde_json::json;
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
+    net::{TcpListener, TcpStream},
+};
+
+use crate::{
+    program::{Client, Process, Reply, VOTE, program},
+    stack::{Deployment, Role, Stack, drain, until, until_said},
+    voters::ticket,
+};
+
+/// Takes in spans by OTLP, and keeps them.
+#[derive(Clone, Default)]
+struct Collector(Arc<Mutex<Vec<Span>>>);
+
+impl Collector {
+    /// One that listens; where its spans are sent to.
+    async fn start() -> (Self, String) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/v1/traces", listener.local_addr().unwrap());
+        let collector = Self::default();
+        let shared = collector.clone();
+        tokio::spawn(async move {
+            while let Ok((link, _)) = listener.accept().await {
+                tokio::spawn(shared.clone().serve(link));
+            }
+        });
+        (collector, url)
+    }
+
+    /// Answers requests until the other end closes.
+    async fn serve(self, link: TcpStream) {
+        let mut link = BufReader::new(link);
+        while let Some(body) = next_body(&mut link).await {
+            let request = ExportTraceServiceRequest::decode(&*body).expect("OTLP");
+            let scopes = request.resource_spans.into_iter();
+            let scopes = scopes.flat_map(|resource| resource.scope_spans);
+            self.0
+                .lock()
+                .unwrap()
+                .extend(scopes.flat_map(|scope| scope.spans));
+            let answer = b"HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\ncontent-length: 0\r\n\r\n";
+            if link.write_all(answer).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// The spans of this name so far.
+    fn named(&self, name: &str) -> Vec<Span> {
+        let spans = self.0.lock().unwrap();
+        spans
+            .iter()
+            .filter(|span| span.name == name)
+            .cloned()
+            .collect()
+    }
+
+    /// Waits for a span of this name that `is_it`.
+    async fn until(&self, name: &str, is_it: impl Fn(&Span) -> bool) -> Span {
+        until(&format!("a span {name}"), async || {
+            self.named(name).into_iter().find(&is_it)
+        })
+        .await
+    }
+}
+
+/// The body of the next request; nothing if there is none.
+async fn next_body(link: &mut BufReader<TcpStream>) -> Option<Vec<u8>> {
+    let mut len = 0;
+    loop {
+        let mut line = String::new();
+        if link.read_line(&mut line).await.ok()? == 0 {
+            return None;
+        }
+        let line = line.trim().to_ascii_lowercase();
+        if let Some(told) = line.strip_prefix("content-length:") {
+            len = told.trim().parse().expect("a length");
+        }
+        if line.is_empty() {
+            break;
+        }
+    }
+    let mut body = vec![0; len];
+    link.read_exact(&mut body).await.ok()?;
+    Some(body)
+}
+
+/// A caller's context: a trace of this number, and whether it is sampled.
+fn traceparent(trace: u128, sampled: bool) -> String {
+    format!("00-{trace:032x}-00f067aa0ba902b7-{:02x}", u8::from(sampled))
+}
+
+/// Votes, with these headers `traceparent`.
+async fn vote_with(door: &Client, headers: &[&[u8]]) {
+    let ticket = until("a ticket", async || ticket(door).await).await;
+    let variables = json!({"ticket": ticket, "usernames": ["ada"], "voteCount": [1]});
+    let body = json!({"query": VOTE, "variables": variables});
+    let mut request = door.http.post(door.graphql_url()).json(&body);
+    for header in headers {
+        request = request.header("traceparent", *header);
+    }
+    let reply: Reply = door.send(request).await;
+    assert_eq!(reply.body["data"]["vote"]["success"], true, "{reply:?}");
+}
+
+/// Votes as part of a trace.
+async fn vote(door: &Client, trace: u128, sampled: bool) {
+    vote_with(door, &[traceparent(trace, sampled).as_bytes()]).await;
+}
+
+/// What a span says of itself as a number.
+fn number(span: &Span, key: &str) -> Option<i64> {
+    let mut said = span.attributes.iter().filter(|said| said.key == key);
+    match said.next()?.value.as_ref()?.value.as_ref()? {
+        Value::IntValue(number) => Some(*number),
+        _ => None,
+    }
+}
+
+/// `serve`, which sends traces to this URL; and what else it is told.
+async fn serve(url: &str, more: &[(&str, &str)]) -> Process {
+    let mut command = program(&["serve", "--listen", "127.0.0.1:0", "--traces-url", url]);
+    command.env("CAST_TICKET_USES", "10000");
+    // A ticket outlasts the moment between asking for it and voting.
+    command.env("CAST_TICKET_TTL", "60s");
+    command.env("OTEL_BSP_SCHEDULE_DELAY", "100");
+    command.envs(more.iter().copied());
+    Process::start(command).await
+}
+
+#[tokio::test]
+async fn a_vote_is_found_in_its_callers_trace_up_to_the_fold() {
+    let Some(mut stack) = Stack::start().await else {
+        return;
+    };
+    let (collector, url) = Collector::start().await;
+    stack.set("CAST_TRACES_URL", &url);
+    stack.set("CAST_TICKET_TTL", "60s");
+    stack.set("OTEL_BSP_SCHEDULE_DELAY", "100");
+    let deployment = Deployment::start(&stack, 1).await;
+    let door = &deployment.doors()[0];
+    let traced = 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736_u128;
+    vote_with(door, &[]).await;
+    vote(door, 7, false).await;
+    vote(door, traced, true).await;
+
+    let ours = |span: &Span| span.trace_id == traced.to_be_bytes();
+    let request = collector.until("request", ours).await;
+    let caller = 0x00f0_67aa_0ba9_02b7_u64.to_be_bytes();
+    assert_eq!(request.parent_span_id, caller);
+    assert_eq!(number(&request, "http.response.status_code"), Some(200));
+    let vote = collector.until("vote", ours).await;
+    assert_eq!(vote.parent_span_id, request.span_id);
+    let publish = collector.until("publish", ours).await;
+    assert_eq!(publish.parent_span_id, vote.span_id);
+    // Another process, which knows of it from the record alone.
+    let fold = collector.until("fold", ours).await;
+    assert_eq!(fold.parent_span_id, vote.span_id);
+    assert_eq!(number(&fold, "ballots"), Some(1));
+    // They go one after the other: what came before would be there.
+    for name in ["request", "vote", "publish", "fold"] {
+        assert!(
+            collector.named(name).iter().all(ours),
+            "nobody asked for others"
+        );
+    }
+    deployment.drain().await;
+}
+
+#[tokio::test]
+async fn what_is_folded_at_once_is_linked_to_each_trace_and_not_to_more_than_a_few() {
+    const VOTES: u32 = 120;
+    let Some(mut stack) = Stack::start().await else {
+        return;
+    };
+    let (collector, url) = Collector::start().await;
+    stack.set("CAST_TRACES_URL", &url);
+    stack.set("CAST_TICKET_TTL", "60s");
+    stack.set("OTEL_BSP_SCHEDULE_DELAY", "100");
+    stack.set("CAST_TICKET_USES", "1000");
+    let deployment = Deployment::start(&stack, 1).await;
+    let (door, consumer) = (deployment.doors().remove(0), deployment.consumer);
+    // While nobody folds, ballots gather.
+    drain(consumer).await;
+    for trace in 1..=VOTES {
+        vote(&door, u128::from(trace), true).await;
+    }
+    let consumer = stack.run(Role::Consumer).await;
+    let folds = until("all are folded", async || {
+        let folds = collector.named("fold");
+        let ballots = folds.iter().filter_map(|fold| number(fold, "ballots"));
+        (ballots.sum::<i64>() == i64::from(VOTES)).then_some(folds)
+    })
+    .await;
+    for fold in &folds {
+        let linked = fold.links.iter().map(|link| &link.trace_id);
+        let mut traces: Vec<_> = linked.chain([&fold.trace_id]).collect();
+        traces.sort();
+        traces.dedup();
+        let ballots = usize::try_from(number(fold, "ballots").unwrap()).unwrap();
+        assert_eq!(traces.len(), ballots.min(32), "each once, but no more");
+    }
+    assert!(folds.iter().any(|fold| !fold.links.is_empty()));
+    let Deployment {
+        generator, apis, ..
+    } = deployment;
+    for process in apis.into_iter().chain([generator, consumer]) {
+        drain(process).await;
+    }
+}
+
+#[tokio::test]
+async fn no_header_is_a_reason_to_refuse_a_vote_and_only_a_good_one_makes_a_trace() {
+    let (collector, url) = Collector::start().await;
+    let process = serve(&url, &[]).await;
+    let door = process.client();
+    let good = traceparent(9, true);
+    let long = "0".repeat(4_000);
+    let zeros = traceparent(0, true);
+    for hostile in [
+        &[&b""[..]][..],
+        &[b"00"],
+        &[b"nonsense"],
+        &[b"\xFF\xFE\x80"],
+        &[long.as_bytes()],
+        &[zeros.as_bytes()],
+        &[format!("{good}-more").as_bytes()],
+        &[good.replace("00f067aa", "00F067AA").as_bytes()],
+        &[good.replacen("00-", "ff-", 1).as_bytes()],
+        &[good.as_bytes(), good.as_bytes()],
+    ] {
+        vote_with(&door, hostile).await;
+    }
+    vote(&door, 9, true).await;
+    let ours = |span: &Span| span.trace_id == 9_u128.to_be_bytes();
+    collector.until("fold", ours).await;
+    drain(process).await;
+    // The end of a process has sent them all.
+    for name in ["request", "vote", "publish", "fold"] {
+        assert_eq!(collector.named(name).len(), 1, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_share_of_what_nobody_traces_is_traced_from_its_request_on() {
+    let (collector, url) = Collector::start().await;
+    let process = serve(&url, &[("CAST_TRACES_RATIO", "1")]).await;
+    let door = process.client();
+    assert_eq!(door.get("/livez").await.status, 200);
+    vote_with(&door, &[]).await;
+    vote(&door, 9, false).await;
+    let vote = collector.until("vote", |_| true).await;
+    let same = |span: &Span| span.trace_id == vote.trace_id;
+    collector.until("fold", same).await;
+    let request = collector.until("request", same).await;
+    assert_eq!(request.parent_span_id, [0_u8; 0], "it is the first");
+    drain(process).await;
+    assert_eq!(collector.named("vote").len(), 1, "its caller said no");
+    for request in collector.named("request") {
+        let route = request.attributes.iter().find(|it| it.key == "http.route");
+        let route = route.and_then(|it| it.value.clone()?.value);
+        assert_eq!(route, Some(Value::StringValue("/graphql".into())));
+    }
+}
+
+#[tokio::test]
+async fn a_collector_that_is_not_there_hurts_nobody_and_is_told_once() {
+    let url = format!("http://{}/v1/traces", crate::stack::free_address());
+    let process = serve(&url, &[("OTEL_BSP_MAX_QUEUE_SIZE", "8")]).await;
+    let door = process.client();
+    for trace in 1..=50 {
+        vote(&door, trace, true).await;
+    }
+    until_said(&process, "the collector takes no traces").await;
+    for trace in 1..=50 {
+        vote(&door, trace, true).await;
+    }
+    process.signal("TERM").await;
+    let ended = process.ended().await;
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert_eq!(ended.stderr.matches("the collector takes").count(), 1);
+}
+
+#[tokio::test]
+async fn a_collector_that_never_answers_holds_up_neither_votes_nor_the_drain() {
+    // Nobody accepts: the system takes connections in, and what is sent on them.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/v1/traces", listener.local_addr().unwrap());
+    let more = [
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "8"),
+        ("CAST_DRAIN_TIMEOUT", "1s"),
+    ];
+    let process = serve(&url, &more).await;
+    let door = process.client();
+    for trace in 1..=100 {
+        vote(&door, trace, true).await;
+    }
+    process.signal("TERM").await;
+    let ended = process.ended().await;
+    // It was drained, in time, and did not wait for the collector's answer.
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    for said in ["drained", "the last traces were not sent"] {
+        assert!(ended.stderr.contains(said), "{said:?}: {}", ended.stderr);
+    }
+}
