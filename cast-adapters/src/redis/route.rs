@@ -168,17 +168,15 @@ fn by_node(trips: Vec<Trip>) -> Vec<(Arc<Node>, Vec<Trip>)> {
     let mut groups: Vec<(Arc<Node>, Vec<Trip>)> = Vec::new();
     let count = trips.len();
     for trip in trips {
-        match groups
-            .iter_mut()
-            .find(|(node, _)| Arc::ptr_eq(node, &trip.node))
-        {
-            Some((_, group)) => group.push(trip),
-            None => {
-                let mut group = Vec::with_capacity(count);
-                let node = Arc::clone(&trip.node);
-                group.push(trip);
-                groups.push((node, group));
-            }
+        let node = &trip.node;
+        let same = groups.iter_mut().find(|(one, _)| Arc::ptr_eq(one, node));
+        if let Some((_, group)) = same {
+            group.push(trip);
+        } else {
+            let mut group = Vec::with_capacity(count);
+            let node = Arc::clone(node);
+            group.push(trip);
+            groups.push((node, group));
         }
     }
     groups
