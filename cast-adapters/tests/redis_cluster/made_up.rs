@@ -32,10 +32,11 @@ impl Node {
     fn answer(self, nodes: &[u16], line: Option<String>) -> Arc<AtomicUsize> {
         let calls = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&calls);
-        let mut slots = format!("*1\r\n*{}\r\n:0\r\n:16383\r\n", nodes.len() + 2);
-        for port in nodes {
-            slots += &format!("*3\r\n$0\r\n\r\n:{port}\r\n$2\r\nid\r\n");
-        }
+        let places = nodes.iter().fold(String::new(), |places, port| {
+            places + "*3\r\n$0\r\n\r\n:" + &port.to_string() + "\r\n$2\r\nid\r\n"
+        });
+        let count = nodes.len() + 2;
+        let slots = format!("*1\r\n*{count}\r\n:0\r\n:16383\r\n{places}");
         std::thread::spawn(move || {
             for link in self.listener.incoming().map_while(Result::ok) {
                 let (calls, slots, line) = (Arc::clone(&counted), slots.clone(), line.clone());
