@@ -20,7 +20,9 @@ macro_rules! suite {
                 stringify!($port),
                 ".rs"
             ));
-            let texts = $port::CLAUSES.iter().map(|clause| clause.text.replace('`', ""));
+            let texts = $port::CLAUSES
+                .iter()
+                .map(|clause| clause.text.replace('`', ""));
             let texts: Vec<_> = texts.collect();
             assert_stated(&texts, source);
             assert_tested(&texts, source);
