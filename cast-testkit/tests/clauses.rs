@@ -20,7 +20,10 @@ macro_rules! suite {
                 stringify!($port),
                 ".rs"
             ));
-            let texts: Vec<_> = $port::CLAUSES.iter().map(|clause| clause.text).collect();
+            let texts = $port::CLAUSES
+                .iter()
+                .map(|clause| clause.text.replace('`', ""));
+            let texts: Vec<_> = texts.collect();
             assert_stated(&texts, source);
             assert_tested(&texts, source);
         }
@@ -33,7 +36,7 @@ suite!(vote_counter);
 suite!(vote_store);
 
 /// Each test is about something that the docs say.
-fn assert_stated(texts: &[&str], source: &str) {
+fn assert_stated(texts: &[String], source: &str) {
     let docs = COMMON
         .into_iter()
         .chain([source])
@@ -46,7 +49,7 @@ fn assert_stated(texts: &[&str], source: &str) {
 }
 
 /// Each bullet of the port's doc, and what holds for every port when a call is dropped, has a test.
-fn assert_tested(texts: &[&str], source: &str) {
+fn assert_tested(texts: &[String], source: &str) {
     let docs = plain_docs(source);
     let bullets = docs
         .split(" - ")

@@ -4,7 +4,7 @@ use cast_core::domain::BallotId;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::guide::{Guide, Trouble};
+use super::guide::{Guide, Trouble, note};
 
 pub(super) const VOTE: &str = "mutation Vote($usernames: [String!]!, $voteCount: [Int!]!, $ticket: \
     String!, $voterUsername: String, $ballotId: ID) { vote(usernames: $usernames, voteCount: \
@@ -136,7 +136,7 @@ impl Guide<'_> {
             if told.success || !told.retryable {
                 return Ok(told);
             }
-            self.note("it may be sent again: the same ballot, with the next ticket");
+            note("it may be sent again: the same ballot, with the next ticket");
             self.pause(deadline, &told.message).await?;
             refused = Some(ticket);
         }

@@ -93,16 +93,6 @@ impl<'a> Guide<'a> {
         print(&format!("{}. {title}\n{}\n", self.step.0, indented(why)));
     }
 
-    /// The step's answers are as they must be.
-    pub(super) fn end(&self, what: &str) {
-        print(&format!("{}\n\n", indented(&format!("ok: {what}"))));
-    }
-
-    /// Says what else happens.
-    pub(super) fn note(&self, what: &str) {
-        print(&format!("{}\n", indented(&format!("({what})"))));
-    }
-
     /// Where it failed, and why.
     pub(super) fn failure(&self, why: &str) -> String {
         let (number, title) = self.step;
@@ -111,11 +101,11 @@ impl<'a> Guide<'a> {
 
     /// Asks, and shows request and answer; the data of the answer.
     pub(super) async fn ask(&mut self, query: &str, variables: &Value) -> Result<Value, Trouble> {
-        self.show_request(query, variables);
+        show_request(query, variables);
         let data = self.ask_quietly(query, variables).await;
         match &data {
-            Ok(data) => self.show_answer(data),
-            Err(trouble) => self.show_trouble(&trouble.why),
+            Ok(data) => show_answer(data),
+            Err(trouble) => show_trouble(&trouble.why),
         }
         data
     }
@@ -129,22 +119,6 @@ impl<'a> Guide<'a> {
         let body = json!({"query": query, "variables": variables});
         let reply = self.connection.post(Bytes::from(body.to_string())).await?;
         Ok(data(reply.status, &reply.body)?)
-    }
-
-    pub(super) fn show_request(&self, query: &str, variables: &Value) {
-        let variables = match variables {
-            Value::Null => String::new(),
-            some => format!("     {some}\n"),
-        };
-        print(&format!("   > {query}\n{variables}"));
-    }
-
-    fn show_trouble(&self, why: &str) {
-        print(&format!("   < {why}\n"));
-    }
-
-    pub(super) fn show_answer(&self, data: &Value) {
-        print(&format!("   < {data}\n"));
     }
 
     /// The ticket that is good now: one with a use left, and another than `refused`. It is not shown.
@@ -192,6 +166,35 @@ impl<'a> Guide<'a> {
 pub(super) fn cas(data: &Value) -> Result<Cas, String> {
     serde_json::from_value(data["cas"].clone())
         .map_err(|_| format!("the answer holds no ticket: {data}"))
+}
+
+/// The step's answers are as they must be.
+pub(super) fn end(what: &str) {
+    print(&format!("{}\n\n", indented(&format!("ok: {what}"))));
+}
+
+/// Says what else happens.
+pub(super) fn note(what: &str) {
+    print(&format!("{}\n", indented(&format!("({what})"))));
+}
+
+/// What is sent.
+pub(super) fn show_request(query: &str, variables: &Value) {
+    let variables = match variables {
+        Value::Null => String::new(),
+        some => format!("     {some}\n"),
+    };
+    print(&format!("   > {query}\n{variables}"));
+}
+
+/// What there is no answer for.
+fn show_trouble(why: &str) {
+    print(&format!("   < {why}\n"));
+}
+
+/// What is answered.
+pub(super) fn show_answer(data: &Value) {
+    print(&format!("   < {data}\n"));
 }
 
 fn indented(text: &str) -> String {

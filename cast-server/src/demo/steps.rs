@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Names,
     ballot::{Ballot, Told, VOTE, same},
-    guide::{CAS, Guide, PAUSE, cas},
+    guide::{CAS, Guide, PAUSE, cas, end, note, show_answer, show_request},
 };
 use crate::client::Cas;
 
@@ -48,7 +48,7 @@ async fn current_ticket(guide: &mut Guide<'_>) -> Result<(), String> {
         ));
     }
     let left = left_ms(guide, &ticket)?;
-    guide.end(&format!(
+    end(&format!(
         "64 hex digits, good for another {left} ms by this machine's clock, with {} uses left",
         ticket.remaining_usage
     ));
@@ -93,7 +93,7 @@ async fn three_names(guide: &mut Guide<'_>, names: &Names) -> Result<Vec<(String
         let counts: Vec<_> = ballot.counts.iter().copied().map(u64::from).collect();
         same("votes", &told.votes, &counts)?;
     }
-    guide.end("it is accepted, and each name has the votes that it was given");
+    end("it is accepted, and each name has the votes that it was given");
     Ok(elected)
 }
 
@@ -106,7 +106,7 @@ async fn tallies(guide: &mut Guide<'_>, elected: &[(String, u32)]) -> Result<(),
     let expected: Vec<_> = elected.iter().map(|(_, count)| u64::from(*count)).collect();
     let names: Vec<_> = elected.iter().map(|(name, _)| &**name).collect();
     until_shown(guide, &names, &expected).await?;
-    guide.end("as voted");
+    end("as voted");
     Ok(())
 }
 
@@ -126,7 +126,7 @@ async fn until_shown(
     }
     let query = format!("query Votes({arguments}) {{{fields} }}");
     let variables = Value::Object(variables);
-    guide.show_request(&query, &variables);
+    show_request(&query, &variables);
     let deadline = guide.deadline();
     loop {
         let why = match guide.ask_quietly(&query, &variables).await {
@@ -135,12 +135,12 @@ async fn until_shown(
                 let votes: Option<Vec<_>> = votes.collect();
                 let votes = votes.ok_or_else(|| format!("the answer holds no votes: {data}"))?;
                 if votes == expected {
-                    guide.show_answer(&data);
+                    show_answer(&data);
                     return Ok(());
                 }
                 // Nobody else votes for them: what is too much stays.
                 if votes.iter().zip(expected).any(|(votes, most)| votes > most) {
-                    guide.show_answer(&data);
+                    show_answer(&data);
                     return same("votes", votes.as_slice(), expected);
                 }
                 format!("votes must be {expected:?}, and are {votes:?}")
@@ -166,7 +166,7 @@ async fn forged_ticket(guide: &mut Guide<'_>, names: &Names) -> Result<(), Strin
     let told = guide.vote_once(&ballot, &forged).await?;
     told.is_refusal("Invalid ticket", "TICKET_INVALID")?;
     until_shown(guide, &[&mallory], &[0]).await?;
-    guide.end("it is refused, as an answer and not as an error, and counts nothing");
+    end("it is refused, as an answer and not as an error, and counts nothing");
     Ok(())
 }
 
@@ -190,13 +190,12 @@ async fn several_uses(guide: &mut Guide<'_>, names: &Names) -> Result<(), String
                 0 => String::new(),
                 others => format!(", and others took {others}"),
             };
-            guide.end(&format!(
+            end(&format!(
                 "{before} uses were left, and {after} are after {uses} ballots{others}"
             ));
             return Ok(());
         }
-        guide
-            .note("the ticket ended meanwhile, or others used it up: once more, with the next one");
+        note("the ticket ended meanwhile, or others used it up: once more, with the next one");
         guide
             .pause(deadline, "no ticket lasted long enough")
             .await?;
@@ -239,7 +238,7 @@ async fn expiry(guide: &mut Guide<'_>, names: &Names) -> Result<(), String> {
     same("retryable", &refused.retryable, &true)?;
     let told = guide.cast(&ballot).await?;
     told.is_success()?;
-    guide.end("the old ticket is refused, and the next one takes the same ballot");
+    end("the old ticket is refused, and the next one takes the same ballot");
     Ok(())
 }
 
@@ -256,16 +255,16 @@ async fn until_refused(guide: &mut Guide<'_>, ballot: &Ballot, old: &Cas) -> Res
         ));
     }
     let deadline = guide.clock.monotonic() + limit;
-    guide.note(&format!("waiting {left:?} for its end"));
+    note(&format!("waiting {left:?} for its end"));
     guide.clock.sleep(left).await;
     let variables = ballot.variables(&old.ticket);
-    guide.show_request(VOTE, &variables);
+    show_request(VOTE, &variables);
     loop {
         let why = match guide.ask_quietly(VOTE, &variables).await {
             Ok(data) => {
                 let told = Told::of(&data)?;
                 if !told.success {
-                    guide.show_answer(&data);
+                    show_answer(&data);
                     return Ok(told);
                 }
                 format!("it was to end at {}, and still votes", old.valid_until)
@@ -294,6 +293,6 @@ async fn sent_twice(guide: &mut Guide<'_>, names: &Names) -> Result<(), String> 
     second.is_success()?;
     same("code", second.code.as_str(), "DUPLICATE")?;
     until_shown(guide, &[&frank], &[1]).await?;
-    guide.end("both answers are a success, and there is one vote");
+    end("both answers are a success, and there is one vote");
     Ok(())
 }

@@ -137,7 +137,7 @@ pub(crate) fn no_vote_failed(report: &Value) {
         let failed = final_codes(codes, &[]);
         assert!(failed.is_empty(), "votes without an answer: {report}");
     }
-    for told in [&report, &report["retries"]] {
+    for told in [report, &report["retries"]] {
         let retryable = ["OVERLOADED", "UNAVAILABLE", "NO_TICKET"];
         let failed = final_codes(&told["faults"], &retryable);
         assert!(failed.is_empty(), "{report}");
