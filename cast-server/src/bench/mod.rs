@@ -6,7 +6,7 @@
 //! | `ledger` | what was sent and told, and what the tallies must be for it; pure |
 //! | `drive` | the run: the load, then ballots without an answer, then the tallies |
 //! | `tickets`, `pace`, `backoff` | when a connection may vote |
-//! | `wire` | the GraphQL that is sent, by the [client](crate::client) |
+//! | `wire` | the GraphQL that is sent, by the client |
 //! | `progress`, `report` | what people and programs are shown |
 //!
 //! It knows a server by its URL and the GraphQL contract alone, and shares no code with the server's

@@ -168,6 +168,7 @@ impl<E: Executor> Engine<E> {
             let [error] = errors;
             Refused::Parse(error)
         })?;
+        variables::check_defaults(&document).map_err(|why| validation(why.to_string()))?;
         let is_keepable =
             document::check(&document, limits).map_err(|why| validation(why.to_string()))?;
         Ok(Source::New {

@@ -5,8 +5,44 @@
 
 use async_graphql::{
     Value, Variables,
-    parser::types::{BaseType, OperationDefinition, Type},
+    parser::types::{BaseType, ExecutableDocument, OperationDefinition, Type},
 };
+
+/// The types that an argument of our schema may be made of: none is an enum or an input object.
+const SCALARS: [&str; 6] = ["Int", "Long", "Float", "String", "ID", "Boolean"];
+
+/// A list of what there is not.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("No argument takes a list of \"{name}\"")]
+pub(super) struct UnknownItem {
+    name: String,
+}
+
+/// Checks the declarations of lists with a default. The validation looks up the type of such a list's
+/// items, and panics where there is none; any other unknown type it refuses itself.
+pub(super) fn check_defaults(document: &ExecutableDocument) -> Result<(), UnknownItem> {
+    let definitions = document
+        .operations
+        .iter()
+        .flat_map(|(_, operation)| &operation.node.variable_definitions)
+        .filter(|definition| definition.node.default_value.is_some());
+    for definition in definitions {
+        if let BaseType::List(item) = &definition.node.var_type.node.base {
+            let name = innermost(item);
+            if !SCALARS.contains(&name) {
+                return Err(UnknownItem { name: name.into() });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn innermost(item: &Type) -> &str {
+    match &item.base {
+        BaseType::Named(name) => name,
+        BaseType::List(item) => innermost(item),
+    }
+}
 
 /// Why variables do not fit. The value is not repeated: it may be a ticket.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -64,9 +100,8 @@ fn fits_scalar(value: &Value, name: &str) -> bool {
         ("Float", Value::Number(_))
         | ("String" | "ID", Value::String(_))
         | ("Boolean", Value::Boolean(_)) => true,
-        ("Int" | "Long" | "Float" | "String" | "ID" | "Boolean", _) => false,
-        // Enums and input objects, if there will be any: the engine knows them.
-        _ => true,
+        // What is no type at all is the validation's to refuse.
+        _ => !SCALARS.contains(&name),
     }
 }
 
@@ -124,6 +159,38 @@ mod tests {
                 matches!(result, Err(BadVariable::Unfit { .. })),
                 "{declared} {value}"
             );
+        }
+    }
+
+    #[test]
+    fn a_list_with_a_default_is_made_of_what_there_is() {
+        for (declared, unknown) in [
+            ("[Int!]! = [1]", None),
+            ("[[String]] = [[\"a\"]]", None),
+            // The validation knows what to say of those.
+            ("Nothing = 1", None),
+            ("[Nothing]", None),
+            ("[Nothing!]! = [1]", Some("Nothing")),
+            ("[[Nothing]] = []", Some("Nothing")),
+        ] {
+            let document = parse_query(format!("query($v: {declared}) {{ a }}")).unwrap();
+            let unknown = unknown.map(|name| UnknownItem { name: name.into() });
+            assert_eq!(check_defaults(&document).err(), unknown, "{declared}");
+        }
+    }
+
+    #[test]
+    fn the_schema_has_no_other_scalars_and_no_input_objects() {
+        let sdl = include_str!("../../schema.graphql");
+        for line in sdl.lines() {
+            match line.split_once(' ') {
+                Some(("input", rest)) => panic!("a variable may also be a {rest}"),
+                Some(("scalar", rest)) => {
+                    let name = rest.split(' ').next().expect("a name");
+                    assert!(SCALARS.contains(&name), "{name}");
+                }
+                _ => {}
+            }
         }
     }
 

@@ -158,12 +158,15 @@ impl Kind for Redis {
         let look = || -> std::io::Result<String> {
             let mut link = TcpStream::connect_timeout(&self.own().address, LOOK_DEADLINE)?;
             link.set_read_timeout(Some(LOOK_DEADLINE))?;
-            link.write_all(b"INFO server\r\nQUIT\r\n")?;
+            // One that still reads its data from disk tells of itself, and answers nothing else.
+            link.write_all(b"INFO server\r\nPING\r\nQUIT\r\n")?;
             let mut answer = String::new();
             link.read_to_string(&mut answer)?;
             Ok(answer)
         };
-        look().is_ok_and(|answer| answer.contains(&format!("\nprocess_id:{pid}\r\n")))
+        look().is_ok_and(|answer| {
+            answer.contains(&format!("\nprocess_id:{pid}\r\n")) && answer.contains("+PONG\r\n")
+        })
     }
 
     fn furnish(&self) {}
