@@ -5,6 +5,7 @@ mod redis;
 
 use std::{
     collections::HashMap,
+    error::Error as _,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -16,7 +17,7 @@ use cast_core::{
         Redemption::{self, Granted, Refused, Repeated},
         RedemptionRefusal::{Exhausted, Unknown},
     },
-    ports::TicketSource,
+    ports::{PortErrorKind, TicketSource},
 };
 use cast_testkit::{
     eventually,
@@ -320,4 +321,70 @@ async fn a_server_that_took_over_again_trusts_no_meter_of_its_own() {
         tickets.redeem(&ticket, &fixtures.claims(10)).await.ok()
     });
     assert_eq!(answers.await, [Refused(Unknown); 10], "all uses were taken");
+}
+
+/// A replica shares the reign of its master, and must sell none of its tickets.
+#[tokio::test]
+async fn a_replica_that_takes_writes_trusts_no_meter_of_its_master() {
+    let (Some(server), Some(replica)) =
+        (servers::Redis::start().await, servers::Redis::start().await)
+    else {
+        return;
+    };
+    let corner = Corner::on(&server).await;
+    let mut other = Corner::on(&replica).await;
+    other.options.prefix.clone_from(&corner.options.prefix);
+    let port = server.url().rsplit_once(':').expect("a port").1;
+    let port = port.trim_end_matches("/0");
+    let _: String = other.ask(&["REPLICAOF", "127.0.0.1", port]).await;
+    let _: String = other
+        .ask(&["CONFIG", "SET", "replica-read-only", "no"])
+        .await;
+    eventually(PATIENCE, "it has what its master has", async || {
+        let info: String = other.ask(&["INFO", "replication"]).await;
+        info.contains("master_link_status:up").then_some(())
+    })
+    .await;
+    let (tickets, fixtures) = (corner.open().tickets(), Fixtures::new());
+    let ticket = issue(&tickets, &fixtures, 1).await;
+    eventually(PATIENCE, "the replica has the ticket", async || {
+        let meters: i64 = other.ask(&["ZCARD", &corner.meters()]).await;
+        (meters == 1).then_some(())
+    })
+    .await;
+
+    let astray = other.open().tickets();
+    let claims = fixtures.claims(1);
+    assert_eq!(
+        redeem(&astray, &ticket, &claims).await,
+        [Refused(Unknown)],
+        "it would sell the use again"
+    );
+    assert_eq!(redeem(&tickets, &ticket, &claims).await, [Granted]);
+}
+
+/// Without `INFO` nobody could tell a server from the one that took over from it.
+#[tokio::test]
+async fn a_user_who_may_not_ask_who_counts_gets_no_tickets() {
+    let Some(server) = servers::Redis::start().await else {
+        return;
+    };
+    let mut corner = Corner::on(&server).await;
+    let _: String = corner
+        .ask(&[
+            "ACL", "SETUSER", "blind", "on", ">secret", "~*", "+@all", "-info",
+        ])
+        .await;
+    corner.options.url = server.url().replace("redis://", "redis://blind:secret@");
+    let (tickets, fixtures) = (corner.open().tickets(), Fixtures::new());
+    let now = tickets.now().await.expect("the source tells the time");
+    let period = PeriodTicket {
+        ticket: *fixtures.ticket(now).ticket(),
+        valid_until: now.plus(Duration::from_secs(600)),
+        use_limit: 1,
+    };
+    let error = tickets.publish(&period).await.expect_err("it is refused");
+    assert_eq!(error.kind(), PortErrorKind::Misconfigured, "{error}");
+    let told = format!("{:?}", error.source().map(ToString::to_string));
+    assert!(told.contains("let the user ask INFO"), "{error}: {told}");
 }

@@ -123,7 +123,7 @@ impl Nodes {
         origin.or(best)
     }
 
-    /// Where a redirection leads to, and the slot that it is about.
+    /// Where a redirection leads to; with `owns`, the slot that it is about is that node's from now on.
     fn redirected(&self, error: &RedisError, asked: &Node, owns: bool) -> Option<Arc<Node>> {
         let (slot, place) = redirection(error, &asked.address)?;
         let mut known = self.known.write().expect("nobody panics with it");

@@ -19,9 +19,9 @@ use super::{
 /// A [`TicketSource`] in Redis: exact over any number of processes.
 ///
 /// Its clock is the server's; in a cluster, that of the node that has the tickets. A ticket is bound to
-/// the Redis process that it was published to: a process that took over, with or without the data,
-/// refuses it as unknown until the next ticket is published, since it may know of fewer uses than were
-/// granted.
+/// the Redis process that it was published to, as long as that is not replaced: whoever took over, with or
+/// without the data, refuses it as unknown until the next ticket is published, since it may know of fewer
+/// uses than were granted. So does the same process when it takes over again.
 #[derive(Clone)]
 pub struct RedisTickets {
     redis: Redis,

@@ -9,21 +9,26 @@
 -- other, and the key is lost whole or not at all: a ticket without a meter is one that was never
 -- published. Lua's numbers hold times and uses exactly, both being far below 2^53.
 --
--- <server> is the reign of the Redis process that counts: what Redis calls its replication id, which
--- is a new one for each process that starts, for each replica that is promoted, and for a master that
--- gets its first replica (which costs the open ticket, too). Whoever took over
+-- <server> is who counts: the Redis process (its run id), and its reign (what Redis calls its
+-- replication id, which is a new one for each process that starts, for each replica that is promoted,
+-- and for a master that gets its first replica, which costs the open ticket, too). Whoever took over
 -- (a restart from disk, a replica) may know fewer uses than were granted; it does not trust a meter
--- that another one kept, and refuses the ticket. Nor does one that was master before, was put back to
--- what its successor knew, and is master again: its run id is the old one, but not its reign.
+-- that another one kept, and refuses the ticket. Neither id is enough: a replica shares its master's
+-- reign, and one that was master before, was put back to what its successor knew, and is master again,
+-- is the same process.
 
--- The reign of this process; empty where the server does not tell, which gives up that one check.
+-- Who counts here. Where the server does not tell, nothing can be told apart after a failover, so
+-- there are no tickets.
 local function server_id()
-  local info = redis.pcall('INFO', 'replication')
-  if type(info) ~= 'string' then
-    return ''
+  local function told(section, field)
+    local info = redis.pcall('INFO', section)
+    local id = type(info) == 'string' and string.match(info, field .. ':(%x+)')
+    if not id then
+      error({ err = 'NOPERM tickets need INFO ' .. section .. ' (' .. field .. '), which the server does not tell: let the user ask INFO' })
+    end
+    return id
   end
-  local _, before = string.find(info, 'master_replid:', 1, true)
-  return before and string.match(info, '^%x+', before + 1) or ''
+  return told('server', 'run_id') .. told('replication', 'master_replid')
 end
 
 local function parse_meter(member)
