@@ -188,7 +188,8 @@ struct Inner {
 }
 
 impl Cast {
-    /// Begins to build one.
+    /// Begins to build one, over ports of any kind, and with the keys of its tickets:
+    /// [`KeyRing::generate`] makes one for a process by itself.
     pub fn builder(ports: Ports, keys: KeyRing) -> CastBuilder {
         CastBuilder {
             ports,

@@ -3,7 +3,18 @@
 //! # Is my adapter right?
 //!
 //! It is when it keeps every clause of its port's contract. Write a harness that opens it, name it
-//! in one line, and each clause is a test of its own:
+//! in one line, and each clause is a test of its own. The suites need `cast-testkit`, `cast-core` and
+//! `async-trait` (an impl without `#[async_trait]` is told that "lifetimes do not match"):
+//!
+//! ```toml
+//! [dev-dependencies]
+//! async-trait = "0.1"
+//! cast-core = { path = "../cast/cast-core" }
+//! cast-testkit = { path = "../cast/cast-testkit" }
+//! # and for a whole CAST in a test:
+//! cast-adapters = { path = "../cast/cast-adapters" }
+//! tokio = { version = "1", features = ["macros", "rt"] }
+//! ```
 //!
 //! ```
 //! use std::sync::Arc;
@@ -55,9 +66,43 @@
 //! # }
 //! ```
 //!
+//! The other ports go the same way: [`contract`] has a table of their harnesses and macros. (`rejections`
+//! of the store above is the example's own method, and none of the port: tell what yours keeps.)
+//!
 //! What a harness cannot do skips the clauses that need it, and the test run says so, even where
 //! it is otherwise quiet. A harness that cannot be opened at all (there is no server) skips a clause
 //! by giving `Err(Skipped)` instead of itself.
+//!
+//! # How do I test what I build on CAST?
+//!
+//! With a whole one in memory, on a clock that the test moves. Nothing sleeps:
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use cast_adapters::memory;
+//! use cast_core::domain::{Ballot, Outcome, Refusal};
+//! use cast_testkit::TestCast;
+//!
+//! # async fn doc() -> Result<(), Box<dyn std::error::Error>> {
+//! // a #[tokio::test]
+//! let mut test = TestCast::start(memory::ports_on).await;
+//! let ticket = test.ticket().await;
+//! let outcome = test.cast().vote(Ballot::new(ticket).select("alice", 1)?).await?;
+//! assert!(matches!(outcome, Outcome::Accepted(_)));
+//!
+//! test.advance(Duration::from_secs(2)).await;
+//! let outcome = test.cast().vote(Ballot::new(ticket).select("alice", 1)?).await?;
+//! assert!(matches!(outcome, Outcome::Refused { why: Refusal::TicketExpired, .. }));
+//!
+//! test.drain().await;
+//! assert_eq!(test.stored("alice").await, 1);
+//! # Ok(())
+//! # }
+//! # #[tokio::main(flavor = "current_thread")] async fn main() { doc().await.unwrap() }
+//! ```
+//!
+//! [`TestCast`] says how to put a port of your own into it.
 //!
 //! # What is in the kit
 //!

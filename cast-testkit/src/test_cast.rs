@@ -52,6 +52,22 @@ type Tick = Pin<Box<dyn Future<Output = Result<Duration, PortError>> + Send>>;
 /// assert_eq!(test.stored("alice").await, 1);
 /// # }
 /// ```
+///
+/// A port of your own goes beside those of memory:
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use cast_adapters::memory::{self, MemoryCounter as MyCounter};
+/// # use cast_core::Ports;
+/// # use cast_testkit::TestCast;
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let test = TestCast::start(|clock, entropy| Ports {
+///     counter: Arc::new(MyCounter::new(Arc::clone(&clock))),
+///     ..memory::ports_on(clock, entropy)
+/// });
+/// # test.await;
+/// # }
+/// ```
 pub struct TestCast {
     cast: Cast,
     ports: Ports,
@@ -217,7 +233,7 @@ impl TestCast {
         open_door(&self.ports, &self.keys, &self.settings).await
     }
 
-    /// The ticket that is good now.
+    /// The ticket that is good now, as `Ballot::new` takes it (the `id` of [`Cast::current_ticket`]).
     pub async fn ticket(&self) -> Ticket {
         let current = self.cast.current_ticket().await;
         current.expect("a ticket is good at every moment").id

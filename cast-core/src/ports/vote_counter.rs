@@ -31,9 +31,12 @@ use crate::domain::{Candidate, LogPosition, Prefix, Tally};
 /// - Prefixes of different partitions do not touch each other.
 /// - Settling a prefix that takes in everything recorded leaves exactly its votes.
 /// - A prefix for a candidate not seen before is kept.
+/// - Settling a candidate as a whole takes nothing away: what is settled or recorded of a partition that
+///   is not named stays as it is.
 ///
 /// # Read
 ///
+/// - No candidates, no readings: the answer says that the counter answers.
 /// - A candidate that was never settled as a whole is a miss: its age is none. What is known is
 ///   shown all the same.
 /// - A candidate that was settled as a whole is a hit, with the time since then as its age.
@@ -75,8 +78,7 @@ pub struct Settlement {
     /// The prefixes, at most one for a partition.
     pub prefixes: Vec<Prefix>,
     /// Whether this is all that the store knows of the candidate: a partition not named here has
-    /// none of its votes. It takes nothing away: what is settled or recorded of a partition that is
-    /// not named stays as it is, for this may be the older word of the two.
+    /// none of its votes. It takes nothing away, for this may be the older word of the two.
     pub whole: bool,
 }
 

@@ -105,7 +105,18 @@ where
     })
     .await;
     harness.close().await;
-    end.unwrap_or_else(|panic| resume_unwind(panic))
+    end.unwrap_or_else(|panic| {
+        tell_broken(clause.text);
+        resume_unwind(panic)
+    })
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "a failed test shows which promise it is about"
+)]
+fn tell_broken(text: &str) {
+    eprintln!("the clause that does not hold: {text}");
 }
 
 /// What opening a harness gives: one, or the reason why there is none here.

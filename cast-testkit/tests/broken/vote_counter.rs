@@ -31,6 +31,8 @@ crate::caught::caught! { vote_counter, broken:
     prefixes_of_different_partitions_do_not_touch => KnowingOnePartition,
     settling_everything_leaves_exactly_its_votes => AddingPrefixes,
     a_prefix_for_a_stranger_is_kept => IgnoringStrangers,
+    settling_as_a_whole_takes_nothing_away => ForgettingWhatIsNotNamed,
+    reading_nobody_tells_whether_it_answers => RefusingToReadNobody,
     what_was_never_settled_as_a_whole_is_a_miss => NeverMissing | ShowingNoMisses,
     what_was_settled_as_a_whole_has_an_age => NeverMissing | NeverGettingYounger,
     settling_part_makes_nobody_younger => TakingPartsForWholes,
@@ -48,6 +50,7 @@ enum How {
     CountingVersions,
     DroppingTheTail,
     ForgettingTails,
+    ForgettingWhatIsNotNamed,
     HidingLosses,
     IgnoringStrangers,
     KnowingOnePartition,
@@ -55,6 +58,7 @@ enum How {
     NeverGettingYounger,
     NeverMissing,
     RecordingTailByTail,
+    RefusingToReadNobody,
     ShowingNoMisses,
     ShowingTheLastRecord,
     Sound,
@@ -218,6 +222,9 @@ impl VoteCounter for Broken {
                 How::TakingPrefixesAgain if self.age(&settlement) == Ordering::Equal => {
                     self.inner.forget_candidate(who);
                 }
+                How::ForgettingWhatIsNotNamed if settlement.whole => {
+                    self.inner.forget_candidate(who);
+                }
                 How::IgnoringStrangers if !self.memory().last.contains_key(who) => continue,
                 How::DroppingTheTail => {
                     for prefix in &mut settlement.prefixes {
@@ -242,6 +249,12 @@ impl VoteCounter for Broken {
     }
 
     async fn read(&self, candidates: &[Candidate]) -> Result<Vec<Reading>, PortError> {
+        if self.how == How::RefusingToReadNobody && candidates.is_empty() {
+            return Err(PortError::unavailable(
+                "reading tallies",
+                "there is nobody to read",
+            ));
+        }
         let mut readings = self.inner.read(candidates).await?;
         for reading in &mut readings {
             self.twist(reading);

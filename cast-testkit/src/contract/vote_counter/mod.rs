@@ -91,6 +91,10 @@ macro_rules! __vote_counter_clauses {
                 => settle::settling_everything_leaves_exactly_its_votes,
             "A prefix for a candidate not seen before is kept."
                 => settle::a_prefix_for_a_stranger_is_kept,
+            "Settling a candidate as a whole takes nothing away: what is settled or recorded of a partition that is not named stays as it is."
+                => settle::settling_as_a_whole_takes_nothing_away,
+            "No candidates, no readings: the answer says that the counter answers."
+                => read::reading_nobody_tells_whether_it_answers,
             "A candidate that was never settled as a whole is a miss: its age is none. What is known is shown all the same."
                 => read::what_was_never_settled_as_a_whole_is_a_miss,
             "A candidate that was settled as a whole is a hit, with the time since then as its age."

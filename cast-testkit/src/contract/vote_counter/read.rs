@@ -2,6 +2,15 @@
 
 use super::{P0, P1, Skipped, Stage, VoteCounterHarness, part, prefix, tail, whole};
 
+pub(super) async fn reading_nobody_tells_whether_it_answers(
+    harness: &dyn VoteCounterHarness,
+) -> Result<(), Skipped> {
+    let stage = Stage::set(harness).await;
+    let nobody = stage.counter.read(&[]).await;
+    assert_eq!(nobody.expect("the counter answers"), []);
+    Ok(())
+}
+
 pub(super) async fn what_was_never_settled_as_a_whole_is_a_miss(
     harness: &dyn VoteCounterHarness,
 ) -> Result<(), Skipped> {

@@ -187,3 +187,25 @@ pub(super) async fn a_prefix_for_a_stranger_is_kept(
     assert_eq!(stage.votes(alice).await, 3, "what it takes in is known");
     Ok(())
 }
+
+pub(super) async fn settling_as_a_whole_takes_nothing_away(
+    harness: &dyn VoteCounterHarness,
+) -> Result<(), Skipped> {
+    let stage = Stage::set(harness).await;
+    let alice = &stage.alice;
+    stage.settle(&[part(alice, &[prefix(P1, 5, 3)])]).await;
+    stage.record(&[tail(P1, 4, &[(alice, 2)])], &[]).await;
+    stage.settle(&[whole(alice, &[prefix(P0, 1, 1)])]).await;
+    let shown = stage.read(alice).await.tally;
+    assert_eq!(
+        (shown.votes, shown.version.get()),
+        (8, 6),
+        "votes and version, with a partition that was not named"
+    );
+    let settled = stage.counter.settled(std::slice::from_ref(alice)).await;
+    assert_eq!(
+        settled.expect("the counter tells what is settled"),
+        [[prefix(P0, 1, 1), prefix(P1, 5, 3)]]
+    );
+    Ok(())
+}
