@@ -13,7 +13,7 @@ usage() {
                 CAST_STORE_URL must say where Redis, Kafka and PostgreSQL are
   --dry-run     prints what it would do, and needs neither Docker nor kubectl
   --image       what to call the image: cast:VERSION-REVISION unless it is said
-  --push        pushes the image; otherwise it is loaded into kind, minikube or k3d, and a cluster that
+  --push        pushes the image, which --image must name with its registry; otherwise it is loaded into kind, minikube or k3d, and a cluster that
                 shares Docker's images (Docker Desktop) has it already
 
 Secrets that are there are kept: to deploy again changes no key and no password.
@@ -150,25 +150,35 @@ rendered() {
     sed -E "s|^( *(- )?image: )([^ ]*/)?cast:[^ ]*$|\1$image|"
 }
 
+# Applies the overlay; what else is said selects some of it.
 apply() {
-  # A Job cannot be changed.
-  kube delete job migrate --ignore-not-found
   if $dry_run; then
-    echo "+ kubectl kustomize k8s/overlays/$overlay, with the image $image | kubectl apply --filename -"
+    echo "+ kubectl kustomize k8s/overlays/$overlay, with the image $image | kubectl apply --filename - $*"
     return
   fi
-  rendered | kubectl apply --filename -
+  rendered | kubectl apply --filename - "$@"
 }
 
-wait_until_ready() {
-  local role
+# First who reads the log, and only then who writes into it: an older consumer may not understand what a
+# newer API server writes.
+deploy_readers() {
+  # A Job cannot be changed.
+  kube delete job migrate --ignore-not-found
+  apply --selector 'app.kubernetes.io/name notin (api,ticket-generator)'
+  local server
   if [ "$overlay" = single-node ]; then
-    for role in redis kafka postgres; do
-      kube rollout status "statefulset/$role" --timeout 10m
+    for server in redis kafka postgres; do
+      kube rollout status "statefulset/$server" --timeout 10m
     done
   fi
   kube wait --for=condition=complete job/migrate --timeout 10m
-  for role in ticket-generator vote-consumer api; do
+  kube rollout status deployment/vote-consumer --timeout 5m
+}
+
+deploy_the_rest() {
+  apply
+  local role
+  for role in ticket-generator api; do
     kube rollout status "deployment/$role" --timeout 5m
   done
 }
@@ -178,14 +188,17 @@ graphql() {
     --header 'content-type: application/json' --data "$1"
 }
 
-# Votes once: the ticket that is good now may end before the vote is there, so up to five times.
+# Votes once: the ticket that is good now may end before the vote is there, and an answer may be lost, so the
+# same ballot is sent up to five times.
 vote() {
-  local ticket answer document
+  local id ticket answer document
+  id=$(openssl rand -hex 16 | sed -E 's/^(.{8})(.{4}).(.{3}).(.{3})(.{12})$/\1-\2-4\3-8\4-\5/')
   # shellcheck disable=SC2016 # $t is GraphQL's
-  document='mutation($t: String!) { vote(usernames: [\"alice\"], voteCount: [1], ticket: $t) { success message votes } }'
-  for _ in 1 2 3 4 5; do
+  document='mutation($t: String!, $i: ID) { vote(usernames: [\"alice\"], voteCount: [1], ticket: $t, ballotId: $i) { success message votes } }'
+  for pause in 0 0.5 1 2 2; do
+    sleep "$pause"
     ticket=$(graphql '{"query":"{ cas { ticket } }"}' | grep -o '[0-9a-f]\{64\}') || continue
-    answer=$(graphql "{\"query\":\"$document\",\"variables\":{\"t\":\"$ticket\"}}") || continue
+    answer=$(graphql "{\"query\":\"$document\",\"variables\":{\"t\":\"$ticket\",\"i\":\"$id\"}}") || continue
     echo "$answer"
     case "$answer" in *'"success":true'*) return ;; esac
   done
@@ -213,6 +226,10 @@ cast_one_vote() {
   vote
 }
 
+if $push && [[ "$image" != */* ]]; then
+  echo "--push needs --image REGISTRY/NAME:TAG: a name without a registry has nowhere to go" >&2
+  exit 2
+fi
 [ -n "$image" ] || image=$(image_of_sources)
 need docker kubectl openssl curl
 
@@ -225,10 +242,8 @@ run kubectl apply --filename k8s/base/namespace.yaml
 secrets
 
 say "the deployment: $overlay"
-apply
-
-say "waiting until it is ready"
-wait_until_ready
+deploy_readers
+deploy_the_rest
 
 say "a vote"
 cast_one_vote

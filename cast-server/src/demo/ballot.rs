@@ -9,7 +9,7 @@ use super::guide::{Guide, Trouble, note};
 pub(super) const VOTE: &str = "mutation Vote($usernames: [String!]!, $voteCount: [Int!]!, $ticket: \
     String!, $voterUsername: String, $ballotId: ID) { vote(usernames: $usernames, voteCount: \
     $voteCount, ticket: $ticket, voterUsername: $voterUsername, ballotId: $ballotId) { success \
-    message usernames votes code retryable } }";
+    message usernames votes stale code retryable } }";
 
 /// What a voter sends, but for the ticket.
 pub(super) struct Ballot {
@@ -26,6 +26,7 @@ pub(super) struct Told {
     pub(super) message: String,
     pub(super) usernames: Vec<String>,
     pub(super) votes: Vec<u64>,
+    pub(super) stale: bool,
     pub(super) code: String,
     pub(super) retryable: bool,
 }
@@ -75,7 +76,12 @@ impl Told {
 
     /// Whether its ticket has ended, or has no use left.
     pub(super) fn is_at_an_end(&self) -> bool {
-        ["TICKET_EXPIRED", "TICKET_EXHAUSTED"].contains(&&*self.code)
+        self.is_used_up() || self.code == "TICKET_EXPIRED"
+    }
+
+    /// Whether its ticket has no use left.
+    pub(super) fn is_used_up(&self) -> bool {
+        self.code == "TICKET_EXHAUSTED"
     }
 
     /// Whether it was refused as it must be: with this message and this code, and nothing else.

@@ -31,15 +31,7 @@ async fn current_ticket(guide: &mut Guide<'_>) -> Result<(), String> {
         "Who shows a ticket may vote: there are no accounts. A new one comes every period, the same for\n\
          everybody; it votes until its end, and as often as it says.",
     );
-    let deadline = guide.deadline();
-    let ticket = loop {
-        match guide.ask(CAS, &Value::Null).await {
-            Ok(data) => break cas(&data)?,
-            // It is there, and has no ticket yet.
-            Err(trouble) if trouble.may_pass => guide.pause(deadline, &trouble.why).await?,
-            Err(trouble) => return Err(guide.target().is_no_cast(&trouble.why)),
-        }
-    };
+    let ticket = shown_ticket(guide).await?;
     let is_hex = |ticket: &str| ticket.bytes().all(|byte| byte.is_ascii_hexdigit());
     if ticket.ticket.len() != 64 || !is_hex(&ticket.ticket) {
         return Err(format!(
@@ -53,6 +45,19 @@ async fn current_ticket(guide: &mut Guide<'_>) -> Result<(), String> {
         ticket.remaining_usage
     ));
     Ok(())
+}
+
+/// Asks for the ticket that is good now, before everybody's eyes, until there is an answer.
+async fn shown_ticket(guide: &mut Guide<'_>) -> Result<Cas, String> {
+    let deadline = guide.deadline();
+    loop {
+        match guide.ask(CAS, &Value::Null).await {
+            Ok(data) => return cas(&data),
+            // It is there, and has no ticket yet, or lost its way.
+            Err(trouble) if trouble.may_pass => guide.pause(deadline, &trouble.why).await?,
+            Err(trouble) => return Err(guide.target().is_no_cast(&trouble.why)),
+        }
+    }
 }
 
 /// How long a ticket is good yet, by our clock; below 0 when it has ended.
@@ -87,8 +92,9 @@ async fn three_names(guide: &mut Guide<'_>, names: &Names) -> Result<Vec<(String
     let told = guide.cast(&ballot).await?;
     told.is_success()?;
     same("usernames", &told.usernames, &ballot.usernames)?;
-    // What had no answer the first time, and was sent again, shows only when it settles.
-    if told.code != "DUPLICATE" {
+    // What had no answer the first time, and was sent again, shows only when it settles; and a counter
+    // that did not answer cannot say.
+    if told.code != "DUPLICATE" && !told.stale {
         same("code", told.code.as_str(), "ACCEPTED")?;
         let counts: Vec<_> = ballot.counts.iter().copied().map(u64::from).collect();
         same("votes", &told.votes, &counts)?;
@@ -218,8 +224,7 @@ async fn uses_of_one_ticket(
         }
         told.is_success()?;
     }
-    let data = guide.ask(CAS, &Value::Null).await;
-    let after = cas(&data.map_err(|trouble| trouble.why)?)?;
+    let after = shown_ticket(guide).await?;
     let left = (uses, before.remaining_usage, after.remaining_usage);
     Ok((after.ticket == before.ticket).then_some(left))
 }
@@ -230,8 +235,7 @@ async fn expiry(guide: &mut Guide<'_>, names: &Names) -> Result<(), String> {
         "From `validUntil` on a ticket votes no more, so that it is worth nothing to hoard it. The next\n\
          one is there by then.",
     );
-    let data = guide.ask(CAS, &Value::Null).await;
-    let old = cas(&data.map_err(|trouble| trouble.why)?)?;
+    let old = shown_ticket(guide).await?;
     let ballot = Ballot::of(guide.mint(), names.of("erin"));
     let refused = until_refused(guide, &ballot, &old).await?;
     refused.is_refusal("Ticket expired", "TICKET_EXPIRED")?;
@@ -263,11 +267,17 @@ async fn until_refused(guide: &mut Guide<'_>, ballot: &Ballot, old: &Cas) -> Res
         let why = match guide.ask_quietly(VOTE, &variables).await {
             Ok(data) => {
                 let told = Told::of(&data)?;
-                if !told.success {
+                if !told.success && !told.is_used_up() {
                     show_answer(&data);
                     return Ok(told);
                 }
-                format!("it was to end at {}, and still votes", old.valid_until)
+                // Others may have taken its last use, and it has yet to end.
+                let does = if told.success {
+                    "still votes"
+                } else {
+                    "has not"
+                };
+                format!("it was to end at {}, and {does}", old.valid_until)
             }
             Err(trouble) if trouble.may_pass => trouble.why,
             Err(trouble) => return Err(trouble.why),

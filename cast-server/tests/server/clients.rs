@@ -126,6 +126,17 @@ async fn does_what_a_client_does(snippet: Snippet) {
     assert_eq!(tries.len(), 3, "{tries:?}");
     assert!(tries.iter().all(|id| *id == tries[0]), "{tries:?}");
 
+    // The vote counts, and so a client that hears no tally has not failed: who runs it again votes twice.
+    let hides_tallies = |request: &Value, answer| {
+        let asks = request["query"].as_str().unwrap_or_default();
+        (!asks.contains("tally(")).then_some(answer)
+    };
+    let silent = Middleman::before(&server.client(), hides_tallies).await;
+    let unheard = snippet.write(&silent.url).expect("it was there");
+    let (code, stdout, stderr) = unheard.vote(&random_name()).await;
+    assert_eq!(code, Some(0), "{stdout}{stderr}");
+    assert!(stdout.ends_with(": voted\n"), "{stdout}");
+
     // One byte more than a name has.
     let (code, stdout, stderr) = client.vote(&"x".repeat(65)).await;
     assert_eq!((code, stdout.as_str()), (Some(1), ""), "{stderr}");

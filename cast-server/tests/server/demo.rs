@@ -95,6 +95,37 @@ async fn a_vote_whose_answer_is_lost_is_sent_again_and_counts_once() {
     assert!(shown.contains("the connection broke"), "{shown}");
 }
 
+/// Each request meets something that passes, once: an answer that is lost, a server that is full, a counter
+/// that does not answer, and a ticket that others use up before its end.
+#[tokio::test]
+async fn what_passes_is_waited_for() {
+    let server = Process::serve(&[]).await;
+    let (tickets, erin, stale) = <(AtomicUsize, AtomicUsize, AtomicUsize)>::default();
+    let meddle = move |request: &Value, mut answer: Value| {
+        let full = json!({"data": null, "errors": [{"message": "full",
+            "extensions": {"code": "OVERLOADED", "retryable": true}}]});
+        let Some(vote) = vote_of(request) else {
+            let asks = request["query"].as_str().unwrap_or_default();
+            let is_full = asks.contains("cas") && tickets.fetch_add(1, Relaxed) % 2 == 0;
+            return Some(if is_full { full } else { answer });
+        };
+        let names = vote["usernames"].to_string();
+        if names.contains("alice") && stale.fetch_add(1, Relaxed) == 0 {
+            answer["data"]["vote"]["stale"] = json!(true);
+            answer["data"]["vote"]["votes"] = json!([0, 0, 0]);
+        }
+        if names.contains("erin") && erin.fetch_add(1, Relaxed) == 0 {
+            answer["data"]["vote"] = json!({
+                "success": false, "message": "Ticket usage limit exceeded", "usernames": [],
+                "votes": [], "stale": false, "code": "TICKET_EXHAUSTED", "retryable": true,
+            });
+        }
+        Some(answer)
+    };
+    let middleman = Middleman::before(&server.client(), meddle).await;
+    passes(&middleman.url).await;
+}
+
 /// A server that does something wrong: what, and at which step that is seen, and in what words.
 struct Lie {
     tell: fn(&Value, &mut Value),

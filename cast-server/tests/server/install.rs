@@ -21,7 +21,7 @@ case "$*" in
   *"create secret generic "*) cat >"$FAKE/$6" ;;
   "config current-context") echo kind-test ;;
   "kustomize "*) printf 'a:\n- image: cast:0.1.0\n  image: registry.test/cast:0.1.0\n- image: kafka:1\n' ;;
-  "apply --filename -") cat >"$FAKE/applied" ;;
+  "apply --filename -"*) cat >"$FAKE/applied" ;;
   *port-forward*) echo "Forwarding from 127.0.0.1:$PORT -> 8000" && exec sleep 60 ;;
 esac
 "#;
@@ -107,9 +107,11 @@ async fn it_installs_votes_and_keeps_the_secrets_when_it_is_run_again() {
         "kind load docker-image cast:test-1 --name test\n",
         "kubectl apply --filename k8s/base/namespace.yaml\n",
         "kubectl --namespace cast delete job migrate --ignore-not-found\n",
-        "kubectl apply --filename -\n",
+        "kubectl apply --filename - --selector app.kubernetes.io/name notin (api,ticket-generator)\n",
         "kubectl --namespace cast rollout status statefulset/kafka ",
         "kubectl --namespace cast wait --for=condition=complete job/migrate ",
+        "kubectl --namespace cast rollout status deployment/vote-consumer ",
+        "kubectl apply --filename -\n",
         "kubectl --namespace cast rollout status deployment/api ",
     ];
     let mut rest = &*calls;
@@ -134,10 +136,26 @@ async fn it_installs_votes_and_keeps_the_secrets_when_it_is_run_again() {
 #[tokio::test]
 async fn elsewhere_it_must_be_told_where_the_servers_are() {
     let fakes = Fakes::make();
-    let (code, _, stderr) = fakes.install("1", &["production", "--push"]).await;
+    let (code, _, stderr) = fakes
+        .install(
+            "1",
+            &["production", "--push", "--image", "registry.test/cast:1"],
+        )
+        .await;
     assert_eq!(code, Some(1), "{stderr}");
     assert!(stderr.contains("CAST_STORE_URL"), "{stderr}");
     assert_eq!(fakes.read("applied"), "", "and nothing is applied");
+}
+
+#[tokio::test]
+async fn an_image_without_a_registry_is_not_pushed() {
+    let fakes = Fakes::make();
+    let (code, _, stderr) = fakes
+        .install("1", &["--push", "--image", "cast:test-1"])
+        .await;
+    assert_eq!(code, Some(2), "{stderr}");
+    assert!(stderr.contains("--image REGISTRY/"), "{stderr}");
+    assert_eq!(fakes.read("calls"), "", "and nothing is built");
 }
 
 #[tokio::test]

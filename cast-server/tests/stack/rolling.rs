@@ -160,7 +160,7 @@ async fn every_role_is_replaced_under_load_and_no_vote_fails() {
     );
     let doors = apis.clients();
     let load = Load::start(&stack, &apis.addresses);
-    for pair in [&mut apis, &mut generators, &mut consumers] {
+    for pair in [&mut consumers, &mut apis, &mut generators] {
         pair.roll(&stack, &doors).await;
     }
     let report = load.stop().await;

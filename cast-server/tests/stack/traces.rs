@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex};
 
 use opentelemetry_proto::tonic::{
-    collector::trace::v1::ExportTraceServiceRequest, common::v1::any_value::Value, trace::v1::Span,
+    collector::trace::v1::ExportTraceServiceRequest,
+    common::v1::any_value::Value,
+    trace::v1::{Span, status::StatusCode},
 };
 use prost::Message as _;
 use serde_json::json;
@@ -14,7 +16,7 @@ use tokio::{
 
 use crate::{
     program::{Client, Process, Reply, VOTE, program},
-    stack::{Deployment, Role, Stack, drain, until, until_said},
+    stack::{Deployment, Own, Role, Stack, drain, until, until_said},
     voters::ticket,
 };
 
@@ -127,6 +129,20 @@ fn number(span: &Span, key: &str) -> Option<i64> {
     }
 }
 
+/// What a span says of itself in words.
+fn text<'a>(span: &'a Span, key: &str) -> Option<&'a str> {
+    let mut said = span.attributes.iter().filter(|said| said.key == key);
+    match said.next()?.value.as_ref()?.value.as_ref()? {
+        Value::StringValue(text) => Some(text),
+        _ => None,
+    }
+}
+
+fn has_failed(span: &Span) -> bool {
+    let status = span.status.as_ref();
+    status.is_some_and(|status| status.code() == StatusCode::Error)
+}
+
 /// `serve`, which sends traces to this URL; and what else it is told.
 async fn serve(url: &str, more: &[(&str, &str)]) -> Process {
     let mut command = program(&["serve", "--listen", "127.0.0.1:0", "--traces-url", url]);
@@ -166,7 +182,18 @@ async fn a_vote_is_found_in_its_callers_trace_up_to_the_fold() {
     // Another process, which knows of it from the record alone.
     let fold = collector.until("fold", ours).await;
     assert_eq!(fold.parent_span_id, vote.span_id);
-    assert_eq!(number(&fold, "ballots"), Some(1));
+    // Those before it may be folded with it.
+    assert!(number(&fold, "ballots").is_some_and(|ballots| (1..=3).contains(&ballots)));
+    assert!(number(&fold, "next") > number(&fold, "start"));
+    assert!(number(&fold, "partition").is_some());
+    assert_eq!(text(&vote, "code"), Some("accepted"));
+    assert!(text(&request, "request_id").is_some());
+    for call in [&publish, &fold] {
+        assert_eq!(text(call, "result"), Some("ok"));
+    }
+    for span in [&request, &vote, &publish, &fold] {
+        assert!(!has_failed(span), "{span:?}");
+    }
     // They go one after the other: what came before would be there.
     for name in ["request", "vote", "publish", "fold"] {
         assert!(
@@ -174,6 +201,48 @@ async fn a_vote_is_found_in_its_callers_trace_up_to_the_fold() {
             "nobody asked for others"
         );
     }
+    deployment.drain().await;
+}
+
+#[tokio::test]
+async fn a_log_that_does_not_answer_is_seen_in_the_trace() {
+    let own = Own {
+        kafka: true,
+        ..Own::default()
+    };
+    let Some(mut stack) = Stack::start_on(own).await else {
+        return;
+    };
+    let (collector, url) = Collector::start().await;
+    stack.set("CAST_TRACES_URL", &url);
+    stack.set("CAST_TICKET_TTL", "60s");
+    stack.set("OTEL_BSP_SCHEDULE_DELAY", "100");
+    let deployment = Deployment::start(&stack, 1).await;
+    let door = &deployment.doors()[0];
+    vote(door, 7, false).await;
+
+    stack.kafka.own().freeze().await;
+    let ticket = until("a ticket", async || ticket(door).await).await;
+    let variables = json!({"ticket": ticket, "usernames": ["ada"], "voteCount": [1]});
+    let body = json!({"query": VOTE, "variables": variables});
+    let request = door.http.post(door.graphql_url()).json(&body);
+    let traced = request.header("traceparent", traceparent(9, true));
+    let reply = door.send(traced).await;
+    assert_eq!(
+        reply.body["errors"][0]["extensions"]["code"], "OUTCOME_UNKNOWN",
+        "{reply:?}"
+    );
+    let any = |_: &Span| true;
+    let publish = collector.until("publish", any).await;
+    let result = text(&publish, "result");
+    assert!(
+        matches!(result, Some("dropped" | "outcome_unknown")),
+        "{publish:?}"
+    );
+    let vote = collector.until("vote", any).await;
+    assert_eq!(text(&vote, "code"), Some("outcome_unknown"));
+    assert!(has_failed(&publish) && has_failed(&vote));
+    stack.kafka.own().thaw().await;
     deployment.drain().await;
 }
 

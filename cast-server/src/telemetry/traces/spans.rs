@@ -103,6 +103,7 @@ pub(crate) fn vote() -> Span {
     };
     let kind = SpanKind::Internal;
     on.span("vote", kind, Some(parent), Vec::new(), Vec::new())
+        .or_else("code", VoteCode::Unanswered.as_str())
 }
 
 /// The span of a flush on its way into the log, if one of its ballots is traced.
@@ -150,6 +151,7 @@ fn of_ballots<'a>(
     };
     let links = votes.map(Link::with_context).collect();
     on.span(name, kind, Some(parent), attributes(), links)
+        .or_else("result", Ended::Dropped.as_str())
 }
 
 impl Tracing {
@@ -167,17 +169,45 @@ impl Tracing {
         let span = self.tracer.span_builder(name).with_kind(kind);
         let span = span.with_attributes(attributes).with_links(links);
         let span = self.tracer.build_with_context(span, &parent);
-        Span(span.is_recording().then(|| Box::new(span)))
+        let going = Going {
+            span,
+            if_dropped: None,
+        };
+        Span(going.span.is_recording().then(|| Box::new(going)))
     }
 }
 
-/// What is being done, in somebody's trace; or nothing. It ends when it is dropped.
-pub(crate) struct Span(Option<Box<opentelemetry_sdk::trace::Span>>);
+/// What is being done, in somebody's trace; or nothing.
+pub(crate) struct Span(Option<Box<Going>>);
+
+/// Ends when it is dropped.
+struct Going {
+    span: opentelemetry_sdk::trace::Span,
+    /// What it says of itself if nobody waited for its end.
+    if_dropped: Option<KeyValue>,
+}
+
+impl Drop for Going {
+    fn drop(&mut self) {
+        if let Some(how) = self.if_dropped.take() {
+            self.span.set_attribute(how);
+            self.span.set_status(Status::error(""));
+        }
+    }
+}
 
 impl Span {
+    /// Makes it say so if it is dropped before its end is told: a deadline passed, or who asked has gone.
+    fn or_else(mut self, key: &'static str, value: &'static str) -> Self {
+        if let Some(going) = &mut self.0 {
+            going.if_dropped = Some(KeyValue::new(key, value));
+        }
+        self
+    }
+
     /// How others name it as their parent.
     fn context(&self) -> Option<TraceContext> {
-        let ours = self.0.as_ref()?.span_context();
+        let ours = self.0.as_ref()?.span.span_context();
         let mut bytes = [0; TraceContext::LEN];
         bytes[..16].copy_from_slice(&ours.trace_id().to_bytes());
         bytes[16..24].copy_from_slice(&ours.span_id().to_bytes());
@@ -211,12 +241,13 @@ impl Span {
     }
 
     fn end(self, how: KeyValue, has_failed: bool) {
-        let Some(mut span) = self.0 else {
+        let Some(mut going) = self.0 else {
             return;
         };
-        span.set_attribute(how);
+        going.if_dropped = None;
+        going.span.set_attribute(how);
         if has_failed {
-            span.set_status(Status::error(""));
+            going.span.set_status(Status::error(""));
         }
     }
 }
