@@ -1,6 +1,9 @@
 //! A caller's trace, from the door through the log to the fold, as a collector sees it.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use opentelemetry_proto::tonic::{
     collector::trace::v1::ExportTraceServiceRequest,
@@ -242,6 +245,17 @@ async fn a_log_that_does_not_answer_is_seen_in_the_trace() {
     let vote = collector.until("vote", any).await;
     assert_eq!(text(&vote, "code"), Some("outcome_unknown"));
     assert!(has_failed(&publish) && has_failed(&vote));
+
+    // Nor does a voter wait for ever.
+    let impatient = door.http.post(door.graphql_url()).json(&body);
+    let impatient = impatient.timeout(Duration::from_millis(50));
+    let hung_up = impatient
+        .header("traceparent", traceparent(10, true))
+        .send();
+    hung_up.await.expect_err("no answer comes so soon");
+    let unanswered = |span: &Span| text(span, "code") == Some("unanswered");
+    let vote = collector.until("vote", unanswered).await;
+    assert!(has_failed(&vote));
     stack.kafka.own().thaw().await;
     deployment.drain().await;
 }
