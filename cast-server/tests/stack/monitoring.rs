@@ -1,7 +1,11 @@
 //! The dashboard and the alerts of k8s/monitoring, in a real Prometheus beside a deployment that is
 //! broken: each alert is seen to fire by the fault that it names, and not before.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use cast_testkit::{
     Seed,
@@ -22,10 +26,13 @@ const VOTERS: usize = 12;
 /// How many connections the narrow door has room for: more than voters and Prometheus need.
 const CONNECTIONS: usize = 64;
 
-/// What is in a file of k8s/monitoring.
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../k8s/monitoring")
+}
+
+/// What is in one of its files.
 fn file(name: &str) -> String {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../k8s/monitoring");
-    fs::read_to_string(folder.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    fs::read_to_string(folder().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
 /// The rules as they are, but for how long one has to wait: see the head of their file.
@@ -178,10 +185,16 @@ fn dashboard_queries() -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_dashboard_has_data_and_each_alert_fires_by_its_fault_alone() {
+async fn the_dashboard_has_data_and_each_alert_fires_by_its_fault() {
     let Some(mut scene) = Scene::start().await else {
         return;
     };
+    // It comes with Prometheus.
+    let mut promtool = tokio::process::Command::new("promtool");
+    promtool.args(["check", "rules", "--lint-fatal"]);
+    let checked = promtool.arg(folder().join("rules.yaml"));
+    let checked = checked.output().await.expect("promtool starts");
+    assert!(checked.status.success(), "{checked:?}");
     // A series may be not a number, as a mean of nothing is; one of them must be.
     for query in dashboard_queries() {
         until(&format!("data of {query}"), async || {
