@@ -7,6 +7,8 @@ use std::{
     time::Duration,
 };
 
+#[cfg(target_os = "linux")]
+use socket2::{SockFilter, SockRef};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
@@ -78,6 +80,9 @@ impl CappedAcceptor {
     /// Ends accepting: the connections that the system has taken in by now, and that there is a place
     /// for, at most `most` of them. No other comes after.
     ///
+    /// First, no other connection may begin: one that did between the last look and the end would be
+    /// reset, and its client would not know whether its request was carried out.
+    ///
     /// The plain socket is asked. Tokio's knows of a connection only when its driver was told of it,
     /// and one that it does not know of yet would be closed unseen.
     pub(super) fn waiting(self, most: usize) -> Vec<(Connection, SocketAddr)> {
@@ -85,6 +90,9 @@ impl CappedAcceptor {
         let Ok(listener) = listener.into_std() else {
             return Vec::new();
         };
+        if let Err(error) = let_none_begin(&listener) {
+            tracing::debug!(%error, "connections may begin while the socket closes, and are reset");
+        }
         let mut waiting = Vec::new();
         for _ in 0..most {
             match listener.accept() {
@@ -141,6 +149,30 @@ impl Door {
     }
 }
 
+/// Makes the system drop what would begin a connection, as if it had been lost on its way. Its client tries
+/// again a second later, and is refused by then, or let in by whoever came after us: nothing was sent.
+#[cfg(target_os = "linux")]
+fn let_none_begin(listener: &std::net::TcpListener) -> io::Result<()> {
+    // A classic packet filter, over the header of TCP: whether the bit SYN is set in its 14th byte.
+    const LOAD_BYTE: u16 = 0x30;
+    const JUMP_IF_SET: u16 = 0x45;
+    const RETURN: u16 = 0x06;
+    const FLAGS: u32 = 13;
+    const SYN: u32 = 0x02;
+    let filter = [
+        SockFilter::new(LOAD_BYTE, 0, 0, FLAGS),
+        SockFilter::new(JUMP_IF_SET, 0, 1, SYN),
+        SockFilter::new(RETURN, 0, 0, 0),
+        SockFilter::new(RETURN, 0, 0, u32::MAX),
+    ];
+    SockRef::from(listener).attach_filter(&filter)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn let_none_begin(_: &std::net::TcpListener) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
 /// Whether the next connection may do better at once.
 fn is_about_one_connection(error: &io::Error) -> bool {
     matches!(
@@ -150,4 +182,36 @@ fn is_about_one_connection(error: &io::Error) -> bool {
             | io::ErrorKind::ConnectionReset
             | io::ErrorKind::Interrupted
     )
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::{
+        io::Read as _,
+        net::{TcpListener, TcpStream},
+    };
+
+    use super::*;
+
+    #[test]
+    fn who_is_connected_is_taken_in_and_nobody_else_begins() {
+        const AT_ONCE: Duration = Duration::from_millis(200);
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut before = TcpStream::connect(address).unwrap();
+        let_none_begin(&listener).unwrap();
+        let after = TcpStream::connect_timeout(&address, AT_ONCE);
+        assert_eq!(after.unwrap_err().kind(), io::ErrorKind::TimedOut);
+
+        before.write_all(b"sent").unwrap();
+        let (mut taken_in, _) = listener.accept().unwrap();
+        drop(listener);
+        let mut heard = [0; 4];
+        taken_in.read_exact(&mut heard).unwrap();
+        taken_in.write_all(&heard).unwrap();
+        before.read_exact(&mut heard).unwrap();
+        assert_eq!(&heard, b"sent");
+        let after = TcpStream::connect_timeout(&address, AT_ONCE);
+        assert_eq!(after.unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+    }
 }
