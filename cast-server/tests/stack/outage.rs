@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cast_testkit::{
     Seed, pause,
-    servers::{Mode, random_name},
+    servers::{Database, Mode, random_name},
 };
 
 use crate::{
@@ -230,6 +230,13 @@ async fn postgres_dies_and_comes_back_while_votes_are_taken() {
     scene.recovers().await;
 }
 
+/// Waits until more is folded than now.
+async fn until_folded(database: &Database) {
+    let ballots = async || database.sql("SELECT count(*) FROM ballots").await;
+    let now = ballots().await;
+    until("a fold", async || (ballots().await != now).then_some(())).await;
+}
+
 #[tokio::test]
 async fn the_connections_to_postgres_are_cut_and_a_fold_is_the_victim_of_a_deadlock() {
     let Some(mut scene) = Scene::on(Own::default()).await else {
@@ -240,6 +247,8 @@ async fn the_connections_to_postgres_are_cut_and_a_fold_is_the_victim_of_a_deadl
         scene.crowd.until_acknowledged(20).await;
     }
     until("a victim", async || {
+        // Of an outage only its beginning is told: this one must be none that goes on.
+        until_folded(&scene.stack.database).await;
         deadlock(&scene.stack.database).await;
         let said = scene.deployment.consumer.said();
         said.contains("deadlock detected").then_some(())
