@@ -32,7 +32,7 @@ async fn cas(door: &Client) -> (String, u64) {
     (ticket, cas["remainingUsage"].as_u64().unwrap())
 }
 
-/// Votes with the current ticket for these.
+/// Votes with the current ticket for these; `lasting`, or it may end between the two requests.
 async fn vote(door: &Client, selections: &[(&str, i64)]) -> Value {
     let (ticket, _) = cas(door).await;
     vote_with(door, &ticket, selections).await
@@ -213,9 +213,10 @@ async fn defect_04_counts_beyond_31_bits_are_counted_and_never_told_wrong() {
 /// A name twice in one vote: Redis and the database disagreed.
 #[tokio::test]
 async fn defect_05_a_name_twice_in_one_vote_is_added_up_everywhere() {
-    let Some(stack) = Stack::start().await else {
+    let Some(mut stack) = Stack::start().await else {
         return;
     };
+    lasting(&mut stack, 1_000);
     let deployment = Deployment::start(&stack, 1).await;
     let door = &deployment.doors()[0];
     let result = vote(door, &[("ada", 2), ("bo", 1), ("ada", 3)]).await;
@@ -464,9 +465,10 @@ async fn defect_13_without_a_ticket_cas_is_an_error() {
 /// One bad message made the consumer crash, start, and crash again.
 #[tokio::test]
 async fn defect_14_a_record_that_cannot_be_read_stops_nothing_and_is_written_down() {
-    let Some(stack) = Stack::start().await else {
+    let Some(mut stack) = Stack::start().await else {
         return;
     };
+    lasting(&mut stack, 1_000);
     let deployment = Deployment::start(&stack, 1).await;
     let doors = deployment.doors();
     let door = &doors[0];
