@@ -6,26 +6,29 @@ cd "$(dirname "$0")"
 
 usage() {
   cat <<'END'
-./build-and-deploy.sh [--dry-run] [--image NAME:TAG] [--push] [single-node|production]
+./build-and-deploy.sh [--dry-run] [--image NAME:TAG] [--features LIST] [--push] [single-node|production]
 
   single-node   all of it, with Redis, Kafka and PostgreSQL, on one node (the default)
   production    CAST alone; the first time, CAST_TICKETS_URL, CAST_COUNTER_URL, CAST_BUS_URL and
                 CAST_STORE_URL must say where Redis, Kafka and PostgreSQL are
   --dry-run     prints what it would do, and needs neither Docker nor kubectl
   --image       what to call the image: cast:VERSION-REVISION unless it is said
-  --push        pushes the image, which --image must name with its registry; otherwise it is loaded into kind, minikube or k3d, and a cluster that
-                shares Docker's images (Docker Desktop) has it already
+  --features    what to build it with beyond the default: kafka-tls, for a log behind TLS or SASL; otlp,
+                for traces; both with a comma in between
+  --push        pushes the image, which --image must name with its registry; otherwise it is loaded into
+                kind, minikube or k3d, and a cluster that shares Docker's images (Docker Desktop) has it
 
 Secrets that are there are kept: to deploy again changes no key and no password.
 END
 }
 
-overlay=single-node image="" dry_run=false push=false
+overlay=single-node image="" features="" dry_run=false push=false
 while [ $# -gt 0 ]; do
   case "$1" in
     --dry-run) dry_run=true ;;
     --push) push=true ;;
     --image) image="${2:?--image needs a name}" && shift ;;
+    --features) features="${2?--features needs a list}" && shift ;;
     single-node | production) overlay="$1" ;;
     -h | --help) usage && exit ;;
     *) usage >&2 && exit 2 ;;
@@ -62,7 +65,8 @@ image_of_sources() {
 }
 
 build() {
-  run docker build --tag "$image" --build-arg "VERSION=${image##*:}" \
+  run docker build --tag "$image" --build-arg "CAST_FEATURES=$features" \
+    --build-arg "VERSION=${image##*:}" \
     --build-arg "REVISION=$(git rev-parse HEAD 2>/dev/null || echo unknown)" .
 }
 
@@ -159,6 +163,27 @@ apply() {
   rendered | kubectl apply --filename - "$@"
 }
 
+# Waits until the tables and the topic are there. A Job that gave up says why, and is not waited for.
+await_migration() {
+  if $dry_run; then
+    kube wait --for=condition=complete job/migrate --timeout 10m
+    return
+  fi
+  local ended
+  for _ in $(seq 300); do
+    ended=$(kubectl --namespace cast get job migrate \
+      --output 'jsonpath={.status.conditions[?(@.status=="True")].type}')
+    case "$ended" in
+      *Failed*) break ;;
+      *Complete*) return ;;
+    esac
+    sleep 2
+  done
+  kubectl --namespace cast logs job/migrate --tail 20 >&2 || true
+  echo "the migration ${ended:-did not end}: what it said is above" >&2
+  return 1
+}
+
 # First who reads the log, and only then who writes into it: an older consumer may not understand what a
 # newer API server writes.
 deploy_readers() {
@@ -171,7 +196,7 @@ deploy_readers() {
       kube rollout status "statefulset/$server" --timeout 10m
     done
   fi
-  kube wait --for=condition=complete job/migrate --timeout 10m
+  await_migration
   kube rollout status deployment/vote-consumer --timeout 5m
 }
 

@@ -57,13 +57,16 @@ def _documented_secrets(docker_compose: Path, root: Path, document: str):
 
 
 def _rules(project: dict):
+    built = [service["image"] for service in project["services"].values() if "build" in service]
+    if len(built) != len(set(built)):
+        yield "an image is built twice, and two that build at once what has the same name fail"
     for name, service in project["services"].items():
         if not re.search(r":[^/]*\d", service["image"]) or service["image"].endswith(":latest"):
             yield f"{name} has the image {service['image']}, which is no version"
         is_once = service.get("restart") == "on-failure"
         if not is_once and service.get("restart") != "unless-stopped":
             yield f"{name} is not started again"
-        is_ours = "build" in service
+        is_ours = service["image"] in built
         if service.get("healthcheck", {}).get("disable", False) != is_once:
             yield f"{name} has no healthcheck, or one that cannot be asked"
         if not is_ours and "healthcheck" not in service:
@@ -96,6 +99,7 @@ def _self_test(docker_compose: Path, compose: Path, project: dict):
         ("api-1", "ports", [{"target": 8000, "published": "8000"}]),
         ("api-1", "cap_drop", []),
         ("api-1", "stop_grace_period", "10s"),
+        ("api-1", "build", {"context": "."}),
         ("redis", "healthcheck", {"disable": True}),
     ]
     for service, key, value in breaks:

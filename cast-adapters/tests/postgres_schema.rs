@@ -96,11 +96,14 @@ async fn a_database_in_another_encoding_is_refused() {
         ))
         .await;
     let options = options(&elsewhere.url().replace(elsewhere.name(), &name));
-    migrate(&options).await.expect("the tables are made");
+    // Nobody makes tables that nobody can use.
+    let made = migrate(&options).await;
     let refusal = refused(options).await;
     elsewhere
         .sql(&format!("DROP DATABASE {name} WITH (FORCE)"))
         .await;
+    let error = made.expect_err("tables in another encoding");
+    assert_says(&(error.kind(), error.chain()), "UTF8");
     assert_says(&refusal, "UTF8");
 }
 

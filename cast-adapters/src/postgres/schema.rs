@@ -33,7 +33,7 @@ statement! {
 ///
 /// # Errors
 ///
-/// `Misconfigured` where the database is newer than this binary, or a migration fails.
+/// `Misconfigured` where the database is newer than this binary or not in UTF-8, or a migration fails.
 pub async fn migrate(options: &PostgresOptions) -> Result<Vec<String>, PortError> {
     let migrated = migrate_in_turn(options).await;
     migrated.map_err(|error| error.doing("migrating the store"))
@@ -53,7 +53,9 @@ async fn migrate_in_turn(options: &PostgresOptions) -> Result<Vec<String>, Error
             "SET lock_timeout = '30s'; SELECT pg_advisory_lock(1667331956)",
         )
         .await?;
-    if found(&mut connection).await?.migrated {
+    let found = found(&mut connection).await?;
+    found.refuse_encoding()?;
+    if found.migrated {
         refuse_newer(&applied(&mut connection).await?)?;
     }
     // The harness blocks the thread that it runs on.
@@ -71,16 +73,11 @@ async fn migrate_in_turn(options: &PostgresOptions) -> Result<Vec<String>, Error
 /// Whether these are the tables that this binary works with; if not, says what to do.
 pub(super) async fn check(connection: &mut AsyncPgConnection) -> Result<(), Error> {
     let found = found(connection).await?;
+    found.refuse_encoding()?;
     if !found.migrated {
         return Err(Error::Schema(
             "the database has no tables of CAST: run `cast-server migrate`".into(),
         ));
-    }
-    if found.encoding != "UTF8" {
-        return Err(Error::Schema(format!(
-            "the database's encoding is {}, and names need UTF8: create it with ENCODING 'UTF8'",
-            found.encoding
-        )));
     }
     if !found.unreadable.is_empty() {
         return Err(Error::Schema(format!(
@@ -114,6 +111,19 @@ struct Found {
     /// Tables that this role may not read.
     unreadable: Vec<String>,
     encoding: String,
+}
+
+impl Found {
+    /// Refuses what names cannot be written in.
+    fn refuse_encoding(&self) -> Result<(), Error> {
+        if self.encoding == "UTF8" {
+            return Ok(());
+        }
+        Err(Error::Schema(format!(
+            "the database's encoding is {}, and names need UTF8: create it with ENCODING 'UTF8'",
+            self.encoding
+        )))
+    }
 }
 
 async fn found(connection: &mut AsyncPgConnection) -> Result<Found, Error> {

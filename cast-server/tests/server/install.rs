@@ -8,7 +8,10 @@ use std::{
 };
 
 use cast_core::domain::KeyRing;
-use tokio::process::Command;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    process::Command,
+};
 
 use crate::support::{Process, SOON};
 
@@ -21,6 +24,8 @@ case "$*" in
   *"create secret generic "*) cat >"$FAKE/$6" ;;
   "config current-context") echo kind-test ;;
   "kustomize "*) printf 'a:\n- image: cast:0.1.0\n  image: registry.test/cast:0.1.0\n- image: kafka:1\n' ;;
+  *"get job migrate "*) cat "$FAKE/migration" ;;
+  *"logs job/migrate "*) echo "no way to the database" ;;
   "apply --filename -"*) cat >"$FAKE/applied" ;;
   *port-forward*) echo "Forwarding from 127.0.0.1:$PORT -> 8000" && exec sleep 60 ;;
 esac
@@ -42,6 +47,7 @@ impl Fakes {
             fs::write(&path, script).unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
         }
+        fs::write(folder.join("migration"), "SuccessCriteriaMet Complete").unwrap();
         Self(folder)
     }
 
@@ -83,7 +89,7 @@ async fn it_installs_votes_and_keeps_the_secrets_when_it_is_run_again() {
     let url = process.url();
     let port = url.rsplit(':').next().unwrap();
     let fakes = Fakes::make();
-    let args = ["--image", "cast:test-1"];
+    let args = ["--image", "cast:test-1", "--features", "kafka-tls,otlp"];
     let (code, stdout, stderr) = fakes.install(port, &args).await;
     assert_eq!(code, Some(0), "{stdout}\n{stderr}");
     assert!(stdout.contains("\"success\":true"), "{stdout}");
@@ -103,13 +109,13 @@ async fn it_installs_votes_and_keeps_the_secrets_when_it_is_run_again() {
     assert_eq!(fakes.read("applied"), applied);
     let calls = fakes.read("calls");
     let steps = [
-        "docker build --tag cast:test-1 ",
+        "docker build --tag cast:test-1 --build-arg CAST_FEATURES=kafka-tls,otlp ",
         "kind load docker-image cast:test-1 --name test\n",
         "kubectl apply --filename k8s/base/namespace.yaml\n",
         "kubectl --namespace cast delete job migrate --ignore-not-found\n",
         "kubectl apply --filename - --selector app.kubernetes.io/name notin (api,ticket-generator)\n",
         "kubectl --namespace cast rollout status statefulset/kafka ",
-        "kubectl --namespace cast wait --for=condition=complete job/migrate ",
+        "kubectl --namespace cast get job migrate ",
         "kubectl --namespace cast rollout status deployment/vote-consumer ",
         "kubectl apply --filename -\n",
         "kubectl --namespace cast rollout status deployment/api ",
@@ -159,7 +165,33 @@ async fn an_image_without_a_registry_is_not_pushed() {
 }
 
 #[tokio::test]
-async fn a_vote_that_is_not_accepted_is_a_failure() {
+async fn a_migration_that_gave_up_is_not_waited_for_and_says_why() {
+    let fakes = Fakes::make();
+    fs::write(fakes.0.join("migration"), "FailureTarget Failed").unwrap();
+    let (code, _, stderr) = fakes.install("1", &["--image", "cast:test-1"]).await;
+    assert_eq!(code, Some(1), "{stderr}");
+    for said in [
+        "no way to the database",
+        "the migration FailureTarget Failed",
+    ] {
+        assert!(stderr.contains(said), "{stderr}");
+    }
+    let calls = fakes.read("calls");
+    assert!(!calls.contains("vote-consumer"), "nothing goes on: {calls}");
+}
+
+#[tokio::test]
+async fn a_vote_that_is_refused_is_a_failure() {
+    let fakes = Fakes::make();
+    let (port, server) = refusing().await;
+    let (code, _, stderr) = fakes.install(&port, &["--image", "cast:test-1"]).await;
+    server.abort();
+    assert_eq!(code, Some(1), "{stderr}");
+    assert!(stderr.contains("the vote was not accepted"), "{stderr}");
+}
+
+#[tokio::test]
+async fn a_way_to_a_server_that_is_gone_is_a_failure() {
     let fakes = Fakes::make();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port().to_string();
@@ -167,4 +199,30 @@ async fn a_vote_that_is_not_accepted_is_a_failure() {
     let (code, _, stderr) = fakes.install(&port, &["--image", "cast:test-1"]).await;
     assert_eq!(code, Some(1), "{stderr}");
     assert!(stderr.contains("the vote was not accepted"), "{stderr}");
+}
+
+/// A server that has tickets, and refuses each vote.
+async fn refusing() -> (String, tokio::task::JoinHandle<()>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let refused = r#"{"data":{"vote":{"success":false,"message":"Ticket expired","votes":null}}}"#;
+    let ticket = format!(r#"{{"data":{{"cas":{{"ticket":"{}"}}}}}}"#, "0".repeat(64));
+    let serving = tokio::spawn(async move {
+        loop {
+            let (mut link, _) = listener.accept().await.unwrap();
+            let mut request = String::new();
+            // Its body is JSON, and may come after its head.
+            while !request.trim_end().ends_with('}') {
+                let mut part = [0; 4_096];
+                let read = link.read(&mut part).await.unwrap();
+                request.push_str(std::str::from_utf8(&part[..read]).unwrap());
+            }
+            let votes = request.contains("mutation");
+            let body = if votes { refused } else { &ticket };
+            let head = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length:";
+            let reply = format!("{head} {}\r\n\r\n{body}", body.len());
+            link.write_all(reply.as_bytes()).await.unwrap();
+        }
+    });
+    (port, serving)
 }
