@@ -168,6 +168,24 @@ impl Scene {
         self.seen.extend(alerts.iter().map(|a| (*a).to_owned()));
     }
 
+    /// Kills the consumer, and starts another one where it was; waits until Prometheus saw it.
+    async fn restart_consumer(&mut self) {
+        let at = self.deployment.consumer.url().replace("http://", "");
+        let starts = format!("changes(cast_start_timestamp_seconds{{instance=\"{at}\"}}[30m])");
+        let before = self.values(&starts).await;
+        self.deployment.consumer.signal("KILL").await;
+        until("an address that is free", async || {
+            TcpStream::connect(&at).await.is_err().then_some(())
+        })
+        .await;
+        let listen = [("CAST_LISTEN", at.as_str())];
+        self.deployment.consumer = self.stack.run_with(Role::Consumer, &listen).await;
+        until("a look at the new one", async || {
+            (self.values(&starts).await[0] > before[0]).then_some(())
+        })
+        .await;
+    }
+
     /// Waits until the votes of the crowd are accepted again.
     async fn recovers(&mut self) {
         self.crowd.until_acknowledged(20).await;
@@ -254,6 +272,14 @@ async fn breaks(scene: &mut Scene) {
         })
         .await;
     scene.stack.postgres.own().restart().await;
+    scene.recovers().await;
+    scene
+        .fires(&["CastRestarting"], async |scene| {
+            for _ in 0..3 {
+                scene.restart_consumer().await;
+            }
+        })
+        .await;
     scene.recovers().await;
     // First nobody issues tickets, then there is nowhere to keep them.
     scene

@@ -94,6 +94,8 @@ metrics! {
         "Connections that are open.";
     HTTP_CONNECTIONS_TAKEN = "cast_http_connections_total", Kind::Counter, ["result"],
         "Connections that clients opened: accepted, or turned away because there were too many.";
+    STARTED = "cast_start_timestamp_seconds", Kind::Gauge, [],
+        "When the process started, in Unix time.";
     BUILD_INFO = "cast_build_info", Kind::Gauge, ["version"],
         "Always 1; says which version runs.";
 }

@@ -11,9 +11,9 @@ mod http;
 mod registry;
 mod votes;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use cast_core::{Cast, ports::Clock};
+use cast_core::{Cast, domain::Timestamp, ports::Clock};
 use metrics::{Gauge, Histogram};
 
 pub(crate) use self::{
@@ -47,6 +47,8 @@ impl Metrics {
         let registry = Arc::new(Registry::new());
         let version = env!("CARGO_PKG_VERSION");
         registry.gauge(&catalog::BUILD_INFO, &[version]).set(1.0);
+        let started = registry.gauge(&catalog::STARTED, &[]);
+        started.set(unix_seconds(clock.now()));
         Arc::new(Self {
             votes: Votes::new(&registry),
             graphql_errors: GraphqlErrors::new(&registry),
@@ -93,6 +95,11 @@ impl Metrics {
     pub(crate) fn store_read(&self) -> Gauge {
         self.registry.gauge(&catalog::STORE_READ, &[])
     }
+}
+
+/// A moment as Prometheus has it.
+pub(crate) fn unix_seconds(moment: Timestamp) -> f64 {
+    Duration::from_millis(moment.as_unix_ms()).as_secs_f64()
 }
 
 /// As a gauge has it: exact below 2^53, which no offset reaches.

@@ -10,7 +10,7 @@ use cast_core::{
 };
 
 use super::{DEADLINE, age::Age};
-use crate::telemetry::metrics::{Metrics, PartitionGauges, as_f64};
+use crate::telemetry::metrics::{Metrics, PartitionGauges, as_f64, unix_seconds};
 
 /// Asks log and store.
 pub(super) struct StoreWatch {
@@ -49,8 +49,7 @@ impl StoreWatch {
         loop {
             // A port that fails is counted and logged where it is called.
             if self.ask().await.is_ok() {
-                let now_ms = Duration::from_millis(self.clock.now().as_unix_ms());
-                read.set(now_ms.as_secs_f64());
+                read.set(unix_seconds(self.clock.now()));
             }
             self.show();
             self.clock.sleep(interval).await;
