@@ -20,7 +20,8 @@ impl HttpUrl {
         let uri: http::Uri = text.parse().ok()?;
         let authority = uri.authority()?;
         let is_plain = uri.scheme_str() == Some("http") && !authority.as_str().contains('@');
-        if !is_plain || uri.path() == "/" {
+        // What is asked with a query would be asked without one: nobody here has a use for it.
+        if !is_plain || uri.path() == "/" || uri.query().is_some() {
             return None;
         }
         Some(Self {
@@ -69,6 +70,7 @@ mod tests {
             "127.0.0.1:8000/livez",
             "https://h/livez",
             "http://h",
+            "http://h/livez?a=b",
             "http://u@h/livez",
             "http://u:p@h/livez",
         ] {

@@ -44,7 +44,12 @@ impl Telemetry {
     /// Where traces go, if anywhere. Neither TLS nor a password is spoken, and an error shows none.
     pub fn collector(&self) -> Result<Option<Collector>, ConfigError> {
         let Some(url) = &self.traces_url else {
-            return Ok(None);
+            return if self.traces_ratio > 0.0 {
+                let missing = "traces-ratio: say with traces-url where traces go";
+                Err(ConfigError(missing.into()))
+            } else {
+                Ok(None)
+            };
         };
         let url = HttpUrl::parse(url.reveal()).ok_or_else(|| {
             ConfigError("traces-url: the address is written http://HOST:4318/v1/traces".into())

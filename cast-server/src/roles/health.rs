@@ -42,8 +42,11 @@ fn asked(config: &HealthConfig) -> Result<(bool, String), Error> {
         .enable_all()
         .build()?;
     let (clock, _) = wiring::system();
+    let url = config
+        .url()
+        .ok_or("no process listens at what is no address: say --url")?;
     runtime.block_on(async {
-        let answer = in_time(&*clock, config.timeout, ask(&config.url)).await;
+        let answer = in_time(&*clock, config.timeout, ask(&url)).await;
         answer.ok_or_else(|| format!("no answer within {:?}", config.timeout))?
     })
 }

@@ -188,6 +188,12 @@ async fn wrong_values_are_errors_that_name_the_setting() {
             &["ticket-ttl", "ticket-period"],
         ),
         (
+            &["--traces-ratio", "0.5"],
+            None,
+            None,
+            &["traces-ratio", "traces-url"],
+        ),
+        (
             &["--ticket-period", "1500us"],
             None,
             None,

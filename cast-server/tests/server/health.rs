@@ -19,6 +19,20 @@ async fn a_server_that_is_well_is_a_success_that_says_so() {
     }
 }
 
+/// As the check of an image does, whose process may have been told to listen elsewhere.
+#[tokio::test]
+async fn whoever_listens_elsewhere_is_asked_there() {
+    let process = Process::serve(&[]).await;
+    let port = process.url().rsplit(':').next().unwrap().to_owned();
+    let mut command = program(&["health"]);
+    command.env("CAST_LISTEN", format!("0.0.0.0:{port}"));
+    assert_eq!(run(command).await.0, Some(0));
+    let mut command = program(&["health"]);
+    command.env("CAST_LISTEN", "127.0.0.1:1");
+    let (code, _, stderr) = run(command).await;
+    assert_eq!(code, Some(1), "{stderr}");
+}
+
 #[tokio::test]
 async fn a_server_that_waits_is_a_failure_that_says_for_what() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
