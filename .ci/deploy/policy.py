@@ -79,6 +79,10 @@ def _seconds(text):
     return int(number) * {"ms": 0.001, "s": 1, "m": 60}[unit]
 
 
+def _millicores(text):
+    return int(text.removesuffix("m")) if text.endswith("m") else int(float(text) * 1000)
+
+
 # The rules.
 
 
@@ -136,6 +140,18 @@ def bounded_containers(objects):
         for bound in ("requests", "limits"):
             if not {"cpu", "memory"} <= container.get("resources", {}).get(bound, {}).keys():
                 yield f"{_named(it)} has no {bound} of cpu and memory"
+
+
+def modest_requests(objects):
+    """Where the servers are included, all of it is meant for one node, of two cores, most of one of which is the
+    cluster's own."""
+    room = 1000 if _of_kind(objects, "StatefulSet") else 8000
+    wanted = sum(
+        it["spec"].get("replicas", 1) * _millicores(container["resources"]["requests"]["cpu"])
+        for it, container in _containers(objects)
+    )
+    if wanted > room:
+        yield f"it wants {wanted}m of processor, and has {room}m"
 
 
 def probed_containers(objects):
@@ -316,6 +332,7 @@ RULES = [
             _set((*_CONTAINER, "resources", "requests"), None),
         ],
     ),
+    (modest_requests, [_set((*_CONTAINER, "resources", "requests", "cpu"), "8001m")]),
     (
         probed_containers,
         [
