@@ -11,6 +11,7 @@ use cast_core::{
 };
 use cast_testkit::{
     contract::{Harness, Skipped, event_bus::EventBusHarness},
+    eventually,
     servers::{self, Topic},
 };
 use rdkafka::{
@@ -118,6 +119,15 @@ impl EventBusHarness for Log {
             .await;
         let changed = changed.expect("the cluster answers").pop();
         changed.expect("an answer").expect("the topic is changed");
+        // A broker takes it up a moment after it said so.
+        eventually(PATIENCE, "the setting", async || {
+            let told = self.admin();
+            let told = told.describe_configs([&topic], &AdminOptions::new()).await;
+            let told = told.expect("the cluster answers").pop()?.ok()?;
+            let entry = told.get("min.insync.replicas")?;
+            (entry.value.as_deref() == Some(replicas)).then_some(())
+        })
+        .await;
         Ok(())
     }
 
