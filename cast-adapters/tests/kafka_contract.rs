@@ -11,15 +11,17 @@ use cast_core::{
 };
 use cast_testkit::{
     contract::{Harness, Skipped, event_bus::EventBusHarness},
-    eventually,
     servers::{self, Topic},
 };
 use rdkafka::{
     ClientConfig, Offset as KafkaOffset, TopicPartitionList,
-    admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier},
+    admin::{AdminClient, AdminOptions},
     client::DefaultClientContext,
     producer::{BaseProducer, BaseRecord, Producer as _},
 };
+
+#[path = "kafka/setting.rs"]
+mod setting;
 
 /// On a machine that compiles beside it.
 const PATIENCE: Duration = Duration::from_secs(45);
@@ -111,23 +113,8 @@ impl EventBusHarness for Log {
     /// A topic that wants more replicas than there are takes nothing.
     async fn obstruct(&self, obstructed: bool) -> Result<(), Skipped> {
         let replicas = if obstructed { "2" } else { "1" };
-        let topic = ResourceSpecifier::Topic(self.topic.name());
-        let change = AlterConfig::new(topic).set("min.insync.replicas", replicas);
-        let changed = self
-            .admin()
-            .alter_configs([&change], &AdminOptions::new())
-            .await;
-        let changed = changed.expect("the cluster answers").pop();
-        changed.expect("an answer").expect("the topic is changed");
-        // A broker takes it up a moment after it said so.
-        eventually(PATIENCE, "the setting", async || {
-            let told = self.admin();
-            let told = told.describe_configs([&topic], &AdminOptions::new()).await;
-            let told = told.expect("the cluster answers").pop()?.ok()?;
-            let entry = told.get("min.insync.replicas")?;
-            (entry.value.as_deref() == Some(replicas)).then_some(())
-        })
-        .await;
+        let brokers = self.client.get("bootstrap.servers").expect("is set");
+        setting::set(brokers, &self.topic, "min.insync.replicas", replicas).await;
         Ok(())
     }
 

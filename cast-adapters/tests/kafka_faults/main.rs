@@ -6,4 +6,6 @@ mod log;
 mod mock;
 mod readers;
 mod refused;
+#[path = "../kafka/setting.rs"]
+mod setting;
 mod topics;

@@ -7,14 +7,17 @@ use cast_core::{
     domain::Partitions,
     ports::{EventBus, PortError, PortErrorKind},
 };
-use cast_testkit::{eventually, servers};
+use cast_testkit::servers;
 use rdkafka::{
     ClientConfig,
-    admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier},
+    admin::{AdminClient, AdminOptions, ResourceSpecifier},
     client::DefaultClientContext,
 };
 
-use crate::log::{Log, PARTITIONS, connect, publish_all};
+use crate::{
+    log::{Log, PARTITIONS, connect, publish_all},
+    setting,
+};
 
 const FIVE: Partitions = Partitions::new(5).expect("five");
 
@@ -98,21 +101,10 @@ async fn a_topic_whose_settings_lose_records_is_misconfigured() {
         return;
     };
     let log = Log::on(kafka).await;
-    let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", kafka.brokers());
-    let admin: AdminClient<DefaultClientContext> = config.create().expect("a client");
     for (setting, value) in [("cleanup.policy", "compact"), ("compression.type", "zstd")] {
-        let topic = ResourceSpecifier::Topic(log.topic.name());
-        let change = AlterConfig::new(topic).set(setting, value);
-        let changed = admin.alter_configs([&change], &AdminOptions::new()).await;
-        changed.expect("an answer")[0].as_ref().expect("a topic");
-        // A broker takes it up a moment after it said so.
-        let refused = format!("{setting}={value}");
-        eventually(Duration::from_secs(60), &refused, async || {
-            let error = KafkaBus::connect(log.patient()).await.err()?;
-            misconfigured(&error).contains(&refused).then_some(())
-        })
-        .await;
+        setting::set(&log.brokers, &log.topic, setting, value).await;
+        let told = refusal(log.patient()).await;
+        assert!(told.contains(&format!("{setting}={value}")), "{told}");
     }
 }
 

@@ -1,0 +1,31 @@
+//! The settings of a topic.
+
+use std::time::Duration;
+
+use cast_testkit::{eventually, servers::Topic};
+use rdkafka::{
+    ClientConfig,
+    admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier},
+    client::DefaultClientContext,
+};
+
+/// How long a broker may take, on a machine that compiles beside it.
+const PATIENCE: Duration = Duration::from_secs(45);
+
+/// Sets it, all others to their defaults, and waits until the broker goes by it: it does so a moment after it
+/// said that it is set.
+pub(crate) async fn set(brokers: &str, topic: &Topic, setting: &str, value: &str) {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", brokers);
+    let admin: AdminClient<DefaultClientContext> = config.create().expect("a client");
+    let (topic, options) = (ResourceSpecifier::Topic(topic.name()), AdminOptions::new());
+    let change = AlterConfig::new(topic).set(setting, value);
+    let changed = admin.alter_configs([&change], &options).await;
+    changed.expect("an answer")[0].as_ref().expect("a topic");
+    eventually(PATIENCE, format!("{setting}={value}"), async || {
+        let told = admin.describe_configs([&topic], &options).await;
+        let told = told.expect("an answer").pop()?.ok()?;
+        (told.get(setting)?.value.as_deref() == Some(value)).then_some(())
+    })
+    .await;
+}
