@@ -12,7 +12,7 @@ usage() {
   production    CAST alone; the first time, CAST_TICKETS_URL, CAST_COUNTER_URL, CAST_BUS_URL and
                 CAST_STORE_URL must say where Redis, Kafka and PostgreSQL are
   --dry-run     prints what it would do, and needs neither Docker nor kubectl
-  --image       what to call the image: cast:VERSION-REVISION unless it is said
+  --image       what to call the image: cast:VERSION-REVISION, and its features, unless it is said
   --features    what to build it with beyond the default: kafka-tls, for a log behind TLS or SASL; otlp,
                 for traces; both with a comma in between
   --push        pushes the image, which --image must name with its registry; otherwise it is loaded into
@@ -61,7 +61,8 @@ image_of_sources() {
   version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
   revision=$(git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
   [ -z "$(git status --porcelain 2>/dev/null)" ] || revision="$revision-$(date -u +%Y%m%d%H%M%S)"
-  echo "cast:$version-$revision"
+  # Built with other features it is another program.
+  echo "cast:$version-$revision${features:+-${features//[!a-z0-9]/-}}"
 }
 
 build() {
@@ -166,13 +167,14 @@ apply() {
 # Waits until the tables and the topic are there. A Job that gave up says why, and is not waited for.
 await_migration() {
   if $dry_run; then
-    kube wait --for=condition=complete job/migrate --timeout 10m
+    echo "+ kubectl --namespace cast get job migrate, until it is complete or failed, for 10m at most"
     return
   fi
   local ended
   for _ in $(seq 300); do
+    # A server that is busy is asked again.
     ended=$(kubectl --namespace cast get job migrate \
-      --output 'jsonpath={.status.conditions[?(@.status=="True")].type}')
+      --output 'jsonpath={.status.conditions[?(@.status=="True")].type}') || ended=""
     case "$ended" in
       *Failed*) break ;;
       *Complete*) return ;;

@@ -48,7 +48,7 @@ def _dry_run(root: Path) -> list[str]:
             "secret generic cast-urls",
             "delete job migrate",
             f"k8s/overlays/{overlay}",
-            "wait --for=condition=complete job/migrate",
+            "get job migrate, until",
             "rollout status deployment/api",
             "a vote",
         ]

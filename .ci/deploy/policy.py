@@ -79,8 +79,9 @@ def _seconds(text):
     return int(number) * {"ms": 0.001, "s": 1, "m": 60}[unit]
 
 
-def _millicores(text):
-    return int(text.removesuffix("m")) if text.endswith("m") else int(float(text) * 1000)
+def _millicores(quantity):
+    number, is_milli = re.fullmatch(r"([\d.]+)(m?)", str(quantity)).groups()
+    return float(number) * (1 if is_milli else 1000)
 
 
 # The rules.
@@ -143,15 +144,15 @@ def bounded_containers(objects):
 
 
 def modest_requests(objects):
-    """Where the servers are included, all of it is meant for one node, of two cores, most of one of which is the
-    cluster's own."""
-    room = 1000 if _of_kind(objects, "StatefulSet") else 8000
+    """With its servers it is meant for one node, of two cores, of which the cluster's own pods want one."""
+    if not _of_kind(objects, "StatefulSet"):
+        return
     wanted = sum(
         it["spec"].get("replicas", 1) * _millicores(container["resources"]["requests"]["cpu"])
         for it, container in _containers(objects)
     )
-    if wanted > room:
-        yield f"it wants {wanted}m of processor, and has {room}m"
+    if wanted > 1000:
+        yield f"it wants {wanted}m of processor, and one node has 1000m for it"
 
 
 def probed_containers(objects):
@@ -288,6 +289,11 @@ def _set(path, value):
     return break_it
 
 
+def _server(cpu):
+    pod = {"containers": [{"resources": {"requests": {"cpu": cpu}}}]}
+    return {"kind": "StatefulSet", "metadata": {"name": "server"}, "spec": {"template": {"spec": pod}}}
+
+
 _POD = ("spec", "template", "spec")
 _CONTAINER = (*_POD, "containers", 0)
 
@@ -332,7 +338,7 @@ RULES = [
             _set((*_CONTAINER, "resources", "requests"), None),
         ],
     ),
-    (modest_requests, [_set((*_CONTAINER, "resources", "requests", "cpu"), "8001m")]),
+    (modest_requests, [lambda objects: objects.append(_server("1001m"))]),
     (
         probed_containers,
         [

@@ -180,6 +180,17 @@ async fn a_migration_that_gave_up_is_not_waited_for_and_says_why() {
     assert!(!calls.contains("vote-consumer"), "nothing goes on: {calls}");
 }
 
+/// Under the same name it would not replace what runs.
+#[tokio::test]
+async fn what_is_built_with_other_features_has_another_name() {
+    let fakes = Fakes::make();
+    fs::write(fakes.0.join("migration"), "Failed").unwrap();
+    let (_, _, stderr) = fakes.install("1", &["--features", "kafka-tls,otlp"]).await;
+    let calls = fakes.read("calls");
+    let tag = "-kafka-tls-otlp --build-arg CAST_FEATURES=kafka-tls,otlp ";
+    assert!(calls.contains(tag), "{calls}\n{stderr}");
+}
+
 #[tokio::test]
 async fn a_vote_that_is_refused_is_a_failure() {
     let fakes = Fakes::make();
@@ -215,6 +226,7 @@ async fn refusing() -> (String, tokio::task::JoinHandle<()>) {
             while !request.trim_end().ends_with('}') {
                 let mut part = [0; 4_096];
                 let read = link.read(&mut part).await.unwrap();
+                assert_ne!(read, 0, "half a request: {request}");
                 request.push_str(std::str::from_utf8(&part[..read]).unwrap());
             }
             let votes = request.contains("mutation");
