@@ -29,7 +29,7 @@ pub(crate) struct State {
     pub(crate) records: Bag<Record, IN_FLIGHT>,
     pub(crate) log: [Log; PARTITIONS],
     pub(crate) consumers: Bag<Consumer, IN_FLIGHT>,
-    /// What the group committed to the log. StoredBallot only where it decides something.
+    /// What the group committed to the log. Recorded only where it decides something.
     pub(crate) committed: [Offset; PARTITIONS],
     pub(crate) store: Store,
     pub(crate) backup: Option<Store>,
