@@ -144,7 +144,7 @@ fn bytes(rejection: &Rejection) -> Option<Vec<u8>> {
 
 /// A rejected ballot whole, as it was: JSON's numbers have no limit that a ballot could be beyond.
 fn ballot_json(rejection: &Rejection) -> Option<String> {
-    let Rejection::Ballot { placed, .. } = rejection else {
+    let Rejection::Ballot { ballot: placed, .. } = rejection else {
         return None;
     };
     let ballot = &placed.ballot;
