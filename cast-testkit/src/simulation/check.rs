@@ -4,14 +4,14 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use cast_core::{
-    Audit, AuditSettings, Ports,
+    Audit, AuditSettings,
     domain::{BallotId, LogPosition, LoggedBallot, Offset, Partition, Progress},
-    ports::{GroupName, PortError, ResumeFrom},
+    ports::{GroupName, PortError, Ports, ResumeFrom},
 };
 
 use super::{
     coverage::RareState,
-    process::Processes,
+    processes::Processes,
     truth::Votes,
     world::{Promise, World},
 };
@@ -21,18 +21,18 @@ pub(super) async fn check(world: &World, processes: &Processes) {
     let ports = processes.raw_ports();
     if let Err(error) = check_log(world, &ports).await {
         let how = || format!("the log cannot be read: {}", error.chain());
-        world.breaks(Promise::ThingsGoOn, how);
+        world.violated(Promise::Liveness, how);
     }
     check_ledger(world);
     if let Err(error) = check_store(world, &ports).await {
         let how = || format!("the store cannot be read: {}", error.chain());
-        world.breaks(Promise::ThingsGoOn, how);
+        world.violated(Promise::Liveness, how);
     }
     check_tallies(world, processes).await;
     match Audit::new(&ports, AuditSettings::default()).run().await {
         Ok(report) if report.is_clean() => {}
-        Ok(report) => world.breaks(Promise::AuditIsClean, || format!("{:?}", report.findings)),
-        Err(error) => world.breaks(Promise::AuditIsClean, || error.chain()),
+        Ok(report) => world.violated(Promise::AuditIsClean, || format!("{:?}", report.findings)),
+        Err(error) => world.violated(Promise::AuditIsClean, || error.chain()),
     }
 }
 
@@ -83,7 +83,7 @@ async fn check_log(world: &World, ports: &Ports) -> Result<(), PortError> {
     drop(truth);
     if !is_same {
         let how = || "the log does not have what it acknowledged".to_owned();
-        world.breaks(Promise::AcknowledgedIsLogged, how);
+        world.violated(Promise::AcknowledgedIsLogged, how);
     }
     Ok(())
 }
@@ -144,7 +144,7 @@ fn check_ledger(world: &World) {
     }
     drop((truth, ledger));
     for (promise, how) in wrong {
-        world.breaks(promise, || how);
+        world.violated(promise, || how);
     }
 }
 
@@ -159,7 +159,7 @@ async fn check_store(world: &World, ports: &Ports) -> Result<(), PortError> {
     let kept = ports.store.stored_ballots(&ids).await?;
     if let Some((id, _)) = ids.iter().zip(&kept).find(|(_, kept)| kept.is_none()) {
         let how = || format!("the store does not have the ballot {id}");
-        world.breaks(Promise::StoreIsExact, how);
+        world.violated(Promise::StoreIsExact, how);
     }
     let stored = ports.store.tallies(&world.candidates).await?;
     let stored = stored.iter().map(cast_core::domain::StoredTally::tally);
@@ -170,7 +170,7 @@ async fn check_store(world: &World, ports: &Ports) -> Result<(), PortError> {
     if stored != expected || !is_recounted {
         let how =
             || format!("the log has {expected:?}, the store {stored:?}, recounted {recounted:?}");
-        world.breaks(Promise::StoreIsExact, how);
+        world.violated(Promise::StoreIsExact, how);
     }
     Ok(())
 }
@@ -187,12 +187,12 @@ fn expected(world: &World) -> Votes {
     world.candidates.iter().map(of).collect()
 }
 
-/// Each door shows what the store has, once it had the time to heal.
+/// Each api shows what the store has, once it had the time to heal.
 async fn check_tallies(world: &World, processes: &Processes) {
     let refresh_after = Duration::from_millis(world.setup.refresh_after_ms);
     let expected = expected(world);
-    for slot in 0..world.setup.doors() {
-        let Some(cast) = processes.door(slot).and_then(|body| body.cast()) else {
+    for slot in 0..world.setup.apis() {
+        let Some(cast) = processes.api(slot).and_then(|instance| instance.cast()) else {
             continue;
         };
         // Shown once, whatever is old is asked for; shown again, it has healed.
@@ -207,8 +207,8 @@ async fn check_tallies(world: &World, processes: &Processes) {
         });
         match shown {
             Ok(shown) if shown == expected => {}
-            shown => world.breaks(Promise::TalliesHeal, || {
-                format!("door {slot} shows {shown:?}, and the store has {expected:?}")
+            shown => world.violated(Promise::TalliesRefresh, || {
+                format!("api {slot} shows {shown:?}, and the store has {expected:?}")
             }),
         }
     }

@@ -98,7 +98,7 @@ fn tell(removed: Removed, report: &Report) {
     );
 }
 
-/// The promise that was broken in the first history, and its trace.
+/// The promise that was violation in the first history, and its trace.
 fn promise(report: &Report) -> Promise {
     let failure = report.failure.as_ref().expect("it is noticed");
     failure.promise.expect("it fails again")
@@ -106,7 +106,7 @@ fn promise(report: &Report) -> Promise {
 
 /// Wrong when it is shown, or for good.
 fn is_about_tallies(report: &Report) {
-    let tallies = [Promise::ShownIsTrue, Promise::TalliesHeal];
+    let tallies = [Promise::TalliesAreTrue, Promise::TalliesRefresh];
     assert!(tallies.contains(&promise(report)), "{report}");
 }
 

@@ -1,6 +1,6 @@
 //! The memory adapters with one mechanism taken out.
 //!
-//! Those of `tests/broken` break clauses; most of them would be noticed here for something else first.
+//! Those of `tests/violation` break clauses; most of them would be noticed here for something else first.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
