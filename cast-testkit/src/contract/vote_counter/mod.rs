@@ -57,7 +57,7 @@ macro_rules! __vote_counter_clauses {
                 => reconcile::a_prefix_no_newer_changes_nothing,
             "A prefix no newer than what is reconciled changes nothing; reconciling in any order ends the same."
                 => reconcile::reconciling_in_any_order_ends_the_same,
-            "Prefixes of different partitions do not touch each other."
+            "Applied totals of different partitions do not touch each other."
                 => reconcile::prefixes_of_different_partitions_do_not_touch,
             "Reconciling a prefix that takes in everything recorded leaves exactly its votes."
                 => reconcile::reconciling_everything_leaves_exactly_its_votes,

@@ -1,4 +1,4 @@
-//! DryRun.
+//! The dry run.
 
 use cast_core::{
     domain::FoldStep,

@@ -78,11 +78,11 @@ macro_rules! __vote_store_clauses {
                 => read::a_partition_never_folded_is_at_the_start,
             "Progress tells the last ballot that a step took in, new or not, with the offset of its record; a step that takes in none leaves that as it is."
                 => read::progress_tells_the_last_ballot_that_was_taken_in,
-            "A candidate's applied_totals are as of the progress of their partitions, in one consistent view."
+            "A candidate's applied totals are as of the progress of their partitions, in one consistent view."
                 => read::prefixes_are_as_of_the_progress,
-            "A candidate's applied_totals are as of the progress of their partitions, in one consistent view."
+            "A candidate's applied totals are as of the progress of their partitions, in one consistent view."
                 => whole::readers_see_one_consistent_view,
-            "A candidate never voted for has applied_totals of no votes."
+            "A candidate never voted for has applied totals of no votes."
                 => read::a_stranger_has_prefixes_of_no_votes,
             "Leaders come by votes, most first, then by name; no more than asked for."
                 => read::leaders_come_by_votes_and_then_by_name,
