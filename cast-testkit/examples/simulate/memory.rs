@@ -6,7 +6,7 @@ use cast_adapters::memory::{
     BusOptions, MemoryBus, MemoryCounter, MemoryStore, MemoryTickets, StoreSnapshot,
 };
 use cast_core::Ports;
-use cast_testkit::simulation::{Deployment, ServerFault, Opening};
+use cast_testkit::simulation::{Deployment, Opening, ServerFault};
 
 /// The memory adapters of one history.
 pub(crate) struct InMemory {

@@ -53,11 +53,7 @@ impl Counts {
 }
 
 impl Interceptor for Counts {
-    async fn around<R: Reply>(
-        &self,
-        call: Call<'_, R>,
-        run: impl Future<Output = R> + Send,
-    ) -> R {
+    async fn around<R: Reply>(&self, call: Call<'_, R>, run: impl Future<Output = R> + Send) -> R {
         {
             let mut counted = self.counted();
             let of = counted.entry(call.operation).or_default();

@@ -136,11 +136,7 @@ impl Drop for Waiting<'_> {
 }
 
 impl Interceptor for Gate {
-    async fn around<R: Reply>(
-        &self,
-        call: Call<'_, R>,
-        run: impl Future<Output = R> + Send,
-    ) -> R {
+    async fn around<R: Reply>(&self, call: Call<'_, R>, run: impl Future<Output = R> + Send) -> R {
         let operation = call.operation;
         self.pass((operation, Moment::Before)).await;
         let reply = run.await;

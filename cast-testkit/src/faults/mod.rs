@@ -39,6 +39,7 @@ mod gate;
 mod odds;
 mod plan;
 
+pub use cast_core::ports::Operation;
 pub use counts::Counts;
 pub use fault::Fault;
 pub(crate) use fault::HeldCall;

@@ -141,18 +141,16 @@ impl FaultPlan {
 }
 
 impl Interceptor for FaultPlan {
-    async fn around<R: Reply>(
-        &self,
-        call: Call<'_, R>,
-        run: impl Future<Output = R> + Send,
-    ) -> R {
+    async fn around<R: Reply>(&self, call: Call<'_, R>, run: impl Future<Output = R> + Send) -> R {
         let operation = call.operation;
         let fault = self.decide(operation);
         if let Fault::Delayed(delay) = fault {
             self.clock.sleep(delay).await;
         }
         let hold = |late| self.hold(operation, late);
-        fault.carry_out(call, run, hold, self.deliver(operation)).await
+        fault
+            .carry_out(call, run, hold, self.deliver(operation))
+            .await
     }
 }
 

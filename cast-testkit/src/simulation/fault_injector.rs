@@ -153,15 +153,13 @@ impl FaultInjector {
 }
 
 impl Interceptor for FaultInjector {
-    async fn around<R: Reply>(
-        &self,
-        call: Call<'_, R>,
-        run: impl Future<Output = R> + Send,
-    ) -> R {
+    async fn around<R: Reply>(&self, call: Call<'_, R>, run: impl Future<Output = R> + Send) -> R {
         let operation = call.operation;
         let fault = self.before(operation).await;
         let hold = |late| self.hold(operation, late);
-        fault.carry_out(call, run, hold, self.after(operation)).await
+        fault
+            .carry_out(call, run, hold, self.after(operation))
+            .await
     }
 }
 

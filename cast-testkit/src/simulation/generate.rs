@@ -6,7 +6,7 @@ use cast_core::ports::Operation;
 
 use super::{
     coverage::{FAULTS, OPERATIONS, is_possible},
-    history::{Choice, Event, History, Port, Process, Role, Setup, Vote, FaultPeriod, What},
+    history::{Choice, Event, FaultPeriod, History, Port, Process, Role, Setup, Vote, What},
     process_state::{FaultPoint, ProcessFault},
 };
 use crate::{

@@ -10,8 +10,7 @@ use std::{
 
 use cast_core::{
     Cast, FoldSettings, IngestSettings, Roles, Settings, TallySettings, TicketSettings,
-    domain::KeyRing,
-    ports::Ports,
+    domain::KeyRing, ports::Ports,
 };
 
 use super::{
@@ -70,13 +69,17 @@ impl Processes {
 
     /// Starts a process, unless it runs.
     fn start(self: &Arc<Self>, slot: usize) {
-        if self.instance(slot).is_some_and(|instance| !instance.state.is_dead()) {
+        if self
+            .instance(slot)
+            .is_some_and(|instance| !instance.state.is_dead())
+        {
             return;
         }
         let of = &self.slots[slot];
         let starts = of.starts.fetch_add(1, Ordering::Relaxed);
         let instance = ProcessInstance::new(slot, of.process.role, starts);
-        self.world.trace(instance.number(), || format!("{instance} starts"));
+        self.world
+            .trace(instance.number(), || format!("{instance} starts"));
         *self.locked(slot) = Some(Arc::clone(&instance));
         let (skew_ms, role) = (of.process.skew_ms, of.process.role);
         if role.has_api() && skew_ms != 0 {
@@ -113,7 +116,8 @@ impl Processes {
                 started = cast.start() => started,
             };
             if let Ok(cast) = started {
-                self.world.trace(instance.number(), || format!("{instance} runs"));
+                self.world
+                    .trace(instance.number(), || format!("{instance} runs"));
                 if !instance.state.is_dead() {
                     instance.set_cast(cast);
                 }
@@ -180,11 +184,16 @@ impl Processes {
     }
 
     /// Crashes a process: it never finishes what it was doing.
-    pub(super) fn crash(self: &Arc<Self>, instance: &Arc<ProcessInstance>, restart_after: Duration) {
+    pub(super) fn crash(
+        self: &Arc<Self>,
+        instance: &Arc<ProcessInstance>,
+        restart_after: Duration,
+    ) {
         if instance.state.is_dead() {
             return;
         }
-        self.world.trace(instance.number(), || format!("{instance} crashes"));
+        self.world
+            .trace(instance.number(), || format!("{instance} crashes"));
         self.world.reached(RareState::DiedAnywhere);
         instance.state.kill();
         drop(instance.take_cast());
@@ -198,7 +207,8 @@ impl Processes {
 
     /// Freezes a process for a while. The log may evict it meanwhile.
     pub(super) fn freeze(self: &Arc<Self>, instance: &Arc<ProcessInstance>, lasts: Duration) {
-        self.world.trace(instance.number(), || format!("{instance} freezes"));
+        self.world
+            .trace(instance.number(), || format!("{instance} freezes"));
         instance.state.freeze();
         let lasts_ms = u64::try_from(lasts.as_millis()).unwrap_or(u64::MAX);
         self.evict_later(instance, lasts_ms);
@@ -234,9 +244,14 @@ impl Processes {
 
     /// Shuts a process down gracefully, and restarts it.
     pub(super) fn restart(self: &Arc<Self>, slot: usize) {
-        let Some(instance) = self.instance(slot) else { return };
-        let Some(cast) = instance.take_cast() else { return };
-        self.world.trace(instance.number(), || format!("{instance} shuts down"));
+        let Some(instance) = self.instance(slot) else {
+            return;
+        };
+        let Some(cast) = instance.take_cast() else {
+            return;
+        };
+        self.world
+            .trace(instance.number(), || format!("{instance} shuts down"));
         let this = Arc::clone(self);
         tokio::spawn(async move {
             let is_drained = tokio::select! {

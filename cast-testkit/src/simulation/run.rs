@@ -114,7 +114,9 @@ fn carry_out(
             restart_after,
         } => processes.crash(&processes.instance(*process)?, *restart_after),
         What::Freeze { process, lasts } => processes.freeze(&processes.instance(*process)?, *lasts),
-        What::FaultAt { process, point } => processes.instance(*process)?.state.add_fault_point(*point),
+        What::FaultAt { process, point } => {
+            processes.instance(*process)?.state.add_fault_point(*point);
+        }
         What::Restart { process } => processes.restart(*process),
         what => inject(world, deployment, what),
     }
@@ -131,8 +133,12 @@ fn inject(world: &World, deployment: &dyn Deployment, what: &What) {
             let fault = ServerFault::ForgetCandidate { candidate };
             (fault, RareState::CandidateForgotten)
         }
-        What::ForgetTickets { ids: false } => (ServerFault::ForgetTickets, RareState::TicketsForgotten),
-        What::ForgetTickets { ids: true } => (ServerFault::ForgetTicketsAndIds, RareState::IdsForgotten),
+        What::ForgetTickets { ids: false } => {
+            (ServerFault::ForgetTickets, RareState::TicketsForgotten)
+        }
+        What::ForgetTickets { ids: true } => {
+            (ServerFault::ForgetTicketsAndIds, RareState::IdsForgotten)
+        }
         What::BackUp => (ServerFault::BackUp, RareState::BackedUp),
         What::Restore { which } => (ServerFault::Restore { which: *which }, RareState::Restored),
         What::Unreadable { partition } => {
@@ -183,15 +189,15 @@ async fn end(world: &Arc<World>, processes: &Arc<Processes>, voters: Vec<JoinHan
         }
     };
     if in_time(world, deadline, at_rest).await.is_none() {
-        return world.violated(Promise::Liveness, || {
-            "a process does not restart".into()
-        });
+        return world.violated(Promise::Liveness, || "a process does not restart".into());
     }
     // Ballots of voters who hung up may still be processed.
     world.clock.pause(LONGEST_FLUSH).await;
     let votes = last_votes(world, processes);
     if in_time(world, deadline, votes).await.is_none() {
-        return world.violated(Promise::Liveness, || "no API process accepts votes again".into());
+        return world.violated(Promise::Liveness, || {
+            "no API process accepts votes again".into()
+        });
     }
     if in_time(world, deadline, drained(processes, world))
         .await

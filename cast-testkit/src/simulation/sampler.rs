@@ -105,7 +105,9 @@ pub(super) async fn sample_ballot(world: &World, instance: &ProcessInstance, vot
         fate = cast.ballot(id) => fate,
         () = instance.state.ended() => return,
     };
-    world.trace(instance.number(), || format!("{instance} says of {id}: {fate:?}"));
+    world.trace(instance.number(), || {
+        format!("{instance} says of {id}: {fate:?}")
+    });
     let truth = world.truth();
     let is_true = match &fate {
         Ok(Some(Fate::Counted(position))) => truth.first(id) == Some(*position),

@@ -164,7 +164,12 @@ async fn attempt_at(
 }
 
 /// The ticket that the voter votes with.
-async fn ticket(world: &World, plan: &Vote, instance: &ProcessInstance, cast: &Cast) -> Option<Ticket> {
+async fn ticket(
+    world: &World,
+    plan: &Vote,
+    instance: &ProcessInstance,
+    cast: &Cast,
+) -> Option<Ticket> {
     match (plan.ticket, world.old_ticket()) {
         (Choice::Forged, _) => return Some(Ticket::from_bytes([7; 32])),
         (Choice::Old, Some(old)) => return Some(old),
@@ -189,7 +194,13 @@ async fn ticket(world: &World, plan: &Vote, instance: &ProcessInstance, cast: &C
     }
 }
 
-async fn send(world: &World, plan: &Vote, instance: &ProcessInstance, cast: &Cast, ballot: Ballot) -> VoteResponse {
+async fn send(
+    world: &World,
+    plan: &Vote,
+    instance: &ProcessInstance,
+    cast: &Cast,
+    ballot: Ballot,
+) -> VoteResponse {
     let patience = world.clock.pause(plan.patience.min(PATIENCE));
     let vote = async {
         // A frozen process accepts nothing.
@@ -206,12 +217,7 @@ async fn send(world: &World, plan: &Vote, instance: &ProcessInstance, cast: &Cas
 
 /// Handles a response. Returns what the voter does next, and whether this attempt certainly did not
 /// count.
-fn handle(
-    world: &World,
-    plan: &Vote,
-    attempt: &Attempt,
-    response: VoteResponse,
-) -> (Next, bool) {
+fn handle(world: &World, plan: &Vote, attempt: &Attempt, response: VoteResponse) -> (Next, bool) {
     match response {
         VoteResponse::HungUp => {
             world.reached(RareState::HungUp);

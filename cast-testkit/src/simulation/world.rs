@@ -20,15 +20,11 @@ use super::{
     clock::VirtualClock,
     coverage::{Coverage, RareState, is_possible},
     generate::CANDIDATES,
-    history::{Port, Setup, FaultPeriod},
+    history::{FaultPeriod, Port, Setup},
     ledger::Ledger,
     truth::Truth,
 };
-use crate::{
-    entropy::mix,
-    faults::Fault,
-    seed::Seed,
-};
+use crate::{entropy::mix, faults::Fault, seed::Seed};
 
 /// The most calls of one history: one with more does not end.
 const MOST_CALLS: u64 = 100_000;
@@ -175,7 +171,9 @@ impl World {
     pub(super) fn violated(&self, promise: Promise, how: impl FnOnce() -> String) {
         let how = how();
         self.trace(promise as u64, || format!("BROKEN: {promise}: {how}"));
-        self.notes().violation.get_or_insert(Violation { promise, how });
+        self.notes()
+            .violation
+            .get_or_insert(Violation { promise, how });
     }
 
     pub(super) fn is_violated(&self) -> bool {
@@ -198,7 +196,11 @@ impl World {
     /// Injects a fault into the next call of an operation.
     pub(super) fn fail_next(&self, operation: Operation, fault: Fault) {
         let mut pending_faults = self.pending_faults();
-        pending_faults.next.entry(operation).or_default().push_back(fault);
+        pending_faults
+            .next
+            .entry(operation)
+            .or_default()
+            .push_back(fault);
     }
 
     pub(super) fn begin(&self, period: FaultPeriod) {
@@ -259,7 +261,9 @@ impl World {
     }
 
     fn pending_faults(&self) -> MutexGuard<'_, PendingFaults> {
-        self.pending_faults.lock().unwrap_or_else(PoisonError::into_inner)
+        self.pending_faults
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -4,8 +4,11 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use cast_core::domain::{LogPosition, Partition};
 
-use super::{members::{Group, Leave, Member}, scenario::{EventBusHarness, Scenario, assert_holds}};
-use crate::contract::{Skipped};
+use super::{
+    members::{Group, Leave, Member},
+    scenario::{EventBusHarness, Scenario, assert_holds},
+};
+use crate::contract::Skipped;
 use crate::{fixtures::Progress, waiting::eventually};
 
 pub(super) async fn two_members_share_the_partitions(
@@ -83,7 +86,11 @@ async fn taken_over_after(harness: &dyn EventBusHarness, how: Leave) -> Result<(
 }
 
 /// Three records that follow each other in a partition, and that the group has read.
-async fn read_of(scenario: &Scenario<'_>, group: &Group<'_>, partition: Partition) -> Vec<LogPosition> {
+async fn read_of(
+    scenario: &Scenario<'_>,
+    group: &Group<'_>,
+    partition: Partition,
+) -> Vec<LogPosition> {
     let positions = scenario.fill(partition, 3).await;
     eventually(
         scenario.harness.patience(),

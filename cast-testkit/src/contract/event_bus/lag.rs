@@ -8,7 +8,7 @@ use cast_core::{
 };
 
 use super::scenario::{EventBusHarness, Scenario};
-use crate::contract::{Skipped};
+use crate::contract::Skipped;
 use crate::{fixtures::Progress, waiting::eventually};
 
 impl Scenario<'_> {
@@ -37,7 +37,10 @@ pub(super) async fn lag_counts_from_the_commit_to_the_end(
     harness: &dyn EventBusHarness,
 ) -> Result<(), Skipped> {
     let scenario = Scenario::start(harness).await;
-    let (group, other) = (scenario.fixtures.group("lags"), scenario.fixtures.group("beside"));
+    let (group, other) = (
+        scenario.fixtures.group("lags"),
+        scenario.fixtures.group("beside"),
+    );
     let (partition, beside) = (Partition::new(0), Partition::new(1));
     let at = scenario.fill(partition, 8).await;
     let end = at[7].offset.next();
@@ -125,7 +128,9 @@ pub(super) async fn a_commit_moves_forward_only(
         .commit(partition, at[7].offset)
         .await
         .expect("the log notes a commit");
-    scenario.until_committed(&group, partition, at[7].offset).await;
+    scenario
+        .until_committed(&group, partition, at[7].offset)
+        .await;
     Ok(())
 }
 

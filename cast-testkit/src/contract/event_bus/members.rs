@@ -11,7 +11,7 @@ use cast_core::{
 };
 use tokio::{sync::oneshot, task::JoinHandle};
 
-use super::scenario::{Scenario};
+use super::scenario::Scenario;
 use crate::{
     fixtures::Progress,
     waiting::{eventually, within},

@@ -73,7 +73,11 @@ pub(super) async fn positions_grow_with_each_record(
     let scenario = Scenario::start(harness).await;
     let other = harness.open().await;
     let told = race(RACERS, |racer| {
-        let bus = Arc::clone(if racer % 2 == 0 { &scenario.bus } else { &other });
+        let bus = Arc::clone(if racer % 2 == 0 {
+            &scenario.bus
+        } else {
+            &other
+        });
         let flushes: Vec<_> = (0..3).map(|_| scenario.records(3)).collect();
         async move {
             let mut told = Vec::new();

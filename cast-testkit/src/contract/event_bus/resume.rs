@@ -36,12 +36,20 @@ pub(super) async fn reading_starts_where_the_resume_callback_says(
 }
 
 /// The error of a reader that starts at `offset`, on subscribing or on its first batch.
-async fn refusal_at(scenario: &Scenario<'_>, partition: Partition, offset: Offset) -> PortErrorKind {
+async fn refusal_at(
+    scenario: &Scenario<'_>,
+    partition: Partition,
+    offset: Offset,
+) -> PortErrorKind {
     refusal_of(scenario, partition, StoredProgress::at(offset)).await
 }
 
 /// The error of a reader with this progress, on subscribing or on its first batch.
-async fn refusal_of(scenario: &Scenario<'_>, partition: Partition, place: StoredProgress) -> PortErrorKind {
+async fn refusal_of(
+    scenario: &Scenario<'_>,
+    partition: Partition,
+    place: StoredProgress,
+) -> PortErrorKind {
     let progress = Arc::new(Progress::at_start());
     progress.put(partition, place);
     let group = scenario.fixtures.group("refused");
@@ -51,7 +59,13 @@ async fn refusal_of(scenario: &Scenario<'_>, partition: Partition, place: Stored
     };
     loop {
         let next = subscription.next();
-        match within(scenario.harness.patience(), "a position to be refused", next).await {
+        match within(
+            scenario.harness.patience(),
+            "a position to be refused",
+            next,
+        )
+        .await
+        {
             // Other partitions may be read meanwhile.
             Ok(batch) => assert_ne!(batch.partition, partition, "a wrong position was read from"),
             Err(error) => return error.kind(),
@@ -162,4 +176,3 @@ pub(super) async fn a_last_ballot_that_was_dropped_is_not_looked_for(
     reader.read_up_to(&at[5..]).await;
     Ok(())
 }
-

@@ -175,7 +175,11 @@ pub(super) fn position(published: Result<Published, PortError>) -> LogPosition {
 }
 
 /// Asserts that each record is at its position.
-pub(super) fn assert_holds(log: &BTreeMap<LogPosition, Content>, records: &[Record], at: &[LogPosition]) {
+pub(super) fn assert_holds(
+    log: &BTreeMap<LogPosition, Content>,
+    records: &[Record],
+    at: &[LogPosition],
+) {
     for (record, position) in records.iter().zip(at) {
         assert_eq!(position.partition, record.partition());
         let there = log

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::scenario::{GRANTED, Scenario, TicketSourceHarness};
-use crate::contract::{Skipped};
+use crate::contract::Skipped;
 
 pub(super) async fn the_current_ticket_is_the_one_begun_last(
     harness: &dyn TicketSourceHarness,

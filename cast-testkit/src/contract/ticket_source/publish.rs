@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::scenario::{EXHAUSTED, GRANTED, Scenario, TicketSourceHarness, UNKNOWN};
-use crate::contract::{Skipped};
+use crate::contract::Skipped;
 use crate::waiting::race;
 
 pub(super) async fn the_first_ticket_of_a_period_wins(
@@ -34,7 +34,12 @@ pub(super) async fn generators_that_race_agree_on_one_ticket(
     for _ in 0..5 {
         // Each period begins where another has not: a millisecond is enough.
         scenario
-            .until(scenario.now().await.plus(std::time::Duration::from_millis(1)))
+            .until(
+                scenario
+                    .now()
+                    .await
+                    .plus(std::time::Duration::from_millis(1)),
+            )
             .await;
         let start = scenario.now().await;
         let published = race(super::super::RACERS, |racer| {

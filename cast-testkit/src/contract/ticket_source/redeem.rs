@@ -4,7 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use cast_core::domain::Redemption;
 
-use super::scenario::{EXHAUSTED, EXPIRED, GRANTED, REPEATED, Scenario, TicketSourceHarness, UNKNOWN, count};
+use super::scenario::{
+    EXHAUSTED, EXPIRED, GRANTED, REPEATED, Scenario, TicketSourceHarness, UNKNOWN, count,
+};
 use crate::contract::{RACERS, Skipped};
 use crate::waiting::{dropped_after, race};
 
@@ -144,7 +146,9 @@ pub(super) async fn a_ticket_long_past_is_never_granted(
     scenario.redeem(&issued, &claims[..1]).await;
 
     for _ in 0..3 {
-        scenario.until(scenario.now().await.plus(scenario.periods(4))).await;
+        scenario
+            .until(scenario.now().await.plus(scenario.periods(4)))
+            .await;
         let answers = scenario.redeem(&issued, &claims).await;
         assert!(
             answers
@@ -179,7 +183,9 @@ pub(super) async fn what_was_refused_is_not_remembered(
     scenario.until(short.period.valid_until).await;
     assert_eq!(scenario.redeem(&short, &[expired]).await, [EXPIRED]);
 
-    scenario.until(scenario.now().await.plus(scenario.periods(2))).await;
+    scenario
+        .until(scenario.now().await.plus(scenario.periods(2)))
+        .await;
     let good = scenario.issue_now(9).await;
     let answers = scenario
         .redeem(&good, &[exhausted, unknown, early, expired])

@@ -2,7 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::scenario::{ALTERED, EXHAUSTED, GRANTED, Issued, REPEATED, Scenario, TicketSourceHarness, count};
+use super::scenario::{
+    ALTERED, EXHAUSTED, GRANTED, Issued, REPEATED, Scenario, TicketSourceHarness, count,
+};
 use crate::contract::{RACERS, Skipped};
 use crate::waiting::race;
 
@@ -106,7 +108,10 @@ pub(super) async fn other_contents_are_refused_as_altered(
     let scenario = Scenario::start(harness).await;
     let issued = scenario.issue_now(3).await;
     let (one, two) = (scenario.fixtures.claim(), scenario.fixtures.claim());
-    let (other_one, other_two) = (scenario.fixtures.altered(one), scenario.fixtures.altered(two));
+    let (other_one, other_two) = (
+        scenario.fixtures.altered(one),
+        scenario.fixtures.altered(two),
+    );
     assert_eq!(
         scenario.redeem(&issued, &[one, other_one]).await,
         [GRANTED, ALTERED]

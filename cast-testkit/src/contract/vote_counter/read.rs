@@ -1,7 +1,7 @@
 //! Read.
 
 use super::scenario::{P0, P1, Scenario, VoteCounterHarness, part, prefix, tail, whole};
-use crate::contract::{Skipped};
+use crate::contract::Skipped;
 
 pub(super) async fn reading_nobody_tells_whether_it_answers(
     harness: &dyn VoteCounterHarness,
@@ -74,7 +74,9 @@ pub(super) async fn reconciling_part_makes_nobody_younger(
     let scenario = Scenario::start(harness).await;
     let Scenario { alice, bob, .. } = &scenario;
     let a_while = harness.while_passing();
-    scenario.reconcile(&[whole(alice, &[prefix(P0, 3, 4)])]).await;
+    scenario
+        .reconcile(&[whole(alice, &[prefix(P0, 3, 4)])])
+        .await;
     harness.pass(a_while).await;
     scenario
         .reconcile(&[
@@ -82,7 +84,9 @@ pub(super) async fn reconciling_part_makes_nobody_younger(
             part(bob, &[prefix(P0, 1, 6)]),
         ])
         .await;
-    scenario.reconcile(&[part(alice, &[prefix(P1, 5, 2)])]).await;
+    scenario
+        .reconcile(&[part(alice, &[prefix(P1, 5, 2)])])
+        .await;
     scenario.record(&[tail(P0, 8, &[(alice, 1)])], &[]).await;
     let partly = scenario.read(alice).await;
     assert_eq!(partly.tally.votes, 10);
@@ -91,7 +95,11 @@ pub(super) async fn reconciling_part_makes_nobody_younger(
         age >= a_while,
         "reconciled as a whole {a_while:?} ago, it is {age:?} old"
     );
-    assert_eq!(scenario.read(bob).await.age, None, "nor is a miss made a hit");
+    assert_eq!(
+        scenario.read(bob).await.age,
+        None,
+        "nor is a miss made a hit"
+    );
     Ok(())
 }
 
@@ -116,13 +124,17 @@ pub(super) async fn a_forgotten_candidate_is_a_miss(
         after[0].age, None,
         "new votes do not hide that the old ones are gone"
     );
-    scenario.reconcile(&[part(alice, &[prefix(P0, 4, 6)])]).await;
+    scenario
+        .reconcile(&[part(alice, &[prefix(P0, 4, 6)])])
+        .await;
     assert_eq!(scenario.read(alice).await.age, None, "nor does a part");
     assert!(
         scenario.read(bob).await.age.is_some(),
         "others are still known"
     );
-    scenario.reconcile(&[whole(alice, &[prefix(P0, 4, 6)])]).await;
+    scenario
+        .reconcile(&[whole(alice, &[prefix(P0, 4, 6)])])
+        .await;
     let healed = scenario.read(alice).await;
     assert!(healed.age.is_some());
     assert_eq!(healed.tally.votes, 6);
@@ -174,12 +186,18 @@ pub(super) async fn what_is_reconciled_is_told_without_the_tail(
             &[],
         )
         .await;
-    scenario.reconcile(&[part(alice, &[prefix(P1, 3, 1)])]).await;
-    scenario.reconcile(&[part(alice, &[prefix(P0, 20, 4)])]).await;
+    scenario
+        .reconcile(&[part(alice, &[prefix(P1, 3, 1)])])
+        .await;
+    scenario
+        .reconcile(&[part(alice, &[prefix(P0, 20, 4)])])
+        .await;
     scenario
         .reconcile(&[whole(alice, &[prefix(P0, 30, 7), prefix(P1, 2, 1)])])
         .await;
-    scenario.reconcile(&[part(alice, &[prefix(P0, 25, 6)])]).await;
+    scenario
+        .reconcile(&[part(alice, &[prefix(P0, 25, 6)])])
+        .await;
     let candidates = [stranger, alice.clone(), bob.clone()];
     let reconciled = scenario.counter.applied_totals(&candidates);
     assert_eq!(

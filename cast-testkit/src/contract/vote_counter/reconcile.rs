@@ -19,7 +19,9 @@ pub(super) async fn reconciling_replaces_what_is_before_and_leaves_the_rest(
             .await;
     }
     // The store deduplicated: what it counted is less than what was recorded.
-    scenario.reconcile(&[part(alice, &[prefix(P0, 7, 3)])]).await;
+    scenario
+        .reconcile(&[part(alice, &[prefix(P0, 7, 3)])])
+        .await;
     assert_eq!(scenario.votes(alice).await, 7 + 100 + 1_000);
     scenario
         .reconcile(&[whole(alice, &[prefix(P0, 107, 4)])])
@@ -34,7 +36,9 @@ pub(super) async fn a_prefix_no_newer_changes_nothing(
     let scenario = Scenario::start(harness).await;
     let alice = &scenario.alice;
     scenario.record(&[tail(P0, 12, &[(alice, 1)])], &[]).await;
-    scenario.reconcile(&[part(alice, &[prefix(P0, 70, 10)])]).await;
+    scenario
+        .reconcile(&[part(alice, &[prefix(P0, 70, 10)])])
+        .await;
     let before = scenario.read(alice).await.tally;
     assert_eq!((before.votes, before.version.get()), (71, 13));
     for (votes, as_of) in [(3, 4), (69, 9), (0, 0), (70, 10), (99, 10)] {
@@ -130,7 +134,9 @@ pub(super) async fn prefixes_of_different_partitions_do_not_touch(
         tail(P1, 2, &[(alice, 10), (bob, 5)]),
     ];
     scenario.record(&tails, &[]).await;
-    scenario.reconcile(&[part(alice, &[prefix(P0, 100, 9)])]).await;
+    scenario
+        .reconcile(&[part(alice, &[prefix(P0, 100, 9)])])
+        .await;
     assert_eq!(
         scenario.votes(alice).await,
         110,
@@ -200,9 +206,13 @@ pub(super) async fn reconciling_as_a_whole_takes_nothing_away(
 ) -> Result<(), Skipped> {
     let scenario = Scenario::start(harness).await;
     let alice = &scenario.alice;
-    scenario.reconcile(&[part(alice, &[prefix(P1, 5, 3)])]).await;
+    scenario
+        .reconcile(&[part(alice, &[prefix(P1, 5, 3)])])
+        .await;
     scenario.record(&[tail(P1, 4, &[(alice, 2)])], &[]).await;
-    scenario.reconcile(&[whole(alice, &[prefix(P0, 1, 1)])]).await;
+    scenario
+        .reconcile(&[whole(alice, &[prefix(P0, 1, 1)])])
+        .await;
     let shown = scenario.read(alice).await.tally;
     assert_eq!(
         (shown.votes, shown.version.get()),

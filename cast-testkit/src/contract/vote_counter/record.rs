@@ -31,7 +31,9 @@ pub(super) async fn the_version_sums_the_offsets_behind_the_last_records(
         5 + 3,
         "an earlier position takes in nothing later"
     );
-    scenario.reconcile(&[part(alice, &[prefix(P0, 2, 10)])]).await;
+    scenario
+        .reconcile(&[part(alice, &[prefix(P0, 2, 10)])])
+        .await;
     assert_eq!(shows(alice).await, 10 + 3);
     scenario.record(&[tail(P0, 12, &[(alice, 1)])], &[]).await;
     assert_eq!(shows(alice).await, 13 + 3);
@@ -50,7 +52,9 @@ pub(super) async fn votes_add_up_over_positions(
     assert_eq!(scenario.votes(alice).await, 1);
     scenario.record(&[tail(P0, 1, &[(alice, 10)])], &[]).await;
     scenario.record(&[tail(P0, 7, &[(alice, 100)])], &[]).await;
-    scenario.record(&[tail(P1, 1, &[(alice, 1_000)])], &[]).await;
+    scenario
+        .record(&[tail(P1, 1, &[(alice, 1_000)])], &[])
+        .await;
     assert_eq!(scenario.votes(alice).await, 1_111);
     assert_eq!(scenario.votes(bob).await, 5);
     let through_another_door = harness.open().await.read(std::slice::from_ref(alice)).await;
@@ -142,7 +146,9 @@ pub(super) async fn votes_that_are_reconciled_change_nothing(
 ) -> Result<(), Skipped> {
     let scenario = Scenario::start(harness).await;
     let alice = &scenario.alice;
-    scenario.reconcile(&[whole(alice, &[prefix(P0, 7, 5)])]).await;
+    scenario
+        .reconcile(&[whole(alice, &[prefix(P0, 7, 5)])])
+        .await;
     for reconciled in [3, 4, 0] {
         scenario
             .record(&[tail(P0, reconciled, &[(alice, 100)])], &[])
@@ -161,7 +167,11 @@ pub(super) async fn votes_that_are_reconciled_change_nothing(
         "the first position that is not reconciled"
     );
     scenario.record(&[tail(P1, 2, &[(alice, 10)])], &[]).await;
-    assert_eq!(scenario.votes(alice).await, 18, "another partition's position");
+    assert_eq!(
+        scenario.votes(alice).await,
+        18,
+        "another partition's position"
+    );
     Ok(())
 }
 
@@ -171,7 +181,9 @@ pub(super) async fn the_answers_are_readings_after_the_recording(
     let scenario = Scenario::start(harness).await;
     let Scenario { alice, bob, .. } = &scenario;
     let stranger = scenario.fixtures.candidate("stranger");
-    scenario.reconcile(&[whole(alice, &[prefix(P0, 40, 3)])]).await;
+    scenario
+        .reconcile(&[whole(alice, &[prefix(P0, 40, 3)])])
+        .await;
     let show = [stranger.clone(), bob.clone(), alice.clone()];
     let tails = [tail(P0, 3, &[(alice, 2), (bob, 1)])];
 
@@ -181,7 +193,11 @@ pub(super) async fn the_answers_are_readings_after_the_recording(
     assert_eq!(answers.iter().map(of).collect::<Vec<_>>(), expected);
     assert_eq!(answers[0].tally.version, Version::new(0));
     assert!(answers[0].age.is_none() && answers[1].age.is_none() && answers[2].age.is_some());
-    let read = scenario.counter.read(&show).await.expect("the counter reads");
+    let read = scenario
+        .counter
+        .read(&show)
+        .await
+        .expect("the counter reads");
     assert_eq!(
         read.iter().map(of).collect::<Vec<_>>(),
         expected,

@@ -90,7 +90,11 @@ pub(super) async fn of_racing_steps_with_the_same_start_one_is_applied(
     for start in 0..8 {
         // The first round races for a partition that was never folded.
         let applied = race(RACERS / 4, |racer| {
-            let store = Arc::clone(if racer % 2 == 0 { &scenario.store } else { &other });
+            let store = Arc::clone(if racer % 2 == 0 {
+                &scenario.store
+            } else {
+                &other
+            });
             let ballot = scenario.for_alice(u32::try_from(racer).expect("a few") + 1);
             let step = next(P0, start, &[&ballot]);
             async move {
@@ -107,8 +111,14 @@ pub(super) async fn of_racing_steps_with_the_same_start_one_is_applied(
                 Applied::Folded { counted, totals } => {
                     winners += 1;
                     total += u64::from(ballot.selections[0].votes.get());
-                    assert_eq!((counted, totals), (1, vec![(scenario.alice.clone(), total)]));
-                    assert!(scenario.fate(ballot.id).await.is_some(), "the winner counts");
+                    assert_eq!(
+                        (counted, totals),
+                        (1, vec![(scenario.alice.clone(), total)])
+                    );
+                    assert!(
+                        scenario.fate(ballot.id).await.is_some(),
+                        "the winner counts"
+                    );
                 }
                 Applied::Fenced { progress } => {
                     assert_eq!(progress, Offset::new(start + 1));
@@ -136,7 +146,9 @@ pub(super) async fn rejections_count_nothing(
     assert_eq!(view.recount, [(scenario.alice.clone(), 1)]);
     assert_eq!(scenario.votes(&scenario.alice).await, 1);
 
-    let (totals, new) = scenario.fold(&rejecting(P0, 1, &scenario.for_alice(5))).await;
+    let (totals, new) = scenario
+        .fold(&rejecting(P0, 1, &scenario.for_alice(5)))
+        .await;
     assert_eq!((totals, new), (vec![], 0), "a step of rejections alone");
     assert_eq!(scenario.progress(P0).await, Offset::new(2));
     Ok(())
@@ -208,7 +220,9 @@ pub(super) async fn partitions_move_independently(
         .fold(&step(P1, (0, 7), [(6, scenario.for_alice(1))]))
         .await;
     assert_eq!(scenario.progress(P0).await, Offset::START);
-    scenario.fold(&next(P0, 0, &[&scenario.for_alice(10)])).await;
+    scenario
+        .fold(&next(P0, 0, &[&scenario.for_alice(10)]))
+        .await;
     assert_eq!(scenario.progress(P1).await, Offset::new(7));
     assert_eq!(scenario.votes(&scenario.alice).await, 11);
 

@@ -6,9 +6,9 @@ use cast_core::{
 };
 
 use super::scenario::{P0, P1, Scenario, VoteStoreHarness, at, next, rejecting};
-use crate::contract::{Skipped};
-use crate::fixtures::step;
+use crate::contract::Skipped;
 use crate::fixtures::ballot;
+use crate::fixtures::step;
 
 async fn recount(store: &dyn VoteStore) -> Recount {
     store.recount().await.expect("the store recounts")
@@ -37,7 +37,9 @@ pub(super) async fn recounting_gives_the_totals(
     scenario
         .fold(&next(P1, 0, &[&impostor, &scenario.for_alice(100)]))
         .await;
-    scenario.fold(&rejecting(P1, 1, &scenario.for_alice(1_000))).await;
+    scenario
+        .fold(&rejecting(P1, 1, &scenario.for_alice(1_000)))
+        .await;
     let of = |who: &Candidate, partition, votes| Recounted {
         candidate: who.clone(),
         partition,
@@ -146,6 +148,9 @@ pub(super) async fn what_is_kept_of_a_ballot_is_what_the_log_has(
             counted(6, &plain),
         ]
     );
-    assert_eq!(scenario.store.stored_ballots(&[]).await.expect("nothing"), []);
+    assert_eq!(
+        scenario.store.stored_ballots(&[]).await.expect("nothing"),
+        []
+    );
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cast_core::domain::{LoggedBallot, Partition};
 
 use super::scenario::{P0, P1, Scenario, VoteStoreHarness, counted, next};
-use crate::contract::{Skipped};
+use crate::contract::Skipped;
 use crate::fixtures::step;
 use crate::{fixtures::ballot, waiting::race};
 
@@ -38,7 +38,10 @@ pub(super) async fn a_ballot_id_counts_once_within_a_step(
     ];
     let (totals, new) = scenario.fold(&step(P0, (0, 9), copies)).await;
     assert_eq!(new, 1);
-    assert_eq!(totals, [(scenario.alice.clone(), 1), (scenario.bob.clone(), 0)]);
+    assert_eq!(
+        totals,
+        [(scenario.alice.clone(), 1), (scenario.bob.clone(), 0)]
+    );
     scenario.assert_first_alone_counts(&first).await;
     assert_eq!(scenario.fate(first.id).await, Some(counted(P0, 3)));
     Ok(())

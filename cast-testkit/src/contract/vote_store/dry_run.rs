@@ -6,7 +6,7 @@ use cast_core::{
 };
 
 use super::scenario::{P0, Scenario, VoteStoreHarness, next, rejecting};
-use crate::contract::{Skipped};
+use crate::contract::Skipped;
 use crate::fixtures::step;
 
 pub(super) async fn a_dry_run_changes_nothing(
@@ -48,7 +48,11 @@ pub(super) async fn a_dry_run_fails_exactly_where_applying_would(
     // Last comes what can be applied, and moves the progress.
     let steps = [
         next(P0, 1, &[&bad]),
-        next(P0, 1, &[&scenario.for_alice(1), &bad, &scenario.for_alice(1)]),
+        next(
+            P0,
+            1,
+            &[&scenario.for_alice(1), &bad, &scenario.for_alice(1)],
+        ),
         next(P0, 7, &[&bad]),
         next(P0, 7, &[&scenario.for_alice(1)]),
         rejecting(P0, 1, &bad),

@@ -3,7 +3,7 @@
 use cast_core::domain::{AppliedTotal, Candidate, LogFingerprint, Offset, Progress};
 
 use super::scenario::{P0, P1, Scenario, VoteStoreHarness, counted, next, rejected, rejecting};
-use crate::contract::{Skipped};
+use crate::contract::Skipped;
 use crate::fixtures::step;
 
 pub(super) async fn a_partition_never_folded_is_at_the_start(
@@ -40,7 +40,9 @@ pub(super) async fn progress_tells_the_last_ballot_that_was_taken_in(
     scenario.fold(&rejecting(P0, 12, &bad)).await;
     assert_eq!(scenario.place(P0).await, told(13, Some((5, &one))));
     // Of one that was counted before, the log has another record.
-    scenario.fold(&step(P0, (13, 15), [(14, two.clone())])).await;
+    scenario
+        .fold(&step(P0, (13, 15), [(14, two.clone())]))
+        .await;
     assert_eq!(scenario.place(P0).await, told(15, Some((14, &two))));
     Ok(())
 }
@@ -74,7 +76,11 @@ pub(super) async fn prefixes_are_as_of_the_progress(
         .await;
     // Steps that do not name a candidate take its prefix along all the same.
     scenario
-        .fold(&step(P0, (4, 9), [(8, scenario.fixtures.ballot(&[(bob, 7)]))]))
+        .fold(&step(
+            P0,
+            (4, 9),
+            [(8, scenario.fixtures.ballot(&[(bob, 7)]))],
+        ))
         .await;
     assert_eq!(applied_totals(alice).await, [of(P0, 3, 9), of(P1, 1, 1)]);
     assert_eq!(applied_totals(bob).await, [of(P0, 7, 9), of(P1, 5, 1)]);
@@ -98,7 +104,9 @@ pub(super) async fn a_stranger_has_prefixes_of_no_votes(
         .fold(&step(P0, (0, 4), [(1, scenario.for_alice(3))]))
         .await;
     scenario.fold(&step(P1, (0, 2), [])).await;
-    let mut stranger = scenario.tally(&scenario.fixtures.candidate("stranger")).await;
+    let mut stranger = scenario
+        .tally(&scenario.fixtures.candidate("stranger"))
+        .await;
     stranger
         .applied_totals
         .sort_by_key(|prefix| prefix.partition);
@@ -128,7 +136,8 @@ pub(super) async fn leaders_come_by_votes_and_then_by_name(
     };
     assert_eq!(leaders(10).await, [], "nobody was voted for");
     // In the order of their bytes, which is not that of any language.
-    let names = ["B", "Z", "_", "a", "ab", "é", "神田"].map(|name| scenario.fixtures.candidate(name));
+    let names =
+        ["B", "Z", "_", "a", "ab", "é", "神田"].map(|name| scenario.fixtures.candidate(name));
     for (start, who) in (0..).zip(names.iter().rev()) {
         let partition = if start % 2 == 0 { P0 } else { P1 };
         scenario

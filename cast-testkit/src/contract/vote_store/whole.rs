@@ -13,7 +13,7 @@ use cast_core::{
 use tokio::task::JoinHandle;
 
 use super::scenario::{P0, P1, Scenario, VoteStoreHarness, at, next, rejecting};
-use crate::contract::{Skipped};
+use crate::contract::Skipped;
 use crate::fixtures::step;
 use crate::waiting::dropped_after;
 
@@ -62,7 +62,11 @@ pub(super) async fn a_step_that_cannot_be_held_is_corrupt_and_changes_nothing(
     }
     scenario.fold(&rejecting(P0, 1, &unholdable)).await;
     scenario.fold(&next(P0, 2, &[&scenario.for_alice(1)])).await;
-    assert_eq!(scenario.votes(&scenario.alice).await, 2, "the partition goes on");
+    assert_eq!(
+        scenario.votes(&scenario.alice).await,
+        2,
+        "the partition goes on"
+    );
     Ok(())
 }
 
@@ -99,7 +103,9 @@ pub(super) async fn readers_see_one_consistent_view(
     const STEPS: u64 = 60;
     let scenario = Scenario::start(harness).await;
     let both = [scenario.alice.clone(), scenario.bob.clone()];
-    let readers: Vec<_> = (0..2).map(|_| Reader::start(&scenario.store, &both)).collect();
+    let readers: Vec<_> = (0..2)
+        .map(|_| Reader::start(&scenario.store, &both))
+        .collect();
     // Each step gives a vote to each of the two, and there is one step an offset. A fast store goes
     // on until the slowest reader has looked often enough.
     for start in 0.. {

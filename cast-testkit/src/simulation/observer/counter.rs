@@ -41,7 +41,7 @@ impl ObservedCounter {
         let who = &checkpoint.candidate;
         let mut wrong = None;
         let mut is_late = false;
-        for total in &checkpoint.totals {
+        for total in &checkpoint.applied_totals {
             let fold = truth.fold(total.partition, total.as_of);
             let expected = fold.get(who).copied().unwrap_or(0);
             if total.votes != expected {
@@ -54,8 +54,7 @@ impl ObservedCounter {
             self.world.reached(RareState::ReconcileLate);
         }
         if let Some((total, expected)) = wrong {
-            let how =
-                || format!("{who:?} is reconciled to {total:?}, and the log has {expected}");
+            let how = || format!("{who:?} is reconciled to {total:?}, and the log has {expected}");
             self.world.violated(Promise::TalliesAreTrue, how);
         }
     }

@@ -34,7 +34,12 @@ impl ForwardingEventBus for Broken {
     async fn publish(&self, records: &[Record]) -> Vec<Result<Published, PortError>> {
         match self.how {
             How::FailingAllTogether => {
-                let count = self.inner.partitions().await.expect("memory answers").count();
+                let count = self
+                    .inner
+                    .partitions()
+                    .await
+                    .expect("memory answers")
+                    .count();
                 if records
                     .iter()
                     .any(|record| record.partition().get() >= count)
