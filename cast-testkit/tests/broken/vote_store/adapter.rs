@@ -10,7 +10,7 @@ use cast_adapters::memory::MemoryStore;
 use cast_core::{
     domain::{
         BallotId, Candidate, Fate, FoldStep, LogPosition, LoggedBallot, Offset, Partition,
-        PositionedBallot, Progress, Rejection, StoredTally, Tally, sum_votes,
+        Progress, StoredTally, Tally, sum_votes,
     },
     ports::{Applied, PortError, Recount, StoredBallot, VoteStore},
 };
