@@ -9,10 +9,10 @@ use async_trait::async_trait;
 use cast_adapters::memory::{MemoryStore, StoreOptions};
 use cast_core::{
     Audit, AuditReport, AuditSettings, Finding, Ports,
-    domain::{AppliedTotal, FoldStep, LogPosition, LoggedBallot, Offset, Partition},
+    domain::{AppliedTotal, LogPosition, LoggedBallot, Offset, Partition},
     ports::{
-        Checkpoint, EventBus as _, ForwardingVoteStore, GroupName, PendingVotes, PortError,
-        PortErrorKind, Recount, VoteCounter as _, VoteStore,
+        Applied, Checkpoint, EventBus as _, ForwardingVoteStore, GroupName, PendingVotes,
+        PortError, PortErrorKind, Recount, VoteCounter as _, VoteStore,
     },
 };
 use cast_testkit::{
