@@ -4,7 +4,7 @@
 #   docker run --rm --publish 127.0.0.1:8000:8000 cast:0.1.0        # all in one process, in memory
 #
 # CAST_FEATURES adds features of cast-server to its defaults. An image speaks TLS and SASL to Kafka and sends
-# traces; `cargo build` does neither unless asked (docs/adr/0020-profiles-and-features.md says why).
+# traces; `cargo build` does neither unless asked (docs/adr/0021-profiles-and-features.md says why).
 ARG RUST_IMAGE=docker.io/library/rust:1.95.0-slim-bookworm
 # The same Debian release as the image above, hence the same glibc and OpenSSL. It also has the web's root
 # certificates.
