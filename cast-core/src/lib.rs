@@ -21,6 +21,7 @@ mod tasks;
 mod voting;
 
 pub use auditing::{Audit, AuditReport, AuditSettings, AuditedPartition, CounterAudit, Finding};
+pub use backoff::Backoff;
 pub use cast::{Cast, CastBuilder, Check, Ports, Roles, StartError};
 pub use fault::{Fault, FaultKind};
 pub use folding::Consumer;
