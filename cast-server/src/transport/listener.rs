@@ -19,7 +19,7 @@ const MAX_PAUSE: Duration = Duration::from_secs(1);
 ///
 /// It never fails: what the system refuses is logged, and tried again after a pause.
 pub(super) struct Listener {
-    listener: TcpListener,
+    socket: TcpListener,
     limiter: ConnectionLimiter,
     backoff: Backoff,
 }
@@ -39,10 +39,10 @@ pub(super) struct Accepted {
 }
 
 impl Listener {
-    pub(super) fn new(listener: TcpListener, shared: Arc<Shared>) -> Self {
+    pub(super) fn new(socket: TcpListener, shared: Arc<Shared>) -> Self {
         let permits = shared.settings.max_connections.min(Semaphore::MAX_PERMITS);
         Self {
-            listener,
+            socket,
             limiter: ConnectionLimiter {
                 permits: Arc::new(Semaphore::new(permits)),
                 shared,
@@ -54,7 +54,7 @@ impl Listener {
     /// The next connection that fits under the cap.
     pub(super) async fn accept(&mut self) -> Accepted {
         loop {
-            match self.listener.accept().await {
+            match self.socket.accept().await {
                 Ok((stream, remote)) => {
                     self.backoff.reset();
                     if let Some(accepted) = self.limiter.admit(stream, remote) {
@@ -78,12 +78,12 @@ impl Listener {
     /// The plain socket is asked. Tokio's knows of a connection once its driver has seen it, and one
     /// that it has not seen yet would be reset unread.
     pub(super) fn close(self, max: usize) -> Vec<Accepted> {
-        let Ok(listener) = self.listener.into_std() else {
+        let Ok(socket) = self.socket.into_std() else {
             return Vec::new();
         };
         let mut established = Vec::new();
         for _ in 0..max {
-            match listener.accept() {
+            match socket.accept() {
                 Ok((stream, remote)) => {
                     let stream = stream.set_nonblocking(true).map(|()| stream);
                     let stream = stream.and_then(TcpStream::from_std);
