@@ -190,6 +190,10 @@ impl AsyncWrite for TimedStream {
                 this.deadline = None;
             } else {
                 this.enter(Phase::Idle);
+                // Now, because hyper reads again only when something wakes the task.
+                if let Poll::Ready(error) = this.poll_timeout(cx) {
+                    return Poll::Ready(Err(error));
+                }
             }
         }
         this.socket().poll_flush(cx)
