@@ -2,10 +2,7 @@
 
 use std::{fmt::Write as _, sync::Arc};
 
-use cast_core::{
-    Cast, Check,
-    ports::{Clock, PortError},
-};
+use cast_core::{Cast, Check, ports::Clock};
 use http::{HeaderValue, StatusCode, header};
 use poem::Response;
 
@@ -62,16 +59,14 @@ impl Readiness {
     }
 }
 
-/// A line for all of it, and one for each dependency that does not answer, with its host and the cause.
+/// A line for all of it, and one for each dependency that does not answer.
 fn describe(checks: &[Check], is_ready: bool) -> String {
     let mut text = String::from(if is_ready { "ok\n" } else { "not ready\n" });
     for check in checks {
         if let Err(fault) = &check.result {
             let role = if check.needed { "needed" } else { "not needed" };
-            let cause = fault
-                .port_error()
-                .map_or_else(|| fault.to_string(), PortError::chain);
-            let _ = writeln!(text, "{}: {cause} ({role})", check.name);
+            // The kind only: the cause is for the log. It may name hosts and even secrets.
+            let _ = writeln!(text, "{}: {} ({role})", check.name, fault.kind());
         }
     }
     text
