@@ -115,7 +115,6 @@
 //! | [`ManualClock`], [`SeededEntropy`] | time and randomness that a test holds |
 //! | [`Seed`] | where randomness comes from, printed, and how to have it again |
 //! | [`fixtures`] | key rings, tickets, ballots, records and candidates with names of their own |
-//! | [`fuzz`] | fuzz targets on a stable compiler: their corpus, and what a [`Seed`] makes of it |
 //! | `properties`, a feature | laws over any ticket, ballot and record, checked by proptest from a [`Seed`] |
 //! | `servers`, a feature | real Redis, `PostgreSQL` and Apache Kafka, to share and to break |
 //! | [`eventually`], [`within`], [`race`], [`dropped_after`] | waiting for a condition, never for a while; many tasks at once; deadlines that pass at a chosen moment |
@@ -130,7 +129,6 @@ pub mod contract;
 mod entropy;
 pub mod faults;
 pub mod fixtures;
-pub mod fuzz;
 #[cfg(feature = "properties")]
 pub mod properties;
 mod seed;
