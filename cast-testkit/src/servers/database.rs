@@ -58,7 +58,7 @@ impl Database {
         Backup { sql }
     }
 
-    /// Puts it back to a backup. Whoever is connected loses the connection, and finds all of the
+    /// Restores it from a backup. Clients that are connected lose the connection, and finds all of the
     /// backup when it is back: there is no moment with half of it.
     pub async fn restore(&self, backup: &Backup) {
         let restored = Self::create(self.server.clone()).await;

@@ -20,7 +20,7 @@ use crate::eventually;
 /// Names the folder that `.ci/install-test-servers` puts Kafka into.
 const FOLDER_VARIABLE: &str = "CAST_TEST_SERVERS_DIR";
 
-/// How long a change of topics may take until everybody sees it.
+/// How long a change of topics may take until all clients see it.
 const CHANGE_DEADLINE: Duration = Duration::from_secs(30);
 
 /// A Kafka that can be reached.
@@ -38,7 +38,7 @@ struct Own {
     installed: PathBuf,
     listen: SocketAddr,
     controller: SocketAddr,
-    /// Tells it from whoever else might listen there.
+    /// Distinguishes it from another server that might listen there.
     cluster_id: String,
     mode: Mode,
 }

@@ -108,7 +108,7 @@ pub async fn kafka() -> Option<&'static Kafka> {
     Shared::get(&SHARED).await
 }
 
-/// A name that nobody else has: for a prefix of keys, a topic, a group, a database.
+/// A unique name: for a prefix of keys, a topic, a group, a database.
 ///
 /// Not from the test's seed: a run with the same seed may meet what the last one left behind.
 pub fn random_name() -> String {

@@ -23,7 +23,7 @@ const LOOK_DEADLINE: Duration = Duration::from_secs(1);
 const TARGETS: &str = "targets.json";
 
 /// A Prometheus that looks at everything once a second, and at nothing until it is
-/// [told](Private::scrape) what there is.
+/// [configured](Private::scrape).
 #[derive(Clone, Debug)]
 pub struct Prometheus {
     url: String,
@@ -35,7 +35,7 @@ pub struct Prometheus {
 struct Own {
     program: PathBuf,
     address: SocketAddr,
-    /// Before each path: nobody else answers there.
+    /// Before each path: no other server answers there.
     prefix: String,
     rules: String,
 }
