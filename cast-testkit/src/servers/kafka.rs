@@ -11,9 +11,10 @@ use std::{
 use super::{
     Mode, Private, Proxy,
     blocking::blocking,
+    kafka_wire as wire,
     kind::Kind,
-    places::{copy_files, free_address, program},
-    random_name, url, wire,
+    places::{copy_files, free_address, program, random_name},
+    url,
 };
 use crate::eventually;
 

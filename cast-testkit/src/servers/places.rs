@@ -10,7 +10,6 @@ use std::{
     },
 };
 
-use super::random_name;
 use crate::Seed;
 
 /// Below the ports that systems hand out to connections: a server that is restarted finds its port
@@ -56,4 +55,11 @@ pub(super) fn copy_files(from: &Path, to: &Path) -> std::io::Result<()> {
         fs::copy(entry.path(), to.join(entry.file_name()))?;
     }
     Ok(())
+}
+
+/// A unique name: for a prefix of keys, a topic, a group, a database.
+///
+/// Not from the test's seed: a run with the same seed may meet what the last one left behind.
+pub fn random_name() -> String {
+    format!("test_{:016x}", Seed::random().get())
 }

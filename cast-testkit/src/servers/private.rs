@@ -14,7 +14,8 @@ use super::{
     instance::Instance,
     kind::{Mode, Server},
     missing::no_server,
-    process, random_name,
+    places::random_name,
+    process,
 };
 use crate::eventually;
 

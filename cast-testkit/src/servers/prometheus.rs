@@ -12,8 +12,7 @@ use std::{
 use super::{
     Mode, Private,
     kind::Kind,
-    places::{free_address, program},
-    random_name,
+    places::{free_address, program, random_name},
 };
 
 /// How long a look at whether it answers may take.
