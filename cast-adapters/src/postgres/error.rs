@@ -66,7 +66,7 @@ impl Error {
     }
 
     /// The port's error, naming what it was doing.
-    pub(super) fn doing(self, operation: &'static str) -> PortError {
+    pub(super) fn with_operation(self, operation: &'static str) -> PortError {
         PortError::new(self.kind(), operation).because(self)
     }
 

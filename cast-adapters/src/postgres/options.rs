@@ -76,7 +76,7 @@ impl FromStr for PostgresOptions {
     type Err = PortError;
 
     fn from_str(url: &str) -> Result<Self, PortError> {
-        parse(url).map_err(|error| error.doing("reading the store's URL"))
+        parse(url).map_err(|error| error.with_operation("reading the store's URL"))
     }
 }
 

@@ -36,7 +36,7 @@ statement! {
 /// `Misconfigured` where the database is newer than this binary or not in UTF-8, or a migration fails.
 pub async fn migrate(options: &PostgresOptions) -> Result<Vec<String>, PortError> {
     let migrated = migrate_in_turn(options).await;
-    migrated.map_err(|error| error.doing("migrating the store"))
+    migrated.map_err(|error| error.with_operation("migrating the store"))
 }
 
 async fn migrate_in_turn(options: &PostgresOptions) -> Result<Vec<String>, Error> {

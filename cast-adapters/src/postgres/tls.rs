@@ -25,7 +25,7 @@ pub(super) fn connector(tls: &Tls) -> Result<MakeRustlsConnect, Error> {
             .with_no_client_auth(),
         Tls::Disable | Tls::Prefer | Tls::Require => builder
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Anybody(provider)))
+            .with_custom_certificate_verifier(Arc::new(AcceptAnyServerCert(provider)))
             .with_no_client_auth(),
     };
     Ok(MakeRustlsConnect::new(config))
@@ -57,9 +57,9 @@ fn roots(file: Option<&Path>) -> Result<RootCertStore, Error> {
 /// Takes any certificate, as `sslmode=require` of libpq does: it keeps out who listens, not who
 /// takes the server's place.
 #[derive(Debug)]
-struct Anybody(Arc<CryptoProvider>);
+struct AcceptAnyServerCert(Arc<CryptoProvider>);
 
-impl ServerCertVerifier for Anybody {
+impl ServerCertVerifier for AcceptAnyServerCert {
     fn verify_server_cert(
         &self,
         _: &CertificateDer<'_>,

@@ -1,19 +1,17 @@
 //! From a record to bytes.
 
 use cast_core::domain::{LoggedBallot, Partitions, Record, Selection};
+use prost::{Message as _, bytes::Bytes};
 
-use super::{
-    MAX_BYTES, VERSION, field,
-    wire::{put_bytes, put_message, put_number},
-};
+use super::{MAX_BYTES, VERSION, schema};
 
-/// A record that no log of ours takes.
+/// A record that is too large for the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EncodeError {
     /// It has more than [`MAX_BYTES`].
     #[error(
-        "a record has at most {MAX_BYTES} bytes, and this one of {ballots} ballots has {bytes}: let \
-         a flush take fewer ballots"
+        "a record of {ballots} ballots has {bytes} bytes, and the limit is {MAX_BYTES} bytes: let a \
+         flush take fewer ballots"
     )]
     TooLarge {
         /// How many ballots it has.
@@ -23,57 +21,49 @@ pub enum EncodeError {
     },
 }
 
-/// The bytes of a record, for a log of so many partitions.
+/// The bytes of a record, for a log with this number of partitions.
 ///
-/// The same record gives the same bytes, whoever encodes it.
+/// Equal records give equal bytes.
 pub fn encode(record: &Record, partitions: Partitions) -> Result<Vec<u8>, EncodeError> {
     let ballots = record.ballots();
-    // A ballot for one or two candidates, with names of usual length.
-    let mut out = Vec::with_capacity(16 + 96 * ballots.len());
-    put_number(&mut out, field::record::VERSION, u64::from(VERSION));
-    put_number(
-        &mut out,
-        field::record::PARTITIONS,
-        u64::from(partitions.count()),
-    );
-    for ballot in ballots.iter() {
-        put_message(&mut out, field::record::BALLOTS, |out| {
-            put_ballot(out, ballot);
-        });
-    }
-    if out.len() > MAX_BYTES {
+    let message = schema::Record {
+        version: VERSION.into(),
+        partitions: partitions.count().into(),
+        ballots: ballots
+            .iter()
+            .map(|ballot| schema::Ballot::from(ballot).encode_to_vec().into())
+            .collect(),
+    };
+    let bytes = message.encoded_len();
+    if bytes > MAX_BYTES {
         return Err(EncodeError::TooLarge {
             ballots: ballots.len(),
-            bytes: out.len(),
+            bytes,
         });
     }
-    Ok(out)
+    Ok(message.encode_to_vec())
 }
 
-fn put_ballot(out: &mut Vec<u8>, ballot: &LoggedBallot) {
-    use field::ballot::{ID, SELECTIONS, TICKET_ISSUED_AT_MS, TICKET_KEY, TRACE, VOTER};
-
-    put_bytes(out, ID, ballot.id.as_uuid().as_bytes());
-    put_number(out, TICKET_KEY, u64::from(ballot.ticket.key_id.get()));
-    put_number(
-        out,
-        TICKET_ISSUED_AT_MS,
-        ballot.ticket.issued_at.as_unix_ms(),
-    );
-    if let Some(voter) = &ballot.voter {
-        put_bytes(out, VOTER, voter.as_str().as_bytes());
-    }
-    for selection in ballot.selections.iter() {
-        put_message(out, SELECTIONS, |out| put_selection(out, selection));
-    }
-    if let Some(trace) = &ballot.trace {
-        put_bytes(out, TRACE, trace.as_bytes());
+impl From<&LoggedBallot> for schema::Ballot {
+    fn from(ballot: &LoggedBallot) -> Self {
+        let voter = ballot.voter.as_ref().map(|voter| voter.as_str().as_bytes());
+        let trace = ballot.trace.as_ref().map(|trace| trace.as_bytes());
+        Self {
+            id: Bytes::copy_from_slice(ballot.id.as_uuid().as_bytes()),
+            ticket_key: ballot.ticket.key_id.get().into(),
+            ticket_issued_at_ms: ballot.ticket.issued_at.as_unix_ms(),
+            voter: Bytes::copy_from_slice(voter.unwrap_or_default()),
+            selections: ballot.selections.iter().map(Into::into).collect(),
+            trace: trace.map_or_else(Bytes::new, |trace| Bytes::copy_from_slice(trace)),
+        }
     }
 }
 
-fn put_selection(out: &mut Vec<u8>, selection: &Selection) {
-    use field::selection::{CANDIDATE, VOTES};
-
-    put_bytes(out, CANDIDATE, selection.candidate.as_str().as_bytes());
-    put_number(out, VOTES, u64::from(selection.votes.get()));
+impl From<&Selection> for schema::Selection {
+    fn from(selection: &Selection) -> Self {
+        Self {
+            candidate: Bytes::copy_from_slice(selection.candidate.as_str().as_bytes()),
+            votes: selection.votes.get().into(),
+        }
+    }
 }

@@ -58,16 +58,15 @@
 //! else. Who has a key is decided by the node that is asked for it.
 
 mod address;
+mod cluster;
 mod error;
 mod keys;
-mod link;
-mod nodes;
+mod node;
 mod options;
-mod route;
+mod routing;
 mod script;
-mod slot;
+mod slots;
 mod ticket_source;
-mod view;
 mod vote_counter;
 
 use std::sync::Arc;
@@ -78,7 +77,7 @@ pub use options::RedisOptions;
 pub use ticket_source::RedisTickets;
 pub use vote_counter::RedisCounter;
 
-use self::{error::Failed, keys::Keys, nodes::Nodes};
+use self::{cluster::Cluster, error::Failed, keys::Keys};
 
 /// A Redis server or cluster, and the few connections to it that its adapters share.
 ///
@@ -89,7 +88,7 @@ pub struct Redis(Arc<Server>);
 struct Server {
     options: RedisOptions,
     keys: Keys,
-    nodes: Arc<Nodes>,
+    cluster: Arc<Cluster>,
 }
 
 impl Redis {
@@ -102,14 +101,14 @@ impl Redis {
     pub fn open(options: RedisOptions) -> Result<Self, PortError> {
         let open = || {
             options.check()?;
-            Nodes::open(&options)
+            Cluster::open(&options)
         };
-        let nodes = open().map_err(|why| Failed::new("opening Redis", why))?;
+        let cluster = open().map_err(|why| Failed::new("opening Redis", why))?;
         let keys = Keys::new(&options);
         Ok(Self(Arc::new(Server {
             options,
             keys,
-            nodes,
+            cluster,
         })))
     }
 
@@ -131,7 +130,7 @@ impl Redis {
     /// [`OutcomeUnknown`](cast_core::ports::PortErrorKind::OutcomeUnknown) if there is no answer,
     /// [`Misconfigured`](cast_core::ports::PortErrorKind::Misconfigured) if it does not let us in.
     pub async fn ping(&self) -> Result<(), PortError> {
-        let answer = self.0.nodes.ping().await;
+        let answer = self.0.cluster.ping().await;
         answer.map_err(|why| Failed::new("asking Redis whether it is there", why))?;
         Ok(())
     }

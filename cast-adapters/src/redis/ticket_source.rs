@@ -52,7 +52,7 @@ impl RedisTickets {
             .arg(ticket.use_limit)
             .arg(whole_ms(options.expired_kept))
             .arg(self.retry_window_ms());
-        let answer = self.redis.0.nodes.call(call).await?;
+        let answer = self.redis.0.cluster.call(call).await?;
         let (ticket, valid_until, use_limit): (String, String, String) = decoded(answer)?;
         Ok(PeriodTicket {
             ticket: parsed_ticket(&ticket)?,
@@ -63,7 +63,7 @@ impl RedisTickets {
 
     async fn current_with_cause(&self) -> Result<Option<CurrentTicket>, Cause> {
         let call = CURRENT.call(&[&self.redis.0.keys.meters]);
-        let answer = self.redis.0.nodes.call(call).await?;
+        let answer = self.redis.0.cluster.call(call).await?;
         let current: Option<(String, String, String)> = decoded(answer)?;
         let Some((ticket, valid_until, uses_left)) = current else {
             return Ok(None);
@@ -93,7 +93,7 @@ impl RedisTickets {
             .arg(ticket.ticket().to_hex())
             .arg(self.retry_window_ms())
             .arg(packed);
-        let Value::BulkString(letters) = self.redis.0.nodes.call(call).await? else {
+        let Value::BulkString(letters) = self.redis.0.cluster.call(call).await? else {
             return Err(Cause::Answer("a redemption is told in letters"));
         };
         match letters.as_slice() {
@@ -107,7 +107,7 @@ impl RedisTickets {
 
     async fn now_with_cause(&self) -> Result<Timestamp, Cause> {
         let call = NOW.call(&[&self.redis.0.keys.meters]);
-        let now: String = decoded(self.redis.0.nodes.call(call).await?)?;
+        let now: String = decoded(self.redis.0.cluster.call(call).await?)?;
         Ok(Timestamp::from_unix_ms(parsed(&now)?))
     }
 }

@@ -72,7 +72,7 @@ impl RedisCounter {
                 calls.push(self.call(&READ, candidate));
             }
         }
-        let answers = self.redis.0.nodes.calls(calls).await?;
+        let answers = self.redis.0.cluster.calls(calls).await?;
         show.iter()
             .map(|candidate| reading(candidate, &answers[answered_by[candidate]]))
             .collect()
@@ -83,7 +83,7 @@ impl RedisCounter {
         candidates: &[Candidate],
     ) -> Result<Vec<Vec<Prefix>>, Cause> {
         let calls = candidates.iter().map(|who| self.call(&READ, who));
-        let answers = self.redis.0.nodes.calls(calls.collect()).await?;
+        let answers = self.redis.0.cluster.calls(calls.collect()).await?;
         answers.iter().map(settled).collect()
     }
 
@@ -105,7 +105,7 @@ impl RedisCounter {
             }
             call
         });
-        self.redis.0.nodes.calls(calls.collect()).await.map(drop)
+        self.redis.0.cluster.calls(calls.collect()).await.map(drop)
     }
 }
 

@@ -1,8 +1,8 @@
 //! One member's reading of the log: a thread that reads, and a subscription that hands out.
 
-mod held;
-mod holdings;
-mod member;
+mod partition;
+mod assignments;
+mod context;
 mod reader;
 
 use std::{ops::Deref, panic::resume_unwind, sync::Arc, time::Duration};
@@ -15,8 +15,8 @@ use cast_core::{
 use tokio::{sync::oneshot, task::JoinSet, time::timeout};
 
 use self::{
-    held::Weight,
-    holdings::{Holdings, Placing, Unplaced},
+    partition::BufferSize,
+    assignments::{Assignments, ResumeLookup, AwaitingPosition},
 };
 use super::{blocking, error::Error, topic::Topic};
 
@@ -34,10 +34,10 @@ pub(super) struct KafkaSubscription {
     group: GroupName,
     max_ballots: usize,
     resume: Arc<dyn ResumeFrom>,
-    holdings: CloseOnDrop,
+    assignments: CloseOnDrop,
     /// Looks for the places of partitions that came, each in a task: they go on when the future of
     /// `next` is dropped, and end with the subscription.
-    placing: JoinSet<(Unplaced, Result<Placing, PortError>)>,
+    lookups: JoinSet<(AwaitingPosition, Result<ResumeLookup, PortError>)>,
     has_left: oneshot::Receiver<()>,
 }
 
@@ -49,51 +49,51 @@ impl KafkaSubscription {
         resume: Arc<dyn ResumeFrom>,
     ) -> Result<Self, PortError> {
         // If this future is dropped meanwhile, the thread has nobody to read for.
-        let holdings = CloseOnDrop(Arc::new(Holdings::new(Weight {
+        let assignments = CloseOnDrop(Arc::new(Assignments::new(BufferSize {
             bytes: topic.options().prefetch_bytes,
             // At least what is asked for at once.
             ballots: topic.options().prefetch_ballots.max(max_ballots),
         })));
         let started = {
             let (topic, group) = (Arc::clone(&topic), group.clone());
-            let holdings = Arc::clone(&holdings);
-            blocking::run(move || reader::start(topic.options(), group.as_str(), &holdings)).await
+            let assignments = Arc::clone(&assignments);
+            blocking::run(move || reader::start(topic.options(), group.as_str(), &assignments)).await
         };
-        let has_left = started.map_err(|error| error.while_(JOINING))?;
+        let has_left = started.map_err(|error| error.with_operation(JOINING))?;
         Ok(Self {
             topic,
             group,
             max_ballots,
             resume,
-            holdings,
-            placing: JoinSet::new(),
+            assignments,
+            lookups: JoinSet::new(),
             has_left,
         })
     }
 
     /// Begins to look for the places of partitions that came.
-    fn place_arrivals(&mut self) {
-        for unplaced in self.holdings.unplaced() {
+    fn look_up_positions(&mut self) {
+        for awaiting_position in self.assignments.awaiting_position() {
             let (topic, group) = (Arc::clone(&self.topic), self.group.clone());
             let resume = Arc::clone(&self.resume);
-            self.placing.spawn(async move {
-                let placing = place(&topic, &group, &*resume, unplaced.partition).await;
-                (unplaced, placing)
+            self.lookups.spawn(async move {
+                let lookup = look_up_position(&topic, &group, &*resume, awaiting_position.partition).await;
+                (awaiting_position, lookup)
             });
         }
     }
 }
 
 /// Where to read a partition from: where the store is, if the log can be read from there.
-async fn place(
+async fn look_up_position(
     topic: &Topic,
     group: &GroupName,
     resume: &dyn ResumeFrom,
     partition: Partition,
-) -> Result<Placing, PortError> {
+) -> Result<ResumeLookup, PortError> {
     let mut at = resume.resume_from(partition).await?;
     let ends = topic.check(partition, at.next).await;
-    let ends = ends.map_err(|error| error.while_(RESUMING))?;
+    let ends = ends.map_err(|error| error.with_operation(RESUMING))?;
     // What was dropped cannot be looked for.
     at.last = at.last.filter(|last| last.offset >= ends.start);
     let committed = topic.committed(group, vec![partition]).await;
@@ -103,7 +103,7 @@ async fn place(
         Vec::new()
     });
     let committed = committed.into_iter().next().flatten();
-    Ok(Placing {
+    Ok(ResumeLookup {
         at,
         committed: committed.unwrap_or_default(),
     })
@@ -115,19 +115,19 @@ impl Subscription for KafkaSubscription {
         // A position moves only in `take`, right before its batch is returned: wherever this future
         // is dropped, nothing is skipped.
         loop {
-            self.place_arrivals();
-            if let Some(batch) = self.holdings.take(self.max_ballots)? {
+            self.look_up_positions();
+            if let Some(batch) = self.assignments.take(self.max_ballots)? {
                 return Ok(batch);
             }
             tokio::select! {
-                () = self.holdings.news() => {}
-                Some(placed) = self.placing.join_next() => {
-                    let (unplaced, placing) = placed.unwrap_or_else(|error| {
+                () = self.assignments.changed() => {}
+                Some(placed) = self.lookups.join_next() => {
+                    let (awaiting_position, lookup) = placed.unwrap_or_else(|error| {
                         // Tasks are ended only together with this.
                         resume_unwind(error.into_panic())
                     });
-                    let matters = self.holdings.place(unplaced, placing.as_ref().ok().copied());
-                    if let (true, Err(error)) = (matters, placing) {
+                    let matters = self.assignments.position_found(awaiting_position, lookup.as_ref().ok().copied());
+                    if let (true, Err(error)) = (matters, lookup) {
                         return Err(error);
                     }
                 }
@@ -136,36 +136,36 @@ impl Subscription for KafkaSubscription {
     }
 
     async fn seek(&mut self, partition: Partition, next: Offset) -> Result<(), PortError> {
-        if self.holdings.holds(partition) {
+        if self.assignments.holds(partition) {
             let checked = self.topic.check(partition, next).await;
-            checked.map_err(|error| error.while_(SEEKING))?;
-            self.holdings.seek(partition, next);
+            checked.map_err(|error| error.with_operation(SEEKING))?;
+            self.assignments.seek(partition, next);
         }
         Ok(())
     }
 
     async fn commit(&mut self, partition: Partition, next: Offset) -> Result<(), PortError> {
-        self.holdings.commit(partition, next);
+        self.assignments.commit(partition, next);
         Ok(())
     }
 
     async fn close(mut self: Box<Self>) -> Result<(), PortError> {
-        self.holdings.close();
+        self.assignments.close();
         match timeout(LEAVE_DEADLINE, &mut self.has_left).await {
             // The thread said so, or is gone.
             Ok(_) => Ok(()),
-            Err(_) => Err(Error::TimedOut.while_(LEAVING)),
+            Err(_) => Err(Error::TimedOut.with_operation(LEAVING)),
         }
     }
 }
 
 /// Has the reading thread leave the group when nobody asks it any more; nobody waits for it.
-struct CloseOnDrop(Arc<Holdings>);
+struct CloseOnDrop(Arc<Assignments>);
 
 impl Deref for CloseOnDrop {
-    type Target = Arc<Holdings>;
+    type Target = Arc<Assignments>;
 
-    fn deref(&self) -> &Arc<Holdings> {
+    fn deref(&self) -> &Arc<Assignments> {
         &self.0
     }
 }

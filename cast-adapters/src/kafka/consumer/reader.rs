@@ -20,11 +20,11 @@ use super::{
         cluster::{offset, partition},
         error::Error,
         options::KafkaOptions,
-        verdict,
+        read_error,
     },
-    held::{Ahead, Weight},
-    holdings::{Begin, Holdings},
-    member::Member,
+    partition::{PrefetchedRecord, BufferSize},
+    assignments::{ReadStart, Assignments},
+    context::MemberContext,
 };
 use crate::{record, system::SystemClock};
 
@@ -32,42 +32,42 @@ const READING: &str = "reading the log";
 
 /// How long the thread sleeps when nobody wakes it. Both the client and the subscription do; this is
 /// for what they may have missed, for commits, and for the group, which wants a sign of life.
-const NAP: Duration = Duration::from_millis(100);
+const PARK_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// How much is taken from the client in one go.
-const BURST: usize = 256;
+const MAX_POLLS: usize = 256;
 
 /// Reads for one member, from its joining the group to its leaving.
 pub(super) struct Reader {
-    client: BaseConsumer<Member>,
+    client: BaseConsumer<MemberContext>,
     topic: String,
-    holdings: Arc<Holdings>,
+    assignments: Arc<Assignments>,
     /// Whether the partitions are paused because too much was read ahead.
     is_paused: bool,
     /// When it last committed, by the monotonic clock.
     committed_at: Duration,
 }
 
-/// Starts the reading thread. It joins the group, and leaves it when the holdings are closed; the
+/// Starts the reading thread. It joins the group, and leaves it when the assignments are closed; the
 /// receiver hears when it has.
 pub(super) fn start(
     options: &KafkaOptions,
     group: &str,
-    holdings: &Arc<Holdings>,
+    assignments: &Arc<Assignments>,
 ) -> Result<oneshot::Receiver<()>, Error> {
-    let member = Member::new(options.topic.clone(), Arc::clone(holdings));
+    let member = MemberContext::new(options.topic.clone(), Arc::clone(assignments));
     let config = options.consumer(group);
-    let client: BaseConsumer<Member> = config.create_with_context(member).map_err(Error::Client)?;
+    let client: BaseConsumer<MemberContext> = config.create_with_context(member).map_err(Error::Client)?;
     client.subscribe(&[&options.topic]).map_err(Error::Read)?;
     let reader = Reader {
         client,
         topic: options.topic.clone(),
-        holdings: Arc::clone(holdings),
+        assignments: Arc::clone(assignments),
         is_paused: false,
         committed_at: Duration::ZERO,
     };
     let (left, has_left) = oneshot::channel();
-    blocking::leave("kafka-reader", move || {
+    blocking::detach("kafka-reader", move || {
         reader.run();
         // Nobody may be waiting any more.
         let _ = left.send(());
@@ -78,21 +78,21 @@ pub(super) fn start(
 
 impl Reader {
     fn run(mut self) {
-        let _end = End(Arc::clone(&self.holdings));
+        let _end = End(Arc::clone(&self.assignments));
         let this_thread = thread::current();
-        self.holdings.begin(this_thread.clone());
+        self.assignments.begin(this_thread.clone());
         self.client
             .set_nonempty_callback(move || this_thread.unpark());
-        while !self.holdings.is_closing() {
+        while !self.assignments.is_closing() {
             self.begin();
             self.pace();
             let has_more = self.read();
             self.commit();
             if !has_more {
-                thread::park_timeout(NAP);
+                thread::park_timeout(PARK_TIMEOUT);
             }
         }
-        let last = self.holdings.to_commit();
+        let last = self.assignments.to_commit();
         self.client.context().commit(&self.client, last);
         // Dropping the client leaves the group, and waits until that is done: here and nowhere else,
         // because it may take as long as the brokers do.
@@ -100,7 +100,7 @@ impl Reader {
 
     /// Begins to read where a place was told.
     fn begin(&self) {
-        for Begin { partition, at } in self.holdings.to_begin() {
+        for ReadStart { partition, at } in self.assignments.take_read_starts() {
             let here = self.list([(partition, at)]);
             // What was being read of it, in a seek, ends first: with that, all of it that is still
             // on its way is outdated and never comes.
@@ -129,9 +129,9 @@ impl Reader {
     /// its members live, and rebalances while they are busy.
     fn pace(&mut self) {
         let should_pause = if self.is_paused {
-            !self.holdings.has_room()
+            !self.assignments.has_room()
         } else {
-            self.holdings.is_full()
+            self.assignments.is_full()
         };
         if should_pause == self.is_paused {
             return;
@@ -150,7 +150,7 @@ impl Reader {
     /// Takes what the client has, as long as there is room for it. Returns whether there may be more:
     /// a log without an end must not keep this thread from everything else.
     fn read(&mut self) -> bool {
-        for _ in 0..BURST {
+        for _ in 0..MAX_POLLS {
             let events = self.client.context().events();
             match self.client.poll(Duration::ZERO) {
                 Some(Ok(message)) => {
@@ -176,14 +176,14 @@ impl Reader {
         };
         let bytes = message.payload().unwrap_or_default();
         let content = record::decode(bytes).map(|decoded| decoded.ballots);
-        let weight = Weight {
+        let weight = BufferSize {
             bytes: bytes.len(),
             ballots: content.as_ref().map_or(1, |ballots| ballots.len()),
         };
         let entry = LogEntry { offset, content };
-        let pushed = self.holdings.push(partition, Ahead { entry, weight });
+        let pushed = self.assignments.push(partition, PrefetchedRecord { entry, weight });
         if let Err(landmark) = pushed {
-            self.fail(Error::AnotherLog {
+            self.fail(Error::LogMismatch {
                 partition,
                 landmark,
             });
@@ -191,7 +191,7 @@ impl Reader {
     }
 
     fn take_error(&self, error: &KafkaError) {
-        if let Some(why) = verdict::of(error, self.client.context().last_reason()) {
+        if let Some(why) = read_error::classify(error, self.client.context().last_reason()) {
             self.fail(why);
         } else {
             tracing::debug!(target: "kafka", %error, "reading goes on");
@@ -205,15 +205,15 @@ impl Reader {
         if all.count() > 0 {
             self.told(self.client.incremental_unassign(&all), "stopping all of it");
         }
-        self.holdings.fail(why.while_(READING));
+        self.assignments.fail(why.with_operation(READING));
     }
 
     /// Commits what was noted, now and then: what gathers meanwhile becomes one commit.
     fn commit(&mut self) {
         let now = SystemClock.monotonic();
-        if now.saturating_sub(self.committed_at) >= NAP {
+        if now.saturating_sub(self.committed_at) >= PARK_TIMEOUT {
             self.committed_at = now;
-            let noted = self.holdings.to_commit();
+            let noted = self.assignments.to_commit();
             self.client.context().commit(&self.client, noted);
         }
     }
@@ -231,10 +231,10 @@ impl Reader {
 }
 
 /// Tells the subscription when the thread ends, also by a panic.
-struct End(Arc<Holdings>);
+struct End(Arc<Assignments>);
 
 impl Drop for End {
     fn drop(&mut self) {
-        self.0.end(Error::ReaderDied.while_(READING));
+        self.0.end(Error::ReaderDied.with_operation(READING));
     }
 }

@@ -56,7 +56,7 @@ impl PostgresStore {
             async { read::progress(connection, Partition::new(0)).await }.boxed()
         });
         let checked = progress.await.map(drop);
-        checked.map_err(|error| error.doing("checking the store"))
+        checked.map_err(|error| error.with_operation("checking the store"))
     }
 
     /// Runs the transaction of a step, and keeps it or not.
@@ -95,17 +95,17 @@ impl VoteStore for PostgresStore {
             .sessions
             .read(move |connection| read::progress(connection, partition).boxed());
         let progress = progress.await;
-        progress.map_err(|error| error.doing("reading progress"))
+        progress.map_err(|error| error.with_operation("reading progress"))
     }
 
     async fn apply(&self, step: &FoldStep) -> Result<Applied, PortError> {
         let applied = self.step(step, true).await;
-        applied.map_err(|error| error.doing("applying a step"))
+        applied.map_err(|error| error.with_operation("applying a step"))
     }
 
     async fn rehearse(&self, step: &FoldStep) -> Result<(), PortError> {
         let rehearsed = self.step(step, false).await.map(drop);
-        rehearsed.map_err(|error| error.doing("rehearsing a step"))
+        rehearsed.map_err(|error| error.with_operation("rehearsing a step"))
     }
 
     async fn tallies(&self, candidates: &[Candidate]) -> Result<Vec<StoredTally>, PortError> {
@@ -114,7 +114,7 @@ impl VoteStore for PostgresStore {
             .sessions
             .read(move |connection| read::tallies(connection, candidates).boxed());
         let tallies = tallies.await;
-        tallies.map_err(|error| error.doing("reading tallies"))
+        tallies.map_err(|error| error.with_operation("reading tallies"))
     }
 
     async fn leaders(&self, first: usize) -> Result<Vec<Tally>, PortError> {
@@ -122,7 +122,7 @@ impl VoteStore for PostgresStore {
             .sessions
             .read(move |connection| read::leaders(connection, first).boxed());
         let leaders = leaders.await;
-        leaders.map_err(|error| error.doing("reading the leaders"))
+        leaders.map_err(|error| error.with_operation("reading the leaders"))
     }
 
     async fn ballot(&self, id: BallotId) -> Result<Option<Fate>, PortError> {
@@ -130,7 +130,7 @@ impl VoteStore for PostgresStore {
             .sessions
             .read(move |connection| read::ballot(connection, id).boxed());
         let fate = fate.await;
-        fate.map_err(|error| error.doing("reading a ballot's fate"))
+        fate.map_err(|error| error.with_operation("reading a ballot's fate"))
     }
 
     async fn recount(&self) -> Result<Recount, PortError> {
@@ -139,7 +139,7 @@ impl VoteStore for PostgresStore {
             async move { Ok(End::RollBack(read::recount(connection, limit).await?)) }.boxed()
         });
         let recounted = recounted.await;
-        recounted.map_err(|error| error.doing("recounting ballots"))
+        recounted.map_err(|error| error.with_operation("recounting ballots"))
     }
 
     async fn kept(&self, ids: &[BallotId]) -> Result<Vec<Option<Kept>>, PortError> {
@@ -148,6 +148,6 @@ impl VoteStore for PostgresStore {
             .sessions
             .read(move |connection| kept::kept(connection, ids).boxed());
         let kept = kept.await;
-        kept.map_err(|error| error.doing("reading ballots"))
+        kept.map_err(|error| error.with_operation("reading ballots"))
     }
 }

@@ -6,23 +6,23 @@ use cast_core::domain::{Landmark, LogBatch, LogEntry, Offset, Partition, Progres
 
 /// How much something is to hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Weight {
+pub(super) struct BufferSize {
     pub(super) bytes: usize,
     pub(super) ballots: usize,
 }
 
 /// A record that was read ahead.
-pub(super) struct Ahead {
+pub(super) struct PrefetchedRecord {
     pub(super) entry: LogEntry,
-    pub(super) weight: Weight,
+    pub(super) weight: BufferSize,
 }
 
 /// A partition that is this member's.
-pub(super) struct Held {
+pub(super) struct AssignedPartition {
     /// Tells this time that it is the member's from earlier ones.
-    pub(super) arrival: u64,
-    pub(super) place: Place,
-    ahead: VecDeque<Ahead>,
+    pub(super) assignment: u64,
+    pub(super) state: PartitionState,
+    prefetched: VecDeque<PrefetchedRecord>,
     /// Everything before it was committed by somebody, or is on its way.
     pub(super) committed: Offset,
     /// What is to be committed next.
@@ -30,7 +30,7 @@ pub(super) struct Held {
 }
 
 /// Where the reading of a partition is.
-pub(super) enum Place {
+pub(super) enum PartitionState {
     /// It is to be asked for.
     Unknown,
     /// It was asked for.
@@ -43,48 +43,48 @@ pub(super) enum Place {
         /// What is to be found before anything is taken in: reading begins there.
         landmark: Option<Landmark>,
         /// Whether the thread has yet to begin reading at `next`.
-        is_new: bool,
+        not_started: bool,
     },
 }
 
-impl Place {
+impl PartitionState {
     pub(super) const fn at(progress: Progress) -> Self {
         Self::Known {
             start: progress.next,
             next: progress.next,
             landmark: progress.last,
-            is_new: true,
+            not_started: true,
         }
     }
 }
 
-impl Held {
-    pub(super) const fn new(arrival: u64) -> Self {
+impl AssignedPartition {
+    pub(super) const fn new(assignment: u64) -> Self {
         Self {
-            arrival,
-            place: Place::Unknown,
-            ahead: VecDeque::new(),
+            assignment,
+            state: PartitionState::AwaitingPosition,
+            prefetched: VecDeque::new(),
             committed: Offset::START,
             to_commit: None,
         }
     }
 
     pub(super) fn has_batch(&self) -> bool {
-        !self.ahead.is_empty()
+        !self.prefetched.is_empty()
     }
 
     /// Takes in a record, if it is what the log is to give next: offsets may be missing, and none
     /// comes twice. What is not is of a reading that was given up meanwhile, or lies between the
     /// landmark and what is next. Fails where the landmark should be and is not.
-    pub(super) fn push(&mut self, record: Ahead) -> Result<Weight, Landmark> {
-        let Place::Known {
+    pub(super) fn push(&mut self, record: PrefetchedRecord) -> Result<BufferSize, Landmark> {
+        let PartitionState::Positioned {
             next,
             landmark,
-            is_new: false,
+            not_started: false,
             ..
-        } = &mut self.place
+        } = &mut self.state
         else {
-            return Ok(Weight::default());
+            return Ok(BufferSize::default());
         };
         let offset = record.entry.offset;
         if let Some(sought) = *landmark
@@ -96,28 +96,28 @@ impl Held {
             *landmark = None;
         }
         if offset < *next {
-            return Ok(Weight::default());
+            return Ok(BufferSize::default());
         }
         let weight = record.weight;
         *next = offset.next();
-        self.ahead.push_back(record);
+        self.prefetched.push_back(record);
         Ok(weight)
     }
 
     /// Consecutive records of no more than `max_ballots`, or a single one of more.
-    pub(super) fn take(&mut self, partition: Partition, max_ballots: usize) -> (LogBatch, Weight) {
-        let Place::Known { start, .. } = &mut self.place else {
+    pub(super) fn take(&mut self, partition: Partition, max_ballots: usize) -> (LogBatch, BufferSize) {
+        let PartitionState::Positioned { start, .. } = &mut self.state else {
             unreachable!("only what was placed is read")
         };
-        let mut weight = Weight::default();
+        let mut weight = BufferSize::default();
         let mut entries = Vec::new();
-        while let Some(record) = self.ahead.front() {
+        while let Some(record) = self.prefetched.front() {
             let ballots = weight.ballots + record.weight.ballots;
             if ballots > max_ballots && !entries.is_empty() {
                 break;
             }
             weight += record.weight;
-            entries.extend(self.ahead.pop_front().map(|record| record.entry));
+            entries.extend(self.prefetched.pop_front().map(|record| record.entry));
         }
         let next = entries.last().map_or(*start, |last| last.offset.next());
         let start = std::mem::replace(start, next);
@@ -139,23 +139,23 @@ impl Held {
     }
 
     /// Lets go of what was read ahead.
-    pub(super) fn drop_ahead(&mut self) -> Weight {
-        let mut weight = Weight::default();
-        for record in self.ahead.drain(..) {
+    pub(super) fn clear_prefetched(&mut self) -> BufferSize {
+        let mut weight = BufferSize::default();
+        for record in self.prefetched.drain(..) {
             weight += record.weight;
         }
         weight
     }
 }
 
-impl ops::AddAssign for Weight {
+impl ops::AddAssign for BufferSize {
     fn add_assign(&mut self, more: Self) {
         self.bytes += more.bytes;
         self.ballots += more.ballots;
     }
 }
 
-impl ops::SubAssign for Weight {
+impl ops::SubAssign for BufferSize {
     fn sub_assign(&mut self, less: Self) {
         self.bytes -= less.bytes;
         self.ballots -= less.ballots;

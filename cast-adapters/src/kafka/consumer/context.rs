@@ -22,7 +22,7 @@ use super::{
         cluster::{number, partition},
         context,
     },
-    holdings::Holdings,
+    assignments::Assignments,
 };
 
 /// All of it is called by the reading thread, while it polls.
@@ -30,9 +30,9 @@ use super::{
 /// A partition that comes to this member is not read at once: nobody knows yet from where. The group
 /// is answered with nothing, and each partition is taken up when its place is known. Until then
 /// others can come and go, so that a store that does not answer holds no rebalance up.
-pub(super) struct Member {
+pub(super) struct MemberContext {
     topic: String,
-    holdings: Arc<Holdings>,
+    assignments: Arc<Assignments>,
     /// The partitions that the client reads.
     started: Mutex<BTreeSet<Partition>>,
     /// Counts what the client told.
@@ -41,11 +41,11 @@ pub(super) struct Member {
     reason: Mutex<String>,
 }
 
-impl Member {
-    pub(super) fn new(topic: String, holdings: Arc<Holdings>) -> Self {
+impl MemberContext {
+    pub(super) fn new(topic: String, assignments: Arc<Assignments>) -> Self {
         Self {
             topic,
-            holdings,
+            assignments,
             started: Mutex::default(),
             events: AtomicU64::new(0),
             reason: Mutex::default(),
@@ -114,7 +114,7 @@ impl Member {
     }
 }
 
-impl ClientContext for Member {
+impl ClientContext for MemberContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         self.note_event();
         context::log(level, facility, message);
@@ -127,7 +127,7 @@ impl ClientContext for Member {
     }
 }
 
-impl ConsumerContext for Member {
+impl ConsumerContext for MemberContext {
     fn rebalance(
         &self,
         client: &BaseConsumer<Self>,
@@ -142,12 +142,12 @@ impl ConsumerContext for Member {
             .collect();
         let answered = if event == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
             tracing::info!(?partitions, "partitions came to this consumer");
-            self.holdings.assign(&partitions);
+            self.assignments.assign(&partitions);
             client.incremental_assign(&TopicPartitionList::new())
         } else {
             tracing::info!(?partitions, "partitions left this consumer");
             // Before they are given up: afterwards this member may not commit them any more.
-            self.commit(client, self.holdings.revoke(&partitions));
+            self.commit(client, self.assignments.revoke(&partitions));
             let read = partitions.into_iter().filter(|&one| self.has_stopped(one));
             let read: Vec<_> = read.map(|partition| (partition, Offset::START)).collect();
             client.incremental_unassign(&self.list(read))

@@ -13,30 +13,30 @@ use cast_core::{
 };
 use tokio::sync::Notify;
 
-use super::held::{Ahead, Held, Place, Weight};
+use super::partition::{PrefetchedRecord, AssignedPartition, PartitionState, BufferSize};
 
 /// Shared by a member's reading thread, which puts in what it reads, and its subscription, which
 /// takes out what was asked for.
 ///
 /// Architecture invariant: the lock is held for a few memory accesses. Neither side waits for the
 /// other with it, and the thread goes on polling whatever the subscription does.
-pub(super) struct Holdings {
+pub(super) struct Assignments {
     /// How much is read ahead.
-    limit: Weight,
+    limit: BufferSize,
     state: Mutex<State>,
     /// Wakes the subscription.
-    news: Notify,
+    changed: Notify,
 }
 
 #[derive(Default)]
 struct State {
-    held: BTreeMap<Partition, Held>,
+    partitions: BTreeMap<Partition, AssignedPartition>,
     /// Counts the times that a partition came to this member.
-    arrivals: u64,
+    assignment_count: u64,
     /// The partition that was served last: the one behind it comes next, so that none starves.
-    turn: Option<Partition>,
+    last_served: Option<Partition>,
     /// Of all that was read ahead.
-    ahead: Weight,
+    prefetched: BufferSize,
     /// What the subscription is to be told of, when it has all that was read before. Until then
     /// nothing more is taken in: it might come after a gap.
     failure: Option<PortError>,
@@ -47,31 +47,31 @@ struct State {
 
 /// A partition whose reading is to be begun, or begun anew, at an offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Begin {
+pub(super) struct ReadStart {
     pub(super) partition: Partition,
     pub(super) at: Offset,
 }
 
 /// A partition whose place is to be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Unplaced {
+pub(super) struct AwaitingPosition {
     pub(super) partition: Partition,
-    pub(super) arrival: u64,
+    pub(super) assignment: u64,
 }
 
 /// The answer: where to begin, and what the group has committed.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Placing {
+pub(super) struct ResumeLookup {
     pub(super) at: Progress,
     pub(super) committed: Offset,
 }
 
-impl Holdings {
-    pub(super) fn new(limit: Weight) -> Self {
+impl Assignments {
+    pub(super) fn new(limit: BufferSize) -> Self {
         Self {
             limit,
             state: Mutex::default(),
-            news: Notify::new(),
+            changed: Notify::new(),
         }
     }
 
@@ -83,7 +83,7 @@ impl Holdings {
 }
 
 /// The reading thread's side.
-impl Holdings {
+impl Assignments {
     /// Named by the reading thread, so that it can be woken.
     pub(super) fn begin(&self, reader: Thread) {
         self.state().reader = Some(reader);
@@ -94,11 +94,11 @@ impl Holdings {
         {
             let mut state = self.state();
             state.reader = None;
-            state.held.clear();
-            state.ahead = Weight::default();
+            state.partitions.clear();
+            state.prefetched = BufferSize::default();
             state.failure.get_or_insert(because);
         }
-        self.news.notify_one();
+        self.changed.notify_one();
     }
 
     pub(super) fn is_closing(&self) -> bool {
@@ -111,12 +111,12 @@ impl Holdings {
             let mut state = self.state();
             for &partition in partitions {
                 state.remove(partition);
-                state.arrivals += 1;
-                let held = Held::new(state.arrivals);
-                state.held.insert(partition, held);
+                state.assignment_count += 1;
+                let assigned = AssignedPartition::new(state.assignment_count);
+                state.partitions.insert(partition, assigned);
             }
         }
-        self.news.notify_one();
+        self.changed.notify_one();
     }
 
     /// Partitions that are not this member's any more, with all that was read ahead of them. Returns
@@ -124,65 +124,65 @@ impl Holdings {
     pub(super) fn revoke(&self, partitions: &[Partition]) -> Vec<(Partition, Offset)> {
         let mut state = self.state();
         let removed = partitions.iter().filter_map(|&partition| {
-            let held = state.remove(partition)?;
-            Some((partition, held.to_commit?))
+            let assigned = state.remove(partition)?;
+            Some((partition, assigned.to_commit?))
         });
         removed.collect()
     }
 
     /// Where reading is to be begun. Told once.
-    pub(super) fn to_begin(&self) -> Vec<Begin> {
+    pub(super) fn take_read_starts(&self) -> Vec<ReadStart> {
         let mut state = self.state();
-        let held = state.held.iter_mut();
-        held.filter_map(|(&partition, held)| match &mut held.place {
-            Place::Known {
+        let assigned = state.partitions.iter_mut();
+        assigned.filter_map(|(&partition, assigned)| match &mut assigned.state {
+            PartitionState::Positioned {
                 next,
                 landmark,
-                is_new,
+                not_started,
                 ..
             } => {
                 let at = landmark.map_or(*next, |landmark| landmark.offset);
-                std::mem::take(is_new).then_some(Begin { partition, at })
+                std::mem::take(not_started).then_some(ReadStart { partition, at })
             }
-            Place::Unknown | Place::Asked => None,
+            PartitionState::AwaitingPosition | PartitionState::LookingUp => None,
         })
         .collect()
     }
 
     /// Takes in a record, if it is what the log is to give next. Fails where it is to be known by a
     /// landmark, and is not the log that has it.
-    pub(super) fn push(&self, partition: Partition, record: Ahead) -> Result<(), Landmark> {
+    pub(super) fn push(&self, partition: Partition, record: PrefetchedRecord) -> Result<(), Landmark> {
         {
             let mut state = self.state();
             let is_failing = state.failure.is_some();
-            let Some(held) = state.held.get_mut(&partition).filter(|_| !is_failing) else {
+            let Some(assigned) = state.partitions.get_mut(&partition).filter(|_| !is_failing) else {
                 return Ok(());
             };
-            let weight = held.push(record)?;
-            state.ahead += weight;
+            let weight = assigned.push(record)?;
+            state.prefetched += weight;
         }
-        self.news.notify_one();
+        self.changed.notify_one();
         Ok(())
     }
 
     /// Whether no more is to be read for now.
     pub(super) fn is_full(&self) -> bool {
-        let ahead = self.state().ahead;
-        ahead.bytes >= self.limit.bytes || ahead.ballots >= self.limit.ballots
+        let prefetched = self.state().prefetched;
+        prefetched.bytes >= self.limit.bytes || prefetched.ballots >= self.limit.ballots
     }
 
     /// Whether reading is to go on: when half is free again, so that it does not stop and go with
     /// each batch.
     pub(super) fn has_room(&self) -> bool {
-        let ahead = self.state().ahead;
-        ahead.bytes <= self.limit.bytes / 2 && ahead.ballots <= self.limit.ballots / 2
+        let prefetched = self.state().prefetched;
+        prefetched.bytes <= self.limit.bytes / 2 && prefetched.ballots <= self.limit.ballots / 2
     }
 
     /// What is to be committed. Told once.
     pub(super) fn to_commit(&self) -> Vec<(Partition, Offset)> {
         let mut state = self.state();
-        let held = state.held.iter_mut();
-        held.filter_map(|(&partition, held)| Some((partition, held.to_commit.take()?)))
+        let assigned = state.partitions.iter_mut();
+        assigned.filter_map(|(&partition, assigned)| Some((partition, assigned.to_commit.take()?)))
             .collect()
     }
 
@@ -190,27 +190,27 @@ impl Holdings {
     /// then, if anybody goes on asking.
     pub(super) fn fail(&self, error: PortError) {
         self.state().failure.get_or_insert(error);
-        self.news.notify_one();
+        self.changed.notify_one();
     }
 }
 
 /// The subscription's side.
-impl Holdings {
+impl Assignments {
     /// Waits until there may be something new.
-    pub(super) async fn news(&self) {
-        self.news.notified().await;
+    pub(super) async fn changed(&self) {
+        self.changed.notified().await;
     }
 
     /// The partitions whose places are to be asked for. Told once.
-    pub(super) fn unplaced(&self) -> Vec<Unplaced> {
+    pub(super) fn awaiting_position(&self) -> Vec<AwaitingPosition> {
         let mut state = self.state();
-        let held = state.held.iter_mut();
-        held.filter(|(_, held)| matches!(held.place, Place::Unknown))
-            .map(|(&partition, held)| {
-                held.place = Place::Asked;
-                Unplaced {
+        let assigned = state.partitions.iter_mut();
+        assigned.filter(|(_, assigned)| matches!(assigned.state, PartitionState::AwaitingPosition))
+            .map(|(&partition, assigned)| {
+                assigned.state = PartitionState::LookingUp;
+                AwaitingPosition {
                     partition,
-                    arrival: held.arrival,
+                    assignment: assigned.assignment,
                 }
             })
             .collect()
@@ -218,24 +218,24 @@ impl Holdings {
 
     /// Where a partition is to be read from. `None` if nobody could say: it is asked for again.
     /// Returns whether that is still of interest.
-    pub(super) fn place(&self, asked: Unplaced, placing: Option<Placing>) -> bool {
+    pub(super) fn position_found(&self, asked: AwaitingPosition, lookup: Option<ResumeLookup>) -> bool {
         let mut state = self.state();
-        let Some(held) = state.held.get_mut(&asked.partition) else {
+        let Some(assigned) = state.partitions.get_mut(&asked.partition) else {
             return false;
         };
         // It was away and came back meanwhile, or somebody sought in it: what was asked before does
         // not count.
-        if held.arrival != asked.arrival || !matches!(held.place, Place::Asked) {
+        if assigned.assignment != asked.assignment || !matches!(assigned.state, PartitionState::LookingUp) {
             return false;
         }
-        held.place = match placing {
-            None => Place::Unknown,
-            Some(Placing { at, committed }) => {
-                held.committed = committed;
+        assigned.state = match lookup {
+            None => PartitionState::AwaitingPosition,
+            Some(ResumeLookup { at, committed }) => {
+                assigned.committed = committed;
                 // Whoever was here before may have applied more than was committed; without this the
                 // lag would say so until the next record.
-                held.note_applied(at.next);
-                Place::at(at)
+                assigned.note_applied(at.next);
+                PartitionState::starting_at(at)
             }
         };
         state.wake_reader();
@@ -243,16 +243,16 @@ impl Holdings {
     }
 
     pub(super) fn holds(&self, partition: Partition) -> bool {
-        self.state().held.contains_key(&partition)
+        self.state().partitions.contains_key(&partition)
     }
 
     /// Reads a partition from somewhere else, if it is the member's.
     pub(super) fn seek(&self, partition: Partition, to: Offset) {
         let mut state = self.state();
-        if let Some(held) = state.held.get_mut(&partition) {
-            held.place = Place::at(Progress::at(to));
-            let weight = held.drop_ahead();
-            state.ahead -= weight;
+        if let Some(assigned) = state.partitions.get_mut(&partition) {
+            assigned.state = PartitionState::starting_at(Progress::at(to));
+            let weight = assigned.clear_prefetched();
+            state.prefetched -= weight;
         }
         state.wake_reader();
     }
@@ -260,17 +260,17 @@ impl Holdings {
     /// The next batch, if there is one, of the partitions in turn.
     pub(super) fn take(&self, max_ballots: usize) -> Result<Option<LogBatch>, PortError> {
         let mut state = self.state();
-        let Some(turn) = state.next_turn() else {
+        let Some(turn) = state.next_to_serve() else {
             let Some(failure) = state.failure.take() else {
                 return Ok(None);
             };
-            state.forget_places();
+            state.forget_positions();
             return Err(failure);
         };
-        let held = state.held.get_mut(&turn).expect("its turn has come");
-        let (batch, weight) = held.take(turn, max_ballots);
-        state.turn = Some(turn);
-        state.ahead -= weight;
+        let assigned = state.partitions.get_mut(&turn).expect("its turn has come");
+        let (batch, weight) = assigned.take(turn, max_ballots);
+        state.last_served = Some(turn);
+        state.prefetched -= weight;
         state.wake_reader();
         Ok(Some(batch))
     }
@@ -278,8 +278,8 @@ impl Holdings {
     /// Notes what is to be committed, if that is news and the partition is the member's: what comes
     /// late must not undo what its new reader did.
     pub(super) fn commit(&self, partition: Partition, next: Offset) {
-        if let Some(held) = self.state().held.get_mut(&partition) {
-            held.note_applied(next);
+        if let Some(assigned) = self.state().partitions.get_mut(&partition) {
+            assigned.note_applied(next);
         }
     }
 
@@ -292,27 +292,27 @@ impl Holdings {
 }
 
 impl State {
-    fn remove(&mut self, partition: Partition) -> Option<Held> {
-        let mut held = self.held.remove(&partition)?;
-        self.ahead -= held.drop_ahead();
-        Some(held)
+    fn remove(&mut self, partition: Partition) -> Option<AssignedPartition> {
+        let mut assigned = self.partitions.remove(&partition)?;
+        self.prefetched -= assigned.clear_prefetched();
+        Some(assigned)
     }
 
     /// Has all places asked for anew: what was read and not taken in leaves a gap.
-    fn forget_places(&mut self) {
-        for held in self.held.values_mut() {
+    fn forget_positions(&mut self) {
+        for assigned in self.partitions.values_mut() {
             // What was asked before does not count.
-            self.arrivals += 1;
-            held.arrival = self.arrivals;
-            held.place = Place::Unknown;
+            self.assignment_count += 1;
+            assigned.assignment = self.assignment_count;
+            assigned.state = PartitionState::AwaitingPosition;
         }
     }
 
     /// The partition with a batch that comes behind the one that was served last.
-    fn next_turn(&self) -> Option<Partition> {
-        let behind = self.turn.map_or(Bound::Unbounded, Bound::Excluded);
-        let after = self.held.range((behind, Bound::Unbounded));
-        let mut waiting = after.chain(&self.held).filter(|(_, held)| held.has_batch());
+    fn next_to_serve(&self) -> Option<Partition> {
+        let behind = self.last_served.map_or(Bound::Unbounded, Bound::Excluded);
+        let after = self.partitions.range((behind, Bound::Unbounded));
+        let mut waiting = after.chain(&self.partitions).filter(|(_, assigned)| assigned.has_batch());
         waiting.next().map(|(&partition, _)| partition)
     }
 

@@ -1,0 +1,289 @@
+//! What can be seen of a member's assignments without a broker.
+
+use cast_core::{
+    domain::{BallotId, LogEntry, Partitions, Unreadable},
+    ports::PortErrorKind,
+};
+use cast_testkit::fixtures::Fixtures;
+
+use super::*;
+
+const A: Partition = Partition::new(0);
+const B: Partition = Partition::new(1);
+
+/// Room for ten ballots or a thousand bytes.
+fn assignments() -> Assignments {
+    Assignments::new(BufferSize {
+        bytes: 1_000,
+        ballots: 10,
+    })
+}
+
+/// As the client gives it: a record of so many ballots, ten bytes each.
+fn record(offset: u64, ballots: usize) -> PrefetchedRecord {
+    PrefetchedRecord {
+        entry: LogEntry {
+            offset: Offset::new(offset),
+            content: Err(Unreadable {
+                bytes: [].into(),
+                reason: "it does not matter".to_owned(),
+            }),
+        },
+        weight: BufferSize {
+            bytes: ballots * 10,
+            ballots,
+        },
+    }
+}
+
+/// Gives the member partitions, and reads them from there.
+fn place(assignments: &Assignments, partitions: &[Partition], at: u64) {
+    assignments.assign(partitions);
+    for awaiting_position in assignments.awaiting_position() {
+        let lookup = ResumeLookup {
+            at: Progress::at(Offset::new(at)),
+            committed: Offset::START,
+        };
+        assert!(assignments.position_found(awaiting_position, Some(lookup)));
+    }
+    assert_eq!(assignments.take_read_starts().len(), partitions.len());
+}
+
+fn push(assignments: &Assignments, partition: Partition, record: PrefetchedRecord) {
+    let pushed = assignments.push(partition, record);
+    pushed.expect("there is no landmark to miss");
+}
+
+fn take(assignments: &Assignments, max_ballots: usize) -> Option<(Partition, u64, u64)> {
+    let batch = assignments.take(max_ballots).expect("nothing failed")?;
+    Some((batch.partition, batch.start.get(), batch.next.get()))
+}
+
+#[test]
+fn batches_join_and_take_no_more_than_asked_for() {
+    let assignments = assignments();
+    place(&assignments, &[A], 3);
+    for (offset, ballots) in [(5, 2), (6, 2), (9, 5), (10, 1)] {
+        push(&assignments, A, record(offset, ballots));
+    }
+    assert_eq!(take(&assignments, 4), Some((A, 3, 7)), "gaps are covered");
+    assert_eq!(
+        take(&assignments, 4),
+        Some((A, 7, 10)),
+        "a single record may be larger"
+    );
+    assert_eq!(take(&assignments, 4), Some((A, 10, 11)));
+    assert_eq!(take(&assignments, 4), None);
+}
+
+#[test]
+fn partitions_take_turns() {
+    let assignments = assignments();
+    place(&assignments, &[A, B], 0);
+    for offset in 0..2 {
+        push(&assignments, A, record(offset, 1));
+        push(&assignments, B, record(offset, 1));
+    }
+    let served: Vec<_> = std::iter::from_fn(|| take(&assignments, 1)).collect();
+    assert_eq!(served, [(A, 0, 1), (B, 0, 1), (A, 1, 2), (B, 1, 2)]);
+}
+
+#[test]
+fn reading_stops_at_the_limit_and_goes_on_when_half_is_free() {
+    let assignments = assignments();
+    place(&assignments, &[A], 0);
+    for offset in 0..9 {
+        push(&assignments, A, record(offset, 1));
+        assert!(!assignments.is_full());
+    }
+    push(&assignments, A, record(9, 1));
+    assert!(assignments.is_full() && !assignments.has_room());
+    assert_eq!(take(&assignments, 4), Some((A, 0, 4)));
+    assert!(!assignments.is_full() && !assignments.has_room());
+    take(&assignments, 1);
+    assert!(assignments.has_room());
+    push(&assignments, A, record(10, 96));
+    assert!(assignments.is_full(), "a thousand bytes");
+}
+
+#[test]
+fn what_was_read_of_a_partition_goes_with_it() {
+    let assignments = assignments();
+    place(&assignments, &[A, B], 0);
+    push(&assignments, A, record(0, 9));
+    push(&assignments, B, record(0, 1));
+    assert!(assignments.is_full());
+    assignments.commit(A, Offset::new(7));
+    assert_eq!(
+        assignments.revoke(&[A]),
+        [(A, Offset::new(7))],
+        "still to be committed"
+    );
+    assert!(assignments.has_room());
+    push(&assignments, A, record(1, 1));
+    assert_eq!(take(&assignments, 10), Some((B, 0, 1)));
+    assert_eq!(take(&assignments, 10), None);
+    assignments.commit(A, Offset::new(9));
+    assert_eq!(assignments.to_commit(), [], "it is no longer the member's");
+}
+
+#[test]
+fn an_answer_about_an_earlier_time_does_not_count() {
+    let assignments = assignments();
+    assignments.assign(&[A]);
+    let before = assignments.awaiting_position()[0];
+    assignments.revoke(&[A]);
+    assignments.assign(&[A]);
+    let now = assignments.awaiting_position()[0];
+    let at = |at| {
+        Some(ResumeLookup {
+            at: Progress::at(Offset::new(at)),
+            committed: Offset::START,
+        })
+    };
+    assert!(!assignments.position_found(before, at(5)));
+    assert!(assignments.position_found(now, None), "nobody could say");
+    assert_eq!(assignments.awaiting_position(), [now], "it is asked for again");
+    assert!(assignments.position_found(now, at(8)));
+    let begin = ReadStart {
+        partition: A,
+        at: Offset::new(8),
+    };
+    assert_eq!(assignments.take_read_starts(), [begin]);
+    assert_eq!(assignments.take_read_starts(), [], "told once");
+}
+
+#[test]
+fn a_seek_drops_what_was_read_and_what_is_still_on_its_way() {
+    let assignments = assignments();
+    place(&assignments, &[A], 0);
+    push(&assignments, A, record(0, 1));
+    assignments.seek(A, Offset::new(4));
+    push(&assignments, A, record(7, 1));
+    assert_eq!(take(&assignments, 10), None, "the reading has not begun anew");
+    assert_eq!(assignments.take_read_starts().len(), 1);
+    push(&assignments, A, record(3, 1));
+    push(&assignments, A, record(4, 1));
+    assert_eq!(take(&assignments, 10), Some((A, 4, 5)));
+}
+
+#[test]
+fn commits_gather_and_move_forward_only() {
+    let assignments = assignments();
+    place(&assignments, &[A], 2);
+    assert_eq!(
+        assignments.to_commit(),
+        [(A, Offset::new(2))],
+        "the store has so much"
+    );
+    for next in [5, 9, 7] {
+        assignments.commit(A, Offset::new(next));
+    }
+    assert_eq!(assignments.to_commit(), [(A, Offset::new(9))]);
+    assignments.commit(A, Offset::new(8));
+    assert_eq!(assignments.to_commit(), []);
+}
+
+#[test]
+fn what_was_read_before_a_failure_is_handed_out_and_nothing_behind_it() {
+    let assignments = assignments();
+    place(&assignments, &[A, B], 0);
+    push(&assignments, A, record(0, 1));
+    assignments.fail(PortError::new(PortErrorKind::Corrupt, "reading"));
+    // What the client gives now may come after a gap.
+    push(&assignments, A, record(2, 1));
+    push(&assignments, B, record(0, 1));
+    assert_eq!(take(&assignments, 9), Some((A, 0, 1)));
+    let told = assignments.take(9).expect_err("it failed");
+    assert_eq!(told.kind(), PortErrorKind::Corrupt);
+    push(&assignments, A, record(3, 1));
+    assert_eq!(take(&assignments, 9), None);
+
+    let again = assignments.awaiting_position();
+    assert_eq!(again.len(), 2, "both are asked for anew");
+    for awaiting_position in again {
+        let lookup = ResumeLookup {
+            at: Progress::at(Offset::new(1)),
+            committed: Offset::START,
+        };
+        assert!(assignments.position_found(awaiting_position, Some(lookup)));
+    }
+    assert_eq!(assignments.take_read_starts().len(), 2);
+    push(&assignments, A, record(1, 1));
+    assert_eq!(take(&assignments, 9), Some((A, 1, 2)));
+}
+
+/// A record of two ballots, and the landmark that the second of them is.
+fn known_record(offset: u64) -> (PrefetchedRecord, Landmark) {
+    let known = Fixtures::new().record(A, Partitions::ONE, 2);
+    let mut ahead = record(offset, 2);
+    ahead.entry.content = Ok(known.ballots().clone());
+    let landmark = Landmark {
+        offset: Offset::new(offset),
+        ballot: known.ballots()[1].id,
+    };
+    (ahead, landmark)
+}
+
+/// Reads a partition from 5 on, behind a landmark; returns where reading begins.
+fn place_behind(assignments: &Assignments, landmark: Landmark) -> u64 {
+    assignments.assign(&[A]);
+    let lookup = ResumeLookup {
+        at: Progress {
+            next: Offset::new(5),
+            last: Some(landmark),
+        },
+        committed: Offset::START,
+    };
+    assert!(assignments.position_found(assignments.awaiting_position()[0], Some(lookup)));
+    assignments.take_read_starts()[0].at.get()
+}
+
+#[test]
+fn a_partition_is_read_from_its_landmark_on_which_is_not_handed_out() {
+    let assignments = assignments();
+    let (known, landmark) = known_record(2);
+    assert_eq!(place_behind(&assignments, landmark), 2);
+    push(&assignments, A, known);
+    // Of no ballots, so the landmark is before it.
+    push(&assignments, A, record(4, 1));
+    assert_eq!(take(&assignments, 9), None);
+    push(&assignments, A, record(6, 1));
+    assert_eq!(take(&assignments, 9), Some((A, 5, 7)));
+}
+
+#[test]
+fn nothing_is_taken_in_behind_a_landmark_that_is_not_there() {
+    let (_, landmark) = known_record(2);
+    let (other, _) = known_record(2);
+    let elsewhere = BallotId::new(uuid::Uuid::from_u128(7)).expect("an id");
+    let (known, at_two) = known_record(2);
+    for (read, sought) in [
+        (other, landmark),
+        (record(2, 1), landmark),
+        (record(3, 1), landmark),
+        (record(9, 1), landmark),
+        (
+            known,
+            Landmark {
+                ballot: elsewhere,
+                ..at_two
+            },
+        ),
+    ] {
+        let assignments = assignments();
+        place_behind(&assignments, sought);
+        assert_eq!(assignments.push(A, read), Err(sought));
+        assert_eq!(take(&assignments, 9), None);
+    }
+}
+
+#[tokio::test]
+async fn a_reader_that_died_is_told_of() {
+    let assignments = assignments();
+    place(&assignments, &[A], 0);
+    assignments.end(PortError::new(PortErrorKind::Unavailable, "reading"));
+    assignments.changed().await;
+    let error = assignments.take(1).expect_err("nobody reads");
+    assert_eq!(error.kind(), PortErrorKind::Unavailable);
+}
