@@ -1,7 +1,7 @@
 //! The errors of this adapter, and the port error that each becomes.
 
 use cast_core::{
-    domain::{Landmark, Offset, Partition},
+    domain::{LogFingerprint, Offset, Partition},
     ports::{BoxError, PortError, PortErrorKind},
 };
 use rdkafka::{error::KafkaError, types::RDKafkaErrorCode as Code};
@@ -94,11 +94,11 @@ pub(super) enum Error {
          the log that the store was folded from, or it lost its end and was written to again. Nothing \
          of it was applied. Name the matching topic and store; docs/AUDIT.md says what to do if this \
          log is to be used from now on",
-        .partition.get(), .landmark.ballot, .landmark.offset.get()
+        .partition.get(), .fingerprint.ballot, .fingerprint.offset.get()
     )]
     LogMismatch {
         partition: Partition,
-        landmark: Landmark,
+        fingerprint: LogFingerprint,
     },
     /// The bytes of some records are not those that were written.
     #[error(

@@ -231,7 +231,7 @@ impl Bench {
         // Dropping the set ends those that are not done.
         tokio::select! {
             () = async { while running.join_next().await.is_some() {} } => {}
-            () = self.clock.sleep(self.config.settle_timeout) => {}
+            () = self.clock.sleep(self.config.reconcile_timeout) => {}
             () = self.give_up.cancelled() => {}
         }
     }
@@ -287,10 +287,10 @@ impl Bench {
     }
 
     /// Looks at the tallies until they are what they must be, or the time is over.
-    pub(super) async fn settle(&self) -> Result<Verdict, String> {
+    pub(super) async fn reconcile(&self) -> Result<Verdict, String> {
         let connect = |target| self.connection(target);
         let mut connections: Vec<_> = self.config.urls.iter().map(connect).collect();
-        let end = self.clock.monotonic() + self.config.settle_timeout;
+        let end = self.clock.monotonic() + self.config.reconcile_timeout;
         loop {
             let looked = self.look(&mut connections);
             let Some(looked) = self.give_up.run_until_cancelled(looked).await else {

@@ -100,7 +100,7 @@ async fn bench(config: &BenchConfig) -> Result<Report, String> {
     progress.say("sending votes that had no answer again");
     bench.resolve().await;
     progress.say("waiting for the tallies to show every accepted vote");
-    let verdict = bench.settle().await;
+    let verdict = bench.reconcile().await;
     let lost = match &verdict {
         Ok(verdict) => bench.find_lost(verdict).await,
         Err(_) => Vec::new(),

@@ -7,13 +7,13 @@
 
 mod audit;
 mod documents;
-mod door;
 mod environment;
 mod file;
 mod fold;
 mod health;
 mod http;
 mod http_url;
+mod ingest;
 mod log;
 mod migrate;
 mod roles;
@@ -28,10 +28,10 @@ pub(crate) use self::values::size;
 pub use self::{
     audit::AuditConfig,
     documents::Documents,
-    door::Door,
     fold::Folding,
     health::HealthConfig,
     http::Http,
+    ingest::IngestConfig,
     log::{Log, LogFormat},
     migrate::{MigrateConfig, Topic},
     roles::{ApiConfig, ServeConfig, TicketGeneratorConfig, VoteConsumerConfig},

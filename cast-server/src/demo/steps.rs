@@ -92,7 +92,7 @@ async fn three_names(guide: &mut Guide<'_>, names: &Names) -> Result<Vec<(String
     let told = guide.cast(&ballot).await?;
     told.is_success()?;
     same("usernames", &told.usernames, &ballot.usernames)?;
-    // What had no answer the first time, and was sent again, shows only when it settles; and a counter
+    // What had no answer the first time, and was sent again, shows only when it reconciles; and a counter
     // that did not answer cannot say.
     if told.code != "DUPLICATE" && !told.stale {
         same("code", told.code.as_str(), "ACCEPTED")?;

@@ -69,7 +69,7 @@ async fn watch(book: &Book, doors: &[Client], before: &Stored, since: usize) -> 
     unreachable!("there is a door")
 }
 
-/// Whether it must be shown: a ballot that was sent again is shown when it settles, and so is one
+/// Whether it must be shown: a ballot that was sent again is shown when it reconciles, and so is one
 /// whose voter was told that the counter does not have it.
 fn is_shown(entry: &Entry) -> bool {
     match &entry.sendings[..] {

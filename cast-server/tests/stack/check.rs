@@ -150,7 +150,7 @@ async fn fold_all(stack: &Stack, book: &Book) -> bool {
     for home in partitions.iter() {
         let ballot = std::iter::repeat_with(|| Paper::one("the last")).find(|ballot| {
             let id = BallotId::new(ballot.id.unwrap()).unwrap();
-            partitions.home_of(id) == home
+            partitions.partition_of(id) == home
         });
         let (name, ballot) = (format!("the last {}", random_name()), ballot.unwrap());
         last.vote(&name, &ballot).await;

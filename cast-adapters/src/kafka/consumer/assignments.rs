@@ -8,7 +8,7 @@ use std::{
 };
 
 use cast_core::{
-    domain::{Landmark, LogBatch, Offset, Partition, Progress},
+    domain::{LogBatch, LogFingerprint, Offset, Partition, Progress},
     ports::PortError,
 };
 use tokio::sync::Notify;
@@ -137,11 +137,11 @@ impl Assignments {
         assigned.filter_map(|(&partition, assigned)| match &mut assigned.state {
             PartitionState::Positioned {
                 next,
-                landmark,
+                fingerprint,
                 not_started,
                 ..
             } => {
-                let at = landmark.map_or(*next, |landmark| landmark.offset);
+                let at = fingerprint.map_or(*next, |fingerprint| fingerprint.offset);
                 std::mem::take(not_started).then_some(ReadStart { partition, at })
             }
             PartitionState::AwaitingPosition | PartitionState::LookingUp => None,
@@ -150,8 +150,8 @@ impl Assignments {
     }
 
     /// Takes in a record, if it is what the log is to give next. Fails where it is to be known by a
-    /// landmark, and is not the log that has it.
-    pub(super) fn push(&self, partition: Partition, record: PrefetchedRecord) -> Result<(), Landmark> {
+    /// fingerprint, and is not the log that has it.
+    pub(super) fn push(&self, partition: Partition, record: PrefetchedRecord) -> Result<(), LogFingerprint> {
         {
             let mut state = self.state();
             let is_failing = state.failure.is_some();

@@ -182,10 +182,10 @@ impl Reader {
         };
         let entry = LogEntry { offset, content };
         let pushed = self.assignments.push(partition, PrefetchedRecord { entry, weight });
-        if let Err(landmark) = pushed {
+        if let Err(fingerprint) = pushed {
             self.fail(Error::LogMismatch {
                 partition,
-                landmark,
+                fingerprint,
             });
         }
     }
