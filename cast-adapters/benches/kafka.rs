@@ -221,8 +221,8 @@ impl Log {
     /// One flush, as the door would have it: for one partition, the partitions taking turns.
     fn flush(&self, way: &Way, number: usize) -> Vec<Record> {
         let number = u32::try_from(number).expect("a few");
-        let home = Partition::new(number % PARTITIONS.count());
-        let record = || self.fixtures.record(home, PARTITIONS, way.record);
+        let test_db = Partition::new(number % PARTITIONS.count());
+        let record = || self.fixtures.record(test_db, PARTITIONS, way.record);
         std::iter::repeat_with(record)
             .take(way.flush / way.record)
             .collect()

@@ -12,13 +12,13 @@ use cast_core::{
 };
 use cast_testkit::fixtures::Fixtures;
 
-use self::postgres::{Home, P0};
+use self::postgres::{P0, TestDb};
 
 mod postgres;
 
 /// What the log has: bob 3 at offset 0 and alice 4 at 1, both folded.
 struct Scene {
-    home: Home,
+    test_db: TestDb,
     ports: Ports,
     fixtures: Fixtures,
     ballots: [LoggedBallot; 2],
@@ -26,10 +26,10 @@ struct Scene {
 
 impl Scene {
     async fn set() -> Option<Self> {
-        let home = Home::shared().await?;
+        let test_db = TestDb::shared().await?;
         let fixtures = Fixtures::new();
         let ports = Ports {
-            store: Arc::new(home.open()),
+            store: Arc::new(test_db.open()),
             ..memory::ports_on(Arc::new(SystemClock), Arc::new(SystemEntropy))
         };
         let (alice, bob) = (fixtures.candidate("alice"), fixtures.candidate("bob"));
@@ -51,7 +51,7 @@ impl Scene {
         }
         log.close().await.expect("closed");
         let scene = Self {
-            home,
+            test_db,
             ports,
             fixtures,
             ballots,
@@ -67,7 +67,7 @@ impl Scene {
 
     /// What an audit finds after a statement.
     async fn after(&self, statement: &str) -> Vec<Finding> {
-        self.home.sql(statement).await;
+        self.test_db.sql(statement).await;
         self.audit().await
     }
 }

@@ -17,9 +17,9 @@ use cast_testkit::{
     ManualClock, Seed, SeededEntropy, eventually, fixtures::Fixtures, race, servers,
 };
 
-use redis::{Corner, PATIENCE};
+use redis::{Namespace, PATIENCE};
 
-fn tail(partition: u32, offset: u64, votes: &[(&Candidate, u64)]) -> PendingVotes {
+fn pending(partition: u32, offset: u64, votes: &[(&Candidate, u64)]) -> PendingVotes {
     PendingVotes {
         position: LogPosition {
             partition: Partition::new(partition),
@@ -68,10 +68,10 @@ async fn shown(counter: &dyn VoteCounter, candidate: &Candidate) -> (u64, u64, b
     (tally.votes, tally.version.get(), age.is_some())
 }
 
-async fn corner_and_counter() -> Option<(Corner, RedisCounter)> {
-    let corner = Corner::on(servers::redis().await?).await;
-    let counter = corner.open().counter();
-    Some((corner, counter))
+async fn corner_and_counter() -> Option<(Namespace, RedisCounter)> {
+    let namespace = Namespace::on(servers::redis().await?).await;
+    let counter = namespace.open().counter();
+    Some((namespace, counter))
 }
 
 #[tokio::test]
@@ -83,23 +83,23 @@ async fn it_shows_what_the_counter_in_memory_shows() {
     let model = MemoryCounter::new(clock);
     let seed = Seed::from_env_or_random();
     let (entropy, fixtures) = (seed.entropy(), Fixtures::of(seed.part(1)));
-    let everybody: Vec<Candidate> = ["a", "{b}", "c %7B"]
+    let candidates: Vec<Candidate> = ["a", "{b}", "c %7B"]
         .into_iter()
         .map(|name| fixtures.candidate(name))
         .collect();
     for step in 0..1_500 {
         if entropy.below(3) == 0 {
-            let checkpoints = some(&entropy, 3, |e| any_checkpoint(e, &everybody));
+            let checkpoints = some(&entropy, 3, |e| any_checkpoint(e, &candidates));
             reconcile(&counter, &checkpoints).await;
             reconcile(&model, &checkpoints).await;
         } else {
-            let tails = some(&entropy, 4, |e| any_tail(e, &everybody));
-            let ours = record(&counter, &tails, &everybody).await;
-            let theirs = record(&model, &tails, &everybody).await;
+            let votes = some(&entropy, 4, |e| any_tail(e, &candidates));
+            let ours = record(&counter, &tails, &candidates).await;
+            let theirs = record(&model, &tails, &candidates).await;
             let tallies = |all: &[Reading]| all.iter().map(|r| r.tally.clone()).collect::<Vec<_>>();
             assert_eq!(tallies(&ours), tallies(&theirs), "in step {step}");
         }
-        for candidate in &everybody {
+        for candidate in &candidates {
             let (ours, theirs) = (
                 shown(&counter, candidate).await,
                 shown(&model, candidate).await,
@@ -114,8 +114,8 @@ fn some<T>(entropy: &SeededEntropy, most: u64, make: impl Fn(&SeededEntropy) -> 
 }
 
 fn any_tail(entropy: &SeededEntropy, everybody: &[Candidate]) -> PendingVotes {
-    let candidate = &everybody[entropy.index(everybody.len())];
-    tail(
+    let candidate = &candidates[entropy.index(candidates.len())];
+    pending(
         any_partition(entropy),
         any_offset(entropy),
         &[(candidate, any_votes(entropy))],
@@ -123,7 +123,7 @@ fn any_tail(entropy: &SeededEntropy, everybody: &[Candidate]) -> PendingVotes {
 }
 
 fn any_checkpoint(entropy: &SeededEntropy, everybody: &[Candidate]) -> Checkpoint {
-    let candidate = &everybody[entropy.index(everybody.len())];
+    let candidate = &candidates[entropy.index(candidates.len())];
     let prefix = (
         any_partition(entropy),
         any_votes(entropy),
@@ -175,7 +175,7 @@ async fn sums_beyond_what_a_double_holds_are_exact() {
     let alice = Fixtures::new().candidate("alice");
     reconcile(&counter, &[checkpoint(&alice, &[(0, ODD, 10)], true)]).await;
     for offset in 10..20 {
-        record(&counter, &[tail(0, offset, &[(&alice, ODD)])], &[]).await;
+        record(&counter, &[pending(0, offset, &[(&alice, ODD)])], &[]).await;
     }
     assert_eq!(shown(&counter, &alice).await, (11 * ODD, 20, true));
     reconcile(&counter, &[checkpoint(&alice, &[(0, 1, 17)], false)]).await;
@@ -190,20 +190,20 @@ async fn large_calls_are_taken_apart() {
         return;
     };
     let fixtures = Fixtures::new();
-    let everybody: Vec<Candidate> = (0..2_300)
+    let candidates: Vec<Candidate> = (0..2_300)
         .map(|n| fixtures.candidate(&n.to_string()))
         .collect();
-    let votes: Vec<(&Candidate, u64)> = everybody.iter().map(|who| (who, 3)).collect();
-    let mut tails = vec![tail(0, 0, &votes)];
-    tails.extend((1..5_000).map(|offset| tail(0, offset, &[(&everybody[7], 1)])));
-    let readings = record(&counter, &tails, &everybody).await;
+    let votes: Vec<(&Candidate, u64)> = candidates.iter().map(|candidate| (who, 3)).collect();
+    let mut tails = vec![pending(0, 0, &votes)];
+    tails.extend((1..5_000).map(|offset| pending(0, offset, &[(&candidates[7], 1)])));
+    let readings = record(&counter, &tails, &candidates).await;
     for (at, reading) in readings.iter().enumerate() {
         let expected = if at == 7 { 3 + 4_999 } else { 3 };
-        assert_eq!(reading.tally.candidate, everybody[at]);
+        assert_eq!(reading.tally.candidate, candidates[at]);
         assert_eq!(reading.tally.votes, expected);
     }
     // A part of a tail of many pages is reconciled, and then all of it.
-    let seventh = &everybody[7];
+    let seventh = &candidates[7];
     reconcile(&counter, &[checkpoint(seventh, &[(0, 100, 4_100)], false)]).await;
     assert_eq!(shown(&counter, seventh).await, (1_000, 5_000, false));
     reconcile(&counter, &[checkpoint(seventh, &[(0, 9, 5_000)], true)]).await;
@@ -212,22 +212,22 @@ async fn large_calls_are_taken_apart() {
 
 #[tokio::test]
 async fn a_candidate_lost_under_use_is_a_miss_and_heals() {
-    let Some((corner, counter)) = corner_and_counter().await else {
+    let Some((namespace, counter)) = corner_and_counter().await else {
         return;
     };
     let alice = Fixtures::new().candidate("alice");
     reconcile(&counter, &[checkpoint(&alice, &[(0, 30, 10)], true)]).await;
-    record(&counter, &[tail(0, 10, &[(&alice, 5)])], &[]).await;
+    record(&counter, &[pending(0, 10, &[(&alice, 5)])], &[]).await;
     assert_eq!(
-        corner.keys().await,
-        [corner.tally(&alice)],
+        namespace.keys().await,
+        [namespace.tally(&alice)],
         "there is nothing to lose but this key"
     );
 
-    let _: i64 = corner.ask(&["DEL", &corner.tally(&alice)]).await;
+    let _: i64 = namespace.ask(&["DEL", &namespace.tally(&alice)]).await;
     let after = record(
         &counter,
-        &[tail(0, 11, &[(&alice, 2)])],
+        &[pending(0, 11, &[(&alice, 2)])],
         std::slice::from_ref(&alice),
     )
     .await;
@@ -241,43 +241,43 @@ async fn a_candidate_lost_under_use_is_a_miss_and_heals() {
 
 #[tokio::test]
 async fn a_count_that_makes_no_sense_is_as_good_as_lost() {
-    let Some((corner, counter)) = corner_and_counter().await else {
+    let Some((namespace, counter)) = corner_and_counter().await else {
         return;
     };
     let alice = Fixtures::new().candidate("alice");
-    let key = corner.tally(&alice);
+    let key = namespace.tally(&alice);
     for garbage in ["b:0:1", "a:yesterday", "b:0:1:2:3:4:-5"] {
         reconcile(&counter, &[checkpoint(&alice, &[(0, 30, 10)], true)]).await;
-        let _: i64 = corner.ask(&["ZADD", &key, "0", garbage]).await;
+        let _: i64 = namespace.ask(&["ZADD", &key, "0", garbage]).await;
         assert!(!shown(&counter, &alice).await.2, "{garbage} is a miss");
         reconcile(&counter, &[checkpoint(&alice, &[(0, 40, 10)], true)]).await;
         assert_eq!(shown(&counter, &alice).await, (40, 10, true), "{garbage}");
-        let _: i64 = corner.ask(&["DEL", &key]).await;
+        let _: i64 = namespace.ask(&["DEL", &key]).await;
     }
 }
 
 #[tokio::test]
 async fn only_what_has_no_tail_has_a_time_to_live() {
-    let Some((mut corner, _)) = corner_and_counter().await else {
+    let Some((mut namespace, _)) = corner_and_counter().await else {
         return;
     };
-    corner.options.idle_kept = Duration::from_secs(1_000);
-    let counter = corner.open().counter();
+    namespace.options.idle_kept = Duration::from_secs(1_000);
+    let counter = namespace.open().counter();
     let alice = Fixtures::new().candidate("alice");
-    let key = corner.tally(&alice);
-    let idle = async || corner.time_to_live(&key).await.is_some();
+    let key = namespace.tally(&alice);
+    let idle = async || namespace.time_to_live(&key).await.is_some();
 
-    record(&counter, &[tail(0, 5, &[(&alice, 1)])], &[]).await;
+    record(&counter, &[pending(0, 5, &[(&alice, 1)])], &[]).await;
     assert!(!idle().await, "a stranger's tail");
     reconcile(&counter, &[checkpoint(&alice, &[(1, 9, 9)], true)]).await;
     assert!(!idle().await, "another partition is reconciled");
     reconcile(&counter, &[checkpoint(&alice, &[(0, 1, 6)], false)]).await;
     assert!(idle().await, "all is reconciled");
-    record(&counter, &[tail(0, 5, &[(&alice, 1)])], &[]).await;
+    record(&counter, &[pending(0, 5, &[(&alice, 1)])], &[]).await;
     assert!(idle().await, "what is recorded is reconciled already");
     record(
         &counter,
-        &[tail(1, 9, &[(&alice, 1)]), tail(0, 9, &[(&alice, 1)])],
+        &[pending(1, 9, &[(&alice, 1)]), pending(0, 9, &[(&alice, 1)])],
         &[],
     )
     .await;
@@ -288,63 +288,66 @@ async fn only_what_has_no_tail_has_a_time_to_live() {
     assert!(idle().await);
 
     // Reading keeps it, once half of its time is over.
-    let _: i64 = corner.ask(&["PEXPIRE", &key, "400000"]).await;
+    let _: i64 = namespace.ask(&["PEXPIRE", &key, "400000"]).await;
     shown(&counter, &alice).await;
-    let left = corner.time_to_live(&key).await.expect("it is idle");
+    let left = namespace.time_to_live(&key).await.expect("it is idle");
     assert!(left > Duration::from_secs(900), "{left:?}");
 }
 
 #[tokio::test]
 async fn memory_follows_the_lag_and_not_the_number_of_candidates() {
-    let Some((mut corner, _)) = corner_and_counter().await else {
+    let Some((mut namespace, _)) = corner_and_counter().await else {
         return;
     };
-    corner.options.idle_kept = Duration::from_millis(200);
-    let counter = corner.open().counter();
+    namespace.options.idle_kept = Duration::from_millis(200);
+    let counter = namespace.open().counter();
     let fixtures = Fixtures::new();
-    let everybody: Vec<Candidate> = (0..400)
+    let candidates: Vec<Candidate> = (0..400)
         .map(|n| fixtures.candidate(&n.to_string()))
         .collect();
-    let votes: Vec<(&Candidate, u64)> = everybody.iter().map(|who| (who, 1)).collect();
-    let tails: Vec<PendingVotes> = (0..10).map(|offset| tail(0, offset, &votes)).collect();
+    let votes: Vec<(&Candidate, u64)> = candidates.iter().map(|candidate| (who, 1)).collect();
+    let tails: Vec<PendingVotes> = (0..10).map(|offset| pending(0, offset, &votes)).collect();
     record(&counter, &tails, &[]).await;
-    assert_eq!(corner.keys().await.len(), 400);
+    assert_eq!(namespace.keys().await.len(), 400);
 
     // The consumers catch up, but for five candidates of the last record.
-    let checkpoints: Vec<Checkpoint> = everybody[5..]
+    let checkpoints: Vec<Checkpoint> = candidates[5..]
         .iter()
-        .map(|who| checkpoint(who, &[(0, 10, 10)], false))
+        .map(|candidate| checkpoint(who, &[(0, 10, 10)], false))
         .collect();
     reconcile(&counter, &checkpoints).await;
-    let behind: Vec<Checkpoint> = everybody[..5]
+    let behind: Vec<Checkpoint> = candidates[..5]
         .iter()
-        .map(|who| checkpoint(who, &[(0, 9, 9)], true))
+        .map(|candidate| checkpoint(who, &[(0, 9, 9)], true))
         .collect();
     reconcile(&counter, &behind).await;
     let left = eventually(PATIENCE, "idle candidates are forgotten", async || {
-        let keys = corner.keys().await;
+        let keys = namespace.keys().await;
         (keys.len() <= 5).then_some(keys)
     })
     .await;
-    let mut expected: Vec<String> = everybody[..5].iter().map(|who| corner.tally(who)).collect();
+    let mut expected: Vec<String> = candidates[..5]
+        .iter()
+        .map(|candidate| namespace.tally(candidate))
+        .collect();
     expected.sort();
     assert_eq!(left, expected);
     for key in &left {
-        let members: i64 = corner.ask(&["ZCARD", key]).await;
+        let members: i64 = namespace.ask(&["ZCARD", key]).await;
         assert_eq!(members, 3, "the mark, the count, and one record: {key}");
     }
-    assert_eq!(shown(&counter, &everybody[0]).await, (10, 10, true));
+    assert_eq!(shown(&counter, &candidates[0]).await, (10, 10, true));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn doors_and_consumers_that_race_end_at_the_truth() {
     const RECORDS: u64 = 300;
-    let Some((corner, counter)) = corner_and_counter().await else {
+    let Some((namespace, counter)) = corner_and_counter().await else {
         return;
     };
     let alice = Fixtures::new().candidate("alice");
-    let handles: Vec<Redis> = (0..4).map(|_| corner.open()).collect();
-    // Three doors record a third each; a consumer reconciles what it may have read, in steps.
+    let handles: Vec<Redis> = (0..4).map(|_| namespace.open()).collect();
+    // Three clients record a third each; a consumer reconciles what it may have read, in steps.
     race(4, |racer| {
         let (counter, alice) = (handles[racer].counter(), alice.clone());
         async move {
@@ -354,7 +357,7 @@ async fn doors_and_consumers_that_race_end_at_the_truth() {
                 }
             } else {
                 for offset in (racer as u64..RECORDS).step_by(3) {
-                    record(&counter, &[tail(0, offset, &[(&alice, 1)])], &[]).await;
+                    record(&counter, &[pending(0, offset, &[(&alice, 1)])], &[]).await;
                 }
             }
         }

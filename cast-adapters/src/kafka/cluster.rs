@@ -83,7 +83,10 @@ pub(super) async fn ends(
 
 /// Repeats a query while a partition elects a leader: for a moment after a broker stops, or after the
 /// topic was created.
-async fn retry_during_election<T, F>(options: &KafkaOptions, ask: impl Fn() -> F) -> Result<T, Error>
+async fn retry_during_election<T, F>(
+    options: &KafkaOptions,
+    ask: impl Fn() -> F,
+) -> Result<T, Error>
 where
     F: Future<Output = Result<T, Error>>,
 {
@@ -214,8 +217,9 @@ impl Groups {
             return Ok(Arc::clone(client));
         }
         let config = self.options.reader(group.as_str());
-        let client: BaseConsumer<LoggingContext> =
-            config.create_with_context(LoggingContext).map_err(Error::Client)?;
+        let client: BaseConsumer<LoggingContext> = config
+            .create_with_context(LoggingContext)
+            .map_err(Error::Client)?;
         let client = Arc::new(client);
         if clients.len() >= MAX_GROUPS {
             retire(std::mem::take(&mut *clients));

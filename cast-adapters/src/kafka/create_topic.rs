@@ -78,9 +78,10 @@ pub async fn create_topic(options: &KafkaOptions, topic: &TopicOptions) -> Resul
 
 async fn create(options: &KafkaOptions, topic: &TopicOptions) -> Result<bool, Error> {
     let config = options.admin();
-    let admin: AdminClient<LoggingContext> = blocking::run(move || config.create_with_context(LoggingContext))
-        .await
-        .map_err(Error::Client)?;
+    let admin: AdminClient<LoggingContext> =
+        blocking::run(move || config.create_with_context(LoggingContext))
+            .await
+            .map_err(Error::Client)?;
     let settings = Settings::of(topic);
     let partitions = i32::try_from(topic.partitions.count()).unwrap_or(i32::MAX);
     let replication = TopicReplication::Fixed(i32::from(topic.replication_factor));

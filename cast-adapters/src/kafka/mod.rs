@@ -40,22 +40,22 @@
 //! the topic. An operator who adds partitions on purpose confirms it with [`KafkaOptions::partitions`].
 
 mod blocking;
+mod client_settings;
 mod cluster;
 mod connection;
 mod consumer;
 mod context;
 mod create_topic;
 mod error;
-mod topic_settings;
 mod newest_record;
 mod options;
 mod producer;
+mod read_error;
 #[cfg(feature = "kafka-tls")]
 mod security;
-mod client_settings;
 mod topic;
+mod topic_settings;
 mod url;
-mod read_error;
 
 use std::sync::Arc;
 
@@ -71,7 +71,8 @@ use cast_core::{
 use self::{connection::Connection, consumer::KafkaSubscription};
 
 pub use create_topic::{TopicOptions, create_topic};
-pub use options::{GroupProtocol, KafkaOptions, KafkaUrlError};
+pub use options::{GroupProtocol, KafkaOptions};
+pub use url::KafkaUrlError;
 
 /// An [`EventBus`] in a topic of Apache Kafka.
 ///

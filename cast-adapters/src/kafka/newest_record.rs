@@ -59,7 +59,9 @@ fn read_last(
     let mut config = options.reader("cast-newest-record");
     // The last offset may be a transaction marker instead of a record: then the end is reported.
     config.set("enable.partition.eof", "true");
-    let client: BaseConsumer<LoggingContext> = config.create_with_context(LoggingContext).map_err(Error::Client)?;
+    let client: BaseConsumer<LoggingContext> = config
+        .create_with_context(LoggingContext)
+        .map_err(Error::Client)?;
     client.assign(last).map_err(Error::Ask)?;
     let elements = last.elements();
     let partitions = elements.iter().map(TopicPartitionListElem::partition);

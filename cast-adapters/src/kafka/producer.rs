@@ -31,7 +31,7 @@ pub(super) struct Producer {
     options: Arc<KafkaOptions>,
     partitions: Partitions,
     current: Mutex<Arc<Sender>>,
-    /// When the last client was made, by the monotonic clock. AssignedPartition while a successor is made.
+    /// When the current client was created, by the monotonic clock. Locked while it is replaced.
     created_at: tokio::sync::Mutex<Duration>,
 }
 

@@ -11,10 +11,10 @@ use tokio::time::timeout;
 use super::{
     cluster::{self, Ends, Groups},
     error::Error,
-    topic_settings::check_settings,
     newest_record,
     options::KafkaOptions,
     producer::{Producer, Sender},
+    topic_settings::check_settings,
 };
 
 const CONNECTING: &str = "connecting to the log";
@@ -56,7 +56,9 @@ impl Topic {
             }
             Ok::<_, Error>((sender, partitions))
         };
-        let (sender, partitions) = connect.await.map_err(|error| error.with_operation(CONNECTING))?;
+        let (sender, partitions) = connect
+            .await
+            .map_err(|error| error.with_operation(CONNECTING))?;
         Ok(Self {
             producer: Producer::new(Arc::clone(&options), partitions, sender),
             partitions,

@@ -42,9 +42,10 @@ pub(super) async fn check_settings(
 
 async fn settings(options: &Arc<KafkaOptions>) -> Result<Settings, Error> {
     let config = options.admin();
-    let admin: AdminClient<LoggingContext> = blocking::run(move || config.create_with_context(LoggingContext))
-        .await
-        .map_err(Error::Client)?;
+    let admin: AdminClient<LoggingContext> =
+        blocking::run(move || config.create_with_context(LoggingContext))
+            .await
+            .map_err(Error::Client)?;
     let limits = AdminOptions::new()
         .request_timeout(Some(options.request_timeout))
         .operation_timeout(Some(options.request_timeout));

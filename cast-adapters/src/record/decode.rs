@@ -80,7 +80,10 @@ enum InvalidBallot {
     Candidate { index: usize, error: InvalidName },
     #[error("its selection {index} has no votes")]
     NoVotes { index: usize },
-    #[error("its selection {index} has {votes} votes, and the most is {}", u32::MAX)]
+    #[error(
+        "its selection {index} has {votes} votes, and the most is {}",
+        u32::MAX
+    )]
     TooManyVotes { index: usize, votes: u64 },
     #[error("it has {0} selections, and a ballot has 1 to {MAX_SELECTIONS}")]
     SelectionCount(usize),
@@ -107,8 +110,8 @@ fn checked(bytes: &[u8]) -> Result<Decoded, DecodeError> {
     }
     // One copy, which all fields of type `bytes` share.
     let record = schema::Record::decode(Bytes::copy_from_slice(bytes))?;
-    let partitions = u32::try_from(record.partitions)
-        .map_err(|_| DecodeError::Partitions(record.partitions))?;
+    let partitions =
+        u32::try_from(record.partitions).map_err(|_| DecodeError::Partitions(record.partitions))?;
     if record.ballots.is_empty() {
         return Err(DecodeError::NoBallot);
     }
@@ -153,8 +156,8 @@ fn checked_ballot(
     ballot: &schema::Ballot,
     candidates: &mut Candidates,
 ) -> Result<LoggedBallot, InvalidBallot> {
-    let key_id = u8::try_from(ballot.ticket_key)
-        .map_err(|_| InvalidBallot::TicketKey(ballot.ticket_key))?;
+    let key_id =
+        u8::try_from(ballot.ticket_key).map_err(|_| InvalidBallot::TicketKey(ballot.ticket_key))?;
     let selections = ballot.selections.iter().enumerate();
     let selections = selections
         .map(|(index, selection)| checked_selection(index, selection, candidates))

@@ -1,6 +1,6 @@
 //! From a record to bytes.
 
-use cast_core::domain::{LoggedBallot, Partitions, Record, Selection};
+use cast_core::domain::{LoggedBallot, Partitions, Record, Selection, TraceContext};
 use prost::{Message as _, bytes::Bytes};
 
 use super::{MAX_BYTES, VERSION, schema};
@@ -47,7 +47,7 @@ pub fn encode(record: &Record, partitions: Partitions) -> Result<Vec<u8>, Encode
 impl From<&LoggedBallot> for schema::Ballot {
     fn from(ballot: &LoggedBallot) -> Self {
         let voter = ballot.voter.as_ref().map(|voter| voter.as_str().as_bytes());
-        let trace = ballot.trace.as_ref().map(|trace| trace.as_bytes());
+        let trace = ballot.trace.as_ref().map(TraceContext::as_bytes);
         Self {
             id: Bytes::copy_from_slice(ballot.id.as_uuid().as_bytes()),
             ticket_key: ballot.ticket.key_id.get().into(),

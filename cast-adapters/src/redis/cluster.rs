@@ -119,7 +119,11 @@ impl Cluster {
         Some(node)
     }
 
-    fn slots_received(&self, answer: RedisResult<Value>, asked: &ConnectionAddr) -> RedisResult<()> {
+    fn slots_received(
+        &self,
+        answer: RedisResult<Value>,
+        asked: &ConnectionAddr,
+    ) -> RedisResult<()> {
         match answer {
             Ok(answer) => self.update(&slot_ranges(&answer, asked)),
             Err(error) if !is_refusal(&error) => Err(error),
@@ -155,7 +159,9 @@ impl Cluster {
         // A master that only another node has named so far stays. Any other node left the cluster, or
         // is one of these under another name; it closes when its last command is answered.
         let Topology { nodes, masters } = &mut *topology;
-        nodes.retain(|node| contains(&named, node) || masters.values().any(|it| Arc::ptr_eq(it, node)));
+        nodes.retain(|node| {
+            contains(&named, node) || masters.values().any(|it| Arc::ptr_eq(it, node))
+        });
         Ok(())
     }
 
@@ -172,11 +178,18 @@ impl Cluster {
     fn new_node(&self, address: ConnectionAddr) -> RedisResult<Arc<Node>> {
         let client = address::client(self.endpoints.connection_info(&address), &self.options)?;
         let on_slots = Arc::clone(&self.on_slots);
-        Ok(Arc::new(Node::new(address, client, &self.options, on_slots)))
+        Ok(Arc::new(Node::new(
+            address,
+            client,
+            &self.options,
+            on_slots,
+        )))
     }
 
     fn topology(&self) -> RwLockWriteGuard<'_, Topology> {
-        self.topology.write().expect("nothing panics while it holds this lock")
+        self.topology
+            .write()
+            .expect("nothing panics while it holds this lock")
     }
 }
 

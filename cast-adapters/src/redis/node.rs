@@ -41,7 +41,7 @@ pub(super) struct Node {
 /// One connection. Clones share it.
 #[derive(Clone)]
 pub(super) struct Connection {
-    connection: MultiplexedConnection,
+    multiplexed: MultiplexedConnection,
     /// Set as soon as the connection is known to be of no further use.
     broken: Arc<AtomicBool>,
     status: Arc<Status>,
@@ -99,7 +99,11 @@ impl Node {
     }
 
     /// Begins to connect, and does not wait for it.
-    pub(super) fn connect(&self) -> &Pool<Connector> {
+    pub(super) fn connect(&self) {
+        self.pool();
+    }
+
+    fn pool(&self) -> &Pool<Connector> {
         self.pool.get_or_init(|| {
             Pool::builder()
                 .max_size(self.connections)
@@ -118,7 +122,7 @@ impl Node {
     /// It is borrowed from the pool only to be cloned: callers share it, so none waits for the answers
     /// of another.
     pub(super) async fn connection(&self) -> Result<Connection, Cause> {
-        let (pool, status) = (self.connect(), &self.connector.status);
+        let (pool, status) = (self.pool(), &self.connector.status);
         let timed_out = Cause::ConnectTimeout(self.connector.connect_timeout);
         // Every connection of the pool may be broken; the next one is new.
         for _ in 0..=self.connections {
@@ -162,10 +166,13 @@ impl Connection {
     ) -> RedisResult<Vec<RedisResult<Value>>> {
         let answers: RedisResult<Vec<RedisResult<Value>>> = pipeline
             .ignore_errors()
-            .query_async(&mut self.connection)
+            .query_async(&mut self.multiplexed)
             .await;
         let is_broken = match &answers {
-            Ok(answers) => answers.iter().filter_map(|one| one.as_ref().err()).any(breaks),
+            Ok(answers) => answers
+                .iter()
+                .filter_map(|one| one.as_ref().err())
+                .any(breaks),
             Err(error) => breaks(error),
         };
         if is_broken {
@@ -196,7 +203,9 @@ impl ManageConnection for Connector {
     async fn connect(&self) -> Result<Connection, RedisError> {
         let connected = self.open().await;
         let is_unreachable = connected.is_err();
-        self.status.unreachable.store(is_unreachable, Ordering::Relaxed);
+        self.status
+            .unreachable
+            .store(is_unreachable, Ordering::Relaxed);
         if let Err(error) = &connected {
             self.status.connect_error.send_replace(Some(error.clone()));
         }
@@ -235,7 +244,7 @@ impl Connector {
         let slots = slots.arg("SLOTS").query_async(&mut connection).await;
         (self.on_slots)(slots, self.client.get_connection_info().addr())?;
         Ok(Connection {
-            connection,
+            multiplexed: connection,
             broken,
             status: Arc::clone(&self.status),
         })

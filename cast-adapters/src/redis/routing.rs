@@ -140,7 +140,10 @@ fn by_node(commands: Vec<PendingCommand>) -> Vec<Vec<PendingCommand>> {
     let mut groups: Vec<Vec<PendingCommand>> = Vec::new();
     for command in commands {
         let node = &command.node;
-        match groups.iter_mut().find(|group| Arc::ptr_eq(&group[0].node, node)) {
+        match groups
+            .iter_mut()
+            .find(|group| Arc::ptr_eq(&group[0].node, node))
+        {
             Some(group) => group.push(command),
             None => groups.push(vec![command]),
         }
@@ -149,7 +152,9 @@ fn by_node(commands: Vec<PendingCommand>) -> Vec<Vec<PendingCommand>> {
 }
 
 /// Sends commands for one node; each has an answer.
-async fn send_to_node(commands: Vec<PendingCommand>) -> Vec<(PendingCommand, Result<Value, Cause>)> {
+async fn send_to_node(
+    commands: Vec<PendingCommand>,
+) -> Vec<(PendingCommand, Result<Value, Cause>)> {
     let mut answers = Vec::with_capacity(commands.len());
     if let Err(cause) = send_pages(&commands, &mut answers).await {
         answers.resize_with(commands.len(), || Err(cause.clone()));

@@ -21,9 +21,9 @@ macro_rules! script {
 }
 
 pub(super) static NOW: LazyLock<Script> = script!("clock", "now");
-pub(super) static PUBLISH: LazyLock<Script> = script!("clock", "meters", "publish");
-pub(super) static CURRENT: LazyLock<Script> = script!("clock", "meters", "current");
-pub(super) static REDEEM: LazyLock<Script> = script!("clock", "meters", "redeem");
+pub(super) static PUBLISH: LazyLock<Script> = script!("clock", "use_counters", "publish");
+pub(super) static CURRENT: LazyLock<Script> = script!("clock", "use_counters", "current");
+pub(super) static REDEEM: LazyLock<Script> = script!("clock", "use_counters", "redeem");
 pub(super) static RECORD: LazyLock<Script> = script!("clock", "count", "record");
 pub(super) static RECONCILE: LazyLock<Script> = script!("clock", "count", "reconcile");
 pub(super) static READ: LazyLock<Script> = script!("clock", "count", "read");

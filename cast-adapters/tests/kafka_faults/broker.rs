@@ -134,7 +134,7 @@ async fn assert_no_joining(bus: &KafkaBus, log: &Log) {
     let resume = Arc::new(Applied::default());
     let group = log.fixtures.group("late");
     let joined = within(PATIENCE, "an answer", bus.subscribe(&group, 10, resume)).await;
-    let error = joined.map(drop).expect_err("nobody answers");
+    let error = joined.map(drop).expect_err("no server answers");
     assert_eq!(
         error.kind(),
         PortErrorKind::Unavailable,

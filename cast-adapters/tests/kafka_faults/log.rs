@@ -61,7 +61,7 @@ impl Log {
     pub(crate) fn records(&self, count: usize) -> Vec<Record> {
         let homes = PARTITIONS.iter().cycle().take(count);
         homes
-            .map(|home| self.fixtures.record(home, PARTITIONS, 1))
+            .map(|test_db| self.fixtures.record(test_db, PARTITIONS, 1))
             .collect()
     }
 }

@@ -106,7 +106,7 @@ async fn a_record_that_is_not_acknowledged_in_time_is_of_unknown_outcome() {
     let bus = mock.connect().await;
     let set_delay = |delay| mock.cluster.broker_round_trip_time(EVERY_BROKER, delay);
     set_delay(Duration::from_secs(20)).expect("a slow cluster");
-    let error = mock.publish(&bus).await.expect_err("nobody answers");
+    let error = mock.publish(&bus).await.expect_err("no server answers");
     assert_eq!(
         error.kind(),
         PortErrorKind::OutcomeUnknown,
@@ -138,7 +138,7 @@ async fn brokers_that_are_away_leave_the_outcome_unknown_and_are_found_again() {
     );
     mock.cluster.broker_up(EVERY_BROKER).expect("all up");
     mock.recovers(&bus).await;
-    bus.partitions().await.expect("somebody is there");
+    bus.partitions().await.expect("a node answers");
 }
 
 #[tokio::test]

@@ -218,9 +218,9 @@ async fn a_reader_that_retention_passes_is_told() {
     let mut options = log.patient();
     options.prefetch_ballots = 1;
     let bus = connect(options).await;
-    let home = Partition::new(0);
+    let test_db = Partition::new(0);
     let records: Vec<_> = (0..300)
-        .map(|_| log.fixtures.record(home, PARTITIONS, 2))
+        .map(|_| log.fixtures.record(test_db, PARTITIONS, 2))
         .collect();
     publish_all(&bus, &records).await;
     let applied = Arc::new(Applied::default());

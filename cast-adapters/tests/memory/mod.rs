@@ -271,7 +271,7 @@ impl VoteStoreHarness for Store {
     }
 
     async fn unholdable(&self, fixtures: &Fixtures) -> Result<LoggedBallot, Skipped> {
-        let somebody = fixtures.candidate("beyond all numbers");
+        let other = fixtures.candidate("beyond all numbers");
         Ok(fixtures.ballot(&[(&somebody, LARGEST_TOTAL + 1)]))
     }
 

@@ -24,26 +24,28 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) const P0: Partition = Partition::new(0);
 
 /// A database with the tables.
-pub(crate) struct Home {
+pub(crate) struct TestDb {
     database: Database,
     url: String,
 }
 
-impl Home {
+impl TestDb {
     /// On the server that all tests of this process share; `None`, and said so, where there is none.
     pub(crate) async fn shared() -> Option<Self> {
         let database = servers::postgres().await?.create_database().await;
-        Some(Self::furnished(database).await)
+        Some(Self::migrated(database).await)
     }
 
     /// Makes the tables in a database that has none.
-    pub(crate) async fn furnished(database: Database) -> Self {
-        let home = Self {
+    pub(crate) async fn migrated(database: Database) -> Self {
+        let test_db = Self {
             url: database.url().to_owned(),
             database,
         };
-        migrate(&home.options()).await.expect("the tables are made");
-        home
+        migrate(&test_db.options())
+            .await
+            .expect("the tables are made");
+        test_db
     }
 
     /// The same, reached by another URL.
@@ -127,19 +129,19 @@ pub(crate) async fn votes(store: &PostgresStore, candidate: &Candidate) -> u64 {
 }
 
 /// A harness for the contract suite.
-pub(crate) async fn store() -> Result<Home, Skipped> {
-    let home = Home::shared().await;
-    home.ok_or(Skipped::because("there is no PostgreSQL here"))
+pub(crate) async fn store() -> Result<TestDb, Skipped> {
+    let test_db = TestDb::shared().await;
+    test_db.ok_or(Skipped::because("there is no PostgreSQL here"))
 }
 
 #[async_trait]
-impl Harness for Home {
+impl Harness for TestDb {
     /// The database goes with the harness.
     async fn close(&self) {}
 }
 
 #[async_trait]
-impl VoteStoreHarness for Home {
+impl VoteStoreHarness for TestDb {
     async fn open(&self) -> Arc<dyn VoteStore> {
         Arc::new(self.open())
     }

@@ -13,15 +13,15 @@ use cast_core::{
 };
 use tokio::sync::Notify;
 
-use super::partition::{PrefetchedRecord, AssignedPartition, PartitionState, BufferSize};
+use super::partition::{AssignedPartition, BufferSize, PartitionState, PrefetchedRecord};
 
-/// Shared by a member's reading thread, which puts in what it reads, and its subscription, which
-/// takes out what was asked for.
+/// The partitions that are assigned to a member, shared by its reading thread, which adds the records
+/// that it reads, and its subscription, which takes batches.
 ///
-/// Architecture invariant: the lock is held for a few memory accesses. Neither side waits for the
-/// other with it, and the thread goes on polling whatever the subscription does.
+/// Architecture invariant: the lock is held for a few memory accesses. Neither side waits for the other
+/// while it holds the lock, and the thread keeps polling whatever the subscription does.
 pub(super) struct Assignments {
-    /// How much is read ahead.
+    /// How much is prefetched.
     limit: BufferSize,
     state: Mutex<State>,
     /// Wakes the subscription.
@@ -31,35 +31,35 @@ pub(super) struct Assignments {
 #[derive(Default)]
 struct State {
     partitions: BTreeMap<Partition, AssignedPartition>,
-    /// Counts the times that a partition came to this member.
+    /// How many assignments this member has had.
     assignment_count: u64,
-    /// The partition that was served last: the one behind it comes next, so that none starves.
+    /// The partition of the last batch. The next batch is of a later partition, so that none starves.
     last_served: Option<Partition>,
-    /// Of all that was read ahead.
+    /// The size of all prefetched records.
     prefetched: BufferSize,
-    /// What the subscription is to be told of, when it has all that was read before. Until then
-    /// nothing more is taken in: it might come after a gap.
+    /// The subscription returns it after all records that were read before. Until then no record is
+    /// added: it might come after a gap.
     failure: Option<PortError>,
-    /// The reading thread, from its start to its end.
+    /// The reading thread, while it runs.
     reader: Option<Thread>,
     is_closing: bool,
 }
 
-/// A partition whose reading is to be begun, or begun anew, at an offset.
+/// The offset at which the thread must start, or restart, to read a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ReadStart {
     pub(super) partition: Partition,
     pub(super) at: Offset,
 }
 
-/// A partition whose place is to be asked for.
+/// A partition whose position must be looked up in the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct AwaitingPosition {
     pub(super) partition: Partition,
     pub(super) assignment: u64,
 }
 
-/// The answer: where to begin, and what the group has committed.
+/// The result of the lookup: the store's position, and the offset that the group has committed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ResumeLookup {
     pub(super) at: Progress,
@@ -84,12 +84,12 @@ impl Assignments {
 
 /// The reading thread's side.
 impl Assignments {
-    /// Named by the reading thread, so that it can be woken.
+    /// Registers the reading thread, so that it can be woken.
     pub(super) fn begin(&self, reader: Thread) {
         self.state().reader = Some(reader);
     }
 
-    /// The reading thread is no more, well or not.
+    /// Called when the reading thread ends, also by a panic.
     pub(super) fn end(&self, because: PortError) {
         {
             let mut state = self.state();
@@ -105,7 +105,7 @@ impl Assignments {
         self.state().is_closing
     }
 
-    /// Partitions that are this member's from now on.
+    /// Adds partitions that the group has assigned to this member.
     pub(super) fn assign(&self, partitions: &[Partition]) {
         {
             let mut state = self.state();
@@ -119,8 +119,8 @@ impl Assignments {
         self.changed.notify_one();
     }
 
-    /// Partitions that are not this member's any more, with all that was read ahead of them. Returns
-    /// what is still to be committed.
+    /// Removes partitions that the group has revoked, with their prefetched records. Returns the offsets
+    /// that are still to be committed.
     pub(super) fn revoke(&self, partitions: &[Partition]) -> Vec<(Partition, Offset)> {
         let mut state = self.state();
         let removed = partitions.iter().filter_map(|&partition| {
@@ -130,32 +130,38 @@ impl Assignments {
         removed.collect()
     }
 
-    /// Where reading is to be begun. Told once.
+    /// The offsets at which the thread must start to read, each returned once.
     pub(super) fn take_read_starts(&self) -> Vec<ReadStart> {
         let mut state = self.state();
         let assigned = state.partitions.iter_mut();
-        assigned.filter_map(|(&partition, assigned)| match &mut assigned.state {
-            PartitionState::Positioned {
-                next,
-                fingerprint,
-                not_started,
-                ..
-            } => {
-                let at = fingerprint.map_or(*next, |fingerprint| fingerprint.offset);
-                std::mem::take(not_started).then_some(ReadStart { partition, at })
-            }
-            PartitionState::AwaitingPosition | PartitionState::LookingUp => None,
-        })
-        .collect()
+        assigned
+            .filter_map(|(&partition, assigned)| match &mut assigned.state {
+                PartitionState::Positioned {
+                    next,
+                    fingerprint,
+                    not_started,
+                    ..
+                } => {
+                    let at = fingerprint.map_or(*next, |fingerprint| fingerprint.offset);
+                    std::mem::take(not_started).then_some(ReadStart { partition, at })
+                }
+                PartitionState::AwaitingPosition | PartitionState::LookingUp => None,
+            })
+            .collect()
     }
 
-    /// Takes in a record, if it is what the log is to give next. Fails where it is to be known by a
-    /// fingerprint, and is not the log that has it.
-    pub(super) fn push(&self, partition: Partition, record: PrefetchedRecord) -> Result<(), LogFingerprint> {
+    /// Adds a record if it is the next one of its partition. Fails if the log does not have the store's
+    /// last ballot where the store applied it.
+    pub(super) fn push(
+        &self,
+        partition: Partition,
+        record: PrefetchedRecord,
+    ) -> Result<(), LogFingerprint> {
         {
             let mut state = self.state();
             let is_failing = state.failure.is_some();
-            let Some(assigned) = state.partitions.get_mut(&partition).filter(|_| !is_failing) else {
+            let Some(assigned) = state.partitions.get_mut(&partition).filter(|_| !is_failing)
+            else {
                 return Ok(());
             };
             let weight = assigned.push(record)?;
@@ -165,29 +171,30 @@ impl Assignments {
         Ok(())
     }
 
-    /// Whether no more is to be read for now.
+    /// Whether the thread must pause.
     pub(super) fn is_full(&self) -> bool {
         let prefetched = self.state().prefetched;
         prefetched.bytes >= self.limit.bytes || prefetched.ballots >= self.limit.ballots
     }
 
-    /// Whether reading is to go on: when half is free again, so that it does not stop and go with
-    /// each batch.
+    /// Whether a paused thread may continue: when half of the buffer is free, so that it does not pause
+    /// and resume with each batch.
     pub(super) fn has_room(&self) -> bool {
         let prefetched = self.state().prefetched;
         prefetched.bytes <= self.limit.bytes / 2 && prefetched.ballots <= self.limit.ballots / 2
     }
 
-    /// What is to be committed. Told once.
+    /// The offsets to commit, each returned once.
     pub(super) fn to_commit(&self) -> Vec<(Partition, Offset)> {
         let mut state = self.state();
         let assigned = state.partitions.iter_mut();
-        assigned.filter_map(|(&partition, assigned)| Some((partition, assigned.to_commit.take()?)))
+        assigned
+            .filter_map(|(&partition, assigned)| Some((partition, assigned.to_commit.take()?)))
             .collect()
     }
 
-    /// Ends the reading, of which the subscription is to be told. It begins anew where the store is
-    /// then, if anybody goes on asking.
+    /// Ends the reading with an error that the subscription returns. If the subscription is used after
+    /// that, it resumes at the store's positions.
     pub(super) fn fail(&self, error: PortError) {
         self.state().failure.get_or_insert(error);
         self.changed.notify_one();
@@ -196,16 +203,17 @@ impl Assignments {
 
 /// The subscription's side.
 impl Assignments {
-    /// Waits until there may be something new.
+    /// Waits until there may be a batch, an error, or a position to look up.
     pub(super) async fn changed(&self) {
         self.changed.notified().await;
     }
 
-    /// The partitions whose places are to be asked for. Told once.
+    /// The partitions whose positions must be looked up, each returned once.
     pub(super) fn awaiting_position(&self) -> Vec<AwaitingPosition> {
         let mut state = self.state();
         let assigned = state.partitions.iter_mut();
-        assigned.filter(|(_, assigned)| matches!(assigned.state, PartitionState::AwaitingPosition))
+        assigned
+            .filter(|(_, assigned)| matches!(assigned.state, PartitionState::AwaitingPosition))
             .map(|(&partition, assigned)| {
                 assigned.state = PartitionState::LookingUp;
                 AwaitingPosition {
@@ -216,24 +224,30 @@ impl Assignments {
             .collect()
     }
 
-    /// Where a partition is to be read from. `None` if nobody could say: it is asked for again.
-    /// Returns whether that is still of interest.
-    pub(super) fn position_found(&self, asked: AwaitingPosition, lookup: Option<ResumeLookup>) -> bool {
+    /// Takes the result of a lookup; after `None`, a failure, the position is looked up again. Returns
+    /// whether the partition still waits for it.
+    pub(super) fn position_found(
+        &self,
+        asked: AwaitingPosition,
+        lookup: Option<ResumeLookup>,
+    ) -> bool {
         let mut state = self.state();
         let Some(assigned) = state.partitions.get_mut(&asked.partition) else {
             return false;
         };
-        // It was away and came back meanwhile, or somebody sought in it: what was asked before does
-        // not count.
-        if assigned.assignment != asked.assignment || !matches!(assigned.state, PartitionState::LookingUp) {
+        // The partition was revoked and assigned again meanwhile, or the consumer sought in it: the
+        // result is outdated.
+        if assigned.assignment != asked.assignment
+            || !matches!(assigned.state, PartitionState::LookingUp)
+        {
             return false;
         }
         assigned.state = match lookup {
             None => PartitionState::AwaitingPosition,
             Some(ResumeLookup { at, committed }) => {
                 assigned.committed = committed;
-                // Whoever was here before may have applied more than was committed; without this the
-                // lag would say so until the next record.
+                // The previous consumer may have applied more than it committed. Without this the lag
+                // metric would be wrong until the next record.
                 assigned.note_applied(at.next);
                 PartitionState::starting_at(at)
             }
@@ -246,7 +260,7 @@ impl Assignments {
         self.state().partitions.contains_key(&partition)
     }
 
-    /// Reads a partition from somewhere else, if it is the member's.
+    /// Continues a partition at another offset, if it is assigned to this member.
     pub(super) fn seek(&self, partition: Partition, to: Offset) {
         let mut state = self.state();
         if let Some(assigned) = state.partitions.get_mut(&partition) {
@@ -257,33 +271,35 @@ impl Assignments {
         state.wake_reader();
     }
 
-    /// The next batch, if there is one, of the partitions in turn.
+    /// The next batch, if there is one; round robin over the partitions.
     pub(super) fn take(&self, max_ballots: usize) -> Result<Option<LogBatch>, PortError> {
         let mut state = self.state();
-        let Some(turn) = state.next_to_serve() else {
+        let Some(partition) = state.next_to_serve() else {
             let Some(failure) = state.failure.take() else {
                 return Ok(None);
             };
             state.forget_positions();
             return Err(failure);
         };
-        let assigned = state.partitions.get_mut(&turn).expect("its turn has come");
-        let (batch, weight) = assigned.take(turn, max_ballots);
-        state.last_served = Some(turn);
-        state.prefetched -= weight;
+        let assigned = state.partitions.get_mut(&partition);
+        let (batch, size) = assigned
+            .expect("a partition to serve is assigned")
+            .take(partition, max_ballots);
+        state.last_served = Some(partition);
+        state.prefetched -= size;
         state.wake_reader();
         Ok(Some(batch))
     }
 
-    /// Notes what is to be committed, if that is news and the partition is the member's: what comes
-    /// late must not undo what its new reader did.
+    /// Notes an offset to commit, if it is higher than the last one and the partition is still assigned
+    /// to this member: a late commit must not overwrite one of the next consumer.
     pub(super) fn commit(&self, partition: Partition, next: Offset) {
         if let Some(assigned) = self.state().partitions.get_mut(&partition) {
             assigned.note_applied(next);
         }
     }
 
-    /// Tells the reading thread to leave the group.
+    /// Makes the reading thread leave the group.
     pub(super) fn close(&self) {
         let mut state = self.state();
         state.is_closing = true;
@@ -298,21 +314,23 @@ impl State {
         Some(assigned)
     }
 
-    /// Has all places asked for anew: what was read and not taken in leaves a gap.
+    /// Makes all positions be looked up again: the records that were read and not added leave a gap.
     fn forget_positions(&mut self) {
         for assigned in self.partitions.values_mut() {
-            // What was asked before does not count.
+            // Results of earlier lookups are outdated.
             self.assignment_count += 1;
             assigned.assignment = self.assignment_count;
             assigned.state = PartitionState::AwaitingPosition;
         }
     }
 
-    /// The partition with a batch that comes behind the one that was served last.
+    /// The first partition with a batch after the one that was served last.
     fn next_to_serve(&self) -> Option<Partition> {
-        let behind = self.last_served.map_or(Bound::Unbounded, Bound::Excluded);
-        let after = self.partitions.range((behind, Bound::Unbounded));
-        let mut waiting = after.chain(&self.partitions).filter(|(_, assigned)| assigned.has_batch());
+        let last = self.last_served.map_or(Bound::Unbounded, Bound::Excluded);
+        let after = self.partitions.range((last, Bound::Unbounded));
+        let mut waiting = after
+            .chain(&self.partitions)
+            .filter(|(_, assigned)| assigned.has_batch());
         waiting.next().map(|(&partition, _)| partition)
     }
 

@@ -1,4 +1,4 @@
-//! What a member's client tells by itself: partitions that come and go, its log, errors.
+//! The callbacks of a member's client: rebalances, its log, errors.
 
 use std::{
     collections::BTreeSet,
@@ -25,19 +25,19 @@ use super::{
     assignments::Assignments,
 };
 
-/// All of it is called by the reading thread, while it polls.
+/// The reading thread calls them while it polls.
 ///
-/// A partition that comes to this member is not read at once: nobody knows yet from where. The group
-/// is answered with nothing, and each partition is taken up when its place is known. Until then
-/// others can come and go, so that a store that does not answer holds no rebalance up.
+/// A newly assigned partition is not read at once, because its position is not known yet. The assignment
+/// is acknowledged with an empty list, and the thread adds each partition when its position was looked
+/// up. So a store that does not answer delays no rebalance.
 pub(super) struct MemberContext {
     topic: String,
     assignments: Arc<Assignments>,
     /// The partitions that the client reads.
     started: Mutex<BTreeSet<Partition>>,
-    /// Counts what the client told.
+    /// Counts the callbacks.
     events: AtomicU64,
-    /// What the last error was about; the error itself does not say.
+    /// The text of the last error, which the error itself does not have.
     reason: Mutex<String>,
 }
 
@@ -52,7 +52,7 @@ impl MemberContext {
         }
     }
 
-    /// How often the client told something.
+    /// The number of callbacks so far.
     pub(super) fn events(&self) -> u64 {
         self.events.load(Ordering::Relaxed)
     }
@@ -61,17 +61,18 @@ impl MemberContext {
         lock(&self.reason).clone()
     }
 
-    pub(super) fn has_started(&self, partition: Partition) {
+    /// Notes that the client reads a partition.
+    pub(super) fn mark_started(&self, partition: Partition) {
         lock(&self.started).insert(partition);
     }
 
-    /// Whether the client was reading it, which it no longer is.
-    pub(super) fn has_stopped(&self, partition: Partition) -> bool {
+    /// Notes that the client no longer reads a partition; returns whether it did.
+    pub(super) fn mark_stopped(&self, partition: Partition) -> bool {
         lock(&self.started).remove(&partition)
     }
 
-    /// The partitions that the client was reading, all of which it no longer is.
-    pub(super) fn has_stopped_all(&self) -> TopicPartitionList {
+    /// Notes that the client no longer reads any partition; returns those that it did.
+    pub(super) fn mark_all_stopped(&self) -> TopicPartitionList {
         let stopped = std::mem::take(&mut *lock(&self.started));
         self.list(
             stopped
@@ -94,18 +95,18 @@ impl MemberContext {
         for (partition, offset) in of {
             let offset = i64::try_from(offset.get()).unwrap_or(i64::MAX);
             list.add_partition_offset(&self.topic, number(partition), KafkaOffset::Offset(offset))
-                .expect("an offset that is a number can be written down");
+                .expect("every number is a valid offset");
         }
         list
     }
 
-    /// Commits without waiting. The client tells nobody when it is done, and logs when it failed.
-    pub(super) fn commit(&self, client: &BaseConsumer<Self>, noted: Vec<(Partition, Offset)>) {
-        if noted.is_empty() {
+    /// Commits without waiting. The client only logs a failure.
+    pub(super) fn commit(&self, client: &BaseConsumer<Self>, offsets: Vec<(Partition, Offset)>) {
+        if offsets.is_empty() {
             return;
         }
-        if let Err(error) = client.commit(&self.list(noted), CommitMode::Async) {
-            tracing::debug!(target: "kafka", %error, "nothing was committed");
+        if let Err(error) = client.commit(&self.list(offsets), CommitMode::Async) {
+            tracing::debug!(target: "kafka", %error, "the offsets could not be committed");
         }
     }
 
@@ -141,19 +142,19 @@ impl ConsumerContext for MemberContext {
             .filter_map(|element| partition(element.partition()))
             .collect();
         let answered = if event == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
-            tracing::info!(?partitions, "partitions came to this consumer");
+            tracing::info!(?partitions, "partitions were assigned to this consumer");
             self.assignments.assign(&partitions);
             client.incremental_assign(&TopicPartitionList::new())
         } else {
-            tracing::info!(?partitions, "partitions left this consumer");
-            // Before they are given up: afterwards this member may not commit them any more.
+            tracing::info!(?partitions, "partitions were revoked from this consumer");
+            // This comes first: this member may not commit them after the revocation.
             self.commit(client, self.assignments.revoke(&partitions));
-            let read = partitions.into_iter().filter(|&one| self.has_stopped(one));
+            let read = partitions.into_iter().filter(|&one| self.mark_stopped(one));
             let read: Vec<_> = read.map(|partition| (partition, Offset::START)).collect();
             client.incremental_unassign(&self.list(read))
         };
         if let Err(error) = answered {
-            tracing::warn!(target: "kafka", %error, "the group was not answered");
+            tracing::warn!(target: "kafka", %error, "the rebalance could not be acknowledged");
         }
     }
 }

@@ -1,8 +1,8 @@
-//! One member's reading of the log: a thread that reads, and a subscription that hands out.
+//! A member of a consumer group: a thread that reads the log, and a subscription that returns batches.
 
-mod partition;
 mod assignments;
 mod context;
+mod partition;
 mod reader;
 
 use std::{ops::Deref, panic::resume_unwind, sync::Arc, time::Duration};
@@ -15,28 +15,28 @@ use cast_core::{
 use tokio::{sync::oneshot, task::JoinSet, time::timeout};
 
 use self::{
+    assignments::{Assignments, AwaitingPosition, ResumeLookup},
     partition::BufferSize,
-    assignments::{Assignments, ResumeLookup, AwaitingPosition},
 };
 use super::{blocking, error::Error, topic::Topic};
 
-const RESUMING: &str = "finding the place to read from";
+const RESUMING: &str = "looking up the position to resume at";
 const SEEKING: &str = "seeking in the log";
 const JOINING: &str = "joining the group";
 const LEAVING: &str = "leaving the group";
 
-/// How long leaving may take. Then it goes on without anybody waiting for it.
+/// How long `close` waits until the member has left the group. The thread may take longer.
 const LEAVE_DEADLINE: Duration = Duration::from_secs(5);
 
-/// A member of a group. Its thread reads ahead; what comes out of here was read already.
+/// A member of a group. Its thread prefetches the records that this returns.
 pub(super) struct KafkaSubscription {
     topic: Arc<Topic>,
     group: GroupName,
     max_ballots: usize,
     resume: Arc<dyn ResumeFrom>,
     assignments: CloseOnDrop,
-    /// Looks for the places of partitions that came, each in a task: they go on when the future of
-    /// `next` is dropped, and end with the subscription.
+    /// The lookups of positions, each in a task: they continue when the future of `next` is dropped, and
+    /// end with the subscription.
     lookups: JoinSet<(AwaitingPosition, Result<ResumeLookup, PortError>)>,
     has_left: oneshot::Receiver<()>,
 }
@@ -48,16 +48,17 @@ impl KafkaSubscription {
         max_ballots: usize,
         resume: Arc<dyn ResumeFrom>,
     ) -> Result<Self, PortError> {
-        // If this future is dropped meanwhile, the thread has nobody to read for.
+        // If this future is dropped, the thread ends.
         let assignments = CloseOnDrop(Arc::new(Assignments::new(BufferSize {
             bytes: topic.options().prefetch_bytes,
-            // At least what is asked for at once.
+            // At least one batch.
             ballots: topic.options().prefetch_ballots.max(max_ballots),
         })));
         let started = {
             let (topic, group) = (Arc::clone(&topic), group.clone());
             let assignments = Arc::clone(&assignments);
-            blocking::run(move || reader::start(topic.options(), group.as_str(), &assignments)).await
+            blocking::run(move || reader::start(topic.options(), group.as_str(), &assignments))
+                .await
         };
         let has_left = started.map_err(|error| error.with_operation(JOINING))?;
         Ok(Self {
@@ -71,20 +72,20 @@ impl KafkaSubscription {
         })
     }
 
-    /// Begins to look for the places of partitions that came.
+    /// Begins to look up the positions of newly assigned partitions.
     fn look_up_positions(&mut self) {
-        for awaiting_position in self.assignments.awaiting_position() {
+        for awaiting in self.assignments.awaiting_position() {
             let (topic, group) = (Arc::clone(&self.topic), self.group.clone());
             let resume = Arc::clone(&self.resume);
             self.lookups.spawn(async move {
-                let lookup = look_up_position(&topic, &group, &*resume, awaiting_position.partition).await;
-                (awaiting_position, lookup)
+                let lookup = look_up_position(&topic, &group, &*resume, awaiting.partition).await;
+                (awaiting, lookup)
             });
         }
     }
 }
 
-/// Where to read a partition from: where the store is, if the log can be read from there.
+/// Looks up where to resume a partition: at the store's position, if the log can be read from there.
 async fn look_up_position(
     topic: &Topic,
     group: &GroupName,
@@ -94,12 +95,12 @@ async fn look_up_position(
     let mut at = resume.resume_from(partition).await?;
     let ends = topic.check(partition, at.next).await;
     let ends = ends.map_err(|error| error.with_operation(RESUMING))?;
-    // What was dropped cannot be looked for.
+    // A record that retention removed cannot be compared.
     at.last = at.last.filter(|last| last.offset >= ends.start);
     let committed = topic.committed(group, vec![partition]).await;
     let committed = committed.unwrap_or_else(|error| {
-        // For the lag alone, which is then told by the next commit.
-        tracing::info!(%error, %group, "what the group has committed is not known");
+        // It is only there so that lag metrics are right, and the next commit corrects them.
+        tracing::info!(%error, %group, "could not read the offsets that the group has committed");
         Vec::new()
     });
     let committed = committed.into_iter().next().flatten();
@@ -121,13 +122,13 @@ impl Subscription for KafkaSubscription {
             }
             tokio::select! {
                 () = self.assignments.changed() => {}
-                Some(placed) = self.lookups.join_next() => {
-                    let (awaiting_position, lookup) = placed.unwrap_or_else(|error| {
-                        // Tasks are ended only together with this.
+                Some(looked_up) = self.lookups.join_next() => {
+                    let (awaiting, lookup) = looked_up.unwrap_or_else(|error| {
+                        // The tasks are only aborted when this is dropped, so it is a panic.
                         resume_unwind(error.into_panic())
                     });
-                    let matters = self.assignments.position_found(awaiting_position, lookup.as_ref().ok().copied());
-                    if let (true, Err(error)) = (matters, lookup) {
+                    let is_awaited = self.assignments.position_found(awaiting, lookup.as_ref().ok().copied());
+                    if let (true, Err(error)) = (is_awaited, lookup) {
                         return Err(error);
                     }
                 }
@@ -152,14 +153,14 @@ impl Subscription for KafkaSubscription {
     async fn close(mut self: Box<Self>) -> Result<(), PortError> {
         self.assignments.close();
         match timeout(LEAVE_DEADLINE, &mut self.has_left).await {
-            // The thread said so, or is gone.
+            // The thread sent its message, or has ended.
             Ok(_) => Ok(()),
             Err(_) => Err(Error::TimedOut.with_operation(LEAVING)),
         }
     }
 }
 
-/// Has the reading thread leave the group when nobody asks it any more; nobody waits for it.
+/// Makes the reading thread leave the group when the subscription is dropped, and does not wait for it.
 struct CloseOnDrop(Arc<Assignments>);
 
 impl Deref for CloseOnDrop {

@@ -1,55 +1,56 @@
-//! One partition of a member: where it is, and what was read ahead.
+//! A partition that is assigned to a member: its position, and its prefetched records.
 
 use std::{collections::VecDeque, ops};
 
 use cast_core::domain::{LogBatch, LogEntry, LogFingerprint, Offset, Partition, Progress};
 
-/// How much something is to hold.
+/// The size of a record, or of a buffer of records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct BufferSize {
     pub(super) bytes: usize,
     pub(super) ballots: usize,
 }
 
-/// A record that was read ahead.
 pub(super) struct PrefetchedRecord {
     pub(super) entry: LogEntry,
-    pub(super) weight: BufferSize,
+    pub(super) size: BufferSize,
 }
 
-/// A partition that is this member's.
+/// The records of a partition that were read and not taken yet, in the log's order.
+type PrefetchBuffer = VecDeque<PrefetchedRecord>;
+
 pub(super) struct AssignedPartition {
-    /// Tells this time that it is the member's from earlier ones.
+    /// The number of this assignment: the same partition may be revoked and assigned again.
     pub(super) assignment: u64,
     pub(super) state: PartitionState,
-    prefetched: VecDeque<PrefetchedRecord>,
-    /// Everything before it was committed by somebody, or is on its way.
+    prefetched: PrefetchBuffer,
+    /// The highest offset that was committed, or is to be committed.
     pub(super) committed: Offset,
-    /// What is to be committed next.
+    /// The offset to commit next.
     pub(super) to_commit: Option<Offset>,
 }
 
-/// Where the reading of a partition is.
 pub(super) enum PartitionState {
-    /// It is to be asked for.
-    Unknown,
-    /// It was asked for.
-    Asked,
-    Known {
-        /// Where the next batch begins.
+    /// Its position must be looked up in the store.
+    AwaitingPosition,
+    /// The lookup has begun.
+    LookingUp,
+    /// It is read.
+    Positioned {
+        /// The start of the next batch.
         start: Offset,
-        /// What the log is to give next: behind what was read ahead.
+        /// The end of the prefetched records: the offset from which on the next record is added.
         next: Offset,
-        /// What is to be found before anything is taken in: reading begins there.
+        /// The store's last ballot. Reading starts there, and no record is added before it is found.
         fingerprint: Option<LogFingerprint>,
-        /// Whether the thread has yet to begin reading at `next`.
+        /// Whether the thread must still start to read here.
         not_started: bool,
     },
 }
 
 impl PartitionState {
-    pub(super) const fn at(progress: Progress) -> Self {
-        Self::Known {
+    pub(super) const fn starting_at(progress: Progress) -> Self {
+        Self::Positioned {
             start: progress.next,
             next: progress.next,
             fingerprint: progress.last,
@@ -73,9 +74,9 @@ impl AssignedPartition {
         !self.prefetched.is_empty()
     }
 
-    /// Takes in a record, if it is what the log is to give next: offsets may be missing, and none
-    /// comes twice. What is not is of a reading that was given up meanwhile, or lies between the
-    /// fingerprint and what is next. Fails where the fingerprint should be and is not.
+    /// Adds a record if its offset is `next` or higher: offsets may be missing in a log, and none is
+    /// added twice. A lower one was read before a seek, or lies between the fingerprint and `next`. Fails
+    /// if the record at the fingerprint's offset is another one.
     pub(super) fn push(&mut self, record: PrefetchedRecord) -> Result<BufferSize, LogFingerprint> {
         let PartitionState::Positioned {
             next,
@@ -98,25 +99,29 @@ impl AssignedPartition {
         if offset < *next {
             return Ok(BufferSize::default());
         }
-        let weight = record.weight;
+        let size = record.size;
         *next = offset.next();
         self.prefetched.push_back(record);
-        Ok(weight)
+        Ok(size)
     }
 
-    /// Consecutive records of no more than `max_ballots`, or a single one of more.
-    pub(super) fn take(&mut self, partition: Partition, max_ballots: usize) -> (LogBatch, BufferSize) {
+    /// Takes consecutive records of at most `max_ballots` ballots, or a single larger record.
+    pub(super) fn take(
+        &mut self,
+        partition: Partition,
+        max_ballots: usize,
+    ) -> (LogBatch, BufferSize) {
         let PartitionState::Positioned { start, .. } = &mut self.state else {
-            unreachable!("only what was placed is read")
+            unreachable!("records are only added to a partition with a position")
         };
-        let mut weight = BufferSize::default();
+        let mut size = BufferSize::default();
         let mut entries = Vec::new();
         while let Some(record) = self.prefetched.front() {
-            let ballots = weight.ballots + record.weight.ballots;
+            let ballots = size.ballots + record.size.ballots;
             if ballots > max_ballots && !entries.is_empty() {
                 break;
             }
-            weight += record.weight;
+            size += record.size;
             entries.extend(self.prefetched.pop_front().map(|record| record.entry));
         }
         let next = entries.last().map_or(*start, |last| last.offset.next());
@@ -127,10 +132,10 @@ impl AssignedPartition {
             next,
             entries,
         };
-        (batch, weight)
+        (batch, size)
     }
 
-    /// Notes that everything before `next` was applied, if that is news: a commit only moves forward.
+    /// Notes that all records before `next` were applied. Commits only move forward.
     pub(super) fn note_applied(&mut self, next: Offset) {
         if next > self.committed {
             self.committed = next;
@@ -138,13 +143,13 @@ impl AssignedPartition {
         }
     }
 
-    /// Lets go of what was read ahead.
+    /// Drops the prefetched records; returns their size.
     pub(super) fn clear_prefetched(&mut self) -> BufferSize {
-        let mut weight = BufferSize::default();
+        let mut size = BufferSize::default();
         for record in self.prefetched.drain(..) {
-            weight += record.weight;
+            size += record.size;
         }
-        weight
+        size
     }
 }
 

@@ -1,4 +1,4 @@
-//! The log: a queue a partition, each behind its own lock.
+//! The log: one queue for each partition, each with its own lock.
 
 mod group;
 mod partition;
@@ -27,14 +27,14 @@ use self::{
 };
 use super::lock;
 
-/// How much [`MemoryBus`] remembers.
+/// The bounds of [`MemoryBus`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BusOptions {
-    /// How many records of a partition are kept after every group has committed past them, so that
-    /// a store may go back so far. What some group has yet to commit is always kept.
+    /// How many records of a partition are kept after every group has committed them, so that a store may
+    /// resume from an older position. Records that some group has not committed are always kept.
     pub retained_records: usize,
-    /// How many ballots may wait to be committed by every group, over all partitions. Beyond it
-    /// nothing more is published. A record of more ballots is taken when nothing waits.
+    /// The most ballots that some group has not committed, over all partitions. Beyond it publishing is
+    /// unavailable. A record of more ballots is accepted when no ballot waits.
     pub max_waiting_ballots: usize,
 }
 
@@ -49,7 +49,7 @@ impl Default for BusOptions {
 }
 
 impl BusOptions {
-    /// Keeps every record for good, so that any backup of a store can be put back. For tests.
+    /// Keeps all records, so that any backup of a store can be restored. For tests.
     pub fn retain_all(self) -> Self {
         Self {
             retained_records: usize::MAX,
@@ -60,24 +60,23 @@ impl BusOptions {
 
 /// An [`EventBus`] in this process.
 ///
-/// Its offsets begin at 0 and leave no gaps. A group exists from its first subscription on, and from
-/// then on holds back what it has not committed, with or without members; but one whose last member
-/// leaves before anything was committed is forgotten: it only looked. While there is no group at
-/// all, everything waits.
+/// Offsets begin at 0, without gaps. A group exists from its first subscription on, and retains the
+/// records that it has not committed, with or without members. A group whose last member leaves before
+/// its first commit is removed. While there is no group, all records are retained.
 ///
-/// A group's partitions are dealt out to its members by the order in which they joined, anew
-/// whenever one joins or leaves.
+/// The partitions of a group are assigned to its members in the order in which they joined, and
+/// reassigned whenever one joins or leaves.
 pub struct MemoryBus {
     shared: Arc<Shared>,
 }
 
-/// What the bus and its subscriptions share.
+/// The state that the bus and its subscriptions share.
 struct Shared {
     partitions: Partitions,
     options: BusOptions,
     logs: Box<[Mutex<PartitionLog>]>,
-    /// Ballots that some group has yet to commit. Only a limit hangs on it, never the memory that
-    /// another thread sees, so its orderings are relaxed.
+    /// Ballots that some group has not committed. It is only compared with a limit and orders no other
+    /// memory access, so its orderings are relaxed.
     waiting: AtomicUsize,
     /// Locked before a group, and while one gets its first member or loses its last.
     groups: Mutex<Groups>,
@@ -86,7 +85,7 @@ struct Shared {
 #[derive(Default)]
 struct Groups {
     by_name: HashMap<GroupName, Arc<Group>>,
-    /// How many there ever were: the number of the next one.
+    /// The number of the next group.
     ever: usize,
 }
 
@@ -113,8 +112,8 @@ impl MemoryBus {
         }
     }
 
-    /// Appends what no reader can understand, as a broken or newer writer might: for tests of what
-    /// reads the log. It counts as one ballot.
+    /// Appends an undecodable record, as a faulty or newer writer might. For tests of consumers. It counts
+    /// as one ballot.
     pub fn append_unreadable(
         &self,
         partition: Partition,
@@ -175,7 +174,7 @@ impl Shared {
         Ok(LogPosition { partition, offset })
     }
 
-    /// Takes room for ballots before they are appended, so that what waits is never counted short.
+    /// Counts ballots before they are appended, so that the count is never too low.
     fn reserve(&self, ballots: usize) -> Result<(), PortError> {
         let limit = self.options.max_waiting_ballots;
         let taken = self
@@ -202,12 +201,12 @@ impl Shared {
         let retained = self.options.retained_records;
         let committed = lock(log).commit(group.number(), next, retained);
         self.waiting.fetch_sub(committed.ballots, Ordering::Relaxed);
-        // The records that were let go are freed here, behind the lock.
+        // The trimmed records are freed here, after the lock is released.
         drop(committed.trimmed);
         Ok(())
     }
 
-    /// Joins the group of this name, which begins to exist by that; returns it and the member's id.
+    /// Joins the group of this name, or creates it; returns it and the member's id.
     fn join(&self, name: &GroupName, wake: Arc<Notify>) -> (Arc<Group>, u64) {
         let mut groups = lock(&self.groups);
         let group = if let Some(group) = groups.by_name.get(name) {
@@ -216,7 +215,7 @@ impl Shared {
             let group = Arc::new(Group::new(groups.ever, self.partitions));
             groups.ever += 1;
             for log in &self.logs {
-                // Counted before it can be committed: what waits is never counted short.
+                // Counted before they can be committed, so that the count is never too low.
                 let mut log = lock(log);
                 let ballots = log.add_group();
                 self.waiting.fetch_add(ballots, Ordering::Relaxed);
@@ -228,7 +227,7 @@ impl Shared {
         (group, member)
     }
 
-    /// Leaves a group, and forgets it if nothing speaks for its coming back.
+    /// Leaves a group; removes it if that was its last member and it has never committed.
     fn leave(&self, name: &GroupName, group: &Group, member: u64) {
         let mut groups = lock(&self.groups);
         let is_empty = group.leave(member, &self.logs);

@@ -1,4 +1,4 @@
-//! One member's reading of the log.
+//! A member of a group, which reads the log.
 
 use std::sync::Arc;
 
@@ -23,21 +23,21 @@ pub(super) struct MemorySubscription {
     resume: Arc<dyn ResumeFrom>,
     member: u64,
     wake: Arc<Notify>,
-    /// The generation of the group that `readings` are of.
+    /// The generation of the group's assignment that `readings` follow.
     generation: u64,
     readings: Vec<Reading>,
-    /// The reading that was served last: the one after it comes next, so that none starves.
+    /// The reading of the last batch. The next batch is of a later one, so that none starves.
     turn: usize,
 }
 
-/// A partition that is this member's to read.
+/// A partition that is assigned to this member.
 struct Reading {
     holding: Holding,
-    /// What to read next; `None` until it was asked where to resume.
+    /// The next offset to read; `None` until the position was looked up.
     position: Option<Offset>,
 }
 
-/// What there is to do next.
+/// The next thing to do.
 enum Step {
     Resume(usize),
     Deliver(LogBatch),
@@ -61,15 +61,15 @@ impl MemorySubscription {
             resume,
             member,
             wake,
-            // Groups count from 1 once they have a member: whatever it holds is news.
+            // The generations of a group with members begin at 1, so the first assignment is new.
             generation: 0,
             readings: Vec::new(),
             turn: 0,
         }
     }
 
-    /// Takes over what the group has dealt out since the last time. What stayed with this member
-    /// goes on where it was; what is new, or was away in between, is asked for anew.
+    /// Takes the latest assignment of the group. A partition that stayed with this member continues at its
+    /// position; the position of a new one is looked up.
     fn follow_group(&mut self) {
         let news = self.group.holdings_since(self.generation, self.member);
         let Some((generation, holdings)) = news else {
@@ -89,7 +89,7 @@ impl MemorySubscription {
             .collect();
     }
 
-    /// Looks at the readings in turn, beginning behind the one that was served last.
+    /// Looks at the readings round robin, from the one after the last that was served.
     fn step(&mut self) -> Result<Step, PortError> {
         let count = self.readings.len();
         for at in (1..=count).map(|ahead| (self.turn + ahead) % count) {
@@ -110,7 +110,7 @@ impl MemorySubscription {
                     return Ok(Step::Deliver(batch));
                 }
                 Err(error) => {
-                    // Asked anew next time: somebody may have put a better store there.
+                    // Looked up again next time: the store may have been replaced.
                     self.turn = at;
                     reading.position = None;
                     return Err(error);

@@ -1,4 +1,4 @@
-//! What can be seen of a member's assignments without a broker.
+//! The assignments of a member, tested without a broker.
 
 use cast_core::{
     domain::{BallotId, LogEntry, Partitions, Unreadable},
@@ -19,7 +19,7 @@ fn assignments() -> Assignments {
     })
 }
 
-/// As the client gives it: a record of so many ballots, ten bytes each.
+/// A record of so many ballots, ten bytes each.
 fn record(offset: u64, ballots: usize) -> PrefetchedRecord {
     PrefetchedRecord {
         entry: LogEntry {
@@ -29,15 +29,15 @@ fn record(offset: u64, ballots: usize) -> PrefetchedRecord {
                 reason: "it does not matter".to_owned(),
             }),
         },
-        weight: BufferSize {
+        size: BufferSize {
             bytes: ballots * 10,
             ballots,
         },
     }
 }
 
-/// Gives the member partitions, and reads them from there.
-fn place(assignments: &Assignments, partitions: &[Partition], at: u64) {
+/// Assigns partitions, and starts to read them at an offset.
+fn start_at(assignments: &Assignments, partitions: &[Partition], at: u64) {
     assignments.assign(partitions);
     for awaiting_position in assignments.awaiting_position() {
         let lookup = ResumeLookup {
@@ -62,11 +62,11 @@ fn take(assignments: &Assignments, max_ballots: usize) -> Option<(Partition, u64
 #[test]
 fn batches_join_and_take_no_more_than_asked_for() {
     let assignments = assignments();
-    place(&assignments, &[A], 3);
+    start_at(&assignments, &[A], 3);
     for (offset, ballots) in [(5, 2), (6, 2), (9, 5), (10, 1)] {
         push(&assignments, A, record(offset, ballots));
     }
-    assert_eq!(take(&assignments, 4), Some((A, 3, 7)), "gaps are covered");
+    assert_eq!(take(&assignments, 4), Some((A, 3, 7)), "across a gap");
     assert_eq!(
         take(&assignments, 4),
         Some((A, 7, 10)),
@@ -79,7 +79,7 @@ fn batches_join_and_take_no_more_than_asked_for() {
 #[test]
 fn partitions_take_turns() {
     let assignments = assignments();
-    place(&assignments, &[A, B], 0);
+    start_at(&assignments, &[A, B], 0);
     for offset in 0..2 {
         push(&assignments, A, record(offset, 1));
         push(&assignments, B, record(offset, 1));
@@ -89,9 +89,9 @@ fn partitions_take_turns() {
 }
 
 #[test]
-fn reading_stops_at_the_limit_and_goes_on_when_half_is_free() {
+fn reading_pauses_at_the_limit_and_resumes_when_half_is_free() {
     let assignments = assignments();
-    place(&assignments, &[A], 0);
+    start_at(&assignments, &[A], 0);
     for offset in 0..9 {
         push(&assignments, A, record(offset, 1));
         assert!(!assignments.is_full());
@@ -107,9 +107,9 @@ fn reading_stops_at_the_limit_and_goes_on_when_half_is_free() {
 }
 
 #[test]
-fn what_was_read_of_a_partition_goes_with_it() {
+fn a_revoked_partition_takes_its_prefetched_records_along() {
     let assignments = assignments();
-    place(&assignments, &[A, B], 0);
+    start_at(&assignments, &[A, B], 0);
     push(&assignments, A, record(0, 9));
     push(&assignments, B, record(0, 1));
     assert!(assignments.is_full());
@@ -124,11 +124,11 @@ fn what_was_read_of_a_partition_goes_with_it() {
     assert_eq!(take(&assignments, 10), Some((B, 0, 1)));
     assert_eq!(take(&assignments, 10), None);
     assignments.commit(A, Offset::new(9));
-    assert_eq!(assignments.to_commit(), [], "it is no longer the member's");
+    assert_eq!(assignments.to_commit(), [], "the partition is revoked");
 }
 
 #[test]
-fn an_answer_about_an_earlier_time_does_not_count() {
+fn a_lookup_of_an_earlier_assignment_is_ignored() {
     let assignments = assignments();
     assignments.assign(&[A]);
     let before = assignments.awaiting_position()[0];
@@ -142,25 +142,33 @@ fn an_answer_about_an_earlier_time_does_not_count() {
         })
     };
     assert!(!assignments.position_found(before, at(5)));
-    assert!(assignments.position_found(now, None), "nobody could say");
-    assert_eq!(assignments.awaiting_position(), [now], "it is asked for again");
+    assert!(assignments.position_found(now, None), "the lookup failed");
+    assert_eq!(
+        assignments.awaiting_position(),
+        [now],
+        "it is looked up again"
+    );
     assert!(assignments.position_found(now, at(8)));
     let begin = ReadStart {
         partition: A,
         at: Offset::new(8),
     };
     assert_eq!(assignments.take_read_starts(), [begin]);
-    assert_eq!(assignments.take_read_starts(), [], "told once");
+    assert_eq!(assignments.take_read_starts(), [], "returned once");
 }
 
 #[test]
-fn a_seek_drops_what_was_read_and_what_is_still_on_its_way() {
+fn a_seek_drops_records_that_were_read_before_it() {
     let assignments = assignments();
-    place(&assignments, &[A], 0);
+    start_at(&assignments, &[A], 0);
     push(&assignments, A, record(0, 1));
     assignments.seek(A, Offset::new(4));
     push(&assignments, A, record(7, 1));
-    assert_eq!(take(&assignments, 10), None, "the reading has not begun anew");
+    assert_eq!(
+        take(&assignments, 10),
+        None,
+        "reading has not restarted yet"
+    );
     assert_eq!(assignments.take_read_starts().len(), 1);
     push(&assignments, A, record(3, 1));
     push(&assignments, A, record(4, 1));
@@ -168,13 +176,13 @@ fn a_seek_drops_what_was_read_and_what_is_still_on_its_way() {
 }
 
 #[test]
-fn commits_gather_and_move_forward_only() {
+fn commits_are_merged_and_only_move_forward() {
     let assignments = assignments();
-    place(&assignments, &[A], 2);
+    start_at(&assignments, &[A], 2);
     assert_eq!(
         assignments.to_commit(),
         [(A, Offset::new(2))],
-        "the store has so much"
+        "the store has applied that much"
     );
     for next in [5, 9, 7] {
         assignments.commit(A, Offset::new(next));
@@ -185,22 +193,22 @@ fn commits_gather_and_move_forward_only() {
 }
 
 #[test]
-fn what_was_read_before_a_failure_is_handed_out_and_nothing_behind_it() {
+fn records_before_a_failure_are_returned_and_none_after_it() {
     let assignments = assignments();
-    place(&assignments, &[A, B], 0);
+    start_at(&assignments, &[A, B], 0);
     push(&assignments, A, record(0, 1));
     assignments.fail(PortError::new(PortErrorKind::Corrupt, "reading"));
-    // What the client gives now may come after a gap.
+    // Records of the client may come after a gap now.
     push(&assignments, A, record(2, 1));
     push(&assignments, B, record(0, 1));
     assert_eq!(take(&assignments, 9), Some((A, 0, 1)));
-    let told = assignments.take(9).expect_err("it failed");
-    assert_eq!(told.kind(), PortErrorKind::Corrupt);
+    let error = assignments.take(9).expect_err("it failed");
+    assert_eq!(error.kind(), PortErrorKind::Corrupt);
     push(&assignments, A, record(3, 1));
     assert_eq!(take(&assignments, 9), None);
 
     let again = assignments.awaiting_position();
-    assert_eq!(again.len(), 2, "both are asked for anew");
+    assert_eq!(again.len(), 2, "both are looked up again");
     for awaiting_position in again {
         let lookup = ResumeLookup {
             at: Progress::at(Offset::new(1)),
@@ -213,7 +221,7 @@ fn what_was_read_before_a_failure_is_handed_out_and_nothing_behind_it() {
     assert_eq!(take(&assignments, 9), Some((A, 1, 2)));
 }
 
-/// A record of two ballots, and the fingerprint that the second of them is.
+/// A record of two ballots, and a fingerprint of the second one.
 fn known_record(offset: u64) -> (PrefetchedRecord, LogFingerprint) {
     let known = Fixtures::new().record(A, Partitions::ONE, 2);
     let mut ahead = record(offset, 2);
@@ -225,8 +233,8 @@ fn known_record(offset: u64) -> (PrefetchedRecord, LogFingerprint) {
     (ahead, fingerprint)
 }
 
-/// Reads a partition from 5 on, behind a fingerprint; returns where reading begins.
-fn place_behind(assignments: &Assignments, fingerprint: LogFingerprint) -> u64 {
+/// Resumes a partition at 5 with a fingerprint; returns the offset at which reading starts.
+fn resume_after(assignments: &Assignments, fingerprint: LogFingerprint) -> u64 {
     assignments.assign(&[A]);
     let lookup = ResumeLookup {
         at: Progress {
@@ -240,12 +248,12 @@ fn place_behind(assignments: &Assignments, fingerprint: LogFingerprint) -> u64 {
 }
 
 #[test]
-fn a_partition_is_read_from_its_fingerprint_on_which_is_not_handed_out() {
+fn a_partition_is_read_from_its_fingerprint_on_and_the_fingerprint_is_not_returned() {
     let assignments = assignments();
     let (known, fingerprint) = known_record(2);
-    assert_eq!(place_behind(&assignments, fingerprint), 2);
+    assert_eq!(resume_after(&assignments, fingerprint), 2);
     push(&assignments, A, known);
-    // Of no ballots, so the fingerprint is before it.
+    // It has no ballots, so the fingerprint must be in a record before it.
     push(&assignments, A, record(4, 1));
     assert_eq!(take(&assignments, 9), None);
     push(&assignments, A, record(6, 1));
@@ -253,7 +261,7 @@ fn a_partition_is_read_from_its_fingerprint_on_which_is_not_handed_out() {
 }
 
 #[test]
-fn nothing_is_taken_in_behind_a_fingerprint_that_is_not_there() {
+fn no_record_is_added_if_the_fingerprint_is_missing() {
     let (_, fingerprint) = known_record(2);
     let (other, _) = known_record(2);
     let elsewhere = BallotId::new(uuid::Uuid::from_u128(7)).expect("an id");
@@ -272,18 +280,18 @@ fn nothing_is_taken_in_behind_a_fingerprint_that_is_not_there() {
         ),
     ] {
         let assignments = assignments();
-        place_behind(&assignments, sought);
+        resume_after(&assignments, sought);
         assert_eq!(assignments.push(A, read), Err(sought));
         assert_eq!(take(&assignments, 9), None);
     }
 }
 
 #[tokio::test]
-async fn a_reader_that_died_is_told_of() {
+async fn the_end_of_the_reading_thread_is_an_error() {
     let assignments = assignments();
-    place(&assignments, &[A], 0);
+    start_at(&assignments, &[A], 0);
     assignments.end(PortError::new(PortErrorKind::Unavailable, "reading"));
     assignments.changed().await;
-    let error = assignments.take(1).expect_err("nobody reads");
+    let error = assignments.take(1).expect_err("the thread has ended");
     assert_eq!(error.kind(), PortErrorKind::Unavailable);
 }

@@ -1,4 +1,4 @@
-//! What is particular to this log: here its bounds and what it retains.
+//! Tests of what the contract does not cover: bounds and retention.
 
 mod groups;
 
@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use super::*;
 use crate::memory::fixtures::{partitions, position, record};
 
-/// Resumes each partition at what it was last set to, or at the start.
+/// Resumes each partition at the position that was last set, or at the start.
 #[derive(Default)]
 struct Progress(Mutex<HashMap<Partition, Offset>>);
 
@@ -27,7 +27,7 @@ impl Progress {
         next.unwrap_or_default().get()
     }
 
-    /// What a store's fence does: an error tells the progress instead.
+    /// The fence of a store: the error contains the progress.
     fn advance(&self, partition: u32, start: u64, next: u64) -> Result<(), u64> {
         let mut progress = lock(&self.0);
         let progress = progress.entry(Partition::new(partition)).or_default();
@@ -105,7 +105,7 @@ async fn next(member: &mut Box<dyn Subscription>) -> LogBatch {
         .expect("a batch")
 }
 
-/// Whether a member has nothing to read. The look is dropped while it waits.
+/// Whether a member has nothing to read. The future is dropped while it waits.
 async fn is_idle(member: &mut Box<dyn Subscription>) -> bool {
     timeout(Duration::ZERO, member.next()).await.is_err()
 }
@@ -130,7 +130,7 @@ fn kind<T>(result: Result<T, PortError>) -> PortErrorKind {
 }
 
 #[tokio::test]
-async fn what_every_group_committed_is_trimmed_down_to_the_retained_records() {
+async fn committed_records_are_trimmed_to_the_retained_number() {
     let bench = Bench::new(
         1,
         BusOptions {
@@ -163,7 +163,7 @@ async fn what_every_group_committed_is_trimmed_down_to_the_retained_records() {
 }
 
 #[test]
-fn a_log_that_retains_all_is_otherwise_as_it_was() {
+fn retain_all_changes_no_other_option() {
     let options = BusOptions {
         retained_records: 3,
         max_waiting_ballots: 7,
@@ -248,7 +248,7 @@ async fn a_record_larger_than_the_capacity_is_taken_when_nothing_waits() {
 }
 
 #[tokio::test]
-async fn a_new_group_makes_what_is_retained_wait_again() {
+async fn a_new_group_makes_the_retained_records_wait_again() {
     let bench = Bench::new(1, BusOptions::default().retain_all());
     let mut first = bench.join("first").await;
     bench.publish(0, 4).await;
@@ -256,7 +256,7 @@ async fn a_new_group_makes_what_is_retained_wait_again() {
     assert_eq!((bench.waiting(), bench.held(0)), (0, 4));
     let mut second = bench.join("second").await;
     assert_eq!(bench.waiting(), 4);
-    // Behind the end and backwards: a commit is advice, and goes no further than the log.
+    // After the end, and backwards: a commit stays within the log.
     commit(&mut second, 0, 99).await;
     commit(&mut second, 0, 1).await;
     let lag = bench
@@ -274,7 +274,7 @@ async fn a_new_group_makes_what_is_retained_wait_again() {
 }
 
 #[tokio::test]
-async fn a_group_that_only_looked_leaves_no_trace() {
+async fn a_group_that_never_committed_is_removed_with_its_last_member() {
     let options = BusOptions {
         retained_records: 3,
         ..BusOptions::default()
@@ -310,7 +310,7 @@ async fn a_group_that_only_looked_leaves_no_trace() {
         .expect("a lag");
     assert_eq!(lag[0].committed.get(), 15);
 
-    // Who has committed comes back: it is not forgotten, and neither are others of a later number.
+    // A group that has committed is not removed, and neither is one with a higher index.
     drop(consumer);
     bench.publish(0, 4).await;
     bench.progress.set(0, 18);
@@ -327,7 +327,7 @@ async fn a_group_that_only_looked_leaves_no_trace() {
 }
 
 #[tokio::test]
-async fn an_unreadable_record_arrives_as_such() {
+async fn an_undecodable_record_is_delivered_as_unreadable() {
     let bench = Bench::new(1, BusOptions::default());
     let appended = bench
         .bus
@@ -343,7 +343,7 @@ async fn an_unreadable_record_arrives_as_such() {
 }
 
 #[tokio::test]
-async fn a_partition_that_is_not_there_is_misconfigured_for_its_record_alone() {
+async fn a_missing_partition_is_misconfigured_only_for_its_record() {
     let bench = Bench::new(2, BusOptions::default());
     let results = bench.bus.publish(&[record(2, [1]), record(1, [2])]).await;
     let kinds: Vec<_> = results

@@ -1,214 +1,21 @@
-//! The counter beside its contract, and the tallies however votes come to it.
+//! The counter, compared with its contract; and its tallies, however votes arrive.
+
+mod model;
 
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use cast_adapters::memory::MemoryCounter;
 use cast_core::{
-    domain::{
-        AppliedTotal, Candidate, LogPosition, LoggedBallot, Offset, Partition, Tally, Version,
-        sum_votes,
-    },
+    domain::{AppliedTotal, Candidate, LogPosition, LoggedBallot, Offset, Partition, sum_votes},
     ports::{Checkpoint, Clock, PendingVotes, Reading, VoteCounter},
 };
 use cast_testkit::{ManualClock, properties};
 use proptest::{collection::vec, prelude::*, sample::Index};
-use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state_machine};
+use proptest_state_machine::{StateMachineTest, prop_state_machine};
 use tokio::runtime::Runtime;
 
+use self::model::{Model, Step};
 use crate::small;
-
-/// What can happen to a counter.
-#[derive(Clone, Debug)]
-enum Step {
-    Record(Vec<PendingVotes>, Vec<Candidate>),
-    Reconcile(Vec<Checkpoint>),
-    Read(Vec<Candidate>),
-    ForgetOne(Candidate),
-    ForgetAll,
-    Pass(Duration),
-}
-
-/// What a counter has been told of a candidate, since it last forgot it; in order.
-#[derive(Clone, Debug)]
-enum Word {
-    Recorded(LogPosition, u64),
-    Reconciled(Vec<AppliedTotal>),
-    Whole(Duration),
-}
-
-/// The contract, read as a function of all that was ever told: what a counter shows follows from its
-/// words by definition, with nothing kept up to date.
-#[derive(Clone, Debug, Default)]
-struct Model {
-    now: Duration,
-    words: BTreeMap<Candidate, Vec<Word>>,
-    /// What the last step is to be answered with.
-    expected: Vec<Reading>,
-}
-
-impl Model {
-    fn words(&self, candidate: &Candidate) -> &[Word] {
-        self.words.get(candidate).map_or(&[], Vec::as_slice)
-    }
-
-    fn tell(&mut self, candidate: &Candidate, word: Word) {
-        self.words.entry(candidate.clone()).or_default().push(word);
-    }
-
-    /// Of each partition the newest prefix, of which the first that was told counts.
-    fn applied_totals(&self, candidate: &Candidate) -> Vec<AppliedTotal> {
-        let mut newest: BTreeMap<Partition, AppliedTotal> = BTreeMap::new();
-        for word in self.words(candidate) {
-            let Word::Reconciled(applied_totals) = word else {
-                continue;
-            };
-            for prefix in applied_totals
-                .iter()
-                .filter(|prefix| prefix.as_of > Offset::START)
-            {
-                let known = newest.entry(prefix.partition).or_insert(*prefix);
-                if known.as_of < prefix.as_of {
-                    *known = *prefix;
-                }
-            }
-        }
-        newest.into_values().collect()
-    }
-
-    /// What was recorded first at each position that no prefix takes in.
-    fn tail(&self, candidate: &Candidate) -> BTreeMap<LogPosition, u64> {
-        let reconciled = self.applied_totals(candidate);
-        let mut tail = BTreeMap::new();
-        for word in self.words(candidate) {
-            let Word::Recorded(position, votes) = word else {
-                continue;
-            };
-            let is_in =
-                |p: &AppliedTotal| p.partition == position.partition && position.offset < p.as_of;
-            if !reconciled.iter().any(is_in) {
-                tail.entry(*position).or_insert(*votes);
-            }
-        }
-        tail
-    }
-
-    fn reading(&self, candidate: &Candidate) -> Reading {
-        let (reconciled, tail) = (self.applied_totals(candidate), self.tail(candidate));
-        let mut ends: BTreeMap<Partition, Offset> = BTreeMap::new();
-        ends.extend(
-            reconciled
-                .iter()
-                .map(|prefix| (prefix.partition, prefix.as_of)),
-        );
-        for position in tail.keys() {
-            let end = ends.entry(position.partition).or_default();
-            *end = position.offset.next().max(*end);
-        }
-        let whole = self
-            .words(candidate)
-            .iter()
-            .rev()
-            .find_map(|word| match word {
-                Word::Whole(at) => Some(*at),
-                Word::Recorded(..) | Word::Reconciled(_) => None,
-            });
-        Reading {
-            tally: Tally {
-                candidate: candidate.clone(),
-                votes: reconciled.iter().map(|prefix| prefix.votes).sum::<u64>()
-                    + tail.values().sum::<u64>(),
-                version: Version::new(ends.values().map(|end| end.get()).sum()),
-            },
-            age: whole.map(|at| self.now.saturating_sub(at)),
-        }
-    }
-}
-
-fn position() -> impl Strategy<Value = LogPosition> {
-    (small::partition(), small::offset())
-        .prop_map(|(partition, offset)| LogPosition { partition, offset })
-}
-
-fn tail() -> impl Strategy<Value = PendingVotes> {
-    let votes = prop::collection::btree_map(small::somebody(), 1..100_u64, 1..4);
-    (position(), votes).prop_map(|(position, votes)| PendingVotes {
-        position,
-        votes: votes.into_iter().collect(),
-    })
-}
-
-fn checkpoint() -> impl Strategy<Value = Checkpoint> {
-    let applied_totals =
-        prop::collection::btree_map(small::partition(), (0..1_000_u64, small::offset()), 0..3);
-    (small::somebody(), applied_totals, any::<bool>()).prop_map(
-        |(candidate, applied_totals, whole)| {
-            let prefix = |(partition, (votes, as_of))| AppliedTotal {
-                partition,
-                votes,
-                as_of,
-            };
-            Checkpoint {
-                candidate,
-                applied_totals: applied_totals.into_iter().map(prefix).collect(),
-                whole,
-            }
-        },
-    )
-}
-
-impl ReferenceStateMachine for Model {
-    type State = Self;
-    type Transition = Step;
-
-    fn init_state() -> BoxedStrategy<Self> {
-        Just(Self::default()).boxed()
-    }
-
-    fn transitions(_: &Self) -> BoxedStrategy<Step> {
-        let show = || vec(small::somebody(), 0..4);
-        prop_oneof![
-            6 => (vec(tail(), 0..4), show()).prop_map(|(tails, show)| Step::Record(tails, show)),
-            5 => vec(checkpoint(), 0..4).prop_map(Step::Reconcile),
-            2 => show().prop_map(Step::Read),
-            1 => small::somebody().prop_map(Step::ForgetOne),
-            1 => Just(Step::ForgetAll),
-            1 => (0..5_000_u64).prop_map(|ms| Step::Pass(Duration::from_millis(ms))),
-        ]
-        .boxed()
-    }
-
-    fn apply(mut model: Self, step: &Step) -> Self {
-        model.expected.clear();
-        match step {
-            Step::Record(tails, show) => {
-                for tail in tails {
-                    for (candidate, votes) in &tail.votes {
-                        model.tell(candidate, Word::Recorded(tail.position, *votes));
-                    }
-                }
-                model.expected = show.iter().map(|who| model.reading(who)).collect();
-            }
-            Step::Reconcile(checkpoints) => {
-                for checkpoint in checkpoints {
-                    let who = &checkpoint.candidate;
-                    model.tell(who, Word::Reconciled(checkpoint.applied_totals.clone()));
-                    if checkpoint.whole {
-                        model.tell(who, Word::Whole(model.now));
-                    }
-                }
-            }
-            Step::Read(show) => {
-                model.expected = show.iter().map(|who| model.reading(who)).collect();
-            }
-            Step::ForgetOne(candidate) => {
-                model.words.remove(candidate);
-            }
-            Step::ForgetAll => model.words.clear(),
-            Step::Pass(time) => model.now += *time,
-        }
-        model
-    }
-}
 
 /// The counter in memory.
 struct Counting {
@@ -247,7 +54,7 @@ impl Counting {
 impl fmt::Debug for Counting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list()
-            .entries(self.read(&small::everybody()))
+            .entries(self.read(&small::candidates()))
             .finish()
     }
 }
@@ -286,17 +93,20 @@ impl StateMachineTest for Counting {
     }
 
     fn check_invariants(counting: &Self, model: &Model) {
-        let everybody = small::everybody();
-        let expected: Vec<_> = everybody.iter().map(|who| model.reading(who)).collect();
-        assert_eq!(counting.read(&everybody), expected);
+        let candidates = small::candidates();
+        let expected: Vec<_> = candidates
+            .iter()
+            .map(|candidate| model.reading(candidate))
+            .collect();
+        assert_eq!(counting.read(&candidates), expected);
         let reconciled = counting
             .runtime
-            .block_on(counting.counter.applied_totals(&everybody));
+            .block_on(counting.counter.applied_totals(&candidates));
         let expected: Vec<_> = everybody
             .iter()
-            .map(|who| model.applied_totals(who))
+            .map(|candidate| model.applied_totals(candidate))
             .collect();
-        assert_eq!(reconciled.expect("told"), expected);
+        assert_eq!(reconciled.expect("answered"), expected);
     }
 }
 
@@ -347,7 +157,7 @@ fn checkpoints(
         candidate,
         whole: false,
     };
-    small::everybody().into_iter().map(of).collect()
+    small::candidates().into_iter().map(of).collect()
 }
 
 /// What is done about a log: each flush is recorded, and prefixes of it are reconciled.
@@ -358,7 +168,7 @@ enum Deed {
 }
 
 fn votes_of(counting: &Counting) -> Vec<u64> {
-    let readings = counting.read(&small::everybody());
+    let readings = counting.read(&small::candidates());
     readings.iter().map(|reading| reading.tally.votes).collect()
 }
 
@@ -381,7 +191,7 @@ proptest! {
             counting.record(call, &[]);
         }
         let sums = sum_votes(flushes.iter().flat_map(|(_, ballots)| ballots));
-        let expected: Vec<u64> = small::everybody().iter().map(|who| sums.get(who).copied().unwrap_or(0)).collect();
+        let expected: Vec<u64> = small::candidates().iter().map(|candidate| sums.get(candidate).copied().unwrap_or(0)).collect();
         prop_assert_eq!(votes_of(&counting), expected);
     }
 
@@ -407,7 +217,7 @@ proptest! {
         deeds.iter().step_by(2).for_each(&deed);
         counting.record(&all, &[]);
         let sums = sum_votes(flushes.iter().flat_map(|(_, ballots)| ballots));
-        let expected: Vec<u64> = small::everybody().iter().map(|who| sums.get(who).copied().unwrap_or(0)).collect();
+        let expected: Vec<u64> = small::candidates().iter().map(|candidate| sums.get(candidate).copied().unwrap_or(0)).collect();
         prop_assert_eq!(&votes_of(&counting), &expected);
         for step in deeds.iter().rev() {
             deed(step);
@@ -431,8 +241,8 @@ proptest! {
             let counting = Counting::new();
             counting.record(&flushes.iter().map(tail_of).collect::<Vec<_>>(), &[]);
             orders.iter().copied().flatten().for_each(|reconciled| counting.reconcile(reconciled));
-            let reconciled = counting.runtime.block_on(counting.counter.applied_totals(&small::everybody()));
-            (counting.read(&small::everybody()), reconciled.expect("told"))
+            let reconciled = counting.runtime.block_on(counting.counter.applied_totals(&small::candidates()));
+            (counting.read(&small::candidates()), reconciled.expect("answered"))
         };
         let (front, back) = checkpoints.split_at(turned.index(checkpoints.len() + 1));
         let once = ends(&[&checkpoints]);
