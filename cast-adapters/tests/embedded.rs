@@ -45,7 +45,7 @@ async fn until_counted(cast: &Cast, number: u64) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_many_vote_at_once_is_shown_at_once_and_kept() {
+async fn concurrent_votes_are_shown_at_once_and_stored() {
     let cast = cast_adapters::memory::start().await.expect("started");
     let voters: Vec<_> = (0..VOTERS)
         .map(|number| {

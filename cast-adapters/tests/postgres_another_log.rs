@@ -1,4 +1,4 @@
-//! A log that is not the one that was folded: nothing is taken from it until somebody decides, and what
+//! A log that is not the one that was folded: no record of it is applied until an operator decides, and what
 //! the docs say then loses nothing and counts nothing twice.
 
 use std::sync::Arc;
@@ -51,7 +51,7 @@ async fn join(ports: &Ports) -> (Consumer, Box<dyn Subscription>) {
 /// Folds until the store is at the end of the log.
 async fn fold_to(ports: &Ports, end: u64) {
     let (consumer, mut log) = join(ports).await;
-    let progress = async || ports.store.progress(P0).await.expect("the store tells");
+    let progress = async || ports.store.progress(P0).await.expect("answered");
     while progress().await.next < Offset::new(end) {
         consumer.step(&mut *log).await.expect("it is folded");
     }
@@ -91,9 +91,9 @@ async fn a_log_that_lost_its_end_is_refused_and_folded_again_as_the_docs_say() {
     let (consumer, mut log) = join(&ports).await;
     for _ in 0..2 {
         let refused = consumer.step(&mut *log).await.expect_err("another log");
-        let told = refused.chain();
-        assert_eq!(refused.kind(), PortErrorKind::Misconfigured, "{told}");
-        assert!(told.contains(&ballots[5].id.to_string()), "{told}");
+        let reported = refused.chain();
+        assert_eq!(refused.kind(), PortErrorKind::Misconfigured, "{reported}");
+        assert!(reported.contains(&ballots[5].id.to_string()), "{reported}");
     }
     log.close().await.expect("it leaves");
     assert_eq!(votes(&store, &alice).await, 0b11_1111, "nothing was taken");

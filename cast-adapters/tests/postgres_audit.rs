@@ -1,4 +1,4 @@
-//! An audit of a real database, in which somebody changes rows by hand.
+//! An audit of a real database, whose rows are changed by hand.
 
 use std::sync::Arc;
 
@@ -56,7 +56,7 @@ impl Scene {
             fixtures,
             ballots,
         };
-        assert_eq!(scene.audit().await, [], "nobody has changed anything");
+        assert_eq!(scene.audit().await, [], "no row was changed");
         Some(scene)
     }
 
@@ -95,7 +95,7 @@ async fn a_total_changed_by_hand_is_named_and_so_is_a_name_that_is_gone() {
     assert_eq!(scene.after(&set(9)).await, [differs(9)]);
     assert_eq!(scene.after(&set(3)).await, [differs(3)]);
     assert_eq!(scene.after(&set(4)).await, []);
-    // Nobody who looks at `votes` sees alice any more.
+    // The view `votes` no longer shows alice.
     let unnamed = format!("DELETE FROM candidates WHERE username = '{alice}'");
     assert_eq!(scene.after(&unnamed).await, [differs(0)]);
 }
@@ -118,7 +118,7 @@ async fn a_ballot_deleted_by_hand_is_named() {
         ballots: 0,
     };
     assert_eq!(scene.after(&delete).await, [differs, missing.clone()]);
-    // Whoever covers it up is found all the same.
+    // A change of both is found too.
     let cover = "DELETE FROM totals WHERE candidate LIKE 'alice%'";
     assert_eq!(scene.after(cover).await, [missing]);
 }

@@ -83,7 +83,7 @@ async fn a_store_that_cannot_be_reached_says_whether_it_is_worth_waiting() {
     let stranger = format!("{url}?user=stranger");
     let stranger = refused(options(&stranger)).await;
     assert_says(&stranger, "stranger");
-    // Nobody listens on port 1.
+    // No server listens on port 1.
     let (kind, said) = refused(options("postgres://cast@127.0.0.1:1/cast")).await;
     assert_eq!(kind, PortErrorKind::Unavailable, "{said}");
 }
@@ -100,7 +100,7 @@ async fn a_database_in_another_encoding_is_refused() {
         ))
         .await;
     let options = options(&elsewhere.url().replace(elsewhere.name(), &name));
-    // Nobody makes tables that nobody can use.
+    // No tables are created that could not be used.
     let made = migrate(&options).await;
     let refusal = refused(options).await;
     elsewhere
@@ -164,7 +164,7 @@ async fn people_see_id_username_count_and_version_in_votes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_right_cannot_be_stored() {
+async fn invalid_rows_cannot_be_stored() {
     let Some(test_db) = TestDb::shared().await else {
         return;
     };
@@ -298,11 +298,11 @@ async fn the_leaders_found_by_the_index_are_the_leaders() {
         usize::MAX,
     ] {
         let leaders = store.leaders(first).await.expect("the leaders");
-        let told: Vec<_> = leaders
+        let reported: Vec<_> = leaders
             .iter()
             .map(|leader| format!("{}|{}", leader.candidate, leader.votes))
             .collect();
-        assert_eq!(told, all[..first.min(all.len())], "the first {first}");
+        assert_eq!(reported, all[..first.min(all.len())], "the first {first}");
         assert!(leaders.iter().all(|leader| leader.version.get() == 5));
     }
 }

@@ -163,8 +163,8 @@ fn records_of_version_1_stay_readable_and_are_written_as_ever() {
         assert_eq!(&decoded.ballots, record.ballots(), "{name}");
         // A trace makes no ballot another one.
         let traces = |ballots: &[LoggedBallot]| ballots.iter().map(|b| b.trace).collect::<Vec<_>>();
-        let (told, written) = (traces(&decoded.ballots), traces(record.ballots()));
-        assert_eq!(told, written, "{name}");
+        let (reported, written) = (traces(&decoded.ballots), traces(record.ballots()));
+        assert_eq!(reported, written, "{name}");
         assert_eq!(decoded.partitions, Some(PARTITIONS), "{name}");
         assert_eq!(encoded, golden, "{name}");
     }
@@ -187,7 +187,7 @@ fn a_trace_is_where_the_schema_says_and_never_a_reason_to_refuse_a_ballot() {
 }
 
 #[test]
-fn another_reader_finds_what_the_schema_says() {
+fn another_reader_decodes_it_by_the_schema() {
     let (_, record) = &golden_records()[1];
     let bytes = record::encode(record, PARTITIONS).expect("it fits");
     let read = schema::Record::decode(bytes.as_slice()).expect("a message of the schema");
@@ -315,7 +315,7 @@ fn arbitrary_bytes_are_unreadable_and_never_a_panic() {
     assert!(record::decode(b"").is_err());
     assert!(record::decode(b"no record").is_err());
     for cut in 1..whole.len() {
-        // Cut between two ballots, what is left is a record of fewer; anywhere else it is none.
+        // Cut between two ballots, the rest is a record of fewer ballots; anywhere else it is undecodable.
         if let Ok(decoded) = record::decode(&whole[..cut]) {
             assert!(decoded.ballots.len() < record.ballots().len());
         }
@@ -330,7 +330,7 @@ fn arbitrary_bytes_are_unreadable_and_never_a_panic() {
 }
 
 #[test]
-fn a_record_of_the_largest_ballots_fits_and_what_is_larger_is_refused() {
+fn a_record_of_the_largest_ballots_fits_and_a_larger_one_is_refused() {
     let largest = LoggedBallot {
         trace: TraceContext::from_bytes(TRACE),
         ..largest_ballot()

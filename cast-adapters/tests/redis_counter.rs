@@ -34,24 +34,24 @@ fn checkpoint(
     applied_totals: &[(u32, u64, u64)],
     whole: bool,
 ) -> Checkpoint {
-    let prefix = |(partition, votes, as_of): &(u32, u64, u64)| AppliedTotal {
+    let total = |(partition, votes, as_of): &(u32, u64, u64)| AppliedTotal {
         partition: Partition::new(*partition),
         votes: *votes,
         as_of: Offset::new(*as_of),
     };
     Checkpoint {
         candidate: candidate.clone(),
-        applied_totals: applied_totals.iter().map(prefix).collect(),
+        applied_totals: applied_totals.iter().map(total).collect(),
         whole,
     }
 }
 
 async fn record(
     counter: &dyn VoteCounter,
-    tails: &[PendingVotes],
+    pending: &[PendingVotes],
     show: &[Candidate],
 ) -> Vec<Reading> {
-    let recorded = counter.record(tails, show).await;
+    let recorded = counter.record(pending, show).await;
     recorded.expect("the counter records")
 }
 
@@ -75,7 +75,7 @@ async fn corner_and_counter() -> Option<(Namespace, RedisCounter)> {
 }
 
 #[tokio::test]
-async fn it_shows_what_the_counter_in_memory_shows() {
+async fn it_returns_the_same_readings_as_the_counter_in_memory() {
     let Some((_, counter)) = corner_and_counter().await else {
         return;
     };
@@ -93,9 +93,9 @@ async fn it_shows_what_the_counter_in_memory_shows() {
             reconcile(&counter, &checkpoints).await;
             reconcile(&model, &checkpoints).await;
         } else {
-            let votes = some(&entropy, 4, |e| any_tail(e, &candidates));
-            let ours = record(&counter, &tails, &candidates).await;
-            let theirs = record(&model, &tails, &candidates).await;
+            let votes = some(&entropy, 4, |e| any_pending(e, &candidates));
+            let ours = record(&counter, &pending, &candidates).await;
+            let theirs = record(&model, &pending, &candidates).await;
             let tallies = |all: &[Reading]| all.iter().map(|r| r.tally.clone()).collect::<Vec<_>>();
             assert_eq!(tallies(&ours), tallies(&theirs), "in step {step}");
         }
@@ -113,7 +113,7 @@ fn some<T>(entropy: &SeededEntropy, most: u64, make: impl Fn(&SeededEntropy) -> 
     (0..=entropy.below(most)).map(|_| make(entropy)).collect()
 }
 
-fn any_tail(entropy: &SeededEntropy, everybody: &[Candidate]) -> PendingVotes {
+fn any_pending(entropy: &SeededEntropy, candidates: &[Candidate]) -> PendingVotes {
     let candidate = &candidates[entropy.index(candidates.len())];
     pending(
         any_partition(entropy),
@@ -122,9 +122,9 @@ fn any_tail(entropy: &SeededEntropy, everybody: &[Candidate]) -> PendingVotes {
     )
 }
 
-fn any_checkpoint(entropy: &SeededEntropy, everybody: &[Candidate]) -> Checkpoint {
+fn any_checkpoint(entropy: &SeededEntropy, candidates: &[Candidate]) -> Checkpoint {
     let candidate = &candidates[entropy.index(candidates.len())];
-    let prefix = (
+    let total = (
         any_partition(entropy),
         any_votes(entropy),
         any_offset(entropy),
@@ -132,7 +132,7 @@ fn any_checkpoint(entropy: &SeededEntropy, everybody: &[Candidate]) -> Checkpoin
     let applied_totals = if entropy.below(4) == 0 {
         vec![]
     } else {
-        vec![prefix]
+        vec![total]
     };
     checkpoint(candidate, &applied_totals, entropy.below(2) == 0)
 }
@@ -142,7 +142,7 @@ fn any_partition(entropy: &SeededEntropy) -> u32 {
     [0, 7, u32::MAX][entropy.index(3)]
 }
 
-/// Mostly small, so that they meet; the others are where a double would no longer tell them apart.
+/// Mostly small, so that they meet; the others are where a double is no longer exact.
 fn any_offset(entropy: &SeededEntropy) -> u64 {
     match entropy.below(40) {
         0 => (1 << 53) + entropy.below(4),
@@ -167,7 +167,7 @@ fn any_votes(entropy: &SeededEntropy) -> u64 {
 }
 
 #[tokio::test]
-async fn sums_beyond_what_a_double_holds_are_exact() {
+async fn sums_beyond_the_precision_of_a_double_are_exact() {
     const ODD: u64 = (1 << 53) + 1;
     let Some((_, counter)) = corner_and_counter().await else {
         return;
@@ -182,7 +182,7 @@ async fn sums_beyond_what_a_double_holds_are_exact() {
     assert_eq!(shown(&counter, &alice).await, (1 + 3 * ODD, 20, true));
 }
 
-/// Records for as many candidates as one pipeline has no room for, and more tails of one of them
+/// Records for more candidates than one pipeline holds, and more pending records of one of them
 /// than one command has.
 #[tokio::test]
 async fn large_calls_are_taken_apart() {
@@ -194,15 +194,15 @@ async fn large_calls_are_taken_apart() {
         .map(|n| fixtures.candidate(&n.to_string()))
         .collect();
     let votes: Vec<(&Candidate, u64)> = candidates.iter().map(|candidate| (who, 3)).collect();
-    let mut tails = vec![pending(0, 0, &votes)];
-    tails.extend((1..5_000).map(|offset| pending(0, offset, &[(&candidates[7], 1)])));
-    let readings = record(&counter, &tails, &candidates).await;
+    let mut pending = vec![pending(0, 0, &votes)];
+    pending.extend((1..5_000).map(|offset| pending(0, offset, &[(&candidates[7], 1)])));
+    let readings = record(&counter, &pending, &candidates).await;
     for (at, reading) in readings.iter().enumerate() {
         let expected = if at == 7 { 3 + 4_999 } else { 3 };
         assert_eq!(reading.tally.candidate, candidates[at]);
         assert_eq!(reading.tally.votes, expected);
     }
-    // A part of a tail of many pages is reconciled, and then all of it.
+    // A part of many pages of pending records is reconciled, and then all of them.
     let seventh = &candidates[7];
     reconcile(&counter, &[checkpoint(seventh, &[(0, 100, 4_100)], false)]).await;
     assert_eq!(shown(&counter, seventh).await, (1_000, 5_000, false));
@@ -257,7 +257,7 @@ async fn a_count_that_makes_no_sense_is_as_good_as_lost() {
 }
 
 #[tokio::test]
-async fn only_what_has_no_tail_has_a_time_to_live() {
+async fn only_a_count_without_pending_votes_has_a_time_to_live() {
     let Some((mut namespace, _)) = corner_and_counter().await else {
         return;
     };
@@ -268,7 +268,7 @@ async fn only_what_has_no_tail_has_a_time_to_live() {
     let idle = async || namespace.time_to_live(&key).await.is_some();
 
     record(&counter, &[pending(0, 5, &[(&alice, 1)])], &[]).await;
-    assert!(!idle().await, "a stranger's tail");
+    assert!(!idle().await, "pending votes of a new candidate");
     reconcile(&counter, &[checkpoint(&alice, &[(1, 9, 9)], true)]).await;
     assert!(!idle().await, "another partition is reconciled");
     reconcile(&counter, &[checkpoint(&alice, &[(0, 1, 6)], false)]).await;
@@ -281,9 +281,9 @@ async fn only_what_has_no_tail_has_a_time_to_live() {
         &[],
     )
     .await;
-    assert!(!idle().await, "two tails");
+    assert!(!idle().await, "pending votes in two partitions");
     reconcile(&counter, &[checkpoint(&alice, &[(0, 2, 10)], false)]).await;
-    assert!(!idle().await, "one of two tails is reconciled");
+    assert!(!idle().await, "pending votes in one partition");
     reconcile(&counter, &[checkpoint(&alice, &[(1, 10, 10)], false)]).await;
     assert!(idle().await);
 
@@ -306,8 +306,8 @@ async fn memory_follows_the_lag_and_not_the_number_of_candidates() {
         .map(|n| fixtures.candidate(&n.to_string()))
         .collect();
     let votes: Vec<(&Candidate, u64)> = candidates.iter().map(|candidate| (who, 1)).collect();
-    let tails: Vec<PendingVotes> = (0..10).map(|offset| pending(0, offset, &votes)).collect();
-    record(&counter, &tails, &[]).await;
+    let pending: Vec<PendingVotes> = (0..10).map(|offset| pending(0, offset, &votes)).collect();
+    record(&counter, &pending, &[]).await;
     assert_eq!(namespace.keys().await.len(), 400);
 
     // The consumers catch up, but for five candidates of the last record.

@@ -97,7 +97,7 @@ async fn frozen_beyond_the_deadline_it_is_unknown_and_then_unavailable() {
 }
 
 #[tokio::test]
-async fn what_happened_and_was_not_told_is_unknown_and_not_sent_again() {
+async fn a_call_without_an_answer_is_unknown_and_not_sent_again() {
     let Some((server, namespace)) = private_server().await else {
         return;
     };
@@ -158,7 +158,7 @@ async fn a_closed_connection_is_noticed_before_it_is_used() {
     };
     let proxy = Proxy::before(server.url()).await;
     let tickets = with_short_timeouts(&namespace, proxy.url()).tickets();
-    tickets.now().await.expect("told the time");
+    tickets.now().await.expect("answered");
     proxy.set(Link::Cut);
     eventually(PATIENCE, "nothing is sent any more", async || {
         let error = tickets.now().await.err()?;
@@ -176,7 +176,7 @@ async fn a_closed_connection_is_noticed_before_it_is_used() {
 }
 
 #[tokio::test]
-async fn what_a_server_refuses_did_not_happen() {
+async fn a_refused_call_did_not_happen() {
     let Some((_server, namespace)) = private_server().await else {
         return;
     };
@@ -262,11 +262,11 @@ async fn passwords_are_sent_and_not_told() {
     let redis = |user| Redis::open(at(user)).expect("the options make sense");
     let right = redis(":open%20sesame@").ping().await;
     right.expect("the password is right");
-    for wrong in ["", ":abracadabra@", "nobody:abracadabra@"] {
+    for wrong in ["", ":abracadabra@", "unknown:abracadabra@"] {
         let error = redis(wrong).ping().await.expect_err("no entry");
         assert_eq!(error.kind(), PortErrorKind::Misconfigured, "{wrong:?}");
-        let told = format!("{error:?} {} {:?}", error.chain(), at(wrong));
-        assert!(!told.contains("abracadabra"), "{told}");
+        let reported = format!("{error:?} {} {:?}", error.chain(), at(wrong));
+        assert!(!reported.contains("abracadabra"), "{reported}");
     }
 }
 

@@ -1,5 +1,5 @@
 //! Redis may vanish at any moment, whole or in part: under load no ticket buys more than its limit,
-//! and the tallies heal.
+//! and the tallies recover.
 
 #[path = "redis/faults.rs"]
 mod faults;
@@ -36,7 +36,7 @@ async fn forgotten_scripts_are_sent_again_unnoticed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn flushed_under_load_it_exceeds_no_limit_and_heals() {
+async fn flushed_under_load_it_exceeds_no_limit_and_recovers() {
     let Some((mut server, namespace)) = private_server().await else {
         return;
     };
@@ -52,7 +52,7 @@ async fn flushed_under_load_it_exceeds_no_limit_and_heals() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn single_keys_deleted_under_load_exceed_no_limit_and_heal() {
+async fn single_keys_deleted_under_load_exceed_no_limit_and_recover() {
     let Some((_server, namespace)) = private_server().await else {
         return;
     };
@@ -111,7 +111,7 @@ async fn killed_and_restarted_empty_it_goes_on_with_the_next_ticket() {
             (error.kind() == PortErrorKind::Unavailable).then_some(())
         })
         .await;
-        // So that whoever asks whether it can do its job is not told yes by nobody.
+        // Without candidates, a reading is a health check, which must fail too.
         let counter = redis.counter().read(&[]).await;
         let kind = counter.expect_err("no server answers").kind();
         assert_eq!(kind, PortErrorKind::Unavailable);

@@ -1,5 +1,5 @@
 //! What the tickets in Redis owe beyond their port's contract: limits over many processes, keys that
-//! end, and meters that a server which took over does not trust.
+//! end, and use counters that are not trusted after a failover.
 
 mod redis;
 
@@ -28,14 +28,14 @@ use cast_testkit::{
 
 use redis::{Namespace, PATIENCE};
 
-/// A namespace of the server that these tests share; `None`, and said so, where there is none.
+/// A namespace on the server that these tests share; `None`, with a message, if there is none.
 async fn shared_corner() -> Option<Namespace> {
     Some(Namespace::on(servers::redis().await?).await)
 }
 
 /// A ticket for a period that begins now, and lasts longer than a test.
 async fn issue(tickets: &RedisTickets, fixtures: &Fixtures, use_limit: u32) -> GenuineTicket {
-    let now = tickets.now().await.expect("the source tells the time");
+    let now = tickets.now().await.expect("answered");
     let genuine = fixtures.ticket(now);
     let period = PeriodTicket {
         ticket: *genuine.ticket(),
@@ -136,7 +136,7 @@ async fn every_key_of_the_tickets_ends() {
 }
 
 #[tokio::test]
-async fn what_ended_long_ago_makes_room() {
+async fn tickets_that_ended_long_ago_are_removed() {
     let Some(mut namespace) = shared_corner().await else {
         return;
     };
@@ -144,7 +144,7 @@ async fn what_ended_long_ago_makes_room() {
     let (tickets, fixtures) = (namespace.open().tickets(), Fixtures::new());
     issue(&tickets, &fixtures, 10).await;
     for _ in 0..200 {
-        let now = tickets.now().await.expect("the source tells the time");
+        let now = tickets.now().await.expect("answered");
         let short = PeriodTicket {
             ticket: *fixtures.ticket(now.plus(Duration::from_millis(1))).ticket(),
             valid_until: now.plus(Duration::from_millis(3)),
@@ -156,7 +156,7 @@ async fn what_ended_long_ago_makes_room() {
         PATIENCE,
         "only the ticket that is good is left",
         async || {
-            let now = tickets.now().await.expect("the source tells the time");
+            let now = tickets.now().await.expect("answered");
             let over = PeriodTicket {
                 ticket: *fixtures.ticket(now).ticket(),
                 valid_until: now,
@@ -179,14 +179,14 @@ async fn ballot_ids_are_forgotten_after_two_retry_windows() {
     let (tickets, fixtures) = (namespace.open().tickets(), Fixtures::new());
     let ticket = issue(&tickets, &fixtures, 10).await;
     let claims = fixtures.claims(2);
-    let before = tickets.now().await.expect("the source tells the time");
+    let before = tickets.now().await.expect("answered");
     redeem(&tickets, &ticket, &claims).await;
     let forgotten = eventually(PATIENCE, "the ids are forgotten", async || {
         let answers = redeem(&tickets, &ticket, &claims).await;
         (answers == [Granted; 2]).then_some(())
     });
     forgotten.await;
-    let after = tickets.now().await.expect("the source tells the time");
+    let after = tickets.now().await.expect("answered");
     assert!(after.since(before) >= Duration::from_millis(300));
     // A publication clears away the bucket that is not looked at any more, or it ends by itself.
     eventually(PATIENCE, "one bucket is left, and then none", async || {
@@ -206,7 +206,11 @@ async fn any_key_may_be_lost_alone() {
     let claims = fixtures.claims(3);
     redeem(&tickets, &ticket, &claims).await;
     let keys = namespace.keys().await;
-    assert_eq!(keys.len(), 2, "the meters and a bucket of ids: {keys:?}");
+    assert_eq!(
+        keys.len(),
+        2,
+        "the use counters and a bucket of ids: {keys:?}"
+    );
 
     // Without its ids it takes ballots for new, and still sells no use twice.
     let ids = keys.iter().find(|key| **key != namespace.uses());
@@ -216,7 +220,7 @@ async fn any_key_may_be_lost_alone() {
     let shown = tickets.current().await.expect("the source shows a ticket");
     assert_eq!(shown.expect("it is current").uses_left, 0);
 
-    // Without its meter it is unknown, however often it is asked for or published.
+    // Without its use counter it is unknown, however often it is read or published.
     let _: i64 = namespace.ask(&["DEL", &namespace.uses()]).await;
     assert_eq!(
         redeem(&tickets, &ticket, &claims).await,
@@ -245,8 +249,8 @@ async fn a_server_that_took_over_trusts_no_meter_of_before() {
 
     server.restart().await;
     let look = Namespace::on(&server).await;
-    let meters: i64 = look.ask(&["ZCARD", &namespace.uses()]).await;
-    assert_eq!(meters, 1, "the disk has kept the ticket and its meter");
+    let counters: i64 = look.ask(&["ZCARD", &namespace.uses()]).await;
+    assert_eq!(counters, 1, "the ticket and its use counter were persisted");
     let answers = eventually(PATIENCE, "the way to the server is found", async || {
         tickets.redeem(&ticket, &claims).await.ok()
     });
@@ -307,8 +311,8 @@ async fn a_server_that_took_over_again_trusts_no_meter_of_its_own() {
     follow(&other, &server).await;
     let ticket = issue(&tickets, &fixtures, LIMIT).await;
     eventually(PATIENCE, "the replica has the ticket", async || {
-        let meters: i64 = other.ask(&["ZCARD", &namespace.uses()]).await;
-        (meters == 1).then_some(())
+        let counters: i64 = other.ask(&["ZCARD", &namespace.uses()]).await;
+        (counters == 1).then_some(())
     })
     .await;
     let _: String = other.ask(&["REPLICAOF", "NO", "ONE"]).await;
@@ -323,7 +327,7 @@ async fn a_server_that_took_over_again_trusts_no_meter_of_its_own() {
     assert_eq!(answers.await, [Refused(Unknown); 10], "all uses were taken");
 }
 
-/// A replica shares the reign of its master, and must sell none of its tickets.
+/// A replica has the replication epoch of its master, and must not grant uses of its tickets.
 #[tokio::test]
 async fn a_replica_that_takes_writes_trusts_no_meter_of_its_master() {
     let (Some(server), Some(replica)) =
@@ -348,8 +352,8 @@ async fn a_replica_that_takes_writes_trusts_no_meter_of_its_master() {
     let (tickets, fixtures) = (namespace.open().tickets(), Fixtures::new());
     let ticket = issue(&tickets, &fixtures, 1).await;
     eventually(PATIENCE, "the replica has the ticket", async || {
-        let meters: i64 = other.ask(&["ZCARD", &namespace.uses()]).await;
-        (meters == 1).then_some(())
+        let counters: i64 = other.ask(&["ZCARD", &namespace.uses()]).await;
+        (counters == 1).then_some(())
     })
     .await;
 
@@ -363,9 +367,9 @@ async fn a_replica_that_takes_writes_trusts_no_meter_of_its_master() {
     assert_eq!(redeem(&tickets, &ticket, &claims).await, [Granted]);
 }
 
-/// Without `INFO` nobody could tell a server from the one that took over from it.
+/// Without `INFO` a server could not be distinguished from its successor.
 #[tokio::test]
-async fn a_user_who_may_not_ask_who_counts_gets_no_tickets() {
+async fn a_user_without_the_permission_for_info_gets_no_tickets() {
     let Some(server) = servers::Redis::start().await else {
         return;
     };
@@ -377,7 +381,7 @@ async fn a_user_who_may_not_ask_who_counts_gets_no_tickets() {
         .await;
     namespace.options.url = server.url().replace("redis://", "redis://blind:secret@");
     let (tickets, fixtures) = (namespace.open().tickets(), Fixtures::new());
-    let now = tickets.now().await.expect("the source tells the time");
+    let now = tickets.now().await.expect("answered");
     let period = PeriodTicket {
         ticket: *fixtures.ticket(now).ticket(),
         valid_until: now.plus(Duration::from_secs(600)),
@@ -385,6 +389,6 @@ async fn a_user_who_may_not_ask_who_counts_gets_no_tickets() {
     };
     let error = tickets.publish(&period).await.expect_err("it is refused");
     assert_eq!(error.kind(), PortErrorKind::Misconfigured, "{error}");
-    let told = format!("{:?}", error.source().map(ToString::to_string));
-    assert!(told.contains("let the user ask INFO"), "{error}: {told}");
+    let reported = format!("{:?}", error.source().map(ToString::to_string));
+    assert!(reported.contains("the command INFO"), "{error}: {reported}");
 }

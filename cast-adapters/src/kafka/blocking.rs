@@ -4,7 +4,7 @@ use std::{io, panic::resume_unwind, thread};
 
 /// Runs a call that ends by itself within some seconds.
 ///
-/// If the future is dropped, the call goes on, and its result is dropped with it.
+/// If the future is dropped, the call continues, and its result is dropped with it.
 pub(super) async fn run<T: Send + 'static>(call: impl FnOnce() -> T + Send + 'static) -> T {
     match tokio::task::spawn_blocking(call).await {
         Ok(result) => result,

@@ -1,7 +1,7 @@
 //! The log in Apache Kafka.
 //!
 //! A topic is the log, its partitions are the log's, and a message's value is a
-//! [record](crate::record). `docs/record.md` tells others how to read it.
+//! [record](crate::record). `docs/record.md` documents it for other programs.
 //!
 //! # What is promised
 //!

@@ -1,6 +1,6 @@
 //! The Lua scripts, and the calls of them.
 //!
-//! A call names its script by its SHA-1. A server that restarted, or was told to forget its scripts,
+//! A call names its script by its SHA-1. A server that has restarted, or ran SCRIPT FLUSH,
 //! answers NOSCRIPT, and is then sent the source.
 
 use std::sync::LazyLock;

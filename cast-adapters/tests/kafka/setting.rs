@@ -23,9 +23,9 @@ pub(crate) async fn set(brokers: &str, topic: &Topic, setting: &str, value: &str
     let changed = admin.alter_configs([&change], &options).await;
     changed.expect("an answer")[0].as_ref().expect("a topic");
     eventually(PATIENCE, format!("{setting}={value}"), async || {
-        let told = admin.describe_configs([&topic], &options).await;
-        let told = told.expect("an answer").pop()?.ok()?;
-        (told.get(setting)?.value.as_deref() == Some(value)).then_some(())
+        let reported = admin.describe_configs([&topic], &options).await;
+        let reported = reported.expect("an answer").pop()?.ok()?;
+        (reported.get(setting)?.value.as_deref() == Some(value)).then_some(())
     })
     .await;
 }

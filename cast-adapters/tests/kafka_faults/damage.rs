@@ -29,7 +29,7 @@ async fn until_failed(member: &mut dyn Subscription, applied: &Applied) -> PortE
             }
         }
     };
-    within(PATIENCE, "the reader to be told", read).await
+    within(PATIENCE, "the reader gets the error", read).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -47,9 +47,9 @@ async fn a_topic_that_compresses_in_a_way_that_is_not_read_here_is_misconfigured
     publish_all(&bus, &[record]).await;
     for _ in 0..2 {
         let error = until_failed(&mut *reader, &applied).await;
-        let told = error.chain();
-        assert_eq!(error.kind(), PortErrorKind::Misconfigured, "{told}");
-        assert!(told.contains("compression.type=producer"), "{told}");
+        let reported = error.chain();
+        assert_eq!(error.kind(), PortErrorKind::Misconfigured, "{reported}");
+        assert!(reported.contains("compression.type=producer"), "{reported}");
         assert_eq!(applied.progress.of(HOME), Offset::START);
     }
 }

@@ -82,7 +82,7 @@ pub(crate) async fn publish(
 pub(crate) async fn publish_all(bus: &KafkaBus, records: &[Record]) -> Vec<LogPosition> {
     let position = |published: Result<Published, PortError>| {
         let published = published.unwrap_or_else(|error| panic!("{}", error.chain()));
-        published.position.expect("the log tells the position")
+        published.position.expect("answered")
     };
     let results = publish(bus, records).await;
     results.into_iter().map(position).collect()

@@ -33,7 +33,7 @@ const EVERY_BROKER: i32 = -1;
 
 type Results = Vec<Result<Published, PortError>>;
 
-/// A cluster of three brokers in this process, which makes the errors that it is told to.
+/// A cluster of three brokers in this process, with errors on demand.
 pub(crate) struct Mock {
     pub(crate) cluster: MockCluster<'static, DefaultProducerContext>,
     pub(crate) fixtures: Fixtures,
@@ -85,7 +85,7 @@ impl Mock {
 
     /// How many records there are.
     async fn logged(&self, bus: &KafkaBus) -> u64 {
-        let lag = bus.lag(&GroupName::new("nobody")).await;
+        let lag = bus.lag(&GroupName::new("unknown")).await;
         let lag = lag.unwrap_or_else(|error| panic!("{}", error.chain()));
         lag.iter().map(|lag| lag.end.get()).sum()
     }
@@ -122,14 +122,14 @@ async fn brokers_that_are_away_leave_the_outcome_unknown_and_are_found_again() {
     let mock = Mock::new();
     let bus = mock.connect().await;
     mock.cluster.broker_down(EVERY_BROKER).expect("all down");
-    let error = mock.publish(&bus).await.expect_err("nobody is there");
+    let error = mock.publish(&bus).await.expect_err("no broker answers");
     assert_eq!(
         error.kind(),
         PortErrorKind::OutcomeUnknown,
         "{}",
         error.chain()
     );
-    let error = bus.partitions().await.expect_err("nobody is there");
+    let error = bus.partitions().await.expect_err("no broker answers");
     assert_eq!(
         error.kind(),
         PortErrorKind::Unavailable,
@@ -220,20 +220,24 @@ async fn while_producers_die_at_birth_nothing_is_sent_and_the_reason_is_told() {
     mock.publish(&bus)
         .await
         .expect_err("the first producer dies");
-    let told = eventually(PATIENCE, "the reason to be told", || async {
-        let error = mock.publish(&bus).await.expect_err("nobody has an id");
-        let told = error.chain();
-        (error.kind() == PortErrorKind::Unavailable && told.contains("ClusterAuthorizationFailed"))
-            .then_some(told)
+    let reported = eventually(PATIENCE, "the reason is reported", || async {
+        let error = mock
+            .publish(&bus)
+            .await
+            .expect_err("there is no producer id");
+        let reported = error.chain();
+        (error.kind() == PortErrorKind::Unavailable
+            && reported.contains("ClusterAuthorizationFailed"))
+        .then_some(reported)
     });
-    told.await;
+    reported.await;
     mock.cluster
         .clear_request_errors(RDKafkaApiKey::InitProducerId);
     mock.recovers(&bus).await;
 }
 
 #[tokio::test]
-async fn what_finds_no_room_in_the_queue_is_unavailable_and_never_sent() {
+async fn a_record_beyond_the_queue_limit_is_unavailable_and_never_sent() {
     let mock = Mock::new();
     let mut options = mock.options();
     options.max_unacknowledged_bytes = 0;
@@ -261,7 +265,7 @@ async fn what_finds_no_room_in_the_queue_is_unavailable_and_never_sent() {
 }
 
 #[tokio::test]
-async fn what_is_too_large_for_a_record_is_corrupt_and_no_other_suffers() {
+async fn a_record_that_is_too_large_is_corrupt_and_the_others_are_published() {
     let mock = Mock::new();
     let bus = mock.connect().await;
     let large = mock.fixtures.record(Partition::new(0), PARTITIONS, 30_000);
@@ -272,7 +276,7 @@ async fn what_is_too_large_for_a_record_is_corrupt_and_no_other_suffers() {
 }
 
 #[tokio::test]
-async fn no_cluster_and_no_topic_are_told_apart() {
+async fn a_missing_cluster_and_a_missing_topic_are_different_errors() {
     let mock = Mock::new();
     let mut nowhere = mock.options();
     nowhere.topic = "other".to_owned();
@@ -311,8 +315,8 @@ async fn no_cluster_and_no_topic_are_told_apart() {
     );
 }
 
-/// A door over this log, with one slot for flushes of a thousand ballots.
-async fn door(bus: &Arc<KafkaBus>, gate: &Arc<Gate>) -> Cast {
+/// A vote service on this log, with one slot for flushes of a thousand ballots.
+async fn vote_service(bus: &Arc<KafkaBus>, gate: &Arc<Gate>) -> Cast {
     let ports = Ports {
         bus: Arc::clone(bus) as _,
         ..memory::ports_on(Arc::new(SystemClock), Arc::new(SystemEntropy))
@@ -354,7 +358,7 @@ async fn a_flush_of_a_thousand_full_ballots_is_acknowledged() {
     options.delivery_timeout = Duration::from_secs(30);
     let bus = KafkaBus::connect(options).await.expect("it connects");
     let (bus, gate) = (Arc::new(bus), Gate::new());
-    let cast = door(&bus, &gate).await;
+    let cast = vote_service(&bus, &gate).await;
     let ticket = eventually(PATIENCE, "a ticket", || async {
         cast.current_ticket().await.ok().map(|ticket| ticket.id)
     });

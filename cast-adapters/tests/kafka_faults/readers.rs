@@ -18,7 +18,7 @@ use tokio::{sync::watch, task::JoinHandle};
 
 use crate::log::{Applied, Log, PARTITIONS, PATIENCE, connect, join, publish_all, read_up_to};
 
-/// Reads as a consumer does, until it is told to leave.
+/// Reads as a consumer does, until it is stopped.
 fn consume(
     mut member: Box<dyn Subscription>,
     applied: Arc<Applied>,
@@ -169,7 +169,7 @@ async fn offsets_that_a_log_uses_for_itself_leave_no_gap_between_batches() {
     append_in_transactions(&log, 3);
     let after = publish_all(&bus, &log.records(3)).await;
     let between = after[0].offset.get() - before[0].offset.get() - 1;
-    // A transaction is over for whoever ends it before its mark is in the log, so the last mark may
+    // A transaction ends for its client before its marker is in the log, so the last marker may
     // come behind.
     assert!(
         between == 3 + 2 || between == 3 + 3,
@@ -233,7 +233,7 @@ async fn a_reader_that_retention_passes_is_told() {
     assert!(applied.apply(&batch));
 
     truncate(&log, 299).await;
-    let told = async {
+    let reported = async {
         loop {
             match reader.next().await {
                 // What was read ahead still comes.
@@ -242,7 +242,7 @@ async fn a_reader_that_retention_passes_is_told() {
             }
         }
     };
-    let error = within(PATIENCE, "the reader to be told", told).await;
+    let error = within(PATIENCE, "the reader gets the error", reported).await;
     assert_eq!(
         error.kind(),
         PortErrorKind::Misconfigured,
@@ -264,7 +264,7 @@ async fn truncate(log: &Log, before: i64) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_lag_is_right_when_a_reader_resumes_beyond_what_was_committed() {
+async fn the_lag_is_right_when_a_reader_resumes_after_the_committed_offset() {
     let Some(kafka) = servers::kafka().await else {
         return;
     };
@@ -290,6 +290,6 @@ async fn the_lag_is_right_when_a_reader_resumes_beyond_what_was_committed() {
 }
 
 async fn behind(bus: &KafkaBus, group: &GroupName) -> u64 {
-    let lag = bus.lag(group).await.expect("the log tells the lag");
+    let lag = bus.lag(group).await.expect("answered");
     lag.iter().map(cast_core::ports::PartitionLag::behind).sum()
 }

@@ -37,8 +37,8 @@ fn refuse(mock: &Mock, code: Error) {
 }
 
 async fn refused(reader: &mut dyn Subscription) -> PortError {
-    let told = within(PATIENCE, "the refusal", reader.next()).await;
-    told.expect_err("nothing is given")
+    let reported = within(PATIENCE, "the refusal", reader.next()).await;
+    reported.expect_err("no batch is returned")
 }
 
 /// Ends a refusal, and returns what is read then.
@@ -62,7 +62,7 @@ fn assert_is_the_record(batch: &LogBatch) {
 }
 
 #[tokio::test]
-async fn what_a_broker_refuses_to_give_is_told_and_read_when_it_does() {
+async fn records_that_a_broker_refuses_are_an_error_and_are_read_once_it_delivers_them() {
     for (code, kind) in [
         (
             Error::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE,
@@ -110,14 +110,14 @@ async fn a_store_that_is_slower_than_a_refusal_comes_again_is_heard_all_the_same
     // Where to begin anew is not known, so nothing is asked of the brokers, and nothing refused: each
     // refusal would have the store asked again. Left to itself, the client asks several times a second.
     store.0.send_replace(false);
-    let told = timeout(Duration::from_secs(2), reader.next()).await;
-    assert!(told.is_err(), "{told:?}");
+    let reported = timeout(Duration::from_secs(2), reader.next()).await;
+    assert!(reported.is_err(), "{reported:?}");
     store.0.send_replace(true);
     assert_is_the_record(&given(&mock, &mut *reader, KIND).await);
 }
 
 #[tokio::test]
-async fn a_group_that_cannot_tell_what_it_committed_reads_all_the_same() {
+async fn a_group_whose_commits_cannot_be_read_still_reads_the_log() {
     let mock = Mock::new();
     let bus = mock.connect().await;
     mock.publish(&bus).await.expect("it is taken");

@@ -104,7 +104,7 @@ impl Bus {
     }
 
     async fn end(&self, group: &GroupName, partition: Partition) -> Offset {
-        let lags = self.bus.lag(group).await.expect("the log tells the lag");
+        let lags = self.bus.lag(group).await.expect("answered");
         let of = lags.into_iter().find(|lag| lag.partition == partition);
         of.expect("the lag of each partition").end
     }
@@ -272,7 +272,7 @@ impl VoteStoreHarness for Store {
 
     async fn unholdable(&self, fixtures: &Fixtures) -> Result<LoggedBallot, Skipped> {
         let other = fixtures.candidate("beyond all numbers");
-        Ok(fixtures.ballot(&[(&somebody, LARGEST_TOTAL + 1)]))
+        Ok(fixtures.ballot(&[(&other, LARGEST_TOTAL + 1)]))
     }
 
     async fn rejections(&self) -> Result<Vec<LogPosition>, Skipped> {

@@ -30,7 +30,7 @@ pub(crate) struct TestDb {
 }
 
 impl TestDb {
-    /// On the server that all tests of this process share; `None`, and said so, where there is none.
+    /// On the server that all tests of this process share; `None`, with a message, if there is none.
     pub(crate) async fn shared() -> Option<Self> {
         let database = servers::postgres().await?.create_database().await;
         Some(Self::migrated(database).await)
@@ -82,7 +82,7 @@ impl TestDb {
         client
     }
 
-    /// Waits until so many connections of stores wait for somebody's lock.
+    /// Waits until this many connections of stores wait for a lock.
     pub(crate) async fn until_blocked(&self, connections: &str) {
         let blocked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
                        AND application_name = 'cast' AND wait_event_type = 'Lock'";
@@ -125,7 +125,7 @@ pub(crate) async fn fold(store: &PostgresStore, step: &FoldStep) -> usize {
 /// A candidate's votes in all partitions.
 pub(crate) async fn votes(store: &PostgresStore, candidate: &Candidate) -> u64 {
     let tallies = store.tallies(std::slice::from_ref(candidate)).await;
-    tallies.expect("the store tells tallies")[0].tally().votes
+    tallies.expect("answered")[0].tally().votes
 }
 
 /// A harness for the contract suite.

@@ -10,7 +10,7 @@ use cast_core::{
 use cast_testkit::{
     eventually,
     fixtures::Fixtures,
-    servers::{Database, Link, Postgres, Proxy},
+    servers::{Link, Postgres, Proxy},
     within,
 };
 
@@ -20,11 +20,11 @@ use self::postgres::{P0, PATIENCE, TestDb, fold, next, votes};
 mod postgres;
 mod restored;
 
-/// Every connection of a store, but not of who looks at them.
+/// Every connection of a store, without those of the tests.
 const STORES: &str =
     "FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'cast'";
 
-/// Takes, and gives back, what transactions wait for in a test_db made [`waiting`].
+/// Takes and releases the lock that transactions wait for after [`waiting`].
 const TAKE_LOCK: &str = "SELECT pg_advisory_lock(7)";
 const RELEASE_LOCK: &str = "SELECT pg_advisory_unlock(7)";
 
@@ -78,7 +78,7 @@ async fn a_connection_cut_in_the_middle_of_a_transaction_takes_it_along() {
     waiting(&test_db, Waits::InTheMiddle).await;
     let (store, (alice, step)) = (test_db.open(), alice_and_step(0));
     let other = test_db.session().await;
-    somebody
+    other
         .batch_execute(TAKE_LOCK)
         .await
         .expect("the lock is free");
@@ -109,7 +109,7 @@ async fn a_connection_cut_at_commit_leaves_the_outcome_unknown() {
     waiting(&test_db, Waits::AtCommit).await;
     let (store, (alice, step)) = (test_db.open(), alice_and_step(0));
     let other = test_db.session().await;
-    somebody
+    other
         .batch_execute(TAKE_LOCK)
         .await
         .expect("the lock is free");
@@ -133,7 +133,7 @@ async fn a_connection_cut_at_commit_leaves_the_outcome_unknown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_commit_that_happened_and_was_not_told_is_met_by_the_fence() {
+async fn a_commit_that_was_not_acknowledged_is_met_by_the_fence() {
     let Some(test_db) = TestDb::shared().await else {
         return;
     };
@@ -146,7 +146,7 @@ async fn a_commit_that_happened_and_was_not_told_is_met_by_the_fence() {
     hasty.transaction_timeout = Duration::from_secs(3);
     let store = PostgresStore::new(hasty);
     let other = test_db.session().await;
-    somebody
+    other
         .batch_execute(TAKE_LOCK)
         .await
         .expect("the lock is free");
@@ -168,7 +168,7 @@ async fn a_commit_that_happened_and_was_not_told_is_met_by_the_fence() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_is_frozen_holds_nobody_longer_than_the_deadline() {
+async fn a_frozen_server_delays_no_caller_longer_than_the_deadline() {
     let Some(mut server) = Postgres::start().await else {
         return;
     };
@@ -253,7 +253,7 @@ async fn the_victim_of_a_deadlock_did_not_happen() {
     let Some(test_db) = TestDb::shared().await else {
         return;
     };
-    // Whoever waits so long looks for a deadlock, and is its victim: the store, and nobody else.
+    // After this time a waiting transaction checks for a deadlock, and is its victim: always the store's.
     let url = format!(
         "{}?options=-c%20deadlock_timeout%3D2s",
         test_db.database().url()
@@ -268,7 +268,7 @@ async fn the_victim_of_a_deadlock_did_not_happen() {
         "SET deadlock_timeout = '1h'; BEGIN; INSERT INTO candidates (username) VALUES ('{}')",
         bob.candidate("bob")
     );
-    somebody
+    other
         .batch_execute(&bobs_name)
         .await
         .expect("the name is free");
@@ -291,7 +291,7 @@ async fn a_caller_that_gives_up_lets_the_transaction_end() {
     waiting(&test_db, Waits::InTheMiddle).await;
     let (store, (alice, step)) = (test_db.open(), alice_and_step(0));
     let other = test_db.session().await;
-    somebody
+    other
         .batch_execute(TAKE_LOCK)
         .await
         .expect("the lock is free");
@@ -308,7 +308,7 @@ async fn a_caller_that_gives_up_lets_the_transaction_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lock_that_somebody_keeps_holds_a_step_no_longer_than_the_servers_limit() {
+async fn a_lock_that_is_never_released_delays_a_step_no_longer_than_the_servers_limit() {
     let Some(test_db) = TestDb::shared().await else {
         return;
     };
@@ -320,7 +320,7 @@ async fn a_lock_that_somebody_keeps_holds_a_step_no_longer_than_the_servers_limi
     lock.await.expect("the lock is free");
     let applied = within(PATIENCE, "an answer", store.apply(&step)).await;
     assert_eq!(kind(applied), PortErrorKind::Unavailable);
-    somebody
+    other
         .batch_execute("ROLLBACK")
         .await
         .expect("it was open");

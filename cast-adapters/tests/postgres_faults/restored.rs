@@ -14,10 +14,10 @@ use crate::{
     postgres::{PATIENCE, TestDb, fold},
 };
 
-/// Makes a copy of a database, of which nobody may have a connection meanwhile.
+/// Copies a database, once it has no connections.
 async fn back_up(from: &Database, name: &str, backup: &str) {
     let users = format!("SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}'");
-    eventually(PATIENCE, "nobody uses it", || async {
+    eventually(PATIENCE, "it has no connections", || async {
         (from.sql(&users).await == "0").then_some(())
     })
     .await;
@@ -26,7 +26,7 @@ async fn back_up(from: &Database, name: &str, backup: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_put_back_to_a_backup_is_folded_again_from_there() {
+async fn a_database_restored_from_a_backup_is_folded_again_from_there() {
     let Some(server) = Postgres::start().await else {
         return;
     };
@@ -39,7 +39,7 @@ async fn a_database_put_back_to_a_backup_is_folded_again_from_there() {
     }
     back_up(&elsewhere, name, "backup").await;
 
-    // This store lives through it all.
+    // This store stays open during the restore.
     let store = test_db.open();
     for step in &steps[4..8] {
         fold(&store, step).await;
@@ -50,7 +50,7 @@ async fn a_database_put_back_to_a_backup_is_folded_again_from_there() {
     elsewhere
         .sql(&format!("ALTER DATABASE backup RENAME TO {name}"))
         .await;
-    let fenced = eventually(PATIENCE, "the store finds its way back", || async {
+    let fenced = eventually(PATIENCE, "the store reconnects", || async {
         match store.apply(&steps[8]).await {
             Ok(applied) => Some(applied),
             Err(error) => {
@@ -64,12 +64,12 @@ async fn a_database_put_back_to_a_backup_is_folded_again_from_there() {
     assert_eq!(
         fenced,
         Applied::Fenced { progress },
-        "the backup knows where it is"
+        "the backup contains its progress"
     );
     for again in &steps[4..] {
         assert_eq!(fold(&store, again).await, 20);
     }
     let recounted = store.recount().await.expect("a recount").votes();
     let counts: Vec<_> = recounted.into_iter().map(|(_, votes)| votes).collect();
-    assert_eq!(counts, [20; 10], "each step was for somebody else");
+    assert_eq!(counts, [20; 10], "each step has its own candidate");
 }

@@ -24,12 +24,12 @@ pub(super) struct Count {
 #[derive(Default)]
 struct PartitionCount {
     /// The votes before `as_of`.
-    reconciled: u64,
+    applied: u64,
     as_of: Offset,
     /// The votes of the records at `as_of` and later, by offset.
     pending: BTreeMap<Offset, u64>,
     /// The sum of `pending`, in a type that cannot overflow.
-    tail_votes: u128,
+    pending_sum: u128,
 }
 
 impl Count {
@@ -41,11 +41,11 @@ impl Count {
     }
 
     pub(super) fn reconcile(&mut self, checkpoint: &Checkpoint, now: Duration) {
-        for prefix in &checkpoint.applied_totals {
+        for total in &checkpoint.applied_totals {
             self.partitions
-                .entry(prefix.partition)
+                .entry(total.partition)
                 .or_default()
-                .reconcile(prefix);
+                .reconcile(total);
         }
         if checkpoint.whole {
             // A partition that it does not name has no votes, which is also its initial state.
@@ -64,7 +64,7 @@ impl Count {
         let partitions = self.partitions.iter();
         let applied_totals = partitions.map(|(&partition, count)| AppliedTotal {
             partition,
-            votes: count.reconciled,
+            votes: count.applied,
             as_of: count.as_of,
         });
         // A partition that has only pending votes has no applied total.
@@ -75,7 +75,7 @@ impl Count {
         let votes: u128 = self
             .partitions
             .values()
-            .map(|count| u128::from(count.reconciled) + count.tail_votes)
+            .map(|count| u128::from(count.applied) + count.pending_sum)
             .sum();
         let version = self
             .partitions
@@ -101,18 +101,18 @@ impl PartitionCount {
         }
         if let Entry::Vacant(new) = self.pending.entry(offset) {
             new.insert(votes);
-            self.tail_votes += u128::from(votes);
+            self.pending_sum += u128::from(votes);
         }
     }
 
-    fn reconcile(&mut self, prefix: &AppliedTotal) {
-        if prefix.as_of <= self.as_of {
+    fn reconcile(&mut self, total: &AppliedTotal) {
+        if total.as_of <= self.as_of {
             return;
         }
-        let behind = self.pending.split_off(&prefix.as_of);
-        let reconciled = std::mem::replace(&mut self.pending, behind);
-        self.tail_votes -= reconciled.into_values().map(u128::from).sum::<u128>();
-        (self.reconciled, self.as_of) = (prefix.votes, prefix.as_of);
+        let later = self.pending.split_off(&total.as_of);
+        let earlier = std::mem::replace(&mut self.pending, later);
+        self.pending_sum -= earlier.into_values().map(u128::from).sum::<u128>();
+        (self.applied, self.as_of) = (total.votes, total.as_of);
     }
 
     /// The offset after the last record that is counted.
@@ -129,15 +129,15 @@ mod tests {
     use super::*;
     use crate::memory::fixtures::{candidate, position};
 
-    fn prefix(partition: u32, votes: u64, as_of: u64) -> Checkpoint {
-        let prefix = AppliedTotal {
+    fn checkpoint(partition: u32, votes: u64, as_of: u64) -> Checkpoint {
+        let total = AppliedTotal {
             partition: Partition::new(partition),
             votes,
             as_of: Offset::new(as_of),
         };
         Checkpoint {
             candidate: candidate("a"),
-            applied_totals: vec![prefix],
+            applied_totals: vec![total],
             whole: false,
         }
     }
@@ -155,13 +155,13 @@ mod tests {
         }
         count.record(position(3, 7), 100);
         assert_eq!(shown(&count), (110, 10 + 8));
-        count.reconcile(&prefix(0, 1_000, 4), Duration::ZERO);
+        count.reconcile(&checkpoint(0, 1_000, 4), Duration::ZERO);
         assert_eq!(shown(&count), (1_000 + 6 + 100, 10 + 8));
         assert_eq!(count.partitions[&Partition::new(0)].pending.len(), 6);
-        count.reconcile(&prefix(0, 2_000, 12), Duration::ZERO);
+        count.reconcile(&checkpoint(0, 2_000, 12), Duration::ZERO);
         assert_eq!(shown(&count), (2_100, 12 + 8));
         assert!(count.has_pending());
-        count.reconcile(&prefix(3, 100, 8), Duration::ZERO);
+        count.reconcile(&checkpoint(3, 100, 8), Duration::ZERO);
         assert!(!count.has_pending());
     }
 
@@ -171,7 +171,7 @@ mod tests {
         count.record(position(0, 0), u64::MAX);
         count.record(position(0, 1), u64::MAX);
         assert_eq!(shown(&count).0, u64::MAX);
-        count.reconcile(&prefix(0, 5, 2), Duration::ZERO);
+        count.reconcile(&checkpoint(0, 5, 2), Duration::ZERO);
         assert_eq!(shown(&count), (5, 2));
     }
 }

@@ -191,14 +191,14 @@ mod tests {
     }
 
     fn whole(name: &str, votes: u64, as_of: u64) -> Checkpoint {
-        let prefix = AppliedTotal {
+        let total = AppliedTotal {
             partition: Partition::new(0),
             votes,
             as_of: Offset::new(as_of),
         };
         Checkpoint {
             candidate: candidate(name),
-            applied_totals: vec![prefix],
+            applied_totals: vec![total],
             whole: true,
         }
     }

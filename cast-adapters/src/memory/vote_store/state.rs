@@ -207,14 +207,14 @@ impl State {
     }
 
     pub(super) fn tally(&self, candidate: &Candidate) -> StoredTally {
-        let prefix = |(&partition, progress): (&Partition, &Progress)| AppliedTotal {
+        let total = |(&partition, progress): (&Partition, &Progress)| AppliedTotal {
             partition,
             votes: self.total(candidate, partition),
             as_of: progress.next,
         };
         StoredTally {
             candidate: candidate.clone(),
-            applied_totals: self.progress.iter().map(prefix).collect(),
+            applied_totals: self.progress.iter().map(total).collect(),
         }
     }
 

@@ -87,7 +87,7 @@ pub(super) async fn leaders(
     if bar > 1 {
         rows = Leaders { bar, first }.get_results(connection).await?;
     }
-    // There are enough above the bar, unless the database was put back to a backup meanwhile.
+    // There are enough above the bar, unless the database was restored from a backup meanwhile.
     if rows.len() as u64 != first.unsigned_abs() {
         rows = LeadersOfAll { first }.get_results(connection).await?;
     }

@@ -34,8 +34,8 @@ impl Counting {
         }
     }
 
-    fn record(&self, tails: &[PendingVotes], show: &[Candidate]) -> Vec<Reading> {
-        let recorded = self.runtime.block_on(self.counter.record(tails, show));
+    fn record(&self, pending: &[PendingVotes], show: &[Candidate]) -> Vec<Reading> {
+        let recorded = self.runtime.block_on(self.counter.record(pending, show));
         recorded.expect("recorded")
     }
 
@@ -69,7 +69,7 @@ impl StateMachineTest for Counting {
 
     fn apply(counting: Self, model: &Model, step: Step) -> Self {
         let shown = match step {
-            Step::Record(tails, show) => counting.record(&tails, &show),
+            Step::Record(pending, show) => counting.record(&pending, &show),
             Step::Reconcile(checkpoints) => {
                 counting.reconcile(&checkpoints);
                 vec![]
@@ -102,7 +102,7 @@ impl StateMachineTest for Counting {
         let reconciled = counting
             .runtime
             .block_on(counting.counter.applied_totals(&candidates));
-        let expected: Vec<_> = everybody
+        let expected: Vec<_> = candidates
             .iter()
             .map(|candidate| model.applied_totals(candidate))
             .collect();
@@ -114,10 +114,10 @@ prop_state_machine! {
     #![proptest_config(properties::config(128))]
 
     #[test]
-    fn it_shows_what_follows_from_all_that_it_was_told(sequential 1..40 => Counting);
+    fn its_readings_follow_from_its_calls(sequential 1..40 => Counting);
 }
 
-/// The ballots of some flushes, each in a partition, as tails at their positions.
+/// The ballots of some flushes, each in a partition, as pending votes at their positions.
 fn flushes() -> impl Strategy<Value = Vec<(LogPosition, Vec<LoggedBallot>)>> {
     let flush = (small::partition(), vec(small::ballot(), 1..5));
     vec(flush, 1..10).prop_map(|flushes| {
@@ -131,14 +131,14 @@ fn flushes() -> impl Strategy<Value = Vec<(LogPosition, Vec<LoggedBallot>)>> {
     })
 }
 
-fn tail_of((position, ballots): &(LogPosition, Vec<LoggedBallot>)) -> PendingVotes {
+fn pending_of((position, ballots): &(LogPosition, Vec<LoggedBallot>)) -> PendingVotes {
     PendingVotes {
         position: *position,
         votes: sum_votes(ballots).into_iter().collect(),
     }
 }
 
-/// The prefix of everybody in a partition, up to `as_of`.
+/// The applied totals of all candidates in a partition, up to `as_of`.
 fn checkpoints(
     flushes: &[(LogPosition, Vec<LoggedBallot>)],
     partition: Partition,
@@ -160,9 +160,9 @@ fn checkpoints(
     small::candidates().into_iter().map(of).collect()
 }
 
-/// What is done about a log: each flush is recorded, and prefixes of it are reconciled.
+/// A step of the test: a flush is recorded, or a prefix of the log is reconciled.
 #[derive(Clone, Debug)]
-enum Deed {
+enum TestStep {
     Record(Index),
     Reconcile(Partition, Index),
 }
@@ -180,14 +180,14 @@ proptest! {
         flushes in flushes(), order in vec(any::<Index>(), 0..20), calls in 1..4_usize
     ) {
         let counting = Counting::new();
-        let mut tails: Vec<PendingVotes> = flushes.iter().map(tail_of).collect();
+        let mut pending: Vec<PendingVotes> = flushes.iter().map(pending_of).collect();
         // In any order, some of them twice.
-        tails.extend(order.iter().map(|at| at.get(&tails).clone()).collect::<Vec<_>>());
+        pending.extend(order.iter().map(|at| at.get(&pending).clone()).collect::<Vec<_>>());
         for (at, with) in order.iter().enumerate() {
-            let (at, with) = (at % tails.len(), with.index(tails.len()));
-            tails.swap(at, with);
+            let (at, with) = (at % pending.len(), with.index(pending.len()));
+            pending.swap(at, with);
         }
-        for call in tails.chunks(calls) {
+        for call in pending.chunks(calls) {
             counting.record(call, &[]);
         }
         let sums = sum_votes(flushes.iter().flat_map(|(_, ballots)| ballots));
@@ -198,29 +198,29 @@ proptest! {
     #[test]
     fn a_log_that_is_recorded_shows_whole_whatever_is_reconciled_of_it_and_when(
         flushes in flushes(),
-        deeds in vec(prop_oneof![
-            any::<Index>().prop_map(Deed::Record),
-            (small::partition(), any::<Index>()).prop_map(|(p, at)| Deed::Reconcile(p, at)),
+        steps in vec(prop_oneof![
+            any::<Index>().prop_map(TestStep::Record),
+            (small::partition(), any::<Index>()).prop_map(|(p, at)| TestStep::Reconcile(p, at)),
         ], 0..20)
     ) {
         let counting = Counting::new();
-        let all: Vec<PendingVotes> = flushes.iter().map(tail_of).collect();
+        let all: Vec<PendingVotes> = flushes.iter().map(pending_of).collect();
         let end = |partition| flushes.iter().filter(|(at, _)| at.partition == partition).count();
-        let deed = |deed: &Deed| match deed {
-            Deed::Record(at) => drop(counting.record(std::slice::from_ref(at.get(&all)), &[])),
-            Deed::Reconcile(partition, at) => {
+        let run = |run: &TestStep| match run {
+            TestStep::Record(at) => drop(counting.record(std::slice::from_ref(at.get(&all)), &[])),
+            TestStep::Reconcile(partition, at) => {
                 let as_of = Offset::new(at.index(end(*partition) + 1) as u64);
                 counting.reconcile(&checkpoints(&flushes, *partition, as_of));
             }
         };
         // Some before the log is recorded, all of them (again) behind it.
-        deeds.iter().step_by(2).for_each(&deed);
+        steps.iter().step_by(2).for_each(&run);
         counting.record(&all, &[]);
         let sums = sum_votes(flushes.iter().flat_map(|(_, ballots)| ballots));
         let expected: Vec<u64> = small::candidates().iter().map(|candidate| sums.get(candidate).copied().unwrap_or(0)).collect();
         prop_assert_eq!(&votes_of(&counting), &expected);
-        for step in deeds.iter().rev() {
-            deed(step);
+        for step in steps.iter().rev() {
+            run(step);
             prop_assert_eq!(&votes_of(&counting), &expected);
         }
     }
@@ -239,7 +239,7 @@ proptest! {
             .collect();
         let ends = |orders: &[&[Vec<Checkpoint>]]| {
             let counting = Counting::new();
-            counting.record(&flushes.iter().map(tail_of).collect::<Vec<_>>(), &[]);
+            counting.record(&flushes.iter().map(pending_of).collect::<Vec<_>>(), &[]);
             orders.iter().copied().flatten().for_each(|reconciled| counting.reconcile(reconciled));
             let reconciled = counting.runtime.block_on(counting.counter.applied_totals(&small::candidates()));
             (counting.read(&small::candidates()), reconciled.expect("answered"))

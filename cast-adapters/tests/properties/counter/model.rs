@@ -22,7 +22,7 @@ pub(super) enum Step {
     Pass(Duration),
 }
 
-/// What a counter has been told of a candidate, since it last forgot it; in order.
+/// The calls about a candidate since the counter last forgot it, in order.
 #[derive(Clone, Debug)]
 pub(super) enum Word {
     Recorded(LogPosition, u64),
@@ -30,7 +30,7 @@ pub(super) enum Word {
     Whole(Duration),
 }
 
-/// The contract, read as a function of all that was ever told: what a counter shows follows from its
+/// The contract as a function of all calls: the readings of a counter follow from its
 /// words by definition, with nothing kept up to date.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Model {
@@ -45,34 +45,34 @@ impl Model {
         self.words.get(candidate).map_or(&[], Vec::as_slice)
     }
 
-    pub(super) fn tell(&mut self, candidate: &Candidate, word: Word) {
+    pub(super) fn log_call(&mut self, candidate: &Candidate, word: Word) {
         self.words.entry(candidate.clone()).or_default().push(word);
     }
 
-    /// Of each partition the newest prefix, of which the first that was told counts.
+    /// The newest applied total of each partition; the first one counts.
     pub(super) fn applied_totals(&self, candidate: &Candidate) -> Vec<AppliedTotal> {
         let mut newest: BTreeMap<Partition, AppliedTotal> = BTreeMap::new();
         for word in self.words(candidate) {
             let Word::Reconciled(applied_totals) = word else {
                 continue;
             };
-            for prefix in applied_totals
+            for total in applied_totals
                 .iter()
-                .filter(|prefix| prefix.as_of > Offset::START)
+                .filter(|total| total.as_of > Offset::START)
             {
-                let known = newest.entry(prefix.partition).or_insert(*prefix);
-                if known.as_of < prefix.as_of {
-                    *known = *prefix;
+                let known = newest.entry(total.partition).or_insert(*total);
+                if known.as_of < total.as_of {
+                    *known = *total;
                 }
             }
         }
         newest.into_values().collect()
     }
 
-    /// What was recorded first at each position that no prefix takes in.
-    pub(super) fn tail(&self, candidate: &Candidate) -> BTreeMap<LogPosition, u64> {
+    /// The votes that were recorded first at each position after the applied totals.
+    pub(super) fn pending(&self, candidate: &Candidate) -> BTreeMap<LogPosition, u64> {
         let reconciled = self.applied_totals(candidate);
-        let mut tail = BTreeMap::new();
+        let mut pending = BTreeMap::new();
         for word in self.words(candidate) {
             let Word::Recorded(position, votes) = word else {
                 continue;
@@ -80,21 +80,21 @@ impl Model {
             let is_in =
                 |p: &AppliedTotal| p.partition == position.partition && position.offset < p.as_of;
             if !reconciled.iter().any(is_in) {
-                tail.entry(*position).or_insert(*votes);
+                pending.entry(*position).or_insert(*votes);
             }
         }
-        tail
+        pending
     }
 
     pub(super) fn reading(&self, candidate: &Candidate) -> Reading {
-        let (reconciled, tail) = (self.applied_totals(candidate), self.tail(candidate));
+        let (reconciled, pending) = (self.applied_totals(candidate), self.pending(candidate));
         let mut ends: BTreeMap<Partition, Offset> = BTreeMap::new();
         ends.extend(
             reconciled
                 .iter()
-                .map(|prefix| (prefix.partition, prefix.as_of)),
+                .map(|total| (total.partition, total.as_of)),
         );
-        for position in tail.keys() {
+        for position in pending.keys() {
             let end = ends.entry(position.partition).or_default();
             *end = position.offset.next().max(*end);
         }
@@ -109,8 +109,8 @@ impl Model {
         Reading {
             tally: Tally {
                 candidate: candidate.clone(),
-                votes: reconciled.iter().map(|prefix| prefix.votes).sum::<u64>()
-                    + tail.values().sum::<u64>(),
+                votes: reconciled.iter().map(|total| total.votes).sum::<u64>()
+                    + pending.values().sum::<u64>(),
                 version: Version::new(ends.values().map(|end| end.get()).sum()),
             },
             age: whole.map(|at| self.now.saturating_sub(at)),
@@ -123,7 +123,7 @@ pub(super) fn position() -> impl Strategy<Value = LogPosition> {
         .prop_map(|(partition, offset)| LogPosition { partition, offset })
 }
 
-pub(super) fn tail() -> impl Strategy<Value = PendingVotes> {
+pub(super) fn pending_votes() -> impl Strategy<Value = PendingVotes> {
     let votes = prop::collection::btree_map(small::candidate(), 1..100_u64, 1..4);
     (position(), votes).prop_map(|(position, votes)| PendingVotes {
         position,
@@ -136,14 +136,14 @@ pub(super) fn checkpoint() -> impl Strategy<Value = Checkpoint> {
         prop::collection::btree_map(small::partition(), (0..1_000_u64, small::offset()), 0..3);
     (small::candidate(), applied_totals, any::<bool>()).prop_map(
         |(candidate, applied_totals, whole)| {
-            let prefix = |(partition, (votes, as_of))| AppliedTotal {
+            let total = |(partition, (votes, as_of))| AppliedTotal {
                 partition,
                 votes,
                 as_of,
             };
             Checkpoint {
                 candidate,
-                applied_totals: applied_totals.into_iter().map(prefix).collect(),
+                applied_totals: applied_totals.into_iter().map(total).collect(),
                 whole,
             }
         },
@@ -161,7 +161,7 @@ impl ReferenceStateMachine for Model {
     fn transitions(_: &Self) -> BoxedStrategy<Step> {
         let show = || vec(small::candidate(), 0..4);
         prop_oneof![
-            6 => (vec(tail(), 0..4), show()).prop_map(|(tails, show)| Step::Record(tails, show)),
+            6 => (vec(pending_votes(), 0..4), show()).prop_map(|(tails, show)| Step::Record(tails, show)),
             5 => vec(checkpoint(), 0..4).prop_map(Step::Reconcile),
             2 => show().prop_map(Step::Read),
             1 => small::candidate().prop_map(Step::ForgetOne),
@@ -175,9 +175,9 @@ impl ReferenceStateMachine for Model {
         model.expected.clear();
         match step {
             Step::Record(tails, show) => {
-                for tail in tails {
-                    for (candidate, votes) in &tail.votes {
-                        model.tell(candidate, Word::Recorded(tail.position, *votes));
+                for pending in tails {
+                    for (candidate, votes) in &pending.votes {
+                        model.log_call(candidate, Word::Recorded(pending.position, *votes));
                     }
                 }
                 model.expected = show
@@ -188,9 +188,9 @@ impl ReferenceStateMachine for Model {
             Step::Reconcile(checkpoints) => {
                 for checkpoint in checkpoints {
                     let who = &checkpoint.candidate;
-                    model.tell(who, Word::Reconciled(checkpoint.applied_totals.clone()));
+                    model.log_call(who, Word::Reconciled(checkpoint.applied_totals.clone()));
                     if checkpoint.whole {
-                        model.tell(who, Word::Whole(model.now));
+                        model.log_call(who, Word::Whole(model.now));
                     }
                 }
             }

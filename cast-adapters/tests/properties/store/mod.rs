@@ -137,7 +137,7 @@ prop_state_machine! {
     #![proptest_config(properties::config(64))]
 
     #[test]
-    fn it_holds_the_fold_of_what_was_applied_and_of_nothing_else(sequential 1..30 => Storing);
+    fn it_holds_exactly_the_fold_of_the_applied_steps(sequential 1..30 => Storing);
 }
 
 /// A log of one partition.

@@ -154,14 +154,14 @@ impl Model {
     }
 
     pub(super) fn tally(&self, candidate: &Candidate) -> StoredTally {
-        let prefix = |partition| AppliedTotal {
+        let total = |partition| AppliedTotal {
             partition,
             votes: self.total(candidate, partition),
             as_of: self.progress(partition),
         };
         StoredTally {
             candidate: candidate.clone(),
-            applied_totals: self.folded().into_iter().map(prefix).collect(),
+            applied_totals: self.folded().into_iter().map(total).collect(),
         }
     }
 
@@ -180,7 +180,7 @@ impl Model {
                 .tally(&candidate)
                 .applied_totals
                 .iter()
-                .map(|prefix| prefix.votes)
+                .map(|total| total.votes)
                 .sum(),
             version: Version::new(version),
             candidate,
