@@ -19,13 +19,16 @@ use cast_testkit::{
 
 use redis::{Namespace, PATIENCE};
 
-fn pending(partition: u32, offset: u64, votes: &[(&Candidate, u64)]) -> PendingVotes {
+fn pending_votes(partition: u32, offset: u64, votes: &[(&Candidate, u64)]) -> PendingVotes {
     PendingVotes {
         position: LogPosition {
             partition: Partition::new(partition),
             offset: Offset::new(offset),
         },
-        votes: votes.iter().map(|(who, n)| ((*who).clone(), *n)).collect(),
+        votes: votes
+            .iter()
+            .map(|(candidate, n)| ((*candidate).clone(), *n))
+            .collect(),
     }
 }
 
@@ -93,7 +96,7 @@ async fn it_returns_the_same_readings_as_the_counter_in_memory() {
             reconcile(&counter, &checkpoints).await;
             reconcile(&model, &checkpoints).await;
         } else {
-            let votes = some(&entropy, 4, |e| any_pending(e, &candidates));
+            let pending = some(&entropy, 4, |e| any_pending(e, &candidates));
             let ours = record(&counter, &pending, &candidates).await;
             let theirs = record(&model, &pending, &candidates).await;
             let tallies = |all: &[Reading]| all.iter().map(|r| r.tally.clone()).collect::<Vec<_>>();
@@ -115,7 +118,7 @@ fn some<T>(entropy: &SeededEntropy, most: u64, make: impl Fn(&SeededEntropy) -> 
 
 fn any_pending(entropy: &SeededEntropy, candidates: &[Candidate]) -> PendingVotes {
     let candidate = &candidates[entropy.index(candidates.len())];
-    pending(
+    pending_votes(
         any_partition(entropy),
         any_offset(entropy),
         &[(candidate, any_votes(entropy))],
@@ -175,7 +178,7 @@ async fn sums_beyond_the_precision_of_a_double_are_exact() {
     let alice = Fixtures::new().candidate("alice");
     reconcile(&counter, &[checkpoint(&alice, &[(0, ODD, 10)], true)]).await;
     for offset in 10..20 {
-        record(&counter, &[pending(0, offset, &[(&alice, ODD)])], &[]).await;
+        record(&counter, &[pending_votes(0, offset, &[(&alice, ODD)])], &[]).await;
     }
     assert_eq!(shown(&counter, &alice).await, (11 * ODD, 20, true));
     reconcile(&counter, &[checkpoint(&alice, &[(0, 1, 17)], false)]).await;
@@ -193,9 +196,9 @@ async fn large_calls_are_taken_apart() {
     let candidates: Vec<Candidate> = (0..2_300)
         .map(|n| fixtures.candidate(&n.to_string()))
         .collect();
-    let votes: Vec<(&Candidate, u64)> = candidates.iter().map(|candidate| (who, 3)).collect();
-    let mut pending = vec![pending(0, 0, &votes)];
-    pending.extend((1..5_000).map(|offset| pending(0, offset, &[(&candidates[7], 1)])));
+    let votes: Vec<(&Candidate, u64)> = candidates.iter().map(|candidate| (candidate, 3)).collect();
+    let mut pending = vec![pending_votes(0, 0, &votes)];
+    pending.extend((1..5_000).map(|offset| pending_votes(0, offset, &[(&candidates[7], 1)])));
     let readings = record(&counter, &pending, &candidates).await;
     for (at, reading) in readings.iter().enumerate() {
         let expected = if at == 7 { 3 + 4_999 } else { 3 };
@@ -217,7 +220,7 @@ async fn a_candidate_lost_under_use_is_a_miss_and_heals() {
     };
     let alice = Fixtures::new().candidate("alice");
     reconcile(&counter, &[checkpoint(&alice, &[(0, 30, 10)], true)]).await;
-    record(&counter, &[pending(0, 10, &[(&alice, 5)])], &[]).await;
+    record(&counter, &[pending_votes(0, 10, &[(&alice, 5)])], &[]).await;
     assert_eq!(
         namespace.keys().await,
         [namespace.tally(&alice)],
@@ -227,7 +230,7 @@ async fn a_candidate_lost_under_use_is_a_miss_and_heals() {
     let _: i64 = namespace.ask(&["DEL", &namespace.tally(&alice)]).await;
     let after = record(
         &counter,
-        &[pending(0, 11, &[(&alice, 2)])],
+        &[pending_votes(0, 11, &[(&alice, 2)])],
         std::slice::from_ref(&alice),
     )
     .await;
@@ -267,17 +270,20 @@ async fn only_a_count_without_pending_votes_has_a_time_to_live() {
     let key = namespace.tally(&alice);
     let idle = async || namespace.time_to_live(&key).await.is_some();
 
-    record(&counter, &[pending(0, 5, &[(&alice, 1)])], &[]).await;
+    record(&counter, &[pending_votes(0, 5, &[(&alice, 1)])], &[]).await;
     assert!(!idle().await, "pending votes of a new candidate");
     reconcile(&counter, &[checkpoint(&alice, &[(1, 9, 9)], true)]).await;
     assert!(!idle().await, "another partition is reconciled");
     reconcile(&counter, &[checkpoint(&alice, &[(0, 1, 6)], false)]).await;
     assert!(idle().await, "all is reconciled");
-    record(&counter, &[pending(0, 5, &[(&alice, 1)])], &[]).await;
+    record(&counter, &[pending_votes(0, 5, &[(&alice, 1)])], &[]).await;
     assert!(idle().await, "what is recorded is reconciled already");
     record(
         &counter,
-        &[pending(1, 9, &[(&alice, 1)]), pending(0, 9, &[(&alice, 1)])],
+        &[
+            pending_votes(1, 9, &[(&alice, 1)]),
+            pending_votes(0, 9, &[(&alice, 1)]),
+        ],
         &[],
     )
     .await;
@@ -305,20 +311,22 @@ async fn memory_follows_the_lag_and_not_the_number_of_candidates() {
     let candidates: Vec<Candidate> = (0..400)
         .map(|n| fixtures.candidate(&n.to_string()))
         .collect();
-    let votes: Vec<(&Candidate, u64)> = candidates.iter().map(|candidate| (who, 1)).collect();
-    let pending: Vec<PendingVotes> = (0..10).map(|offset| pending(0, offset, &votes)).collect();
+    let votes: Vec<(&Candidate, u64)> = candidates.iter().map(|candidate| (candidate, 1)).collect();
+    let pending: Vec<PendingVotes> = (0..10)
+        .map(|offset| pending_votes(0, offset, &votes))
+        .collect();
     record(&counter, &pending, &[]).await;
     assert_eq!(namespace.keys().await.len(), 400);
 
     // The consumers catch up, but for five candidates of the last record.
     let checkpoints: Vec<Checkpoint> = candidates[5..]
         .iter()
-        .map(|candidate| checkpoint(who, &[(0, 10, 10)], false))
+        .map(|candidate| checkpoint(candidate, &[(0, 10, 10)], false))
         .collect();
     reconcile(&counter, &checkpoints).await;
     let behind: Vec<Checkpoint> = candidates[..5]
         .iter()
-        .map(|candidate| checkpoint(who, &[(0, 9, 9)], true))
+        .map(|candidate| checkpoint(candidate, &[(0, 9, 9)], true))
         .collect();
     reconcile(&counter, &behind).await;
     let left = eventually(PATIENCE, "idle candidates are forgotten", async || {
@@ -357,7 +365,7 @@ async fn doors_and_consumers_that_race_end_at_the_truth() {
                 }
             } else {
                 for offset in (racer as u64..RECORDS).step_by(3) {
-                    record(&counter, &[pending(0, offset, &[(&alice, 1)])], &[]).await;
+                    record(&counter, &[pending_votes(0, offset, &[(&alice, 1)])], &[]).await;
                 }
             }
         }

@@ -1,7 +1,10 @@
 //! From a record to bytes.
 
-use cast_core::domain::{LoggedBallot, Partitions, Record, Selection, TraceContext};
-use prost::{Message as _, bytes::Bytes};
+use cast_core::domain::{LoggedBallot, Partitions, Record, TraceContext};
+use prost::{
+    Message as _,
+    bytes::{Bytes, BytesMut},
+};
 
 use super::{MAX_BYTES, VERSION, schema};
 
@@ -26,12 +29,16 @@ pub enum EncodeError {
 /// Equal records give equal bytes.
 pub fn encode(record: &Record, partitions: Partitions) -> Result<Vec<u8>, EncodeError> {
     let ballots = record.ballots();
+    let mut buffer = Buffer(BytesMut::with_capacity(256 * ballots.len()));
     let message = schema::Record {
         version: VERSION.into(),
         partitions: partitions.count().into(),
         ballots: ballots
             .iter()
-            .map(|ballot| schema::Ballot::from(ballot).encode_to_vec().into())
+            .map(|ballot| {
+                let message = buffer.ballot(ballot);
+                buffer.encoded(&message)
+            })
             .collect(),
     };
     let bytes = message.encoded_len();
@@ -44,26 +51,38 @@ pub fn encode(record: &Record, partitions: Partitions) -> Result<Vec<u8>, Encode
     Ok(message.encode_to_vec())
 }
 
-impl From<&LoggedBallot> for schema::Ballot {
-    fn from(ballot: &LoggedBallot) -> Self {
+/// The memory of all `bytes` fields of a record: one allocation instead of one for each field.
+struct Buffer(BytesMut);
+
+impl Buffer {
+    fn ballot(&mut self, ballot: &LoggedBallot) -> schema::Ballot {
         let voter = ballot.voter.as_ref().map(|voter| voter.as_str().as_bytes());
         let trace = ballot.trace.as_ref().map(TraceContext::as_bytes);
-        Self {
-            id: Bytes::copy_from_slice(ballot.id.as_uuid().as_bytes()),
+        schema::Ballot {
+            id: self.bytes(ballot.id.as_uuid().as_bytes()),
             ticket_key: ballot.ticket.key_id.get().into(),
             ticket_issued_at_ms: ballot.ticket.issued_at.as_unix_ms(),
-            voter: Bytes::copy_from_slice(voter.unwrap_or_default()),
-            selections: ballot.selections.iter().map(Into::into).collect(),
-            trace: trace.map_or_else(Bytes::new, |trace| Bytes::copy_from_slice(trace)),
+            voter: self.bytes(voter.unwrap_or_default()),
+            selections: ballot
+                .selections
+                .iter()
+                .map(|selection| schema::Selection {
+                    candidate: self.bytes(selection.candidate.as_str().as_bytes()),
+                    votes: selection.votes.get().into(),
+                })
+                .collect(),
+            trace: trace.map_or_else(Bytes::new, |trace| self.bytes(trace)),
         }
     }
-}
 
-impl From<&Selection> for schema::Selection {
-    fn from(selection: &Selection) -> Self {
-        Self {
-            candidate: Bytes::copy_from_slice(selection.candidate.as_str().as_bytes()),
-            votes: selection.votes.get().into(),
-        }
+    fn bytes(&mut self, bytes: &[u8]) -> Bytes {
+        self.0.extend_from_slice(bytes);
+        self.0.split().freeze()
+    }
+
+    fn encoded(&mut self, message: &schema::Ballot) -> Bytes {
+        let encoded = message.encode(&mut self.0);
+        encoded.expect("the buffer grows as needed");
+        self.0.split().freeze()
     }
 }

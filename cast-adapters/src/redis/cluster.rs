@@ -198,9 +198,6 @@ impl Topology {
     /// the master of the slot, then one that is connected to.
     fn best(&self, slot: Option<Slot>, failed: &[Arc<Node>]) -> Option<Arc<Node>> {
         let master = slot.and_then(|slot| self.masters.get(&slot));
-        if let Some(master) = master.filter(|it| !it.is_unreachable() && !contains(failed, it)) {
-            return Some(Arc::clone(master));
-        }
         let untried = self.nodes.iter().filter(|node| !contains(failed, node));
         let best = untried.min_by_key(|node| {
             let is_master = master.is_some_and(|master| Arc::ptr_eq(master, node));

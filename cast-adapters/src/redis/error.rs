@@ -71,6 +71,19 @@ impl Cause {
         matches!(error.kind(), ErrorKind::Server(Ask | Moved))
     }
 
+    /// Whether the node says that it did nothing because of its own state, or was not connected to.
+    pub(super) fn did_nothing(&self) -> bool {
+        use ServerErrorKind::{BusyLoading, ClusterDown, MasterDown};
+        match self {
+            Self::Connect(_) | Self::ConnectTimeout(_) => true,
+            Self::Command(error) => matches!(
+                error.kind(),
+                ErrorKind::Server(BusyLoading | ClusterDown | MasterDown)
+            ),
+            _ => false,
+        }
+    }
+
     fn kind(&self) -> PortErrorKind {
         match self {
             Self::Option(_) | Self::Address(_) => PortErrorKind::Misconfigured,

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use bb8_redis::redis::{Cmd, ErrorKind, Pipeline, RedisResult, ServerErrorKind, Value};
+use bb8_redis::redis::{Cmd, Pipeline, RedisResult, ServerErrorKind, Value};
 use futures_util::future::join_all;
 
 use super::{
@@ -47,32 +47,45 @@ impl Cluster {
     /// Calls scripts: those of one node in their order and in one round trip, all nodes at once. Each
     /// call is atomic, all together are not.
     pub(super) async fn calls(&self, calls: Vec<Call>) -> Result<Vec<Value>, Cause> {
-        let mut outcomes: Vec<Result<Value, Cause>> = Vec::new();
-        outcomes.resize_with(calls.len(), || Err(Cause::Answer("no answer")));
+        let mut answers: Vec<Option<Value>> = Vec::new();
+        answers.resize_with(calls.len(), || None);
+        let mut failure: Option<Cause> = None;
         let mut pending = self.route_all(calls);
         for attempt in 1..=MAX_REDIRECTS {
             let sent = by_node(pending).into_iter().map(send_to_node);
             pending = Vec::new();
             for (mut command, answer) in join_all(sent).await.into_iter().flatten() {
-                let index = command.index;
-                match answer {
-                    Err(cause)
-                        if attempt < MAX_REDIRECTS && self.can_redirect(&mut command, &cause) =>
-                    {
-                        pending.push(command);
+                let cause = match answer {
+                    Ok(answer) => {
+                        answers[command.index] = Some(answer);
+                        continue;
                     }
-                    // Redirected to a node that had failed: its failure explains more.
-                    Err(cause) if cause.is_redirection() => {
-                        outcomes[index] = Err(command.failure.unwrap_or(cause));
-                    }
-                    answer => outcomes[index] = answer,
+                    Err(cause) => cause,
+                };
+                if attempt < MAX_REDIRECTS && self.can_redirect(&mut command, &cause) {
+                    pending.push(command);
+                    continue;
+                }
+                // Redirected to a node that had failed: its failure explains more.
+                let earlier = command.failure.filter(|_| cause.is_redirection());
+                let cause = earlier.unwrap_or(cause);
+                // An unknown outcome says more than one that did not happen.
+                if failure.is_none() || cause.is_unknown() {
+                    failure = Some(cause);
                 }
             }
             if pending.is_empty() {
                 break;
             }
         }
-        combined(outcomes)
+        match failure {
+            None => {
+                let answers: Option<Vec<Value>> = answers.into_iter().collect();
+                answers.ok_or(Cause::Answer("no answer"))
+            }
+            Some(cause) if answers.iter().all(Option::is_none) => Err(cause),
+            Some(cause) => Err(Cause::Partly(Box::new(cause))),
+        }
     }
 
     fn route_all(&self, calls: Vec<Call>) -> Vec<PendingCommand> {
@@ -92,47 +105,25 @@ impl Cluster {
 
     /// Whether a command that failed may be sent to another node, which then is its next one.
     fn can_redirect(&self, command: &mut PendingCommand, cause: &Cause) -> bool {
-        use ServerErrorKind::{Ask, BusyLoading, ClusterDown, MasterDown, Moved};
-
-        let error = match cause {
-            Cause::Command(error) => error,
-            // Nothing was sent.
-            Cause::Connect(_) | Cause::ConnectTimeout(_) => return self.can_retry(command, cause),
-            _ => return false,
-        };
-        // In each of these the server says that it did nothing.
-        match error.kind() {
-            ErrorKind::Server(Moved | Ask) => {
-                let target = self.redirect_target(error, &command.node);
-                let Some(target) = target.filter(|node| !contains(&command.failed, node)) else {
-                    return false;
-                };
-                command.node = target;
+        let next = match cause {
+            Cause::Command(error) if cause.is_redirection() => {
                 command.redirected = true;
-                command.asking = error.kind() == Ask.into();
-                true
+                command.asking = error.kind() == ServerErrorKind::Ask.into();
+                self.redirect_target(error, &command.node)
             }
-            // The node may have been replaced, and not know it yet.
-            ErrorKind::Server(BusyLoading | ClusterDown | MasterDown) => {
-                self.can_retry(command, cause)
+            // Another node may know the successor of this one; but not if one has just named this one,
+            // or if it would refuse us too.
+            _ if cause.did_nothing() && !command.redirected && !cause.is_misconfigured() => {
+                command.failed.push(Arc::clone(&command.node));
+                command.failure = Some(cause.clone());
+                self.next_node(Some(command.call.slot()), &command.failed)
             }
-            _ => false,
-        }
-    }
-
-    /// Another node may know the successor of one that cannot carry out a command; but not when one has
-    /// just named that node, and not when the failure would be the same there.
-    fn can_retry(&self, command: &mut PendingCommand, cause: &Cause) -> bool {
-        if command.redirected || cause.is_misconfigured() {
-            return false;
-        }
-        command.failed.push(Arc::clone(&command.node));
-        let Some(next) = self.next_node(Some(command.call.slot()), &command.failed) else {
-            return false;
+            _ => None,
         };
-        command.node = next;
-        command.failure = Some(cause.clone());
-        true
+        let next = next.filter(|node| !contains(&command.failed, node));
+        let is_redirected = next.is_some();
+        command.node = next.unwrap_or_else(|| Arc::clone(&command.node));
+        is_redirected
     }
 }
 
@@ -209,25 +200,4 @@ fn pipeline(commands: impl Iterator<Item = (bool, Cmd)>) -> Pipeline {
         pipeline.add_command(command);
     }
     pipeline
-}
-
-/// All answers; or, if a call failed, the error that is true of all calls together.
-fn combined(outcomes: Vec<Result<Value, Cause>>) -> Result<Vec<Value>, Cause> {
-    let mut answers = Vec::with_capacity(outcomes.len());
-    let mut failure: Option<Cause> = None;
-    for outcome in outcomes {
-        match outcome {
-            Ok(answer) => answers.push(answer),
-            // An unknown outcome says more than one that did not happen.
-            Err(cause) if failure.as_ref().is_none_or(|_| cause.is_unknown()) => {
-                failure = Some(cause);
-            }
-            Err(_) => {}
-        }
-    }
-    match failure {
-        None => Ok(answers),
-        Some(cause) if answers.is_empty() => Err(cause),
-        Some(cause) => Err(Cause::Partly(Box::new(cause))),
-    }
 }

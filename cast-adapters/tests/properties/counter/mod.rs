@@ -2,7 +2,7 @@
 
 mod model;
 
-use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use cast_adapters::memory::MemoryCounter;
 use cast_core::{

@@ -187,10 +187,10 @@ impl ReferenceStateMachine for Model {
             }
             Step::Reconcile(checkpoints) => {
                 for checkpoint in checkpoints {
-                    let who = &checkpoint.candidate;
-                    model.log_call(who, Word::Reconciled(checkpoint.applied_totals.clone()));
+                    let candidate = &checkpoint.candidate;
+                    model.log_call(candidate, Word::Reconciled(checkpoint.applied_totals.clone()));
                     if checkpoint.whole {
-                        model.log_call(who, Word::Whole(model.now));
+                        model.log_call(candidate, Word::Whole(model.now));
                     }
                 }
             }

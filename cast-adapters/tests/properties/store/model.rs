@@ -12,7 +12,6 @@ use cast_core::{
     },
     ports::{Applied, Recounted, StoredBallot},
 };
-use cast_testkit::properties;
 use proptest::{collection::vec, prelude::*};
 use proptest_state_machine::ReferenceStateMachine;
 
