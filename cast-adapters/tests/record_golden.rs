@@ -255,7 +255,7 @@ fn a_version_to_come_is_refused_as_such() {
 }
 
 #[test]
-fn a_ballot_that_is_none_is_named_with_the_reason() {
+fn an_invalid_ballot_is_named_with_the_reason() {
     let second = "ballot 1 (6ba7b810-9dad-11d1-80b4-00c04fd430c8): ";
     let of_second = |spoil: Spoil| {
         let reason = refusal(|record| spoil(&mut record.ballots[1]));
@@ -281,7 +281,7 @@ fn a_ballot_that_is_none_is_named_with_the_reason() {
         ),
         (
             |ballot| ballot.selections = vec![ballot.selections[0].clone(); 17],
-            "it has more selections, and a ballot has 1 to 16",
+            "it has 17 selections, and a ballot has 1 to 16",
         ),
         (
             |ballot| ballot.voter = "\t".into(),
@@ -289,7 +289,7 @@ fn a_ballot_that_is_none_is_named_with_the_reason() {
         ),
         (
             |ballot| ballot.ticket_key = 256,
-            "field 2 holds 256, which is beyond its type",
+            "its ticket_key is 256, and the largest is 255",
         ),
     ];
     for (spoil, expected) in cases {
@@ -304,7 +304,7 @@ fn a_ballot_that_is_none_is_named_with_the_reason() {
     );
     assert_eq!(
         refusal(|record| record.ballots.clear()),
-        "it holds no ballot"
+        "the record has no ballot"
     );
 }
 
@@ -347,7 +347,7 @@ fn a_record_of_the_largest_ballots_fits_and_a_larger_one_is_refused() {
     let error = record::encode(&of(800), PARTITIONS).expect_err("it is too large");
     assert!(error.to_string().contains("800 ballots"), "{error}");
     let reason = record::decode(&vec![0; MAX_BYTES + 1]).expect_err("too large");
-    assert!(reason.reason.contains("at most"), "{}", reason.reason);
+    assert!(reason.reason.contains("the limit is"), "{}", reason.reason);
 }
 
 /// How many bytes a ballot takes in a record.
