@@ -1,5 +1,5 @@
 //! A log that is not the one that was folded: no record of it is applied until an operator decides, and what
-//! the docs say then loses nothing and counts nothing twice.
+//! the docs tell the operator to run loses nothing and counts nothing twice.
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ fn statement_under(heading: &str) -> &'static str {
     rest.split_once("```").expect("which ends").0.trim()
 }
 
-/// What a consumer works on: a log with these ballots, a record for each, and an empty counter.
+/// The ports of a consumer: a log with these ballots, a record for each, and an empty counter.
 async fn ports_with(test_db: &TestDb, ballots: &[&LoggedBallot]) -> Ports {
     let bus = MemoryBus::with_options(Partitions::ONE, BusOptions::default().retain_all());
     for ballot in ballots {
@@ -85,7 +85,7 @@ async fn a_log_that_lost_its_end_is_refused_and_folded_again_as_the_docs_say() {
     let store = test_db.open();
     assert_eq!(votes(&store, &alice).await, 0b11_1111);
 
-    // It lost two, one of which its voter sent again, and grew past where the store is.
+    // It lost two ballots, one of which its voter sent again, and grew beyond the store's progress.
     let grown = [&all[..4], &all[6..], &all[4..5]].concat();
     let ports = ports_with(&test_db, &grown).await;
     let (consumer, mut log) = join(&ports).await;

@@ -16,7 +16,7 @@ use self::postgres::{P0, TestDb};
 
 mod postgres;
 
-/// What the log has: bob 3 at offset 0 and alice 4 at 1, both folded.
+/// The contents of the log: bob 3 at offset 0 and alice 4 at 1, both folded.
 struct Scene {
     test_db: TestDb,
     ports: Ports,
@@ -65,7 +65,7 @@ impl Scene {
         audit.run().await.expect("everything answers").findings
     }
 
-    /// What an audit finds after a statement.
+    /// The findings of an audit after a statement.
     async fn after(&self, statement: &str) -> Vec<Finding> {
         self.test_db.sql(statement).await;
         self.audit().await

@@ -1,4 +1,4 @@
-//! What the store makes of callers that give up, and of several that do the same.
+//! The store with callers that give up, and with callers that do the same at once.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,7 +13,7 @@ use self::postgres::{P0, TestDb, next, votes};
 mod postgres;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_caller_that_gives_up_leaves_no_transaction_behind() {
+async fn a_caller_that_gives_up_leaves_no_transaction_open() {
     const ROUNDS: u64 = 60;
     let Some(test_db) = TestDb::shared().await else {
         return;
@@ -25,7 +25,7 @@ async fn a_caller_that_gives_up_leaves_no_transaction_behind() {
     for start in 0..ROUNDS {
         let ballots: Vec<_> = (0..20).map(|_| fixtures.ballot(&[(&alice, 1)])).collect();
         let step = next(P0, start, &ballots.iter().collect::<Vec<_>>());
-        // Half of them by how often they were asked, half of them by how long they took.
+        // Half of them give up after some polls, half of them after some time.
         if entropy.below(2) == 0 {
             let polls = usize::try_from(entropy.below(12)).expect("a few");
             drop(dropped_after(polls, store.apply(&step)).await);

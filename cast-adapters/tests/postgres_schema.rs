@@ -1,4 +1,4 @@
-//! The tables: who makes them, who refuses them, what they cannot hold, and what people see.
+//! The schema: its migrations, its checks, its constraints, and the view of the results.
 
 use std::time::Duration;
 
@@ -18,12 +18,12 @@ use self::postgres::{P0, TestDb, fold, next, options};
 
 mod postgres;
 
-/// A database with nothing in it; `None`, and said so, where there is no server.
+/// An empty database; `None`, with a message, if there is no server.
 async fn bare() -> Option<Database> {
     Some(servers::postgres().await?.create_database().await)
 }
 
-/// Why a store is refused: by every call, and by the check that a role makes at its start.
+/// The error of a refused store, from every call, and from the check at the start of a role.
 async fn refused(options: PostgresOptions) -> (PortErrorKind, String) {
     let store = PostgresStore::new(options);
     let checked = store.check().await.expect_err("this database will not do");
@@ -39,7 +39,7 @@ fn assert_says(refusal: &(PortErrorKind, String), what: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_is_not_ours_yet_or_too_old_or_too_new_is_refused_with_the_way_out() {
+async fn a_database_without_the_right_schema_is_refused_with_the_command_to_run() {
     let Some(database) = bare().await else { return };
     let url = database.url().to_owned();
     assert_says(&refused(options(&url)).await, "run `cast-server migrate`");
@@ -236,7 +236,7 @@ async fn numbers_beyond_the_columns_are_corrupt_and_their_rejection_is_kept_whol
     );
 }
 
-/// With a reason that no text of the database can hold as it is.
+/// With a reason that contains a character which PostgreSQL does not allow.
 fn rejection(ballot: &LoggedBallot) -> Rejection {
     Rejection::Ballot {
         placed: PositionedBallot {
@@ -318,7 +318,7 @@ async fn a_recount_has_a_limit_of_its_own() {
     let alice = fixtures.candidate("alice");
     let ballot = fixtures.ballot(&[(&alice, 1)]);
     fold(&test_db.open(), &next(P0, 0, &[&ballot])).await;
-    // A view in the place of the table makes each reading of it take long.
+    // A view in the place of the table makes each query slow.
     test_db
         .sql(
             "ALTER TABLE ballots RENAME TO fast; \

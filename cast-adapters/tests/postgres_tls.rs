@@ -1,4 +1,4 @@
-//! Connections by TLS: who listens gets nothing, and who poses as the server is found out.
+//! TLS connections: they are encrypted, and a server with another certificate is refused.
 
 use std::{
     fs::{self, Permissions},
@@ -15,7 +15,7 @@ use self::postgres::options;
 
 mod postgres;
 
-/// A server with a certificate of its own making, which is good for its address.
+/// A server with a self-signed certificate for its address.
 async fn encrypted() -> Option<(Private<Postgres>, PathBuf)> {
     let mut server = Postgres::start().await?;
     let data = server.folder().join("data");
@@ -56,7 +56,7 @@ fn certificate(folder: &Path, name: &str) -> PathBuf {
     certificate
 }
 
-/// Connects once, and asks for something.
+/// Connects once, and runs a query.
 async fn check(url: &str) -> Result<(), PortError> {
     PostgresStore::new(options(url)).check().await
 }
@@ -79,7 +79,7 @@ async fn a_connection_is_encrypted_where_the_url_says_so() {
             .check()
             .await
             .unwrap_or_else(|e| panic!("{parameters}: {}", e.chain()));
-        // The store keeps its connection, to be looked at.
+        // The store keeps its connection, for the query below.
         let session = tokio_postgres::connect(url, tokio_postgres::NoTls).await;
         let (session, connection) = session.expect("the server takes plain ones too");
         let looking = tokio::spawn(connection);

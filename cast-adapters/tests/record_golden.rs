@@ -210,7 +210,7 @@ fn another_reader_decodes_it_by_the_schema() {
 }
 
 #[test]
-fn fields_to_come_are_skipped() {
+fn unknown_fields_are_skipped() {
     let (_, record) = &golden_records()[1];
     let bytes = record::encode(record, PARTITIONS).expect("it fits");
     let mut later = schema::Record::decode(bytes.as_slice()).expect("a message of the schema");
@@ -247,7 +247,7 @@ fn refusal(spoil: impl FnOnce(&mut schema::Record)) -> String {
 type Spoil = fn(&mut schema::Ballot);
 
 #[test]
-fn a_version_to_come_is_refused_as_such() {
+fn a_newer_version_is_refused() {
     let reason = refusal(|record| record.version = 2);
     assert!(reason.contains("version 2"), "{reason}");
     assert!(reason.contains("update the readers"), "{reason}");

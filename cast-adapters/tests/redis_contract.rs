@@ -1,4 +1,4 @@
-//! The adapters in Redis keep every clause of their ports' contracts, against a real server and a
+//! The contract suites of the adapters in Redis, on a real server and a
 //! real cluster.
 
 use cast_testkit::servers;

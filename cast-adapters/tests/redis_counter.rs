@@ -1,5 +1,5 @@
-//! What the counter in Redis owes beyond its port's contract: exact sums of any size, and memory
-//! that follows the lag.
+//! The counter in Redis beyond its port's contract: exact sums of any size, and memory
+//! that is bounded by the lag.
 
 mod redis;
 
@@ -140,12 +140,12 @@ fn any_checkpoint(entropy: &SeededEntropy, candidates: &[Candidate]) -> Checkpoi
     checkpoint(candidate, &applied_totals, entropy.below(2) == 0)
 }
 
-/// Numbers of one digit and of ten, which must not order as texts do.
+/// Numbers of one digit and of ten, which must not be ordered as strings.
 fn any_partition(entropy: &SeededEntropy) -> u32 {
     [0, 7, u32::MAX][entropy.index(3)]
 }
 
-/// Mostly small, so that they meet; the others are where a double is no longer exact.
+/// Mostly small, so that they coincide; the others are where a double is no longer exact.
 fn any_offset(entropy: &SeededEntropy) -> u64 {
     match entropy.below(40) {
         0 => (1 << 53) + entropy.below(4),
@@ -188,7 +188,7 @@ async fn sums_beyond_the_precision_of_a_double_are_exact() {
 /// Records for more candidates than one pipeline holds, and more pending records of one of them
 /// than one command has.
 #[tokio::test]
-async fn large_calls_are_taken_apart() {
+async fn large_calls_are_split() {
     let Some((_, counter)) = corner_and_counter().await else {
         return;
     };
@@ -293,7 +293,7 @@ async fn only_a_count_without_pending_votes_has_a_time_to_live() {
     reconcile(&counter, &[checkpoint(&alice, &[(1, 10, 10)], false)]).await;
     assert!(idle().await);
 
-    // Reading keeps it, once half of its time is over.
+    // Reading extends its time to live, once half of it is over.
     let _: i64 = namespace.ask(&["PEXPIRE", &key, "400000"]).await;
     shown(&counter, &alice).await;
     let left = namespace.time_to_live(&key).await.expect("it is idle");

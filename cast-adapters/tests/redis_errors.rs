@@ -1,4 +1,4 @@
-//! Of each call that fails, the error says whether it may have happened; and nothing is done twice to
+//! The error of a failed call says whether it may have happened, and no command is sent twice to
 //! find out.
 
 #[path = "redis/faults.rs"]
@@ -31,7 +31,7 @@ fn kind<T: std::fmt::Debug>(result: Result<T, PortError>) -> PortErrorKind {
     result.expect_err("no server answers").kind()
 }
 
-/// Each of many scripts of a pipeline is sent again, and only those that were lacking.
+/// Only the commands of a pipeline whose script was missing are sent again.
 #[tokio::test]
 async fn a_pipeline_survives_forgotten_scripts() {
     let Some((_server, namespace)) = private_server().await else {
@@ -74,7 +74,7 @@ async fn frozen_beyond_the_deadline_it_is_unknown_and_then_unavailable() {
     let asked = fixtures.claims(5);
     let late = within(4 * TIMEOUT, "a deadline", tickets.redeem(&ticket, &asked)).await;
     assert_eq!(kind(late), PortErrorKind::OutcomeUnknown);
-    // The connections that gave no answer are not asked again, and new ones are not made.
+    // The connections without an answer are not used again, and no new ones can be opened.
     eventually(PATIENCE, "nothing more is sent", async || {
         let late = within(4 * TIMEOUT, "a deadline", tickets.current()).await;
         (kind(late) == PortErrorKind::Unavailable).then_some(())
@@ -107,7 +107,7 @@ async fn a_call_without_an_answer_is_unknown_and_not_sent_again() {
     let fixtures = Fixtures::new();
     let ticket = issue(&tickets, &fixtures, 100).await.expect("published");
     let alice = fixtures.candidate("alice");
-    // The server has the scripts by then, or else it would ask for them in vain.
+    // The server has the scripts by then; otherwise it would answer NOSCRIPT.
     let first = tickets.redeem(&ticket, &fixtures.claims(5)).await;
     first.expect("redeemed");
     counter
@@ -205,14 +205,14 @@ async fn a_refused_call_did_not_happen() {
     assert_eq!(kind(strange), PortErrorKind::Corrupt, "another's key");
 
     assert_eq!(votes(&counter, &alice).await, 0);
-    // It was a replica meanwhile, so the ticket is refused; but its ballots are new.
+    // It was a replica meanwhile, so the ticket is refused.
     let ticket = issue(&tickets, &fixtures, 10).await.expect("published");
     let answers = tickets.redeem(&ticket, &claims).await.expect("redeemed");
     assert_eq!(answers, [Granted; 2]);
 }
 
 #[tokio::test]
-async fn one_key_that_fails_leaves_the_others_done_and_the_whole_unknown() {
+async fn one_failed_key_makes_the_outcome_of_the_whole_call_unknown() {
     let Some((_server, namespace)) = private_server().await else {
         return;
     };
@@ -247,7 +247,7 @@ async fn nobody_there_is_unavailable_at_once() {
 }
 
 #[tokio::test]
-async fn passwords_are_sent_and_not_told() {
+async fn passwords_are_sent_and_appear_in_no_message() {
     let Some((_server, namespace)) = private_server().await else {
         return;
     };

@@ -1,4 +1,4 @@
-//! Redis may vanish at any moment, whole or in part: under load no ticket buys more than its limit,
+//! Redis may lose its data at any moment, all or in part: under load no ticket exceeds its limit,
 //! and the tallies recover.
 
 #[path = "redis/faults.rs"]
@@ -93,7 +93,7 @@ async fn killed_connections_are_replaced() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn killed_and_restarted_empty_it_goes_on_with_the_next_ticket() {
+async fn after_a_restart_without_data_votes_are_accepted_with_the_next_ticket() {
     let Some((mut server, namespace)) = private_server().await else {
         return;
     };

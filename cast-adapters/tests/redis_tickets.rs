@@ -1,5 +1,5 @@
-//! What the tickets in Redis owe beyond their port's contract: limits over many processes, keys that
-//! end, and use counters that are not trusted after a failover.
+//! The tickets in Redis beyond their port's contract: limits over many processes, keys that
+//! expire, and use counters that are not trusted after a failover.
 
 mod redis;
 
@@ -188,7 +188,7 @@ async fn ballot_ids_are_forgotten_after_two_retry_windows() {
     forgotten.await;
     let after = tickets.now().await.expect("answered");
     assert!(after.since(before) >= Duration::from_millis(300));
-    // A publication clears away the bucket that is not looked at any more, or it ends by itself.
+    // A publication removes the bucket that is no longer read, or it expires.
     eventually(PATIENCE, "one bucket is left, and then none", async || {
         tickets.current().await.expect("the source shows a ticket");
         (namespace.keys().await == [namespace.uses()]).then_some(())
@@ -212,7 +212,7 @@ async fn any_key_may_be_lost_alone() {
         "the use counters and a bucket of ids: {keys:?}"
     );
 
-    // Without its ids it takes ballots for new, and still sells no use twice.
+    // Without the ids, ballots are new again, and still no use is granted twice.
     let ids = keys.iter().find(|key| **key != namespace.uses());
     let _: i64 = namespace.ask(&["DEL", ids.expect("a bucket")]).await;
     let again = redeem(&tickets, &ticket, &claims).await;
@@ -234,8 +234,8 @@ async fn any_key_may_be_lost_alone() {
     );
 }
 
-/// A server that is back with what it had on disk may have forgotten the last uses, so it sells no
-/// more of them; and a ticket that was good is not good again.
+/// A server that restarts from its disk may have lost the last uses, so it grants no
+/// more uses, and the ticket stays refused.
 #[tokio::test]
 async fn a_server_that_took_over_trusts_no_meter_of_before() {
     let Some(mut server) = servers::Redis::start_as(Mode::Durable).await else {
@@ -258,7 +258,7 @@ async fn a_server_that_took_over_trusts_no_meter_of_before() {
     let current = tickets.current().await.expect("the source shows a ticket");
     assert_eq!(current, None);
 
-    // The same ticket does not begin again; a new one of its period does.
+    // The same ticket cannot be published again; a new one of its period can.
     let period = |genuine: &GenuineTicket| PeriodTicket {
         ticket: *genuine.ticket(),
         valid_until: genuine.issued_at().plus(Duration::from_secs(600)),
@@ -284,8 +284,8 @@ async fn a_server_that_took_over_trusts_no_meter_of_before() {
     );
 }
 
-/// A master that was cut off from a replica, which was promoted, then follows that and takes over
-/// again: it is the same process, but has forgotten what the replica never learned.
+/// A master whose replica was promoted follows its successor and is promoted
+/// again: it is the same process, but has lost the uses that the replica never got.
 #[tokio::test]
 async fn a_server_that_took_over_again_trusts_no_meter_of_its_own() {
     const LIMIT: u32 = 10;
@@ -329,7 +329,7 @@ async fn a_server_that_took_over_again_trusts_no_meter_of_its_own() {
 
 /// A replica has the replication epoch of its master, and must not grant uses of its tickets.
 #[tokio::test]
-async fn a_replica_that_takes_writes_trusts_no_meter_of_its_master() {
+async fn a_writable_replica_trusts_no_use_counter_of_its_master() {
     let (Some(server), Some(replica)) =
         (servers::Redis::start().await, servers::Redis::start().await)
     else {

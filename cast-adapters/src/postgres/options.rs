@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn the_servers_own_limits_come_after_the_users_options() {
+    fn the_servers_timeouts_follow_the_options_of_the_url() {
         let mut options: PostgresOptions = "postgres://h/d?options=-c%20work_mem%3D1MB"
             .parse()
             .expect("a URL");

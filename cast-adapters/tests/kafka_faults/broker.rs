@@ -17,7 +17,7 @@ use crate::log::{Applied, Log, PATIENCE, connect, join, publish, publish_all, re
 
 type Results = Vec<(Record, Result<Published, PortError>)>;
 
-/// Publishes until it works again; what became of each record.
+/// Publishes until a record is acknowledged; returns the result of each record.
 async fn publish_until_taken(log: &Log, bus: &KafkaBus) -> Results {
     let mut reported = Vec::new();
     let publishing = async {
@@ -60,7 +60,7 @@ async fn assert_reported_correctly(log: &Log, reported: &Results) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_broker_that_is_killed_loses_nothing_and_is_found_again() {
+async fn a_killed_broker_loses_nothing_and_is_reconnected_to() {
     let Some(mut kafka) = Kafka::start().await else {
         return;
     };
@@ -92,7 +92,7 @@ async fn a_broker_that_is_killed_loses_nothing_and_is_found_again() {
     kafka.restart().await;
     reported.extend(publish_until_taken(&log, &bus).await);
 
-    // The same member reads on, and nothing twice.
+    // The same member continues, and reads no record twice.
     let last = publish_all(&bus, &log.records(3)).await;
     read_up_to(&mut *reader, &applied, &last).await;
     reader.close().await.expect("it leaves");
@@ -155,13 +155,13 @@ async fn leaving_a_cluster_that_does_not_answer_ends_by_its_deadline() {
     let first = publish_all(&bus, &log.records(3)).await;
     read_up_to(&mut *reader, &applied, &first).await;
     proxy.set(Link::Frozen);
-    // It may or may not have left: only that it comes back counts.
+    // Whether it could leave does not matter, only that the call ends.
     let _ = within(Duration::from_secs(15), "leaving", reader.close()).await;
     proxy.set(Link::Open);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn answers_that_are_lost_leave_the_outcome_unknown_and_one_record() {
+async fn lost_acknowledgements_leave_the_outcome_unknown_and_one_record_in_the_log() {
     let Some((kafka, proxy)) = Kafka::start_behind_proxy().await else {
         return;
     };
@@ -182,7 +182,7 @@ async fn answers_that_are_lost_leave_the_outcome_unknown_and_one_record() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reader_whose_session_ended_reads_on_where_the_store_is() {
+async fn a_reader_whose_session_timed_out_resumes_at_the_stores_position() {
     let Some((kafka, proxy)) = Kafka::start_behind_proxy().await else {
         return;
     };
@@ -211,7 +211,7 @@ async fn a_reader_whose_session_ended_reads_on_where_the_store_is() {
     reader.close().await.expect("it leaves");
 }
 
-/// Reads as a consumer does: a batch that is not the next is sought away from.
+/// Reads as a consumer does: it seeks when a batch is not the next one.
 async fn read_with_seeks(
     reader: &mut dyn Subscription,
     applied: &Applied,

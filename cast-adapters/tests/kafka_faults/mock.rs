@@ -1,4 +1,4 @@
-//! Errors that a real broker does not make on demand.
+//! Errors that a real broker does not produce on demand.
 
 use std::{sync::Arc, time::Duration};
 
@@ -61,7 +61,7 @@ impl Mock {
         connected.unwrap_or_else(|error| panic!("{}", error.chain()))
     }
 
-    /// The next requests of this kind fail so, one after the other.
+    /// The next requests of this kind fail with these errors, one after the other.
     pub(crate) fn fail(&self, requests: RDKafkaApiKey, errors: &[Error]) {
         self.cluster.request_errors(requests, errors);
     }
@@ -75,7 +75,7 @@ impl Mock {
         results.pop().expect("one result")
     }
 
-    /// Publishes until it works again.
+    /// Publishes until a record is acknowledged.
     async fn recovers(&self, bus: &KafkaBus) {
         eventually(PATIENCE, "the log to take records again", || async {
             self.publish(bus).await.ok()?.position
@@ -83,7 +83,7 @@ impl Mock {
         .await;
     }
 
-    /// How many records there are.
+    /// The number of records in the log.
     async fn logged(&self, bus: &KafkaBus) -> u64 {
         let lag = bus.lag(&GroupName::new("unknown")).await;
         let lag = lag.unwrap_or_else(|error| panic!("{}", error.chain()));
@@ -118,7 +118,7 @@ async fn a_record_that_is_not_acknowledged_in_time_is_of_unknown_outcome() {
 }
 
 #[tokio::test]
-async fn brokers_that_are_away_leave_the_outcome_unknown_and_are_found_again() {
+async fn unreachable_brokers_leave_the_outcome_unknown_and_are_reconnected_to() {
     let mock = Mock::new();
     let bus = mock.connect().await;
     mock.cluster.broker_down(EVERY_BROKER).expect("all down");
@@ -142,7 +142,7 @@ async fn brokers_that_are_away_leave_the_outcome_unknown_and_are_found_again() {
 }
 
 #[tokio::test]
-async fn too_few_replicas_for_a_moment_is_tried_again_by_itself() {
+async fn a_short_lack_of_replicas_is_retried_by_the_client() {
     let mock = Mock::new();
     let bus = mock.connect().await;
     let few = Error::RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS;
@@ -209,10 +209,10 @@ async fn a_producer_that_died_is_replaced() {
 }
 
 #[tokio::test]
-async fn while_producers_die_at_birth_nothing_is_sent_and_the_reason_is_told() {
+async fn while_producers_fail_at_their_start_no_record_is_sent_and_the_reason_is_reported() {
     let mock = Mock::new();
     let bus = mock.connect().await;
-    // The first dies of this, and its successors of having no right to an id.
+    // The first producer fails with this error, its successors because they are refused an id.
     let refused = Error::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED;
     mock.fail(RDKafkaApiKey::InitProducerId, &[refused; 100]);
     let fatal = Error::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER;
@@ -341,7 +341,7 @@ async fn vote_service(bus: &Arc<KafkaBus>, gate: &Arc<Gate>) -> Cast {
     cast.expect("it starts")
 }
 
-/// A ballot that takes as many bytes as one can.
+/// A ballot of the largest size.
 fn full_ballot(ticket: Ticket) -> Ballot {
     let names: Vec<_> = (0..MAX_SELECTIONS)
         .map(|at| format!("{at:0>MAX_NAME_BYTES$}"))
@@ -373,7 +373,7 @@ async fn a_flush_of_a_thousand_full_ballots_is_acknowledged() {
     gate.until_waiting(Operation::Redeem, Moment::Before, 1)
         .await;
     let votes: Vec<_> = (0..1_000).map(|_| vote()).collect();
-    // On this one thread each of them comes as far as the intake.
+    // On this single thread, each of them gets to the intake.
     tokio::task::yield_now().await;
     gate.open(Operation::Redeem, Moment::Before);
     for vote in std::iter::once(first).chain(votes) {

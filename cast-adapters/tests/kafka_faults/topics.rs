@@ -1,4 +1,4 @@
-//! Topics that are not there, that are made, and that grow.
+//! Topics that are missing, created, or that grow.
 
 use std::time::Duration;
 
@@ -130,7 +130,7 @@ async fn a_topic_that_grew_is_misconfigured_for_old_and_new_servers() {
     );
     assert!(reported.contains("partitions=5"), "the remedy: {reported}");
 
-    // Said on purpose, and from then on known by the records themselves.
+    // Confirmed by the option, and from then on by the records.
     let mut grown = log.patient();
     grown.partitions = Some(FIVE);
     let new = connect(grown).await;

@@ -1,4 +1,4 @@
-//! Stores in databases of their own, as the contract suite and the other tests want them.
+//! Stores in new databases, for the contract suite and other tests.
 
 #![expect(dead_code, reason = "each test uses a part of it")]
 
@@ -18,12 +18,12 @@ use cast_testkit::{
 };
 use tokio_postgres::{Client, NoTls};
 
-/// Nothing here takes long, but the machine may compile beside it.
+/// Nothing here takes long, but the machine may be busy.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) const P0: Partition = Partition::new(0);
 
-/// A database with the tables.
+/// A database with the schema.
 pub(crate) struct TestDb {
     database: Database,
     url: String,
@@ -36,7 +36,7 @@ impl TestDb {
         Some(Self::migrated(database).await)
     }
 
-    /// Makes the tables in a database that has none.
+    /// Migrates an empty database.
     pub(crate) async fn migrated(database: Database) -> Self {
         let test_db = Self {
             url: database.url().to_owned(),
@@ -64,17 +64,17 @@ impl TestDb {
         self.database.sql(statement).await
     }
 
-    /// Patient: what is tested is not how quick a busy machine is.
+    /// With long timeouts: a busy machine must not make the tests fail.
     pub(crate) fn options(&self) -> PostgresOptions {
         options(&self.url)
     }
 
-    /// A store with connections of its own.
+    /// A store with its own connections.
     pub(crate) fn open(&self) -> PostgresStore {
         PostgresStore::new(self.options())
     }
 
-    /// A plain connection, to look and to stand in the way with.
+    /// A plain connection, for queries and locks.
     pub(crate) async fn session(&self) -> Client {
         let connected = tokio_postgres::connect(self.database.url(), NoTls).await;
         let (client, connection) = connected.expect("the server is there");
@@ -89,7 +89,7 @@ impl TestDb {
         self.until(blocked, connections).await;
     }
 
-    /// Waits until a query says so.
+    /// Waits until a query returns a value.
     pub(crate) async fn until(&self, query: &str, expected: &str) {
         eventually(
             PATIENCE,
@@ -114,7 +114,7 @@ pub(crate) fn next(partition: Partition, start: u64, ballots: &[&LoggedBallot]) 
     cast_testkit::fixtures::step(partition, (start, start + 1), placed)
 }
 
-/// Applies a step that must be the next; how many of its ballots were new.
+/// Applies a step that must be the next; returns how many of its ballots were new.
 pub(crate) async fn fold(store: &PostgresStore, step: &FoldStep) -> usize {
     match store.apply(step).await.expect("the step is applied") {
         Applied::Folded { counted, .. } => counted,
@@ -136,7 +136,7 @@ pub(crate) async fn store() -> Result<TestDb, Skipped> {
 
 #[async_trait]
 impl Harness for TestDb {
-    /// The database goes with the harness.
+    /// The database is dropped with the harness.
     async fn close(&self) {}
 }
 
@@ -146,7 +146,7 @@ impl VoteStoreHarness for TestDb {
         Arc::new(self.open())
     }
 
-    /// One for a candidate who has as many votes already as there can be, in each partition.
+    /// A ballot for a candidate that has the largest total in each partition.
     async fn unholdable(&self, fixtures: &Fixtures) -> Result<LoggedBallot, Skipped> {
         let full = fixtures.candidate("full");
         self.sql(&format!(

@@ -71,7 +71,7 @@ pub(crate) fn alice_and_step(start: u64) -> (Candidate, FoldStep) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connection_cut_in_the_middle_of_a_transaction_takes_it_along() {
+async fn a_connection_that_closes_during_a_transaction_rolls_it_back() {
     let Some(test_db) = TestDb::shared().await else {
         return;
     };
@@ -102,7 +102,7 @@ async fn a_connection_cut_in_the_middle_of_a_transaction_takes_it_along() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connection_cut_at_commit_leaves_the_outcome_unknown() {
+async fn a_connection_that_closes_during_the_commit_leaves_the_outcome_unknown() {
     let Some(test_db) = TestDb::shared().await else {
         return;
     };
@@ -142,7 +142,7 @@ async fn a_commit_that_was_not_acknowledged_is_met_by_the_fence() {
     let test_db = test_db.by_url(proxy.url());
     let (alice, step) = alice_and_step(0);
     let mut hasty = test_db.options();
-    // Long enough to come to the COMMIT, which takes the lock's owner no time to let happen.
+    // Long enough to reach the COMMIT, which then waits for the lock.
     hasty.transaction_timeout = Duration::from_secs(3);
     let store = PostgresStore::new(hasty);
     let other = test_db.session().await;
@@ -177,7 +177,7 @@ async fn a_frozen_server_delays_no_caller_longer_than_the_deadline() {
     hasty.connect_timeout = Duration::from_secs(3);
     hasty.transaction_timeout = Duration::from_secs(3);
     let (store, (alice, step)) = (PostgresStore::new(hasty), alice_and_step(0));
-    // Once with a connection that is open already, once where it must be made.
+    // Once with an open connection, once with a new one.
     store.check().await.expect("all is well");
     server.freeze().await;
     for open in [true, false] {
@@ -274,7 +274,7 @@ async fn the_victim_of_a_deadlock_did_not_happen() {
         .expect("the name is free");
     let applying = applying(&store, &step);
     test_db.until_blocked("1").await;
-    // Waits for the store, which waits for the name.
+    // It waits for the store's transaction, which waits for the name.
     let circle = other.batch_execute("UPDATE progress SET next = next; ROLLBACK");
     circle.await.expect("it is the other one's turn to fail");
     let applied = applying.await.expect("no panic");
@@ -320,10 +320,7 @@ async fn a_lock_that_is_never_released_delays_a_step_no_longer_than_the_servers_
     lock.await.expect("the lock is free");
     let applied = within(PATIENCE, "an answer", store.apply(&step)).await;
     assert_eq!(kind(applied), PortErrorKind::Unavailable);
-    other
-        .batch_execute("ROLLBACK")
-        .await
-        .expect("it was open");
+    other.batch_execute("ROLLBACK").await.expect("it was open");
     let store = test_db.open();
     assert_eq!(fold(&store, &step).await, 20);
 }
@@ -343,7 +340,7 @@ async fn a_step_that_loses_its_ballots_to_another_partition_is_done_again_withou
     let first = applying(&store, &step);
     test_db.until_blocked("1").await;
     let second = applying(&store, &elsewhere);
-    // One for the lock, one for the first one's ballots, which it could not know of.
+    // One waits for the lock, one for the ballots of the first transaction, which are not visible yet.
     test_db.until_blocked("2").await;
     let released = other.batch_execute(RELEASE_LOCK).await;
     released.expect("it was held");

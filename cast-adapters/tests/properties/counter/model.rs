@@ -188,7 +188,10 @@ impl ReferenceStateMachine for Model {
             Step::Reconcile(checkpoints) => {
                 for checkpoint in checkpoints {
                     let candidate = &checkpoint.candidate;
-                    model.log_call(candidate, Word::Reconciled(checkpoint.applied_totals.clone()));
+                    model.log_call(
+                        candidate,
+                        Word::Reconciled(checkpoint.applied_totals.clone()),
+                    );
                     if checkpoint.whole {
                         model.log_call(candidate, Word::Whole(model.now));
                     }

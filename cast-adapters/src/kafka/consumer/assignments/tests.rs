@@ -60,7 +60,7 @@ fn take(assignments: &Assignments, max_ballots: usize) -> Option<(Partition, u64
 }
 
 #[test]
-fn batches_join_and_take_no_more_than_asked_for() {
+fn a_batch_has_consecutive_records_and_at_most_the_requested_ballots() {
     let assignments = assignments();
     start_at(&assignments, &[A], 3);
     for (offset, ballots) in [(5, 2), (6, 2), (9, 5), (10, 1)] {

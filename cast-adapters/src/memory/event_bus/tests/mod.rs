@@ -176,7 +176,7 @@ fn retain_all_changes_no_other_option() {
 }
 
 #[tokio::test]
-async fn a_batch_takes_as_many_ballots_as_were_asked_for_and_a_larger_record_alone() {
+async fn a_batch_has_at_most_the_requested_ballots_or_a_single_larger_record() {
     let bench = Bench::new(1, BusOptions::default());
     bench.publish(0, 101).await;
     bench.try_publish(0, 0..150).await.expect("published");
@@ -228,7 +228,7 @@ async fn beyond_the_capacity_publishing_is_unavailable_until_every_group_commits
 }
 
 #[tokio::test]
-async fn a_record_larger_than_the_capacity_is_taken_when_nothing_waits() {
+async fn a_record_larger_than_the_capacity_is_accepted_when_no_ballot_waits() {
     let bench = Bench::new(
         1,
         BusOptions {
