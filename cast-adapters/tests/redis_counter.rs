@@ -71,7 +71,7 @@ async fn shown(counter: &dyn VoteCounter, candidate: &Candidate) -> (u64, u64, b
     (tally.votes, tally.version.get(), age.is_some())
 }
 
-async fn corner_and_counter() -> Option<(Namespace, RedisCounter)> {
+async fn namespace_and_counter() -> Option<(Namespace, RedisCounter)> {
     let namespace = Namespace::on(servers::redis().await?).await;
     let counter = namespace.open().counter();
     Some((namespace, counter))
@@ -79,7 +79,7 @@ async fn corner_and_counter() -> Option<(Namespace, RedisCounter)> {
 
 #[tokio::test]
 async fn it_returns_the_same_readings_as_the_counter_in_memory() {
-    let Some((_, counter)) = corner_and_counter().await else {
+    let Some((_, counter)) = namespace_and_counter().await else {
         return;
     };
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::new());
@@ -172,7 +172,7 @@ fn any_votes(entropy: &SeededEntropy) -> u64 {
 #[tokio::test]
 async fn sums_beyond_the_precision_of_a_double_are_exact() {
     const ODD: u64 = (1 << 53) + 1;
-    let Some((_, counter)) = corner_and_counter().await else {
+    let Some((_, counter)) = namespace_and_counter().await else {
         return;
     };
     let alice = Fixtures::new().candidate("alice");
@@ -189,7 +189,7 @@ async fn sums_beyond_the_precision_of_a_double_are_exact() {
 /// than one command has.
 #[tokio::test]
 async fn large_calls_are_split() {
-    let Some((_, counter)) = corner_and_counter().await else {
+    let Some((_, counter)) = namespace_and_counter().await else {
         return;
     };
     let fixtures = Fixtures::new();
@@ -214,8 +214,8 @@ async fn large_calls_are_split() {
 }
 
 #[tokio::test]
-async fn a_candidate_lost_under_use_is_a_miss_and_heals() {
-    let Some((namespace, counter)) = corner_and_counter().await else {
+async fn a_candidate_lost_under_use_is_a_miss_and_recovers() {
+    let Some((namespace, counter)) = namespace_and_counter().await else {
         return;
     };
     let alice = Fixtures::new().candidate("alice");
@@ -244,7 +244,7 @@ async fn a_candidate_lost_under_use_is_a_miss_and_heals() {
 
 #[tokio::test]
 async fn a_count_that_makes_no_sense_is_as_good_as_lost() {
-    let Some((namespace, counter)) = corner_and_counter().await else {
+    let Some((namespace, counter)) = namespace_and_counter().await else {
         return;
     };
     let alice = Fixtures::new().candidate("alice");
@@ -261,7 +261,7 @@ async fn a_count_that_makes_no_sense_is_as_good_as_lost() {
 
 #[tokio::test]
 async fn only_a_count_without_pending_votes_has_a_time_to_live() {
-    let Some((mut namespace, _)) = corner_and_counter().await else {
+    let Some((mut namespace, _)) = namespace_and_counter().await else {
         return;
     };
     namespace.options.idle_kept = Duration::from_secs(1_000);
@@ -302,7 +302,7 @@ async fn only_a_count_without_pending_votes_has_a_time_to_live() {
 
 #[tokio::test]
 async fn memory_follows_the_lag_and_not_the_number_of_candidates() {
-    let Some((mut namespace, _)) = corner_and_counter().await else {
+    let Some((mut namespace, _)) = namespace_and_counter().await else {
         return;
     };
     namespace.options.idle_kept = Duration::from_millis(200);
@@ -348,9 +348,9 @@ async fn memory_follows_the_lag_and_not_the_number_of_candidates() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn doors_and_consumers_that_race_end_at_the_truth() {
+async fn concurrent_servers_and_consumers_end_with_the_exact_count() {
     const RECORDS: u64 = 300;
-    let Some((namespace, counter)) = corner_and_counter().await else {
+    let Some((namespace, counter)) = namespace_and_counter().await else {
         return;
     };
     let alice = Fixtures::new().candidate("alice");

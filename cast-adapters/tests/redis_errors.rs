@@ -236,7 +236,7 @@ async fn one_failed_key_makes_the_outcome_of_the_whole_call_unknown() {
 }
 
 #[tokio::test]
-async fn nobody_there_is_unavailable_at_once() {
+async fn a_missing_server_is_unavailable_at_once() {
     let redis = Redis::open(RedisOptions {
         connect_timeout: PATIENCE,
         ..RedisOptions::at("redis://127.0.0.1:1")

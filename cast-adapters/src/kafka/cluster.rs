@@ -1,15 +1,12 @@
 //! Queries to the cluster: the topic, its watermarks, and the offsets that groups have committed.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard},
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use cast_core::{
     domain::{Offset, Partition, Partitions},
     ports::{Clock as _, GroupName, PartitionLag},
 };
+use parking_lot::Mutex;
 use rdkafka::{
     Offset as KafkaOffset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer as _},
@@ -212,7 +209,7 @@ impl Groups {
     }
 
     fn client(&self, group: &GroupName) -> Result<Arc<BaseConsumer<LoggingContext>>, Error> {
-        let mut clients = self.clients();
+        let mut clients = self.clients.lock();
         if let Some(client) = clients.get(group) {
             return Ok(Arc::clone(client));
         }
@@ -227,17 +224,11 @@ impl Groups {
         clients.insert(group.clone(), Arc::clone(&client));
         Ok(client)
     }
-
-    fn clients(&self) -> MutexGuard<'_, Clients> {
-        self.clients
-            .lock()
-            .expect("nothing panics while it holds this lock")
-    }
 }
 
 impl Drop for Groups {
     fn drop(&mut self) {
-        retire(std::mem::take(&mut *self.clients()));
+        retire(std::mem::take(&mut *self.clients.lock()));
     }
 }
 

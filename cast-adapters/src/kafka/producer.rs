@@ -1,14 +1,12 @@
 //! The producer: a client that sends records, and its replacement after a fatal error.
 
-use std::{
-    sync::{Arc, Mutex, MutexGuard},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use cast_core::{
     domain::{LogPosition, Offset, Partitions, Record},
     ports::{Clock, PortError, Published},
 };
+use parking_lot::Mutex;
 use rdkafka::{
     ClientContext, Message, Statistics,
     client::Client,
@@ -109,19 +107,13 @@ impl Producer {
             .await
             .map_err(|error| error.to_string())?;
         *created_at = SystemClock.monotonic();
-        *self.current() = Arc::clone(&replacement);
+        *self.current.lock() = Arc::clone(&replacement);
         Ok(replacement)
     }
 
     /// The current client, which may have had a fatal error.
     pub(super) fn sender(&self) -> Arc<Sender> {
-        Arc::clone(&self.current())
-    }
-
-    fn current(&self) -> MutexGuard<'_, Arc<Sender>> {
-        self.current
-            .lock()
-            .expect("nothing panics while it holds this lock")
+        Arc::clone(&self.current.lock())
     }
 }
 

@@ -21,7 +21,7 @@ mod ticket_source;
 mod vote_counter;
 mod vote_store;
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 
 use cast_core::{
     Cast, Ports, StartError,
@@ -62,13 +62,6 @@ pub async fn start() -> Result<Cast, StartError> {
     Cast::builder(ports(), KeyRing::generate(&SystemEntropy))
         .start()
         .await
-}
-
-/// Locks what an adapter remembers.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex
-        .lock()
-        .expect("nothing panics while it holds this lock, so what it guards is whole")
 }
 
 #[cfg(test)]

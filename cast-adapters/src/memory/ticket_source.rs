@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque, hash_map::Entry},
-    sync::{Arc, Mutex},
+    sync::Arc,
     time::Duration,
 };
 
@@ -14,8 +14,7 @@ use cast_core::{
     },
     ports::{Clock, PortError, TicketSource},
 };
-
-use super::lock;
+use parking_lot::Mutex;
 
 /// The bounds of [`MemoryTickets`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,12 +89,12 @@ impl MemoryTickets {
     /// Loses all tickets with their use counters, and keeps the ballot ids, like a server that evicts
     /// keys. The tickets are unknown from then on.
     pub fn forget_tickets(&self) {
-        lock(&self.state).uses.clear();
+        self.state.lock().uses.clear();
     }
 
     /// Loses everything, like a server without persistence that restarts.
     pub fn forget(&self) {
-        *lock(&self.state) = State::default();
+        *self.state.lock() = State::default();
     }
 }
 
@@ -106,7 +105,7 @@ impl TicketSource for MemoryTickets {
     }
 
     async fn publish(&self, ticket: &PeriodTicket) -> Result<PeriodTicket, PortError> {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         let now = self.clock.now();
         // It scans the few use counters once per publication, and never in a redemption.
         let kept = self.options.expired_kept;
@@ -127,7 +126,7 @@ impl TicketSource for MemoryTickets {
     }
 
     async fn current(&self) -> Result<Option<CurrentTicket>, PortError> {
-        let state = lock(&self.state);
+        let state = self.state.lock();
         let now = self.clock.now();
         let begun_last = state.uses.range(..=now).next_back();
         Ok(begun_last
@@ -145,7 +144,7 @@ impl TicketSource for MemoryTickets {
         ticket: &GenuineTicket,
         claims: &[Claim],
     ) -> Result<Vec<Redemption>, PortError> {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         let State {
             uses,
             claims: known,
@@ -291,7 +290,7 @@ mod tests {
         clock.advance(Duration::from_secs(3_600));
         let ticket = issue(&tickets, 100).await;
         redeem(&tickets, &ticket, &[200, 201, 202]).await;
-        let remembered = || lock(&tickets.state).claims.contents.len();
+        let remembered = || tickets.state.lock().claims.contents.len();
         assert_eq!(remembered(), 100 - 6 + 3);
         for number in 300..350 {
             redeem(&tickets, &ticket, &[number]).await;
@@ -308,7 +307,7 @@ mod tests {
         let (_, tickets) = source(options);
         let ticket = issue(&tickets, 10).await;
         redeem(&tickets, &ticket, &[1, 2, 3]).await;
-        assert_eq!(lock(&tickets.state).claims.contents.len(), 2);
+        assert_eq!(tickets.state.lock().claims.contents.len(), 2);
         assert_eq!(
             redeem(&tickets, &ticket, &[3, 1]).await,
             [Repeated, Granted]
@@ -327,7 +326,7 @@ mod tests {
         issue(&tickets, 10).await;
         let unknown = Refused(RedemptionRefusal::Unknown);
         assert_eq!(redeem(&tickets, &ticket, &[1]).await, [unknown]);
-        assert_eq!(lock(&tickets.state).uses.len(), 2);
+        assert_eq!(tickets.state.lock().uses.len(), 2);
     }
 
     #[tokio::test]

@@ -10,7 +10,7 @@ use cast_core::domain::{
 use prost::{Message as _, bytes::Bytes};
 use uuid::Uuid;
 
-use super::{MAX_BYTES, VERSION, schema};
+use super::schema::{self, MAX_BYTES, VERSION};
 
 /// The contents of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]

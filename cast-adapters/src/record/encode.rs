@@ -6,7 +6,7 @@ use prost::{
     bytes::{Bytes, BytesMut},
 };
 
-use super::{MAX_BYTES, VERSION, schema};
+use super::schema::{self, MAX_BYTES, VERSION};
 
 /// A record that is too large for the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

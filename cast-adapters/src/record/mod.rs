@@ -16,12 +16,4 @@ mod schema;
 
 pub use decode::{Decoded, decode};
 pub use encode::{EncodeError, encode};
-
-/// The version that is written. All versions from 1 to this one are read.
-pub const VERSION: u32 = 1;
-
-/// The most bytes of a record, written or read.
-///
-/// 512 ballots of 16 selections with names of 64 bytes take 671,752 bytes at most. The limit is below
-/// Kafka's default limit of a topic's `max.message.bytes` (1,048,588), with room for what Kafka adds.
-pub const MAX_BYTES: usize = 1_000_000;
+pub use schema::{MAX_BYTES, VERSION};

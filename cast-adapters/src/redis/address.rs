@@ -5,7 +5,7 @@ use bb8_redis::redis::{
     io::tcp::TcpSettings,
 };
 
-use super::{RedisOptions, error::Cause, slots::NodeAddress};
+use super::{error::Cause, options::RedisOptions, slots::NodeAddress};
 
 /// The addresses of the URL, and how each server is connected to: with the same user, password and TLS.
 pub(super) struct Endpoints {

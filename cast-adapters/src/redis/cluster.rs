@@ -6,19 +6,20 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, RwLock, RwLockWriteGuard, Weak},
+    sync::{Arc, Weak},
 };
 
 use bb8_redis::redis::{
     ConnectionAddr, ErrorKind, RedisError, RedisResult, ServerErrorKind, Value,
     cluster_routing::Slot,
 };
+use parking_lot::Mutex;
 
 use super::{
-    RedisOptions,
     address::{self, Endpoints},
     error::Cause,
     node::{Node, SlotsListener},
+    options::RedisOptions,
     slots::{NodeAddress, SlotRange, redirection, slot_ranges},
 };
 
@@ -29,7 +30,7 @@ pub(super) const MAX_REDIRECTS: usize = 6;
 pub(super) struct Cluster {
     options: RedisOptions,
     endpoints: Endpoints,
-    topology: RwLock<Topology>,
+    topology: Mutex<Topology>,
     on_slots: SlotsListener,
 }
 
@@ -51,7 +52,7 @@ impl Cluster {
             Self {
                 options: options.clone(),
                 endpoints,
-                topology: RwLock::default(),
+                topology: Mutex::default(),
                 on_slots: Arc::new(move |answer, asked| match cluster.upgrade() {
                     Some(cluster) => cluster.slots_received(answer, asked),
                     None => Ok(()),
@@ -62,7 +63,7 @@ impl Cluster {
         let nodes = nodes.map(|address| cluster.new_node(address.clone()));
         let nodes: Vec<_> = nodes.collect::<RedisResult<_>>().map_err(Cause::Address)?;
         nodes[0].connect();
-        cluster.topology().nodes = nodes;
+        cluster.topology.lock().nodes = nodes;
         Ok(cluster)
     }
 
@@ -84,14 +85,14 @@ impl Cluster {
 
     /// The node to send a command for `slot` to: its master, or a node that may know it.
     pub(super) fn master(&self, slot: Option<Slot>) -> Arc<Node> {
-        let best = self.topology().best(slot, &[]);
+        let best = self.topology.lock().best(slot, &[]);
         best.expect("a topology has at least one node")
     }
 
     /// The node to send a command to when `failed` could not carry it out: the master of its slot, or
     /// one that may know it.
     pub(super) fn next_node(&self, slot: Option<Slot>, failed: &[Arc<Node>]) -> Option<Arc<Node>> {
-        let mut topology = self.topology();
+        let mut topology = self.topology.lock();
         let best = topology.best(slot, failed);
         if best.as_ref().is_some_and(|node| !node.is_unreachable()) {
             return best;
@@ -111,7 +112,7 @@ impl Cluster {
     /// node. ASK does not: the slot is still being migrated.
     pub(super) fn redirect_target(&self, error: &RedisError, asked: &Node) -> Option<Arc<Node>> {
         let (slot, address) = redirection(error, &asked.address)?;
-        let mut topology = self.topology();
+        let mut topology = self.topology.lock();
         let node = self.node_at(&mut topology, &address).ok()?;
         if error.kind() == ServerErrorKind::Moved.into() {
             topology.masters.insert(slot, Arc::clone(&node));
@@ -144,7 +145,7 @@ impl Cluster {
         if ranges.is_empty() {
             return Ok(());
         }
-        let mut topology = self.topology();
+        let mut topology = self.topology.lock();
         let mut named = Vec::new();
         for range in ranges {
             let master = self.node_at(&mut topology, &range.master)?;
@@ -184,12 +185,6 @@ impl Cluster {
             &self.options,
             on_slots,
         )))
-    }
-
-    fn topology(&self) -> RwLockWriteGuard<'_, Topology> {
-        self.topology
-            .write()
-            .expect("nothing panics while it holds this lock")
     }
 }
 

@@ -10,7 +10,7 @@
 
 use cast_core::domain::Candidate;
 
-use super::RedisOptions;
+use super::options::RedisOptions;
 
 /// The buckets of ballot ids: the current one, the previous one, the expired one, and the one that a
 /// clock that was set back would use.

@@ -66,6 +66,7 @@ mod node;
 mod options;
 mod routing;
 mod script;
+mod server;
 mod slots;
 mod ticket_source;
 mod vote_counter;
@@ -78,19 +79,13 @@ pub use options::RedisOptions;
 pub use ticket_source::RedisTickets;
 pub use vote_counter::RedisCounter;
 
-use self::{cluster::Cluster, error::Failed, keys::Keys};
+use self::server::Server;
 
 /// A Redis server or cluster, with the few connections that its adapters share.
 ///
 /// Clones share the connections. Any number of calls share a connection.
 #[derive(Clone)]
 pub struct Redis(Arc<Server>);
-
-struct Server {
-    options: RedisOptions,
-    keys: Keys,
-    cluster: Arc<Cluster>,
-}
 
 impl Redis {
     /// Checks the options and begins to connect, without waiting for it, so processes may start before
@@ -100,27 +95,17 @@ impl Redis {
     ///
     /// [`Misconfigured`](cast_core::ports::PortErrorKind::Misconfigured), with the option at fault.
     pub fn open(options: RedisOptions) -> Result<Self, PortError> {
-        let open = || {
-            options.check()?;
-            Cluster::open(&options)
-        };
-        let cluster = open().map_err(|why| Failed::new("opening Redis", why))?;
-        let keys = Keys::new(&options);
-        Ok(Self(Arc::new(Server {
-            options,
-            keys,
-            cluster,
-        })))
+        Ok(Self(Server::open(options)?))
     }
 
     /// The ticket source on this server.
     pub fn tickets(&self) -> RedisTickets {
-        RedisTickets::on(self.clone())
+        RedisTickets::on(Arc::clone(&self.0))
     }
 
     /// The counter on this server.
     pub fn counter(&self) -> RedisCounter {
-        RedisCounter::on(self.clone())
+        RedisCounter::on(Arc::clone(&self.0))
     }
 
     /// Health check: whether the server, or any node of the cluster, answers.
@@ -131,8 +116,6 @@ impl Redis {
     /// [`OutcomeUnknown`](cast_core::ports::PortErrorKind::OutcomeUnknown) if there is no answer,
     /// [`Misconfigured`](cast_core::ports::PortErrorKind::Misconfigured) if the login is refused.
     pub async fn ping(&self) -> Result<(), PortError> {
-        let answer = self.0.cluster.ping().await;
-        answer.map_err(|why| Failed::new("checking the connection to Redis", why))?;
-        Ok(())
+        self.0.ping().await
     }
 }

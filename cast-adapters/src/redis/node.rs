@@ -19,7 +19,7 @@ use bb8_redis::{
 };
 use tokio::sync::watch;
 
-use super::{RedisOptions, error::Cause};
+use super::{error::Cause, options::RedisOptions};
 
 /// How many bytes of commands a connection buffers before the next command waits: more than a large
 /// flush.

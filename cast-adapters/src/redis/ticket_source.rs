@@ -1,5 +1,7 @@
 //! Tickets and their use counters. Each call is one script, which reads the server's clock.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use bb8_redis::redis::{FromRedisValue, Value, from_redis_value};
 use cast_core::{
@@ -11,9 +13,9 @@ use cast_core::{
 };
 
 use super::{
-    Redis,
     error::{Cause, Failed},
     script::{CURRENT, NOW, PUBLISH, REDEEM},
+    server::Server,
 };
 
 /// A [`TicketSource`] in Redis: exact for any number of processes.
@@ -24,27 +26,27 @@ use super::{
 /// server may know of fewer uses than were granted.
 #[derive(Clone)]
 pub struct RedisTickets {
-    redis: Redis,
+    server: Arc<Server>,
 }
 
 impl RedisTickets {
-    pub(super) const fn on(redis: Redis) -> Self {
-        Self { redis }
+    pub(super) const fn on(server: Arc<Server>) -> Self {
+        Self { server }
     }
 
     /// The keys of a script: the use counters, and the buckets of ballot ids.
     fn keys(&self) -> [&str; 5] {
-        let keys = &self.redis.0.keys;
+        let keys = &self.server.keys;
         let [a, b, c, d] = &keys.ballots;
         [&keys.uses, a, b, c, d]
     }
 
     fn retry_window_ms(&self) -> u64 {
-        whole_ms(self.redis.0.options.retry_window)
+        whole_ms(self.server.options.retry_window)
     }
 
     async fn publish_with_cause(&self, ticket: &PeriodTicket) -> Result<PeriodTicket, Cause> {
-        let options = &self.redis.0.options;
+        let options = &self.server.options;
         let mut call = PUBLISH.call(&self.keys());
         call.arg(period(ticket.valid_from()))
             .arg(ticket.ticket.to_hex())
@@ -52,7 +54,7 @@ impl RedisTickets {
             .arg(ticket.use_limit)
             .arg(whole_ms(options.expired_kept))
             .arg(self.retry_window_ms());
-        let answer = self.redis.0.cluster.call(call).await?;
+        let answer = self.server.cluster.call(call).await?;
         let (ticket, valid_until, use_limit): (String, String, String) = decoded(answer)?;
         Ok(PeriodTicket {
             ticket: parsed_ticket(&ticket)?,
@@ -62,8 +64,8 @@ impl RedisTickets {
     }
 
     async fn current_with_cause(&self) -> Result<Option<CurrentTicket>, Cause> {
-        let call = CURRENT.call(&[&self.redis.0.keys.uses]);
-        let answer = self.redis.0.cluster.call(call).await?;
+        let call = CURRENT.call(&[&self.server.keys.uses]);
+        let answer = self.server.cluster.call(call).await?;
         let current: Option<(String, String, String)> = decoded(answer)?;
         let Some((ticket, valid_until, uses_left)) = current else {
             return Ok(None);
@@ -93,7 +95,7 @@ impl RedisTickets {
             .arg(ticket.ticket().to_hex())
             .arg(self.retry_window_ms())
             .arg(packed);
-        let Value::BulkString(letters) = self.redis.0.cluster.call(call).await? else {
+        let Value::BulkString(letters) = self.server.cluster.call(call).await? else {
             return Err(Cause::Answer("the redemptions are not a string"));
         };
         match letters.as_slice() {
@@ -106,8 +108,8 @@ impl RedisTickets {
     }
 
     async fn now_with_cause(&self) -> Result<Timestamp, Cause> {
-        let call = NOW.call(&[&self.redis.0.keys.uses]);
-        let now: String = decoded(self.redis.0.cluster.call(call).await?)?;
+        let call = NOW.call(&[&self.server.keys.uses]);
+        let now: String = decoded(self.server.cluster.call(call).await?)?;
         Ok(Timestamp::from_unix_ms(parsed(&now)?))
     }
 }

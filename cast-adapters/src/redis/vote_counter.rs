@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, hash_map::Entry},
+    sync::Arc,
     time::Duration,
 };
 
@@ -13,9 +14,9 @@ use cast_core::{
 };
 
 use super::{
-    Redis,
     error::{Cause, Failed},
     script::{Call, READ, RECONCILE, RECORD, Script},
+    server::Server,
 };
 
 /// Votes are passed to the scripts in two parts, which Lua's numbers hold exactly: `high * BASE + low`.
@@ -28,17 +29,17 @@ const BASE: u64 = 10_000_000_000;
 /// is bounded by the consumers' lag and not by the number of candidates.
 #[derive(Clone)]
 pub struct RedisCounter {
-    redis: Redis,
+    server: Arc<Server>,
 }
 
 impl RedisCounter {
-    pub(super) const fn on(redis: Redis) -> Self {
-        Self { redis }
+    pub(super) const fn on(server: Arc<Server>) -> Self {
+        Self { server }
     }
 
     /// A call of a script for a candidate; further arguments follow.
     fn call(&self, script: &'static Script, candidate: &Candidate) -> Call {
-        let server = &self.redis.0;
+        let server = &self.server;
         let mut call = script.call(&[server.keys.tally(candidate)]);
         // As a string: the driver has no 128-bit integers.
         call.arg(server.options.idle_kept.as_millis().to_string());
@@ -72,7 +73,7 @@ impl RedisCounter {
                 calls.push(self.call(&READ, candidate));
             }
         }
-        let answers = self.redis.0.cluster.calls(calls).await?;
+        let answers = self.server.cluster.calls(calls).await?;
         show.iter()
             .map(|candidate| reading(candidate, &answers[answered_by[candidate]]))
             .collect()
@@ -85,7 +86,7 @@ impl RedisCounter {
         let calls = candidates
             .iter()
             .map(|candidate| self.call(&READ, candidate));
-        let answers = self.redis.0.cluster.calls(calls.collect()).await?;
+        let answers = self.server.cluster.calls(calls.collect()).await?;
         answers.iter().map(applied_totals).collect()
     }
 
@@ -107,7 +108,7 @@ impl RedisCounter {
             }
             call
         });
-        self.redis.0.cluster.calls(calls.collect()).await.map(drop)
+        self.server.cluster.calls(calls.collect()).await.map(drop)
     }
 }
 
@@ -130,7 +131,7 @@ impl VoteCounter for RedisCounter {
     async fn read(&self, candidates: &[Candidate]) -> Result<Vec<Reading>, PortError> {
         if candidates.is_empty() {
             // Without candidates the call is a health check.
-            self.redis.ping().await?;
+            self.server.ping().await?;
         }
         let readings = self.record_with_cause(&[], candidates).await;
         Ok(readings.map_err(|why| Failed::new("reading tallies from Redis", why))?)

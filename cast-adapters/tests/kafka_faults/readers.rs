@@ -79,8 +79,8 @@ async fn rebalanced_under_load(protocol: GroupProtocol) {
     for round in 0..6 {
         let own = connect(options.clone()).await;
         let member = join(&own, &group, &applied).await;
-        let (leave, told_to_leave) = watch::channel(false);
-        let task = consume(member, Arc::clone(&applied), told_to_leave);
+        let (leave, should_leave) = watch::channel(false);
+        let task = consume(member, Arc::clone(&applied), should_leave);
         members.push((leave, task));
         publish(300).await;
         if round % 2 == 1 {

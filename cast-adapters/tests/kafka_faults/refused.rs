@@ -85,10 +85,10 @@ async fn records_that_a_broker_refuses_are_an_error_and_are_read_once_it_deliver
 }
 
 /// A store that answers when it is released.
-struct Held(watch::Sender<bool>);
+struct ReleasedStore(watch::Sender<bool>);
 
 #[async_trait]
-impl ResumeFrom for Held {
+impl ResumeFrom for ReleasedStore {
     async fn resume_from(&self, _: Partition) -> Result<domain::Progress, PortError> {
         let mut answers = self.0.subscribe();
         let answers = answers.wait_for(|answers| *answers).await;
@@ -104,7 +104,7 @@ async fn a_store_that_answers_more_slowly_than_a_broker_refuses_is_still_awaited
     let bus = mock.connect().await;
     mock.publish(&bus).await.expect("it is taken");
     refuse(&mock, Error::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
-    let store = Arc::new(Held(watch::Sender::new(true)));
+    let store = Arc::new(ReleasedStore(watch::Sender::new(true)));
     let mut reader = read_from(&mock, &bus, Arc::clone(&store) as _).await;
     assert_eq!(refused(&mut *reader).await.kind(), KIND);
     // The positions are not known, so nothing is fetched, and nothing refused: each

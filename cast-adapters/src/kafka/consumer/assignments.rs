@@ -1,16 +1,12 @@
 //! What a member holds: its partitions, where it is in each, and what was read ahead.
 
-use std::{
-    collections::BTreeMap,
-    ops::Bound,
-    sync::{Mutex, MutexGuard},
-    thread::Thread,
-};
+use std::{collections::BTreeMap, ops::Bound, thread::Thread};
 
 use cast_core::{
     domain::{LogBatch, LogFingerprint, Offset, Partition, Progress},
     ports::PortError,
 };
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::partition::{AssignedPartition, BufferSize, PartitionState, PrefetchedRecord};
@@ -74,25 +70,19 @@ impl Assignments {
             changed: Notify::new(),
         }
     }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state
-            .lock()
-            .expect("nothing panics while it holds this lock")
-    }
 }
 
 /// The reading thread's side.
 impl Assignments {
     /// Registers the reading thread, so that it can be woken.
     pub(super) fn begin(&self, reader: Thread) {
-        self.state().reader = Some(reader);
+        self.state.lock().reader = Some(reader);
     }
 
     /// Called when the reading thread ends, also by a panic.
     pub(super) fn end(&self, because: PortError) {
         {
-            let mut state = self.state();
+            let mut state = self.state.lock();
             state.reader = None;
             state.partitions.clear();
             state.prefetched = BufferSize::default();
@@ -102,13 +92,13 @@ impl Assignments {
     }
 
     pub(super) fn is_closing(&self) -> bool {
-        self.state().is_closing
+        self.state.lock().is_closing
     }
 
     /// Adds partitions that the group has assigned to this member.
     pub(super) fn assign(&self, partitions: &[Partition]) {
         {
-            let mut state = self.state();
+            let mut state = self.state.lock();
             for &partition in partitions {
                 state.remove(partition);
                 state.assignment_count += 1;
@@ -122,7 +112,7 @@ impl Assignments {
     /// Removes partitions that the group has revoked, with their prefetched records. Returns the offsets
     /// that are still to be committed.
     pub(super) fn revoke(&self, partitions: &[Partition]) -> Vec<(Partition, Offset)> {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let removed = partitions.iter().filter_map(|&partition| {
             let assigned = state.remove(partition)?;
             Some((partition, assigned.to_commit?))
@@ -132,7 +122,7 @@ impl Assignments {
 
     /// The offsets at which the thread must start to read, each returned once.
     pub(super) fn take_read_starts(&self) -> Vec<ReadStart> {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let assigned = state.partitions.iter_mut();
         assigned
             .filter_map(|(&partition, assigned)| match &mut assigned.state {
@@ -158,7 +148,7 @@ impl Assignments {
         record: PrefetchedRecord,
     ) -> Result<(), LogFingerprint> {
         {
-            let mut state = self.state();
+            let mut state = self.state.lock();
             let is_failing = state.failure.is_some();
             let Some(assigned) = state.partitions.get_mut(&partition).filter(|_| !is_failing)
             else {
@@ -173,20 +163,20 @@ impl Assignments {
 
     /// Whether the thread must pause.
     pub(super) fn is_full(&self) -> bool {
-        let prefetched = self.state().prefetched;
+        let prefetched = self.state.lock().prefetched;
         prefetched.bytes >= self.limit.bytes || prefetched.ballots >= self.limit.ballots
     }
 
     /// Whether a paused thread may continue: when half of the buffer is free, so that it does not pause
     /// and resume with each batch.
     pub(super) fn has_room(&self) -> bool {
-        let prefetched = self.state().prefetched;
+        let prefetched = self.state.lock().prefetched;
         prefetched.bytes <= self.limit.bytes / 2 && prefetched.ballots <= self.limit.ballots / 2
     }
 
     /// The offsets to commit, each returned once.
     pub(super) fn to_commit(&self) -> Vec<(Partition, Offset)> {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let assigned = state.partitions.iter_mut();
         assigned
             .filter_map(|(&partition, assigned)| Some((partition, assigned.to_commit.take()?)))
@@ -196,7 +186,7 @@ impl Assignments {
     /// Ends the reading with an error that the subscription returns. If the subscription is used after
     /// that, it resumes at the store's positions.
     pub(super) fn fail(&self, error: PortError) {
-        self.state().failure.get_or_insert(error);
+        self.state.lock().failure.get_or_insert(error);
         self.changed.notify_one();
     }
 }
@@ -210,7 +200,7 @@ impl Assignments {
 
     /// The partitions whose positions must be looked up, each returned once.
     pub(super) fn awaiting_position(&self) -> Vec<AwaitingPosition> {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let assigned = state.partitions.iter_mut();
         assigned
             .filter(|(_, assigned)| matches!(assigned.state, PartitionState::AwaitingPosition))
@@ -231,7 +221,7 @@ impl Assignments {
         asked: AwaitingPosition,
         lookup: Option<ResumeLookup>,
     ) -> bool {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let Some(assigned) = state.partitions.get_mut(&asked.partition) else {
             return false;
         };
@@ -257,12 +247,12 @@ impl Assignments {
     }
 
     pub(super) fn holds(&self, partition: Partition) -> bool {
-        self.state().partitions.contains_key(&partition)
+        self.state.lock().partitions.contains_key(&partition)
     }
 
     /// Continues a partition at another offset, if it is assigned to this member.
     pub(super) fn seek(&self, partition: Partition, to: Offset) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         if let Some(assigned) = state.partitions.get_mut(&partition) {
             assigned.state = PartitionState::starting_at(Progress::at(to));
             let weight = assigned.clear_prefetched();
@@ -273,7 +263,7 @@ impl Assignments {
 
     /// The next batch, if there is one; round robin over the partitions.
     pub(super) fn take(&self, max_ballots: usize) -> Result<Option<LogBatch>, PortError> {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let Some(partition) = state.next_to_serve() else {
             let Some(failure) = state.failure.take() else {
                 return Ok(None);
@@ -294,14 +284,14 @@ impl Assignments {
     /// Notes an offset to commit, if it is higher than the last one and the partition is still assigned
     /// to this member: a late commit must not overwrite one of the next consumer.
     pub(super) fn commit(&self, partition: Partition, next: Offset) {
-        if let Some(assigned) = self.state().partitions.get_mut(&partition) {
+        if let Some(assigned) = self.state.lock().partitions.get_mut(&partition) {
             assigned.note_applied(next);
         }
     }
 
     /// Makes the reading thread leave the group.
     pub(super) fn close(&self) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.is_closing = true;
         state.wake_reader();
     }

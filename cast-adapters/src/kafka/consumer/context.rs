@@ -3,12 +3,13 @@
 use std::{
     collections::BTreeSet,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
 };
 
 use cast_core::domain::{Offset, Partition};
+use parking_lot::Mutex;
 use rdkafka::{
     ClientContext, Offset as KafkaOffset, TopicPartitionList,
     config::RDKafkaLogLevel,
@@ -58,22 +59,22 @@ impl MemberContext {
     }
 
     pub(super) fn last_reason(&self) -> String {
-        lock(&self.reason).clone()
+        self.reason.lock().clone()
     }
 
     /// Notes that the client reads a partition.
     pub(super) fn mark_started(&self, partition: Partition) {
-        lock(&self.started).insert(partition);
+        self.started.lock().insert(partition);
     }
 
     /// Notes that the client no longer reads a partition; returns whether it did.
     pub(super) fn mark_stopped(&self, partition: Partition) -> bool {
-        lock(&self.started).remove(&partition)
+        self.started.lock().remove(&partition)
     }
 
     /// Notes that the client no longer reads any partition; returns those that it did.
     pub(super) fn mark_all_stopped(&self) -> TopicPartitionList {
-        let stopped = std::mem::take(&mut *lock(&self.started));
+        let stopped = std::mem::take(&mut *self.started.lock());
         self.list(
             stopped
                 .into_iter()
@@ -83,7 +84,7 @@ impl MemberContext {
 
     /// The partitions that the client reads.
     pub(super) fn started(&self) -> TopicPartitionList {
-        let started = lock(&self.started);
+        let started = self.started.lock();
         self.list(started.iter().map(|&partition| (partition, Offset::START)))
     }
 
@@ -124,7 +125,7 @@ impl ClientContext for MemberContext {
     fn error(&self, error: KafkaError, reason: &str) {
         self.note_event();
         context::note(&error, reason);
-        reason.clone_into(&mut lock(&self.reason));
+        reason.clone_into(&mut self.reason.lock());
     }
 }
 
@@ -157,8 +158,4 @@ impl ConsumerContext for MemberContext {
             tracing::warn!(target: "kafka", %error, "the rebalance could not be acknowledged");
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,11 +1,12 @@
 //! A group, and the assignment of partitions to its members.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use cast_core::domain::{Partition, Partitions};
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::{super::lock, partition::PartitionLog};
+use super::partition::PartitionLog;
 
 /// The members in the order in which they joined, and the partitions of each.
 ///
@@ -70,7 +71,7 @@ impl Group {
 
     /// Adds a member, to be woken by `wake`; returns its id.
     pub(super) fn join(&self, wake: Arc<Notify>, logs: &[Mutex<PartitionLog>]) -> u64 {
-        let mut membership = lock(&self.membership);
+        let mut membership = self.membership.lock();
         let id = membership.next_member;
         membership.next_member += 1;
         membership.members.push(Member { id, wake });
@@ -80,7 +81,7 @@ impl Group {
 
     /// Removes a member; returns whether it was the last one.
     pub(super) fn leave(&self, member: u64, logs: &[Mutex<PartitionLog>]) -> bool {
-        let mut membership = lock(&self.membership);
+        let mut membership = self.membership.lock();
         membership.members.retain(|other| other.id != member);
         membership.deal(self.number, logs);
         membership.members.is_empty()
@@ -88,7 +89,7 @@ impl Group {
 
     /// The partitions of `member` and the current generation; `None` if that is still `seen`.
     pub(super) fn holdings_since(&self, seen: u64, member: u64) -> Option<(u64, Vec<Holding>)> {
-        let membership = lock(&self.membership);
+        let membership = self.membership.lock();
         if membership.generation == seen {
             return None;
         }
@@ -116,7 +117,8 @@ impl Membership {
                     member: dealt_to,
                     since: self.generation,
                 };
-                lock(log).set_owner(group, member.map(|member| Arc::clone(&member.wake)));
+                log.lock()
+                    .set_owner(group, member.map(|member| Arc::clone(&member.wake)));
             }
         }
         for member in &self.members {

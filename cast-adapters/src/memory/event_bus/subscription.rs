@@ -10,9 +10,8 @@ use cast_core::{
 use tokio::sync::Notify;
 
 use super::{
-    super::lock,
-    Shared,
     group::{Group, Holding},
+    shared::Shared,
 };
 
 pub(super) struct MemorySubscription {
@@ -101,7 +100,7 @@ impl MemorySubscription {
             let log = self
                 .shared
                 .log(reading.holding.partition, "reading the log")?;
-            let read = lock(log).read(position, self.max_ballots);
+            let read = log.lock().read(position, self.max_ballots);
             match read {
                 Ok(None) => {}
                 Ok(Some(batch)) => {
@@ -134,7 +133,7 @@ impl Subscription for MemorySubscription {
                     let partition = self.readings[at].holding.partition;
                     let progress = self.resume.resume_from(partition).await?;
                     let log = self.shared.log(partition, "reading the log")?;
-                    lock(log).check_progress(progress)?;
+                    log.lock().check_progress(progress)?;
                     self.readings[at].position = Some(progress.next);
                 }
                 Step::Wait => self.wake.notified().await,
@@ -146,7 +145,10 @@ impl Subscription for MemorySubscription {
         self.follow_group();
         let is_its = |reading: &&mut Reading| reading.holding.partition == partition;
         if let Some(reading) = self.readings.iter_mut().find(is_its) {
-            lock(self.shared.log(partition, "seeking in the log")?).check(next)?;
+            self.shared
+                .log(partition, "seeking in the log")?
+                .lock()
+                .check(next)?;
             reading.position = Some(next);
         }
         Ok(())

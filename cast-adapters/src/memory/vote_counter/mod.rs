@@ -5,7 +5,7 @@ mod shard;
 
 use std::{
     hash::{BuildHasher, RandomState},
-    sync::{Arc, Mutex},
+    sync::Arc,
 };
 
 use async_trait::async_trait;
@@ -13,9 +13,9 @@ use cast_core::{
     domain::{AppliedTotal, Candidate, LogPosition, Tally},
     ports::{Checkpoint, Clock, PendingVotes, PortError, Reading, VoteCounter},
 };
+use parking_lot::Mutex;
 
 use self::shard::Shard;
-use super::lock;
 
 /// The bound of [`MemoryCounter`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,18 +77,20 @@ impl MemoryCounter {
     /// Forgets everything, including pending votes, like a server without persistence that restarts.
     pub fn forget(&self) {
         for shard in &self.shards {
-            lock(shard).clear();
+            shard.lock().clear();
         }
     }
 
     /// Forgets a candidate, including its pending votes, like a server that evicts its key.
     pub fn forget_candidate(&self, candidate: &Candidate) {
-        lock(&self.shards[self.shard_of(candidate)]).remove(candidate);
+        self.shards[self.shard_of(candidate)]
+            .lock()
+            .remove(candidate);
     }
 
     /// The number of candidates in memory.
     pub fn candidates(&self) -> usize {
-        self.shards.iter().map(|shard| lock(shard).len()).sum()
+        self.shards.iter().map(|shard| shard.lock().len()).sum()
     }
 
     fn shard_of(&self, candidate: &Candidate) -> usize {
@@ -114,7 +116,7 @@ impl MemoryCounter {
             if steps.is_empty() {
                 continue;
             }
-            let mut shard = lock(shard);
+            let mut shard = shard.lock();
             for step in steps {
                 match step {
                     Step::Record(candidate, position, votes) => {
@@ -153,7 +155,7 @@ impl VoteCounter for MemoryCounter {
         let now = self.clock.monotonic();
         for checkpoint in checkpoints {
             let shard = &self.shards[self.shard_of(&checkpoint.candidate)];
-            lock(shard).reconcile(checkpoint, now);
+            shard.lock().reconcile(checkpoint, now);
         }
         Ok(())
     }
@@ -166,8 +168,11 @@ impl VoteCounter for MemoryCounter {
         &self,
         candidates: &[Candidate],
     ) -> Result<Vec<Vec<AppliedTotal>>, PortError> {
-        let reconciled =
-            |candidate| lock(&self.shards[self.shard_of(candidate)]).applied_totals(candidate);
+        let reconciled = |candidate| {
+            self.shards[self.shard_of(candidate)]
+                .lock()
+                .applied_totals(candidate)
+        };
         Ok(candidates.iter().map(reconciled).collect())
     }
 }

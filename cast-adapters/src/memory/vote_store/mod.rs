@@ -1,9 +1,10 @@
 //! The store, under one lock, which is the transaction.
 
 mod ballots;
+mod options;
 mod state;
 
-use std::{collections::BTreeMap, sync::Mutex};
+use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use cast_core::{
@@ -13,34 +14,11 @@ use cast_core::{
     },
     ports::{Applied, PortError, Recount, Recounted, StoredBallot, VoteStore},
 };
+use parking_lot::Mutex;
+
+pub use options::StoreOptions;
 
 use self::state::State;
-use super::lock;
-
-/// The bounds of [`MemoryStore`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StoreOptions {
-    /// The most counted ballots, and the most ids of rejected ones; a ballot takes about 300 bytes. Beyond
-    /// it the oldest are forgotten: their votes stay in the totals and in the recount, but their fate is
-    /// unknown, and their ids would count again. So it must be more than the log retains.
-    pub max_ballots: usize,
-    /// The most rejections for [`MemoryStore::rejections`]; the oldest are dropped first. The fate of
-    /// their ballots is still known.
-    pub max_rejections: usize,
-    /// The largest total of a candidate in a partition. A step that would exceed it is corrupt.
-    pub largest_total: u64,
-}
-
-impl Default for StoreOptions {
-    /// 4,000,000 ballots, 10,000 rejections, and the numbers of a database's `bigint`.
-    fn default() -> Self {
-        Self {
-            max_ballots: 4_000_000,
-            max_rejections: 10_000,
-            largest_total: i64::MAX.unsigned_abs(),
-        }
-    }
-}
 
 /// A [`VoteStore`] in this process.
 ///
@@ -72,23 +50,23 @@ impl MemoryStore {
 
     /// Takes a backup, under the lock.
     pub fn snapshot(&self) -> StoreSnapshot {
-        StoreSnapshot(lock(&self.state).clone())
+        StoreSnapshot(self.state.lock().clone())
     }
 
     /// Restores a backup. All steps since then are lost, with their progress.
     pub fn restore(&self, snapshot: StoreSnapshot) {
-        *lock(&self.state) = snapshot.0;
+        *self.state.lock() = snapshot.0;
     }
 
     /// The newest rejections, oldest first, each with its partition.
     pub fn rejections(&self) -> Vec<(Partition, Rejection)> {
-        lock(&self.state).rejections()
+        self.state.lock().rejections()
     }
 
     /// The newest counted ballots in the order in which they were counted, each with its first position
     /// in the log.
     pub fn ballots(&self) -> Vec<(LogPosition, LoggedBallot)> {
-        let ballots = lock(&self.state).ballots.clone();
+        let ballots = self.state.lock().ballots.clone();
         ballots.iter().cloned().collect()
     }
 }
@@ -96,33 +74,33 @@ impl MemoryStore {
 #[async_trait]
 impl VoteStore for MemoryStore {
     async fn progress(&self, partition: Partition) -> Result<Progress, PortError> {
-        Ok(lock(&self.state).progress(partition))
+        Ok(self.state.lock().progress(partition))
     }
 
     async fn apply(&self, step: &FoldStep) -> Result<Applied, PortError> {
-        lock(&self.state).apply(step, &self.options)
+        self.state.lock().apply(step, &self.options)
     }
 
     async fn dry_run(&self, step: &FoldStep) -> Result<(), PortError> {
-        lock(&self.state).dry_run(step, &self.options)
+        self.state.lock().dry_run(step, &self.options)
     }
 
     async fn tallies(&self, candidates: &[Candidate]) -> Result<Vec<StoredTally>, PortError> {
-        let state = lock(&self.state);
+        let state = self.state.lock();
         Ok(candidates.iter().map(|who| state.tally(who)).collect())
     }
 
     async fn leaders(&self, first: usize) -> Result<Vec<Tally>, PortError> {
-        Ok(lock(&self.state).leaders(first))
+        Ok(self.state.lock().leaders(first))
     }
 
     async fn ballot(&self, id: BallotId) -> Result<Option<Fate>, PortError> {
-        Ok(lock(&self.state).fate(id))
+        Ok(self.state.lock().fate(id))
     }
 
     async fn recount(&self) -> Result<Recount, PortError> {
         let (progress, totals, ballots) = {
-            let state = lock(&self.state);
+            let state = self.state.lock();
             (state.all_progress(), state.totals(), state.ballots.clone())
         };
         let mut counts = BTreeMap::new();
@@ -149,7 +127,7 @@ impl VoteStore for MemoryStore {
         &self,
         ids: &[BallotId],
     ) -> Result<Vec<Option<StoredBallot>>, PortError> {
-        let state = lock(&self.state);
+        let state = self.state.lock();
         Ok(ids.iter().map(|id| state.stored_ballots(*id)).collect())
     }
 }

@@ -14,7 +14,7 @@ use cast_core::{
     ports::{Applied, PortError, StoredBallot},
 };
 
-use super::{StoreOptions, ballots::Ballots};
+use super::{ballots::Ballots, options::StoreOptions};
 
 /// Everything that one transaction may change.
 #[derive(Clone, Default)]

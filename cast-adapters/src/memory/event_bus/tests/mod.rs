@@ -5,9 +5,10 @@ mod groups;
 use std::{collections::HashMap, time::Duration};
 
 use cast_core::{
-    domain::{LogBatch, Progress as Place},
+    domain::{LogBatch, Offset, Progress as StoredProgress},
     ports::PortErrorKind,
 };
+use parking_lot::Mutex;
 use tokio::time::timeout;
 
 use super::*;
@@ -19,17 +20,19 @@ struct Progress(Mutex<HashMap<Partition, Offset>>);
 
 impl Progress {
     fn set(&self, partition: u32, next: u64) {
-        lock(&self.0).insert(Partition::new(partition), Offset::new(next));
+        self.0
+            .lock()
+            .insert(Partition::new(partition), Offset::new(next));
     }
 
     fn get(&self, partition: u32) -> u64 {
-        let next = lock(&self.0).get(&Partition::new(partition)).copied();
+        let next = self.0.lock().get(&Partition::new(partition)).copied();
         next.unwrap_or_default().get()
     }
 
     /// The fence of a store: the error contains the progress.
     fn advance(&self, partition: u32, start: u64, next: u64) -> Result<(), u64> {
-        let mut progress = lock(&self.0);
+        let mut progress = self.0.lock();
         let progress = progress.entry(Partition::new(partition)).or_default();
         if progress.get() != start {
             return Err(progress.get());
@@ -41,9 +44,9 @@ impl Progress {
 
 #[async_trait]
 impl ResumeFrom for Progress {
-    async fn resume_from(&self, partition: Partition) -> Result<Place, PortError> {
-        let next = lock(&self.0).get(&partition).copied();
-        Ok(Place::at(next.unwrap_or_default()))
+    async fn resume_from(&self, partition: Partition) -> Result<StoredProgress, PortError> {
+        let next = self.0.lock().get(&partition).copied();
+        Ok(StoredProgress::at(next.unwrap_or_default()))
     }
 }
 
@@ -94,7 +97,7 @@ impl Bench {
 
     fn held(&self, partition: u32) -> u64 {
         let log = self.bus.shared.log(Partition::new(partition), "looking");
-        lock(log.expect("a partition")).held()
+        log.expect("a partition").lock().held()
     }
 }
 
