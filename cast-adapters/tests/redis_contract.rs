@@ -11,7 +11,7 @@ async fn namespace() -> redis::Namespace {
     redis::Namespace::on(server.expect("a clause needs redis-server: ./test.sh installs it")).await
 }
 
-async fn corner_of_a_cluster() -> redis::Namespace {
+async fn namespace_on_a_cluster() -> redis::Namespace {
     let cluster = servers::RedisCluster::shared().await;
     let cluster = cluster.expect("a clause needs redis-server: ./test.sh installs it");
     redis::Namespace::at(&cluster.urls()).await
@@ -26,9 +26,9 @@ mod vote_counter {
 }
 
 mod ticket_source_in_a_cluster {
-    cast_testkit::ticket_source_contract!(super::corner_of_a_cluster);
+    cast_testkit::ticket_source_contract!(super::namespace_on_a_cluster);
 }
 
 mod vote_counter_in_a_cluster {
-    cast_testkit::vote_counter_contract!(super::corner_of_a_cluster);
+    cast_testkit::vote_counter_contract!(super::namespace_on_a_cluster);
 }

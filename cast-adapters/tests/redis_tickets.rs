@@ -29,7 +29,7 @@ use cast_testkit::{
 use redis::{Namespace, PATIENCE};
 
 /// A namespace on the server that these tests share; `None`, with a message, if there is none.
-async fn shared_corner() -> Option<Namespace> {
+async fn shared_namespace() -> Option<Namespace> {
     Some(Namespace::on(servers::redis().await?).await)
 }
 
@@ -63,7 +63,7 @@ fn count(answers: &[Redemption], which: Redemption) -> usize {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn sixty_four_redeemers_in_four_processes_never_exceed_the_limit() {
     const LIMIT: u32 = 1_000;
-    let Some(namespace) = shared_corner().await else {
+    let Some(namespace) = shared_namespace().await else {
         return;
     };
     let fixtures = Arc::new(Fixtures::new());
@@ -91,7 +91,7 @@ async fn sixty_four_redeemers_in_four_processes_never_exceed_the_limit() {
 
 #[tokio::test]
 async fn a_flush_of_any_size_is_one_redemption() {
-    let Some(namespace) = shared_corner().await else {
+    let Some(namespace) = shared_namespace().await else {
         return;
     };
     let (tickets, fixtures) = (namespace.open().tickets(), Fixtures::new());
@@ -107,7 +107,7 @@ async fn a_flush_of_any_size_is_one_redemption() {
 
 #[tokio::test]
 async fn every_key_of_the_tickets_ends() {
-    let Some(mut namespace) = shared_corner().await else {
+    let Some(mut namespace) = shared_namespace().await else {
         return;
     };
     namespace.options.retry_window = Duration::from_secs(1_000);
@@ -137,7 +137,7 @@ async fn every_key_of_the_tickets_ends() {
 
 #[tokio::test]
 async fn tickets_that_ended_long_ago_are_removed() {
-    let Some(mut namespace) = shared_corner().await else {
+    let Some(mut namespace) = shared_namespace().await else {
         return;
     };
     namespace.options.expired_kept = Duration::from_millis(1);
@@ -172,7 +172,7 @@ async fn tickets_that_ended_long_ago_are_removed() {
 
 #[tokio::test]
 async fn ballot_ids_are_forgotten_after_two_retry_windows() {
-    let Some(mut namespace) = shared_corner().await else {
+    let Some(mut namespace) = shared_namespace().await else {
         return;
     };
     namespace.options.retry_window = Duration::from_millis(300);
@@ -198,7 +198,7 @@ async fn ballot_ids_are_forgotten_after_two_retry_windows() {
 
 #[tokio::test]
 async fn any_key_may_be_lost_alone() {
-    let Some(namespace) = shared_corner().await else {
+    let Some(namespace) = shared_namespace().await else {
         return;
     };
     let (tickets, fixtures) = (namespace.open().tickets(), Fixtures::new());
