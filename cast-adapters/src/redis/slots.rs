@@ -1,4 +1,4 @@
-//! What the nodes of a cluster say about it: the answer to `CLUSTER SLOTS`, MOVED and ASK.
+//! The answers of nodes about their cluster: `CLUSTER SLOTS`, MOVED and ASK.
 
 use std::ops::RangeInclusive;
 

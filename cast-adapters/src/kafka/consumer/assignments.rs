@@ -1,4 +1,4 @@
-//! What a member holds: its partitions, where it is in each, and what was read ahead.
+//! The partitions that are assigned to a member, with their positions and prefetched records.
 
 use std::{collections::BTreeMap, ops::Bound, thread::Thread};
 
