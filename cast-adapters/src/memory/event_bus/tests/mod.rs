@@ -2,7 +2,7 @@
 
 mod groups;
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, sync::atomic::Ordering, time::Duration};
 
 use cast_core::{
     domain::{LogBatch, Offset, Progress as StoredProgress},
