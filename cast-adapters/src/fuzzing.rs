@@ -1,7 +1,8 @@
-//! The laws of what reads bytes from outside: functions of any bytes, which panic where one is broken.
+//! Properties of the parsers of external input: functions of arbitrary bytes, which panic if a property
+//! does not hold.
 //!
 //! Compiled only with the feature `fuzzing`, which no release has. `fuzz/` runs them under a fuzzer,
-//! `tests/fuzz.rs` with what that has found.
+//! `tests/fuzz.rs` with the inputs that the fuzzer has found.
 
 use cast_core::domain::{LoggedBallot, Partition, Partitions, Record};
 
@@ -11,13 +12,13 @@ use crate::{
     record::{self, MAX_BYTES},
 };
 
-/// The password of the URLs of the corpus: whoever shows it shows a secret.
+/// The password of the URLs in the corpus, which no message may contain.
 const PASSWORD: &str = "hunter2";
 
-/// A record, as somebody wrote it into the log.
+/// A record in the log.
 ///
-/// What cannot be read is told with its bytes. What is read, written, and read again is the same; so
-/// is what is written again.
+/// An undecodable record is returned with its bytes. A decoded record stays the same when it is encoded
+/// and decoded again, and so do its bytes when it is encoded again.
 pub fn record(bytes: &[u8]) {
     let decoded = match record::decode(bytes) {
         Ok(decoded) => decoded,
@@ -30,12 +31,12 @@ pub fn record(bytes: &[u8]) {
     let read = Record::new(Partition::new(0), decoded.ballots.clone());
     let partitions = decoded.partitions.unwrap_or(Partitions::ONE);
     let Ok(written) = record::encode(&read, partitions) else {
-        // Names may be longer in normal form, and no number shorter than ours.
+        // Names may be longer in normal form, and numbers are encoded as short as possible.
         return assert!(bytes.len() > MAX_BYTES / 4);
     };
     let again = record::decode(&written).expect("what we write can be read");
     assert_eq!(again.ballots, decoded.ballots);
-    // Which ballot is equal to which, no trace decides.
+    // Traces are compared too: the equality of ballots ignores them.
     let traces = |ballots: &[LoggedBallot]| -> Vec<_> { ballots.iter().map(|b| b.trace).collect() };
     assert_eq!(traces(&again.ballots), traces(&decoded.ballots));
     assert_eq!(again.partitions, Some(partitions));
@@ -44,7 +45,7 @@ pub fn record(bytes: &[u8]) {
 
 /// The URL of a log or of a store.
 ///
-/// Neither its `Debug` nor an error tells the password.
+/// Neither its `Debug` output nor an error contains the password.
 pub fn url(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return;
@@ -70,8 +71,8 @@ pub fn url(bytes: &[u8]) {
     assert_hides_password(&shown, text);
 }
 
-/// That what is `shown` of a URL is not its password; one that also stands elsewhere may be, and so may
-/// what is written there with `%`.
+/// Asserts that `shown` does not contain the password of a URL. URLs are exempt that have the password
+/// in another part too, or percent-encoded.
 fn assert_hides_password(shown: &str, url: &str) {
     let Some((scheme, rest)) = url.split_once("://") else {
         return;
