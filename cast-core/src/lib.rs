@@ -6,6 +6,7 @@ pub mod domain;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+pub mod ledger;
 pub mod ports;
 
 mod auditing;
