@@ -1,4 +1,4 @@
-//! What all that break things share: when it is over, and what happened.
+//! A phase of a siege in which faults are injected: when it is over, and what happened.
 
 use std::{
     collections::BTreeMap,
@@ -26,20 +26,20 @@ impl Counts {
     }
 }
 
-/// A while in which everything breaks. It is over when each of those who break things has done all
-/// that it can do at least once.
+/// A while in which everything breaks. It is over when each injector has injected each of
+/// its faults at least once.
 #[derive(Debug)]
-pub(crate) struct Rage<'a> {
+pub(crate) struct FaultPhase<'a> {
     unfinished: AtomicUsize,
     over: watch::Sender<bool>,
     pub(crate) counts: &'a Counts,
 }
 
-impl<'a> Rage<'a> {
-    /// One that so many take part in.
-    pub(crate) fn of(parties: usize, counts: &'a Counts) -> Self {
+impl<'a> FaultPhase<'a> {
+    /// One with so many injectors.
+    pub(crate) fn of(injectors: usize, counts: &'a Counts) -> Self {
         Self {
-            unfinished: AtomicUsize::new(parties),
+            unfinished: AtomicUsize::new(injectors),
             over: watch::Sender::new(false),
             counts,
         }
@@ -61,21 +61,21 @@ impl<'a> Rage<'a> {
         let _ = timeout(duration, over.wait_for(|over| *over)).await;
     }
 
-    /// Deals out all of a deck in random order, again and again until it is over.
-    pub(crate) async fn deal<T: Copy>(
+    /// Injects each kind of fault in random order, again and again until it is over.
+    pub(crate) async fn inject_all<T: Copy>(
         &self,
         random: &SeededEntropy,
-        deck: &[T],
-        mut suffer: impl AsyncFnMut(T),
+        kinds: &[T],
+        mut inject: impl AsyncFnMut(T),
     ) {
         for round in 0.. {
-            let mut deck = deck.to_vec();
-            random.shuffle(&mut deck);
-            for blow in deck {
+            let mut kinds = kinds.to_vec();
+            random.shuffle(&mut kinds);
+            for fault in kinds {
                 if self.is_over() {
                     return;
                 }
-                suffer(blow).await;
+                inject(fault).await;
             }
             if round == 0 && self.unfinished.fetch_sub(1, Ordering::Relaxed) == 1 {
                 self.over.send_replace(true);

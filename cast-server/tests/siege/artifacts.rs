@@ -6,27 +6,28 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use cast_core::ledger::Expectation;
 use cast_testkit::Seed;
 
 use crate::{
+    ballot_history::log_references,
     check::Findings,
-    ledger::{Due, Ledger, Told},
+    fault_phase::Counts,
+    ledger::{Ledger, VoteResponse},
     program::process::LOGS,
-    rage::Counts,
     stack::Stack,
-    verdict::traces,
-    voters::Book,
+    voters::Workload,
 };
 
 /// How many lines of the processes' logs are shown.
 const LINES_SHOWN: usize = 40;
 
 /// A folder with what all processes said.
-pub(crate) struct Folder {
+pub(crate) struct Artifacts {
     path: PathBuf,
 }
 
-impl Folder {
+impl Artifacts {
     /// From now on, all that processes say is kept.
     pub(crate) fn begin(seed: Seed) -> Self {
         let name = format!("siege-{seed}");
@@ -42,12 +43,12 @@ impl Folder {
         &self.path
     }
 
-    /// Which promise broke, for which ballots, and what the processes said of them.
-    pub(crate) fn show(&self, found: &Findings, book: &Book) {
+    /// Which promise broke, for which ballots, and what the processes logged about them.
+    pub(crate) fn show(&self, found: &Findings, workload: &Workload) {
         let names = found.breaches.iter().flat_map(|breach| &breach.ballots);
-        let ledger = book.ledger();
-        let traces: Vec<_> = names.flat_map(|name| traces(name, &ledger)).collect();
-        let lines = self.lines_with(&traces);
+        let ledger = workload.ledger();
+        let references = names.flat_map(|name| log_references(name, &ledger));
+        let lines = self.lines_with(&references.collect::<Vec<_>>());
         let listed = found.breaches.iter().map(|breach| format!("{breach:?}"));
         let all: Vec<_> = listed.chain([found.text.clone()]).collect();
         let all = format!("{}\n{}\n", all.join("\n"), lines.join("\n"));
@@ -57,7 +58,7 @@ impl Folder {
             let shown = lines.len().min(LINES_SHOWN);
             let shown = lines[..shown].join("\n");
             eprintln!(
-                "what was said of these ballots ({} lines):\n{shown}",
+                "what the processes logged about these ballots ({} lines):\n{shown}",
                 lines.len()
             );
         }
@@ -79,11 +80,11 @@ impl Folder {
     }
 
     /// How often everything happened.
-    pub(crate) fn summary(&self, counts: &Counts, book: &Book) {
+    pub(crate) fn summary(&self, counts: &Counts, workload: &Workload) {
         for (what, count) in counts.all() {
             eprintln!("{count:>8}  {what}");
         }
-        for (what, count) in book.read(told) {
+        for (what, count) in workload.read(outcomes) {
             eprintln!("{count:>8}  {what}");
         }
         let came = "partitions came to this consumer";
@@ -106,32 +107,36 @@ impl Folder {
     }
 }
 
-/// What became of ballots, and what was told of their sendings.
-fn told(ledger: &Ledger) -> BTreeMap<String, usize> {
+/// What became of ballots, and how their sendings were answered.
+fn outcomes(ledger: &Ledger) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     let mut add = |what: String| *counts.entry(what).or_default() += 1;
-    for entry in ledger.ballots.values() {
-        let became = match entry.due() {
-            Due::Stored if entry.was_in_the_dark() => "acknowledged, after an unknown outcome",
-            Due::Stored => "acknowledged",
-            Due::Absent => "given up, refused or not taken",
-            Due::Either => "given up without an id, of unknown outcome",
+    for ballot in ledger.ballots.values() {
+        let outcome = match ledger.answers.expectation(ballot.entry) {
+            Expectation::Counted if ballot.was_unknown() => {
+                "acknowledged, after an unknown outcome"
+            }
+            Expectation::Counted => "acknowledged",
+            Expectation::NotCounted => "given up, refused or not taken",
+            Expectation::Open => "given up without an id, of unknown outcome",
         };
-        add(format!("ballots {became}"));
-        if entry.sendings.len() > 1 {
+        add(format!("ballots {outcome}"));
+        if ballot.sendings.len() > 1 {
             add("ballots sent more than once".into());
         }
     }
     for sending in ledger.sendings() {
-        let told = match &sending.told {
-            Told::Accepted => "accepted".into(),
-            Told::Duplicate => "accepted before (DUPLICATE)".into(),
-            Told::Refused(code) => format!("refused: {code}"),
-            Told::NotTaken(code) => format!("not taken: {code}"),
-            Told::Unknown(why) => format!("unknown: {}", why.split(':').next().unwrap_or(why)),
-            Told::Late => "without an answer by the deadline".into(),
+        let response = match &sending.response {
+            VoteResponse::Accepted => "accepted".into(),
+            VoteResponse::Duplicate => "accepted before (DUPLICATE)".into(),
+            VoteResponse::Refused(code) => format!("refused: {code}"),
+            VoteResponse::Unavailable(code) => format!("not taken: {code}"),
+            VoteResponse::Unknown(why) => {
+                format!("unknown: {}", why.split(':').next().unwrap_or(why))
+            }
+            VoteResponse::TimedOut => "without an answer by the deadline".into(),
         };
-        add(format!("sendings {told}"));
+        add(format!("sendings {response}"));
     }
     counts
 }

@@ -5,16 +5,16 @@ use std::{process::ExitStatus, time::Duration};
 use cast_testkit::{SeededEntropy, pause, within};
 
 use crate::{
+    fault_phase::{FaultPhase, hold},
     program::{Client, Process},
-    rage::{Rage, hold},
     stack::{LATER, Role, command_with, drain, kill},
-    voters::Book,
+    voters::Workload,
 };
 
 /// How long a process runs before it breaks, at most.
 const LIFE: Duration = Duration::from_secs(5);
 
-/// How long it takes until somebody starts another, at most.
+/// How long it takes until another is started, at most.
 const AWAY: Duration = Duration::from_secs(1);
 
 /// How long a process stands still, at most: its voters wait for it.
@@ -28,7 +28,7 @@ const REACHED_WITHIN: Duration = Duration::from_secs(20);
 
 /// What can happen to a process.
 #[derive(Clone, Copy, Debug)]
-enum Blow {
+enum ProcessFault {
     Killed,
     Drained,
     Frozen,
@@ -38,18 +38,18 @@ enum Blow {
 }
 
 impl Role {
-    fn blows(self) -> &'static [Blow] {
-        use Blow::{
+    fn faults(self) -> &'static [ProcessFault] {
+        use ProcessFault::{
             Drained, Frozen, FrozenUntilGivenUp, Killed, KilledAtFailpoint, ThawedAtFailpoint,
         };
-        const ANY: &[Blow] = &[
+        const ANY: &[ProcessFault] = &[
             Killed,
             Drained,
             Frozen,
             KilledAtFailpoint,
             ThawedAtFailpoint,
         ];
-        const CONSUMER: &[Blow] = &[
+        const CONSUMER: &[ProcessFault] = &[
             Killed,
             Drained,
             Frozen,
@@ -91,34 +91,34 @@ impl Role {
 }
 
 /// The place of one process, which is started again whatever becomes of it.
-pub(crate) struct Keeper {
+pub(crate) struct Supervisor {
     role: Role,
     settings: Vec<(String, String)>,
     random: SeededEntropy,
-    book: Book,
+    workload: Workload,
     process: Option<Process>,
-    /// Where voters find it; they also find out that nobody is there any more.
-    door: Option<String>,
+    /// Where voters find it; they notice when it is gone.
+    api: Option<String>,
 }
 
-impl Keeper {
+impl Supervisor {
     /// Starts the first process.
     pub(crate) async fn start(
         role: Role,
         settings: &[(String, String)],
         random: SeededEntropy,
-        book: &Book,
+        workload: &Workload,
     ) -> Self {
-        let mut keeper = Self {
+        let mut supervisor = Self {
             role,
             settings: settings.to_vec(),
             random,
-            book: book.clone(),
+            workload: workload.clone(),
             process: None,
-            door: None,
+            api: None,
         };
-        keeper.replace(None, None).await;
-        keeper
+        supervisor.replace(None, None).await;
+        supervisor
     }
 
     /// Ends the process in good order.
@@ -127,7 +127,7 @@ impl Keeper {
     }
 
     /// Whether it answers voters.
-    pub(crate) const fn is_door(&self) -> bool {
+    pub(crate) const fn is_api(&self) -> bool {
         matches!(self.role, Role::Api)
     }
 
@@ -136,25 +136,28 @@ impl Keeper {
         self.running().client()
     }
 
-    /// Breaks it until the rage is over, and leaves one that runs.
-    pub(crate) async fn rage(&mut self, rage: &Rage<'_>) {
+    /// Breaks it until the phase is over, and leaves one that runs.
+    pub(crate) async fn inject_faults(&mut self, phase: &FaultPhase<'_>) {
         let random = SeededEntropy::new(self.random.next());
-        rage.deal(&random, self.role.blows(), async |blow| {
-            self.suffer(blow, rage).await;
-            rage.counts.add(format!("{} {blow:?}", self.role.command()));
-        })
-        .await;
+        phase
+            .inject_all(&random, self.role.faults(), async |fault| {
+                self.inject(fault, phase).await;
+                phase
+                    .counts
+                    .add(format!("{} {fault:?}", self.role.command()));
+            })
+            .await;
     }
 
-    async fn suffer(&mut self, blow: Blow, rage: &Rage<'_>) {
-        match blow {
-            Blow::Killed => {
-                self.live(rage).await;
+    async fn inject(&mut self, fault: ProcessFault, phase: &FaultPhase<'_>) {
+        match fault {
+            ProcessFault::Killed => {
+                self.live(phase).await;
                 self.die().await;
-                self.replace(None, Some(rage)).await;
+                self.replace(None, Some(phase)).await;
             }
-            Blow::Drained => {
-                self.live(rage).await;
+            ProcessFault::Drained => {
+                self.live(phase).await;
                 let old = self.process.take().expect("it runs");
                 old.signal("TERM").await;
                 let code = old.ended().await.code;
@@ -162,31 +165,31 @@ impl Keeper {
                 assert!(matches!(code, Some(0 | 1)), "{code:?}");
                 if code == Some(1) {
                     let what = format!("{} drained too late", self.role.command());
-                    rage.counts.add(what);
+                    phase.counts.add(what);
                 }
-                self.replace(None, Some(rage)).await;
+                self.replace(None, Some(phase)).await;
             }
-            Blow::Frozen | Blow::FrozenUntilGivenUp => {
-                self.live(rage).await;
+            ProcessFault::Frozen | ProcessFault::FrozenUntilGivenUp => {
+                self.live(phase).await;
                 self.signal("STOP").await;
-                if matches!(blow, Blow::Frozen) {
+                if matches!(fault, ProcessFault::Frozen) {
                     hold(&self.random, STILL).await;
                 } else {
                     pause(GIVEN_UP).await;
                 }
                 self.signal("CONT").await;
             }
-            Blow::KilledAtFailpoint => {
-                self.until_failpoint(rage).await;
+            ProcessFault::KilledAtFailpoint => {
+                self.until_failpoint(phase).await;
                 hold(&self.random, STILL).await;
                 self.die().await;
-                self.replace(None, Some(rage)).await;
+                self.replace(None, Some(phase)).await;
             }
-            Blow::ThawedAtFailpoint => {
-                if !self.until_failpoint(rage).await {
-                    // Nobody would be there to thaw it if it came there later.
+            ProcessFault::ThawedAtFailpoint => {
+                if !self.until_failpoint(phase).await {
+                    // Nothing would thaw it if it came there later.
                     self.die().await;
-                    self.replace(None, Some(rage)).await;
+                    self.replace(None, Some(phase)).await;
                     return;
                 }
                 hold(&self.random, STILL).await;
@@ -200,8 +203,8 @@ impl Keeper {
                     if self.listens(&mut process, None).await {
                         self.open(process);
                     } else {
-                        rage.counts.add(self.refusal());
-                        self.replace(None, Some(rage)).await;
+                        phase.counts.add(self.refusal());
+                        self.replace(None, Some(phase)).await;
                     }
                 } else {
                     self.process = Some(process);
@@ -212,15 +215,15 @@ impl Keeper {
 
     /// A process that stops at a random point of its path takes the place, and comes to that point;
     /// or it does not come there in time, as some points are passed seldom. Whether it did.
-    async fn until_failpoint(&mut self, rage: &Rage<'_>) -> bool {
-        self.live(rage).await;
+    async fn until_failpoint(&mut self, phase: &FaultPhase<'_>) -> bool {
+        self.live(phase).await;
         self.die().await;
         let (operations, passes) = self.role.failpoints();
         let operation = operations[self.random.index(operations.len())];
         let moment = ["before", "after"][self.random.index(2)];
         let point = format!("{moment}-{operation}");
         let after = format!("{point}:{}", self.random.below(passes));
-        self.replace(Some(&after), Some(rage)).await;
+        self.replace(Some(&after), Some(phase)).await;
         let reached = async {
             while !self.running().said().contains("failpoint ") {
                 self.must_run();
@@ -230,13 +233,13 @@ impl Keeper {
         let is_reached = tokio::time::timeout(REACHED_WITHIN, reached).await.is_ok();
         let what = if is_reached { "at" } else { "not at" };
         let command = self.role.command();
-        rage.counts.add(format!("{command} {what} {point}"));
+        phase.counts.add(format!("{command} {what} {point}"));
         is_reached
     }
 
     /// Lets it run for a while.
-    async fn live(&mut self, rage: &Rage<'_>) {
-        rage.rest(&self.random, LIFE).await;
+    async fn live(&mut self, phase: &FaultPhase<'_>) {
+        phase.rest(&self.random, LIFE).await;
         self.must_run();
     }
 
@@ -272,9 +275,9 @@ impl Keeper {
     /// Starts another in the place of one that ended, and waits until it listens, or stands still
     /// at its failpoint. One that refuses to start, as it does where there is no database at that
     /// moment, is started again.
-    async fn replace(&mut self, failpoint: Option<&str>, rage: Option<&Rage<'_>>) {
-        if let Some(rage) = rage {
-            rage.rest(&self.random, AWAY).await;
+    async fn replace(&mut self, failpoint: Option<&str>, phase: Option<&FaultPhase<'_>>) {
+        if let Some(phase) = phase {
+            phase.rest(&self.random, AWAY).await;
         }
         let more = failpoint.map(|failpoint| ("CAST_TEST_FAILPOINT", failpoint));
         let starting = async {
@@ -284,8 +287,8 @@ impl Keeper {
                 if self.listens(&mut process, failpoint).await {
                     return process;
                 }
-                let rage = rage.expect("nothing is broken yet");
-                rage.counts.add(self.refusal());
+                let phase = phase.expect("nothing is broken yet");
+                phase.counts.add(self.refusal());
                 pause(AWAY).await;
             }
         };
@@ -315,10 +318,10 @@ impl Keeper {
     /// Lets voters come to it.
     fn open(&mut self, process: Process) {
         if matches!(self.role, Role::Api) && !process.line.is_empty() {
-            let mut doors = self.book.doors.lock().unwrap();
-            doors.retain(|door| self.door.as_ref() != Some(&door.url));
-            self.door = Some(process.url());
-            doors.push(process.client());
+            let mut apis = self.workload.apis.lock().unwrap();
+            apis.retain(|api| self.api.as_ref() != Some(&api.url));
+            self.api = Some(process.url());
+            apis.push(process.client());
         }
         self.process = Some(process);
     }
