@@ -4,7 +4,6 @@
 //! `tests/fuzz.rs` with what that has found. Each stands beside what it is about.
 
 pub use crate::{
-    cli::fuzzing::settings,
-    graphql::fuzzing::document,
-    http::fuzzing::{graphql_request, requests},
+    commands::cli::fuzzing::settings, endpoint::fuzzing::graphql_request,
+    schema::fuzzing::document, transport::fuzzing::requests,
 };

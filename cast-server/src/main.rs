@@ -3,8 +3,11 @@
 use std::{env, process::ExitCode};
 
 use cast_server::{
-    cli::{self, Usage},
-    roles,
+    commands::{
+        self,
+        cli::{self, Usage},
+    },
+    process,
 };
 
 /// A vote makes some dozen small allocations, and frees many of them on another thread.
@@ -13,17 +16,17 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     match cli::parse(env::args_os()) {
-        Ok(cli) => roles::run(cli.role),
+        Ok(cli) => commands::run(cli.role),
         Err(Usage::CommandLine(error)) => {
             // Help goes to standard output, and is no failure.
             let _ = error.print();
-            ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(roles::EXIT_USAGE))
+            ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(process::EXIT_USAGE))
         }
         Err(Usage::Config(error)) => {
             let error =
                 clap::Error::raw(clap::error::ErrorKind::InvalidValue, format!("{error}\n"));
             let _ = error.print();
-            ExitCode::from(roles::EXIT_USAGE)
+            ExitCode::from(process::EXIT_USAGE)
         }
     }
 }

@@ -9,7 +9,7 @@
 use std::{process::Command, sync::Arc};
 
 use async_graphql::{Executor, Variables};
-use cast_server::graphql::Engine;
+use cast_server::schema::Engine;
 
 use super::{
     CANDIDATES, DOCUMENT,

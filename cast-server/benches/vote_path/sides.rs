@@ -7,10 +7,10 @@ use async_graphql_poem::GraphQL;
 use cast_adapters::memory;
 use cast_core::{Cast, Ports, Roles, Settings, domain::KeyRing};
 use cast_server::{
-    graphql::{self, Backend, CastSchema, DocumentLimits, Engine},
-    http::{self, HttpSettings},
-    roles::App,
+    process::{App, http},
+    schema::{self, Backend, CastSchema, DocumentLimits, Engine},
     telemetry::{self, TelemetrySettings, metrics::Metrics},
+    transport::HttpSettings,
 };
 use poem::{EndpointExt as _, Route, listener::TcpListener as PoemListener, post};
 use tokio::net::TcpListener;
@@ -144,7 +144,7 @@ pub(crate) async fn voting_engine() -> (Engine<CastSchema>, String) {
         entropy: ports.entropy,
         metrics,
     };
-    (graphql::engine(&backend, documents), ticket)
+    (schema::engine(&backend, documents), ticket)
 }
 
 async fn votes(app: App) {

@@ -1,5 +1,5 @@
-//! A client of a server, for what asks it from outside: [`bench`](mod@crate::bench) and
-//! [`demo`](crate::demo).
+//! A client of a server, for what asks it from outside: [`bench`](mod@crate::commands::bench) and
+//! [`demo`](crate::commands::demo).
 //!
 //! | file | holds |
 //! |---|---|

@@ -3,7 +3,7 @@
 use clap::{Args, value_parser};
 
 use super::values::{count, size};
-use crate::graphql::DocumentLimits;
+use crate::schema::DocumentLimits;
 
 /// What a GraphQL document may be.
 #[derive(Args, Clone, Debug)]

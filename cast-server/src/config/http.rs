@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::values::{address, count, duration, size};
-use crate::http::HttpSettings;
+use crate::transport::HttpSettings;
 
 /// What connections and requests are bound to.
 #[derive(Args, Clone, Debug)]

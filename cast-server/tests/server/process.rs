@@ -8,7 +8,7 @@ use cast_core::{
     domain::{LogBatch, Offset, Partition, Partitions, Record},
     ports::{EventBus, GroupName, PartitionLag, PortError, Published, ResumeFrom, Subscription},
 };
-use cast_server::roles::process::{self, Failure};
+use cast_server::process::run::{self as process, Failure};
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},

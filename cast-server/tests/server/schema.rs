@@ -8,7 +8,7 @@ use crate::support::{Server, program, run};
 fn the_committed_schema_is_current() {
     let committed = include_str!("../../schema.graphql");
     assert!(
-        committed == cast_server::graphql::sdl(),
+        committed == cast_server::schema::sdl(),
         "run: cargo run -p cast-server -- schema > cast-server/schema.graphql"
     );
 }
@@ -17,7 +17,7 @@ fn the_committed_schema_is_current() {
 async fn the_command_prints_it() {
     let (code, stdout, stderr) = run(program(&["schema"])).await;
     assert_eq!((code, stderr.as_str()), (Some(0), ""));
-    assert_eq!(stdout, cast_server::graphql::sdl());
+    assert_eq!(stdout, cast_server::schema::sdl());
 }
 
 #[tokio::test]
@@ -55,7 +55,7 @@ fn collect_bare(part: &Value, place: &str, bare: &mut Vec<String>) {
 
 #[tokio::test]
 async fn the_first_casts_part_of_the_schema_is_unchanged() {
-    let sdl = cast_server::graphql::sdl();
+    let sdl = cast_server::schema::sdl();
     // Without descriptions and line breaks.
     let bare: Vec<_> = sdl
         .split("\"\"\"")

@@ -12,10 +12,10 @@ use cast_adapters::{
 };
 use cast_core::{Ports, Roles, Settings, domain::KeyRing};
 use cast_server::{
-    graphql::DocumentLimits,
-    http::HttpSettings,
-    roles::app::{App, Running},
+    process::app::{App, Running},
+    schema::DocumentLimits,
     telemetry::TelemetrySettings,
+    transport::HttpSettings,
 };
 use serde_json::{Value, json};
 use tokio::{

@@ -90,7 +90,7 @@ impl Siege {
     async fn begin(mut stack: Stack, seed: Seed, voters: usize) -> Self {
         stack.set("CAST_TICKET_USES", TICKET_USES);
         // So that a fault names the request and the ballot that it met.
-        stack.set("CAST_LOG", "info,poem=warn,cast_server::graphql=debug");
+        stack.set("CAST_LOG", "info,poem=warn,cast_server::schema=debug");
         let mut workload = Workload::new(Vec::new());
         workload.rest = REST;
         let roles = [Role::Generator, Role::Consumer, Role::Api];

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use metrics::{Counter, Gauge, Histogram};
 
 use super::{Metrics, catalog, registry::Registry};
-use crate::http::Route;
+use crate::protocol::Route;
 
 /// The classes of a status.
 const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];

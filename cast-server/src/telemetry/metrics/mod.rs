@@ -20,7 +20,7 @@ pub(crate) use self::{
     calls::{Calls, Ended, Operation},
     fold::{FoldMetrics, PartitionGauges},
     http::{HttpMetrics, OpenConnection},
-    votes::{GraphqlErrors, VoteCode, Votes},
+    votes::{GraphqlErrors, Votes},
 };
 use self::{catalog::Metric, registry::Registry};
 

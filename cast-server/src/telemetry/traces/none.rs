@@ -11,7 +11,7 @@ use http::HeaderMap;
 use super::Collector;
 use crate::{
     config::ConfigError,
-    http::{RequestId, Route},
+    protocol::{RequestId, Route},
     telemetry::metrics::Ended,
 };
 

@@ -19,8 +19,8 @@ use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 use super::{Collector, MAX_BALLOTS, collector, traceparent};
 use crate::{
     config::ConfigError,
-    http::{RequestId, Route},
-    telemetry::metrics::{Ended, VoteCode},
+    protocol::{RequestId, Route, VoteCode},
+    telemetry::metrics::Ended,
 };
 
 /// How long the end of a process waits at most for its last spans to be taken.

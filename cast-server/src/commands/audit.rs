@@ -1,0 +1,209 @@
+//! `audit`: compares store, counter and log of a deployment, beside which it may run at any time.
+//!
+//! It changes nothing and needs no ticket. The log is read as a group of a random name that commits
+//! nothing: Kafka forgets such a group by itself as soon as it is left.
+
+use std::{fmt::Write as _, process::ExitCode};
+
+use cast_core::{Audit, AuditReport, AuditSettings, Ports, Settings, StartError};
+use serde_json::{Value, json};
+
+use crate::{
+    config::{AuditConfig, MemoryLog, Urls},
+    process::{
+        run::{Failure, block_on, exit_code},
+        terminal::print,
+    },
+    telemetry, wiring,
+};
+
+/// Something differs.
+const EXIT_DIFFERENCE: u8 = 3;
+
+/// Audits, and says what was compared and found.
+pub(super) fn run(config: &AuditConfig) -> ExitCode {
+    telemetry::init(&config.log);
+    let mut exit = ExitCode::SUCCESS;
+    let audited = block_on(async {
+        let settings = config.settings()?;
+        let urls = Urls {
+            counter: config.counter_url.clone(),
+            bus: config.bus_url.clone(),
+            store: config.store_url.clone(),
+            ..Urls::default()
+        };
+        let ports = wiring::ports(&urls, &MemoryLog::default(), &Settings::default())?;
+        let (text, code) = audit(&ports, settings, config.json).await?;
+        print(&text);
+        exit = code;
+        Ok(())
+    });
+    match audited {
+        Ok(()) => exit,
+        failed => exit_code(failed),
+    }
+}
+
+/// Audits what stands behind the ports: the report, and the exit code that says what it comes to.
+async fn audit(
+    ports: &Ports,
+    settings: AuditSettings,
+    as_json: bool,
+) -> Result<(String, ExitCode), Failure> {
+    let report = Audit::new(ports, settings).run().await;
+    let report = report.map_err(StartError::Port)?;
+    let text = if as_json {
+        format!("{}\n", as_value(&report))
+    } else {
+        as_text(&report)
+    };
+    let code = if report.is_clean() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(EXIT_DIFFERENCE)
+    };
+    Ok((text, code))
+}
+
+/// A line for each partition, for the sums, and for each difference.
+fn as_text(report: &AuditReport) -> String {
+    let mut text = String::new();
+    let mut line = |line: std::fmt::Arguments<'_>| {
+        writeln!(text, "{line}").expect("a text takes any line");
+    };
+    for place in &report.partitions {
+        let gone = if place.is_whole() {
+            ""
+        } else {
+            "; what was before is gone, and compared only within the store"
+        };
+        line(format_args!(
+            "partition {}: log from offset {} to {}, in the store up to {}{gone}",
+            place.partition.get(),
+            place.start.get(),
+            place.end.get(),
+            place.progress.get()
+        ));
+    }
+    line(format_args!(
+        "log: {} ballots that count, {} repeats, {} rejected; {} records that cannot be read",
+        report.ballots, report.repeated, report.rejected, report.unreadable
+    ));
+    let counter = report.counter;
+    line(format_args!(
+        "counter: {} tallies, {} of them not loaded, {} behind (both heal when they are shown)",
+        counter.compared, counter.missed, counter.behind
+    ));
+    line(format_args!("store: {} candidates", report.candidates));
+    for finding in &report.findings {
+        line(format_args!("DIFFERENCE {finding}"));
+    }
+    if report.unlisted > 0 {
+        line(format_args!("and {} differences more", report.unlisted));
+    }
+    if report.is_clean() {
+        line(format_args!("nothing differs"));
+    }
+    text
+}
+
+fn as_value(report: &AuditReport) -> Value {
+    let partitions = report.partitions.iter().map(|place| {
+        json!({
+            "partition": place.partition.get(),
+            "start": place.start.get(),
+            "progress": place.progress.get(),
+            "end": place.end.get(),
+        })
+    });
+    let findings = report.findings.iter().map(ToString::to_string);
+    json!({
+        "clean": report.is_clean(),
+        "partitions": partitions.collect::<Vec<_>>(),
+        "ballots": report.ballots,
+        "repeated": report.repeated,
+        "rejected": report.rejected,
+        "unreadableRecords": report.unreadable,
+        "candidates": report.candidates,
+        "counter": {
+            "tallies": report.counter.compared,
+            "notLoaded": report.counter.missed,
+            "behind": report.counter.behind,
+        },
+        "differences": findings.collect::<Vec<_>>(),
+        "unlistedDifferences": report.unlisted,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use cast_core::{
+        AuditedPartition, Finding,
+        domain::{Candidate, Offset, Partition},
+    };
+
+    use super::*;
+
+    fn report() -> AuditReport {
+        AuditReport {
+            partitions: vec![AuditedPartition {
+                partition: Partition::new(3),
+                start: Offset::new(5),
+                progress: Offset::new(8),
+                end: Offset::new(9),
+            }],
+            findings: vec![Finding::TotalDiffers {
+                candidate: Candidate::new("alice").unwrap(),
+                partition: Partition::new(3),
+                total: 7,
+                ballots: 6,
+            }],
+            unlisted: 2,
+            ..AuditReport::default()
+        }
+    }
+
+    #[test]
+    fn a_difference_is_a_line_with_its_name_and_both_values() {
+        let text = as_text(&report());
+        let expected = "DIFFERENCE candidate \"alice\", partition 3: the store's total is 7 votes, \
+                        and its ballots give 6\nand 2 differences more\n";
+        assert!(text.ends_with(expected), "{text}");
+        let place = "partition 3: log from offset 5 to 9, in the store up to 8; what was before";
+        assert!(text.starts_with(place), "{text}");
+        assert!(as_text(&AuditReport::default()).ends_with("nothing differs\n"));
+    }
+
+    #[test]
+    fn the_json_says_the_same() {
+        let value = as_value(&report());
+        assert_eq!(value["clean"], false);
+        assert_eq!(value["partitions"][0]["progress"], 8);
+        assert_eq!(value["unlistedDifferences"], 2);
+        let difference = value["differences"][0].as_str().unwrap();
+        assert!(difference.contains("alice"), "{difference}");
+    }
+
+    #[tokio::test]
+    async fn the_exit_code_tells_a_difference_from_none() {
+        let (clock, entropy) = wiring::system();
+        let ports = cast_adapters::memory::ports_on(clock, entropy);
+        let audited = audit(&ports, AuditSettings::default(), false).await;
+        let (_, code) = audited.unwrap();
+        assert_eq!(format!("{code:?}"), format!("{:?}", ExitCode::SUCCESS));
+        // A store that has folded what the log does not have.
+        let step = cast_core::domain::FoldStep {
+            partition: Partition::new(0),
+            start: Offset::START,
+            next: Offset::new(1),
+            ballots: Vec::new(),
+            rejections: Vec::new(),
+        };
+        ports.store.apply(&step).await.unwrap();
+        let audited = audit(&ports, AuditSettings::default(), true).await;
+        let (text, code) = audited.unwrap();
+        let expected = ExitCode::from(EXIT_DIFFERENCE);
+        assert_eq!(format!("{code:?}"), format!("{expected:?}"));
+        assert!(text.contains("\"clean\":false"), "{text}");
+    }
+}

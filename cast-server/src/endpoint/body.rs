@@ -1,0 +1,85 @@
+//! Reads a request's body, and no more of it than it may have.
+
+use std::io;
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::{BodyExt, combinators::BoxBody};
+use poem::Body;
+
+/// How many times the limit is read and thrown away before the connection is given up: a client that
+/// is cut off while it writes never reads why.
+const GRACE: usize = 16;
+
+/// Why there is no body.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum NoBody {
+    /// It has more bytes than it may have.
+    TooLarge,
+    /// It broke off.
+    Broken,
+}
+
+/// Reads a body of at most `limit` bytes.
+pub(crate) async fn read(body: Body, limit: usize) -> Result<Bytes, NoBody> {
+    let mut body: BoxBody<Bytes, io::Error> = body.into();
+    let mut read = Bytes::new();
+    let mut len = 0;
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|_| NoBody::Broken)?.into_data() else {
+            continue;
+        };
+        len += data.len();
+        if len > limit.saturating_mul(GRACE) {
+            return Err(NoBody::TooLarge);
+        }
+        if len > limit {
+            read = Bytes::new();
+        } else if read.is_empty() {
+            // Nearly always all of it: not copied.
+            read = data;
+        } else {
+            let mut joined = BytesMut::from(read);
+            joined.extend_from_slice(&data);
+            read = joined.freeze();
+        }
+    }
+    if len > limit {
+        Err(NoBody::TooLarge)
+    } else {
+        Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::stream;
+
+    use super::*;
+
+    fn chunks(chunks: &[usize]) -> Body {
+        let chunks: Vec<_> = chunks
+            .iter()
+            .map(|len| Ok::<_, io::Error>(Bytes::from(vec![b'x'; *len])))
+            .collect();
+        Body::from_bytes_stream(stream::iter(chunks))
+    }
+
+    #[tokio::test]
+    async fn a_body_is_read_whole_however_it_is_cut() {
+        for cut in [&[][..], &[10], &[3, 4, 3], &[1; 10]] {
+            let len = cut.iter().sum();
+            assert_eq!(read(chunks(cut), 10).await, Ok(vec![b'x'; len].into()));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_over_the_limit_is_refused() {
+        for cut in [&[11][..], &[5, 6], &[10, 1], &[100, 100, 100]] {
+            assert_eq!(
+                read(chunks(cut), 10).await,
+                Err(NoBody::TooLarge),
+                "{cut:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! What a client is told when something goes wrong.
+
+use async_graphql::{Error, ErrorExtensionValues, ServerError, Value};
+use cast_core::FaultKind;
+
+use super::request_id::RequestId;
+
+/// Names what went wrong, in `extensions.code`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ErrorCode {
+    Overloaded,
+    Unavailable,
+    OutcomeUnknown,
+    NoTicket,
+    BadUserInput,
+    CountTooLarge,
+    ParseFailed,
+    ValidationFailed,
+    Internal,
+}
+
+impl ErrorCode {
+    /// All of them, in the order above.
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Overloaded,
+        Self::Unavailable,
+        Self::OutcomeUnknown,
+        Self::NoTicket,
+        Self::BadUserInput,
+        Self::CountTooLarge,
+        Self::ParseFailed,
+        Self::ValidationFailed,
+        Self::Internal,
+    ];
+
+    /// The code that an error was marked with, if it was.
+    pub(crate) fn of(error: &ServerError) -> Option<Self> {
+        let marked = error.extensions.as_ref()?.get("code")?;
+        let is_it = |code: &Self| matches!(marked, Value::String(text) if text == code.as_str());
+        Self::ALL.into_iter().find(is_it)
+    }
+
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Overloaded => "OVERLOADED",
+            Self::Unavailable => "UNAVAILABLE",
+            Self::OutcomeUnknown => "OUTCOME_UNKNOWN",
+            Self::NoTicket => "NO_TICKET",
+            Self::BadUserInput => "BAD_USER_INPUT",
+            Self::CountTooLarge => "COUNT_TOO_LARGE",
+            Self::ParseFailed => "GRAPHQL_PARSE_FAILED",
+            Self::ValidationFailed => "GRAPHQL_VALIDATION_FAILED",
+            Self::Internal => "INTERNAL_SERVER_ERROR",
+        }
+    }
+
+    /// Whether the same request may succeed later.
+    pub(crate) const fn is_retryable(self) -> bool {
+        matches!(
+            self,
+            Self::Overloaded | Self::Unavailable | Self::OutcomeUnknown | Self::NoTicket
+        )
+    }
+
+    /// An error that nobody's field raised.
+    pub(crate) fn server_error(self, message: impl Into<String>) -> ServerError {
+        let mut error = ServerError::new(message, None);
+        self.mark(&mut error.extensions);
+        error
+    }
+
+    /// An error of a field.
+    pub(crate) fn field_error(self, message: impl Into<String>) -> Error {
+        let mut error = Error::new(message);
+        self.mark(&mut error.extensions);
+        error
+    }
+
+    /// Marks errors that came without a code.
+    pub(crate) fn mark_bare(self, errors: &mut [ServerError]) {
+        for error in errors.iter_mut().filter(|error| !has_code(error)) {
+            self.mark(&mut error.extensions);
+        }
+    }
+
+    /// What a client is told of what only the log may tell: where to look for it there.
+    pub(crate) fn masked(request: &RequestId) -> ServerError {
+        let mut error = Self::Internal.server_error("Internal error");
+        set_request_id(&mut error, request);
+        error
+    }
+
+    pub(crate) fn mark(self, extensions: &mut Option<ErrorExtensionValues>) {
+        let extensions = extensions.get_or_insert_default();
+        extensions.set("code", self.as_str());
+        extensions.set("retryable", self.is_retryable());
+    }
+}
+
+impl From<FaultKind> for ErrorCode {
+    fn from(kind: FaultKind) -> Self {
+        match kind {
+            FaultKind::Overloaded => Self::Overloaded,
+            FaultKind::Unavailable => Self::Unavailable,
+            FaultKind::OutcomeUnknown => Self::OutcomeUnknown,
+            FaultKind::NoTicket => Self::NoTicket,
+            FaultKind::Internal => Self::Internal,
+        }
+    }
+}
+
+/// Whether a resolver of ours made the error, and not the engine.
+pub(crate) fn has_code(error: &ServerError) -> bool {
+    error
+        .extensions
+        .as_ref()
+        .is_some_and(|extensions| extensions.get("code").is_some())
+}
+
+pub(crate) fn set_request_id(error: &mut ServerError, request: &RequestId) {
+    let extensions = error.extensions.get_or_insert_default();
+    extensions.set("requestId", request.as_str());
+}

@@ -1,0 +1,215 @@
+//! `vote`: a ballot, and what became of it.
+
+use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
+use cast_core::domain::{
+    Ballot, BallotError, BallotId, Outcome, Partition, Partitions, Receipt, Refusal, Ticket,
+};
+
+use super::{Backend, ballot::parse_id, error, query::as_int};
+use crate::{protocol::VoteCode as Told, telemetry::traces};
+
+/// What can be changed.
+pub struct VoteMutation;
+
+/// What can be changed.
+#[Object(name = "Mutation")]
+impl VoteMutation {
+    /// Votes, once for each name, with one use of a ticket. All of the ballot counts, or none of it.
+    /// One request has one `vote`.
+    async fn vote(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            desc = "Whom to vote for: 1 to 16 names of 1 to 64 bytes. A name may stand there \
+                          more than once; its votes add up."
+        )]
+        usernames: Vec<String>,
+        #[graphql(desc = "How many votes for each of them, in the same order: each at least 1.")]
+        vote_count: Vec<i64>,
+        #[graphql(desc = "The ticket, as `cas` gave it: 64 hex digits.")] ticket: String,
+        #[graphql(
+            desc = "Who votes, if that is to be kept: a name like any other. An empty one \
+                          means none."
+        )]
+        voter_username: Option<String>,
+        #[graphql(
+            desc = "Makes it safe to send the same ballot again: a UUID that the client \
+                          chooses. The ballot then counts once, and a repetition costs no use."
+        )]
+        ballot_id: Option<ID>,
+    ) -> Result<VoteResult> {
+        let paper = Paper {
+            usernames: &usernames,
+            vote_count: &vote_count,
+            ticket: &ticket,
+            voter_username: voter_username.as_deref(),
+            ballot_id: ballot_id.as_ref(),
+        };
+        let backend = Backend::of(ctx);
+        let ballot = match paper.read(backend.max_votes) {
+            Ok(ballot) => ballot,
+            Err(message) => {
+                backend.metrics.votes.count(Told::BadBallot);
+                let id = ballot_id.unwrap_or_else(|| backend.fresh_id());
+                return Ok(VoteResult::refused(VoteCode::BadBallot, false, message, id));
+            }
+        };
+        let span = traces::vote();
+        let vote = backend.cast.vote(span.carried(ballot));
+        let told = backend.metrics.votes.counted(vote).await;
+        span.voted(&told);
+        match told.map_err(error::of_fault)? {
+            Outcome::Accepted(receipt) => Ok(VoteResult::accepted(usernames, &receipt)),
+            Outcome::Refused { ballot, why } => {
+                let (code, retryable) = (VoteCode::of(&why), why.is_retryable());
+                let (message, id) = (why.to_string(), ballot.to_string().into());
+                Ok(VoteResult::refused(code, retryable, message, id))
+            }
+        }
+    }
+}
+
+/// A ballot as it came in.
+struct Paper<'a> {
+    usernames: &'a [String],
+    vote_count: &'a [i64],
+    ticket: &'a str,
+    voter_username: Option<&'a str>,
+    ballot_id: Option<&'a ID>,
+}
+
+impl Paper<'_> {
+    /// The ballot, or what is wrong with it, naming the field and the limit.
+    fn read(&self, max_votes: u32) -> Result<Ballot, String> {
+        let id = self.ballot_id.map(|id| parse_id("ballotId", id));
+        let id = id.transpose()?;
+        if self.usernames.len() != self.vote_count.len() {
+            return Err("Vote count list must have the same length as usernames list".into());
+        }
+        let counts = self.vote_count.iter().enumerate();
+        let counts = counts
+            .map(|(at, count)| as_votes(at, *count, max_votes))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|why| why.to_string())?;
+        let names = self.usernames.iter().map(String::as_str);
+        // A malformed ticket goes the way of a forged one, behind all other checks: of no key is
+        // this a tag.
+        let ticket = Ticket::from_hex(self.ticket).unwrap_or(Ticket::from_bytes([0; Ticket::LEN]));
+        let mut ballot = Ballot::new(ticket)
+            .select_all(names.zip(counts))
+            .map_err(|why| why.to_string())?;
+        if let Some(voter) = self.voter_username.filter(|voter| !voter.is_empty()) {
+            ballot = ballot.by(voter).map_err(|why| why.to_string())?;
+        }
+        Ok(match id {
+            Some(id) => ballot.with_id(id),
+            None => ballot,
+        })
+    }
+}
+
+/// A count as a ballot has it; the ballot itself refuses zero.
+fn as_votes(at: usize, count: i64, max_votes: u32) -> Result<u32, BallotError> {
+    if count < 1 {
+        return Err(BallotError::NoVotes { at });
+    }
+    let limit = max_votes;
+    u32::try_from(count).map_err(|_| BallotError::TooManyVotes { at, limit })
+}
+
+/// What became of a ballot.
+#[derive(SimpleObject)]
+// Its fields are there: to take them one after the other is cheaper than to wait for all of them.
+#[graphql(serial)]
+pub(super) struct VoteResult {
+    /// Whether the ballot counts.
+    success: bool,
+    /// What became of it, in a sentence.
+    message: String,
+    /// The names voted for, as they were sent; none after a refusal.
+    usernames: Vec<String>,
+    /// The votes of each of them, this ballot's included; none after a refusal. Where one does not
+    /// fit an Int, the field is left out, with an error of the code `COUNT_TOO_LARGE` that holds the
+    /// `ballotId`: the ballot counts all the same.
+    votes: Result<Vec<i32>>,
+    /// The ballot's id: as it was given, or a fresh one. To ask for its fate with `ballot`.
+    ballot_id: ID,
+    /// How it fared, for a program.
+    code: VoteCode,
+    /// Whether the same ballot may be accepted with the ticket that is good then.
+    retryable: bool,
+    /// Whether `votes` may lag behind: the ballot counts, but the counter could not be asked.
+    stale: bool,
+}
+
+/// How a ballot fared.
+#[derive(Clone, Copy, Enum, PartialEq, Eq)]
+pub(super) enum VoteCode {
+    /// It counts.
+    Accepted,
+    /// It had been accepted before, and counts once.
+    Duplicate,
+    /// The ticket is none of ours.
+    TicketInvalid,
+    /// The ticket is past its end.
+    TicketExpired,
+    /// The ticket has no use left.
+    TicketExhausted,
+    /// The ballot itself is wrong; the message says where.
+    BadBallot,
+}
+
+impl VoteResult {
+    fn accepted(usernames: Vec<String>, receipt: &Receipt) -> Self {
+        let votes = receipt.tallies.iter().map(|tally| as_int(tally.votes));
+        let votes = votes.collect::<Result<_>>();
+        Self {
+            success: true,
+            code: if receipt.repeated {
+                VoteCode::Duplicate
+            } else {
+                VoteCode::Accepted
+            },
+            retryable: false,
+            message: "Votes recorded successfully".into(),
+            usernames,
+            votes: votes.map_err(|_| error::of_uncountable(receipt.ballot)),
+            ballot_id: receipt.ballot.to_string().into(),
+            stale: receipt.stale,
+        }
+    }
+
+    fn refused(code: VoteCode, retryable: bool, message: String, ballot_id: ID) -> Self {
+        Self {
+            success: false,
+            code,
+            retryable,
+            message,
+            usernames: Vec::new(),
+            votes: Ok(Vec::new()),
+            ballot_id,
+            stale: false,
+        }
+    }
+}
+
+impl VoteCode {
+    fn of(refusal: &Refusal) -> Self {
+        match refusal {
+            Refusal::TicketInvalid => Self::TicketInvalid,
+            Refusal::TicketExpired => Self::TicketExpired,
+            Refusal::TicketExhausted => Self::TicketExhausted,
+            Refusal::BadBallot(_) => Self::BadBallot,
+        }
+    }
+}
+
+impl Backend {
+    /// An id for what is no ballot. It left nothing behind, so any will do to send it again with.
+    fn fresh_id(&self) -> ID {
+        let home = Partition::new(0);
+        let now = self.clock.now();
+        let id = BallotId::mint(home, Partitions::ONE, now, &*self.entropy);
+        id.to_string().into()
+    }
+}
