@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     answer::Expectation,
-    record::{Account, Ledger, SentWith},
+    record::{Account, Ballot, Ledger, SentWith},
 };
 
 /// A ballot that the system counted, or has in its log.
@@ -165,32 +165,28 @@ impl<B: Clone, C: Ord + Clone, T: Ord + Clone> Ledger<B, C, T> {
         limit: impl Fn(&T) -> u64,
         counts: impl Fn(&B) -> bool,
     ) -> Vec<Finding<B, C, T>> {
+        let by = |ballot: &Ballot<B>| match (ballot.accepted_with, ballot.sent_with) {
+            (Some(ticket), _) => Some(ticket),
+            (None, SentWith::One(ticket)) if counts(&ballot.name) => Some(ticket),
+            _ => None,
+        };
         let mut used = self.uses.clone();
-        let mut bought: Vec<Vec<B>> = vec![Vec::new(); used.len()];
-        for ballot in &self.ballots {
-            let by = match (ballot.accepted_with, ballot.sent_with) {
-                (Some(ticket), _) => ticket,
-                (None, SentWith::One(ticket)) if counts(&ballot.name) => {
-                    used[ticket as usize] += 1;
-                    ticket
-                }
-                _ => continue,
-            };
-            bought[by as usize].push(ballot.name.clone());
+        let without_answer = self.ballots.iter().filter(|it| it.accepted_with.is_none());
+        for ticket in without_answer.filter_map(by) {
+            used[ticket as usize] += 1;
         }
-        let mut findings = Vec::new();
-        for (ticket, index) in &self.tickets {
+        let tickets = self.tickets.iter();
+        let findings = tickets.filter_map(|(ticket, index)| {
             let (limit, used) = (limit(ticket), used[*index as usize]);
-            if used > limit {
-                findings.push(Finding::LimitExceeded {
-                    ticket: ticket.clone(),
-                    limit,
-                    used,
-                    ballots: std::mem::take(&mut bought[*index as usize]),
-                });
-            }
-        }
-        findings
+            let bought = self.ballots.iter().filter(|it| by(it) == Some(*index));
+            (used > limit).then(|| Finding::LimitExceeded {
+                ticket: ticket.clone(),
+                limit,
+                used,
+                ballots: bought.map(|ballot| ballot.name.clone()).collect(),
+            })
+        });
+        findings.collect()
     }
 }
 

@@ -180,6 +180,18 @@ impl<B, C: Ord + Clone, T: Ord> Ledger<B, C, T> {
         &self.votes[self.ballots[entry.0].first_vote as usize..end]
     }
 
+    /// How many ballots were entered.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.ballots.len()
+    }
+
+    /// Whether no ballot was entered.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.ballots.is_empty()
+    }
+
     /// All ballots, in the order in which they were entered.
     pub fn entries(&self) -> impl Iterator<Item = Entry> + use<B, C, T> {
         (0..self.ballots.len()).map(Entry)

@@ -1,19 +1,47 @@
-//! What a GraphQL answer says.
+//! GraphQL requests and responses.
 
-use http::StatusCode;
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode, header};
+use http_body_util::Full;
 use serde::{Deserialize, de::DeserializeOwned};
 
-/// A GraphQL answer.
+use super::connection::{Connection, RequestError};
+use crate::protocol::HttpUrl;
+
+/// Where the GraphQL endpoint is, unless the URL of the server has a path.
+const PATH: &str = "/graphql";
+
+/// Sends a GraphQL request; `body` is its JSON.
+pub(crate) async fn post(
+    connection: &mut Connection<'_>,
+    body: Bytes,
+) -> Result<Response<Bytes>, RequestError> {
+    let request = Request::builder()
+        .method(Method::POST)
+        .uri(connection.url().path_or(PATH))
+        .header(header::CONTENT_TYPE, "application/json")
+        .header(header::ACCEPT, "application/json")
+        .body(Full::new(body))
+        .map_err(|error| RequestError::NotSent(error.to_string()))?;
+    connection.send(request).await
+}
+
+/// The message for a URL at which there is no CAST server.
+pub(crate) fn not_cast(url: &HttpUrl, why: &str) -> String {
+    format!("{url}: {why}. Is that a CAST server? `cast-server serve` starts one")
+}
+
+/// A GraphQL response.
 #[derive(Deserialize)]
 #[serde(bound = "T: DeserializeOwned")]
-pub(crate) struct Answer<T> {
+pub(crate) struct GraphqlResponse<T> {
     pub(crate) data: Option<T>,
     #[serde(default)]
-    pub(crate) errors: Vec<AnswerError>,
+    pub(crate) errors: Vec<GraphqlError>,
 }
 
 #[derive(Deserialize)]
-pub(crate) struct AnswerError {
+pub(crate) struct GraphqlError {
     #[serde(default)]
     message: String,
     #[serde(default)]
@@ -37,24 +65,24 @@ pub(crate) struct Cas {
     pub(crate) remaining_usage: u64,
 }
 
-/// Why an answer holds no data.
+/// Why a response holds no data.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NoData {
-    /// An error, in the server's words.
+    /// An error, with the server's message.
     #[error("it answered {code}: {message}")]
     Error {
         code: String,
         message: String,
-        /// As it says.
+        /// Whether the server says that the request may be repeated.
         retryable: bool,
     },
-    /// Whoever answers like this is no CAST.
+    /// The server is no CAST server.
     #[error("it does not speak the GraphQL of CAST (HTTP {0})")]
     Foreign(u16),
 }
 
 impl NoData {
-    /// Whether the same may be asked again.
+    /// Whether the request may be repeated.
     pub(crate) const fn is_retryable(&self) -> bool {
         matches!(
             self,
@@ -72,14 +100,14 @@ impl From<NoData> for String {
     }
 }
 
-/// The data of an answer.
+/// The data of a response.
 pub(crate) fn data<T: DeserializeOwned>(status: StatusCode, body: &[u8]) -> Result<T, NoData> {
     let foreign = NoData::Foreign(status.as_u16());
-    let answer: Answer<T> = serde_json::from_slice(body).map_err(|_| foreign)?;
-    if let Some(data) = answer.data {
+    let response: GraphqlResponse<T> = serde_json::from_slice(body).map_err(|_| foreign)?;
+    if let Some(data) = response.data {
         return Ok(data);
     }
-    let Some(error) = answer.errors.into_iter().next() else {
+    let Some(error) = response.errors.into_iter().next() else {
         return Err(NoData::Foreign(status.as_u16()));
     };
     Err(NoData::Error {
@@ -100,20 +128,20 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_its_data_or_its_first_error() {
+    fn a_response_is_its_data_or_its_first_error() {
         assert_eq!(read(&json!({"data": {"a": 1}})), Ok(json!({"a": 1})));
         let error = |extensions: Value| {
             let errors = [json!({"message": "m", "extensions": extensions}), json!({})];
             read(&json!({"data": null, "errors": errors})).unwrap_err()
         };
-        let told = error(json!({"code": "OVERLOADED", "retryable": true}));
-        assert_eq!(told.to_string(), "it answered OVERLOADED: m");
-        assert!(told.is_retryable());
+        let overloaded = error(json!({"code": "OVERLOADED", "retryable": true}));
+        assert_eq!(overloaded.to_string(), "it answered OVERLOADED: m");
+        assert!(overloaded.is_retryable());
         assert!(!error(json!({})).is_retryable());
     }
 
     #[test]
-    fn what_is_neither_is_foreign() {
+    fn a_response_without_data_and_errors_is_foreign() {
         for body in [json!({}), json!([]), json!({"data": null, "errors": []})] {
             assert_eq!(read(&body), Err(NoData::Foreign(200)), "{body}");
         }
