@@ -23,10 +23,10 @@ use cast_adapters::{
 };
 use cast_core::{
     domain::{
-        Candidate, Claim, GenuineTicket, LogPosition, Offset, Partition, PeriodTicket, Prefix,
-        Redemption,
+        AppliedTotal, Candidate, Claim, GenuineTicket, LogPosition, Offset, Partition,
+        PeriodTicket, Redemption,
     },
-    ports::{Clock as _, Settlement, Tail, TicketSource as _, VoteCounter as _},
+    ports::{Checkpoint, Clock as _, PendingVotes, TicketSource as _, VoteCounter as _},
 };
 use cast_testkit::{
     Seed,
@@ -199,23 +199,23 @@ impl Bench {
         let shown = counter.record(&[tail], &show).await.expect("recorded");
         assert!(shown.iter().all(|reading| reading.tally.votes > 0));
         if offset % LAG == LAG - 1 {
-            let settlements: Vec<_> = self
+            let checkpoints: Vec<_> = self
                 .candidates
                 .iter()
-                .map(|who| settled(who, offset))
+                .map(|who| checkpoint(who, offset))
                 .collect();
-            counter.settle(&settlements).await.expect("settled");
+            counter.reconcile(&checkpoints).await.expect("reconciled");
         }
     }
 
     /// A record of so many ballots, each for the next candidate in turn.
-    fn tail(&self, offset: u64, ballots: usize) -> Tail {
+    fn tail(&self, offset: u64, ballots: usize) -> PendingVotes {
         let first = usize::try_from(offset).expect("a few") % CANDIDATES;
         let votes = (0..CANDIDATES.min(ballots)).map(|n| {
             let candidate = self.candidates[(first + n) % CANDIDATES].clone();
             (candidate, ballots.div_ceil(CANDIDATES) as u64)
         });
-        Tail {
+        PendingVotes {
             position: LogPosition {
                 partition: Partition::new(0),
                 offset: Offset::new(offset),
@@ -256,10 +256,10 @@ impl Bench {
     }
 }
 
-fn settled(candidate: &Candidate, as_of: u64) -> Settlement {
-    Settlement {
+fn checkpoint(candidate: &Candidate, as_of: u64) -> Checkpoint {
+    Checkpoint {
         candidate: candidate.clone(),
-        prefixes: vec![Prefix {
+        applied_totals: vec![AppliedTotal {
             partition: Partition::new(0),
             votes: as_of,
             as_of: Offset::new(as_of),

@@ -60,7 +60,7 @@ async fn fold_to(ports: &Ports, end: u64) {
 
 async fn shown(ports: &Ports, candidate: &Candidate) -> u64 {
     let roles = Roles {
-        door: true,
+        api: true,
         generator: false,
         consumers: 0,
     };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cast_adapters::postgres::{PostgresOptions, PostgresStore, migrate};
 use cast_core::{
-    domain::{LoggedBallot, Offset, Partition, Placed, Rejection, Timestamp},
+    domain::{LoggedBallot, Offset, Partition, PositionedBallot, Rejection, Timestamp},
     ports::{PortErrorKind, VoteStore as _},
 };
 use cast_testkit::{
@@ -210,7 +210,7 @@ async fn numbers_beyond_the_columns_are_corrupt_and_their_rejection_is_kept_whol
     steps.push(step(P0, (0, 9), [(u64::MAX, fine.clone())]));
     for step in steps {
         let kinds = [
-            store.rehearse(&step).await.map_err(|error| error.kind()),
+            store.dry_run(&step).await.map_err(|error| error.kind()),
             store
                 .apply(&step)
                 .await
@@ -235,7 +235,7 @@ async fn numbers_beyond_the_columns_are_corrupt_and_their_rejection_is_kept_whol
 /// With a reason that no text of the database can hold as it is.
 fn rejection(ballot: &LoggedBallot) -> Rejection {
     Rejection::Ballot {
-        placed: Placed {
+        placed: PositionedBallot {
             offset: Offset::START,
             ballot: ballot.clone(),
         },

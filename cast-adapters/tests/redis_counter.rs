@@ -10,8 +10,8 @@ use cast_adapters::{
     redis::{Redis, RedisCounter},
 };
 use cast_core::{
-    domain::{Candidate, LogPosition, Offset, Partition, Prefix},
-    ports::{Clock, Reading, Settlement, Tail, VoteCounter},
+    domain::{AppliedTotal, Candidate, LogPosition, Offset, Partition},
+    ports::{Checkpoint, Clock, PendingVotes, Reading, VoteCounter},
 };
 use cast_testkit::{
     ManualClock, Seed, SeededEntropy, eventually, fixtures::Fixtures, race, servers,
@@ -19,8 +19,8 @@ use cast_testkit::{
 
 use redis::{Corner, PATIENCE};
 
-fn tail(partition: u32, offset: u64, votes: &[(&Candidate, u64)]) -> Tail {
-    Tail {
+fn tail(partition: u32, offset: u64, votes: &[(&Candidate, u64)]) -> PendingVotes {
+    PendingVotes {
         position: LogPosition {
             partition: Partition::new(partition),
             offset: Offset::new(offset),
@@ -29,27 +29,35 @@ fn tail(partition: u32, offset: u64, votes: &[(&Candidate, u64)]) -> Tail {
     }
 }
 
-fn settlement(candidate: &Candidate, prefixes: &[(u32, u64, u64)], whole: bool) -> Settlement {
-    let prefix = |(partition, votes, as_of): &(u32, u64, u64)| Prefix {
+fn checkpoint(
+    candidate: &Candidate,
+    applied_totals: &[(u32, u64, u64)],
+    whole: bool,
+) -> Checkpoint {
+    let prefix = |(partition, votes, as_of): &(u32, u64, u64)| AppliedTotal {
         partition: Partition::new(*partition),
         votes: *votes,
         as_of: Offset::new(*as_of),
     };
-    Settlement {
+    Checkpoint {
         candidate: candidate.clone(),
-        prefixes: prefixes.iter().map(prefix).collect(),
+        applied_totals: applied_totals.iter().map(prefix).collect(),
         whole,
     }
 }
 
-async fn record(counter: &dyn VoteCounter, tails: &[Tail], show: &[Candidate]) -> Vec<Reading> {
+async fn record(
+    counter: &dyn VoteCounter,
+    tails: &[PendingVotes],
+    show: &[Candidate],
+) -> Vec<Reading> {
     let recorded = counter.record(tails, show).await;
     recorded.expect("the counter records")
 }
 
-async fn settle(counter: &dyn VoteCounter, settlements: &[Settlement]) {
-    let settled = counter.settle(settlements).await;
-    settled.expect("the counter settles");
+async fn reconcile(counter: &dyn VoteCounter, checkpoints: &[Checkpoint]) {
+    let reconciled = counter.reconcile(checkpoints).await;
+    reconciled.expect("the counter reconciles");
 }
 
 /// Votes, version, and whether it is a hit.
@@ -81,9 +89,9 @@ async fn it_shows_what_the_counter_in_memory_shows() {
         .collect();
     for step in 0..1_500 {
         if entropy.below(3) == 0 {
-            let settlements = some(&entropy, 3, |e| any_settlement(e, &everybody));
-            settle(&counter, &settlements).await;
-            settle(&model, &settlements).await;
+            let checkpoints = some(&entropy, 3, |e| any_checkpoint(e, &everybody));
+            reconcile(&counter, &checkpoints).await;
+            reconcile(&model, &checkpoints).await;
         } else {
             let tails = some(&entropy, 4, |e| any_tail(e, &everybody));
             let ours = record(&counter, &tails, &everybody).await;
@@ -105,7 +113,7 @@ fn some<T>(entropy: &SeededEntropy, most: u64, make: impl Fn(&SeededEntropy) -> 
     (0..=entropy.below(most)).map(|_| make(entropy)).collect()
 }
 
-fn any_tail(entropy: &SeededEntropy, everybody: &[Candidate]) -> Tail {
+fn any_tail(entropy: &SeededEntropy, everybody: &[Candidate]) -> PendingVotes {
     let candidate = &everybody[entropy.index(everybody.len())];
     tail(
         any_partition(entropy),
@@ -114,19 +122,19 @@ fn any_tail(entropy: &SeededEntropy, everybody: &[Candidate]) -> Tail {
     )
 }
 
-fn any_settlement(entropy: &SeededEntropy, everybody: &[Candidate]) -> Settlement {
+fn any_checkpoint(entropy: &SeededEntropy, everybody: &[Candidate]) -> Checkpoint {
     let candidate = &everybody[entropy.index(everybody.len())];
     let prefix = (
         any_partition(entropy),
         any_votes(entropy),
         any_offset(entropy),
     );
-    let prefixes = if entropy.below(4) == 0 {
+    let applied_totals = if entropy.below(4) == 0 {
         vec![]
     } else {
         vec![prefix]
     };
-    settlement(candidate, &prefixes, entropy.below(2) == 0)
+    checkpoint(candidate, &applied_totals, entropy.below(2) == 0)
 }
 
 /// Numbers of one digit and of ten, which must not order as texts do.
@@ -165,12 +173,12 @@ async fn sums_beyond_what_a_double_holds_are_exact() {
         return;
     };
     let alice = Fixtures::new().candidate("alice");
-    settle(&counter, &[settlement(&alice, &[(0, ODD, 10)], true)]).await;
+    reconcile(&counter, &[checkpoint(&alice, &[(0, ODD, 10)], true)]).await;
     for offset in 10..20 {
         record(&counter, &[tail(0, offset, &[(&alice, ODD)])], &[]).await;
     }
     assert_eq!(shown(&counter, &alice).await, (11 * ODD, 20, true));
-    settle(&counter, &[settlement(&alice, &[(0, 1, 17)], false)]).await;
+    reconcile(&counter, &[checkpoint(&alice, &[(0, 1, 17)], false)]).await;
     assert_eq!(shown(&counter, &alice).await, (1 + 3 * ODD, 20, true));
 }
 
@@ -194,11 +202,11 @@ async fn large_calls_are_taken_apart() {
         assert_eq!(reading.tally.candidate, everybody[at]);
         assert_eq!(reading.tally.votes, expected);
     }
-    // A part of a tail of many pages is settled, and then all of it.
+    // A part of a tail of many pages is reconciled, and then all of it.
     let seventh = &everybody[7];
-    settle(&counter, &[settlement(seventh, &[(0, 100, 4_100)], false)]).await;
+    reconcile(&counter, &[checkpoint(seventh, &[(0, 100, 4_100)], false)]).await;
     assert_eq!(shown(&counter, seventh).await, (1_000, 5_000, false));
-    settle(&counter, &[settlement(seventh, &[(0, 9, 5_000)], true)]).await;
+    reconcile(&counter, &[checkpoint(seventh, &[(0, 9, 5_000)], true)]).await;
     assert_eq!(shown(&counter, seventh).await, (9, 5_000, true));
 }
 
@@ -208,7 +216,7 @@ async fn a_candidate_lost_under_use_is_a_miss_and_heals() {
         return;
     };
     let alice = Fixtures::new().candidate("alice");
-    settle(&counter, &[settlement(&alice, &[(0, 30, 10)], true)]).await;
+    reconcile(&counter, &[checkpoint(&alice, &[(0, 30, 10)], true)]).await;
     record(&counter, &[tail(0, 10, &[(&alice, 5)])], &[]).await;
     assert_eq!(
         corner.keys().await,
@@ -225,9 +233,9 @@ async fn a_candidate_lost_under_use_is_a_miss_and_heals() {
     .await;
     assert_eq!((after[0].tally.votes, after[0].age), (2, None));
     // The store has not folded the lost vote yet: it is missed for a while, and never counted twice.
-    settle(&counter, &[settlement(&alice, &[(0, 30, 10)], true)]).await;
+    reconcile(&counter, &[checkpoint(&alice, &[(0, 30, 10)], true)]).await;
     assert_eq!(shown(&counter, &alice).await, (32, 12, true));
-    settle(&counter, &[settlement(&alice, &[(0, 35, 11)], false)]).await;
+    reconcile(&counter, &[checkpoint(&alice, &[(0, 35, 11)], false)]).await;
     assert_eq!(shown(&counter, &alice).await, (37, 12, true));
 }
 
@@ -239,10 +247,10 @@ async fn a_count_that_makes_no_sense_is_as_good_as_lost() {
     let alice = Fixtures::new().candidate("alice");
     let key = corner.tally(&alice);
     for garbage in ["b:0:1", "a:yesterday", "b:0:1:2:3:4:-5"] {
-        settle(&counter, &[settlement(&alice, &[(0, 30, 10)], true)]).await;
+        reconcile(&counter, &[checkpoint(&alice, &[(0, 30, 10)], true)]).await;
         let _: i64 = corner.ask(&["ZADD", &key, "0", garbage]).await;
         assert!(!shown(&counter, &alice).await.2, "{garbage} is a miss");
-        settle(&counter, &[settlement(&alice, &[(0, 40, 10)], true)]).await;
+        reconcile(&counter, &[checkpoint(&alice, &[(0, 40, 10)], true)]).await;
         assert_eq!(shown(&counter, &alice).await, (40, 10, true), "{garbage}");
         let _: i64 = corner.ask(&["DEL", &key]).await;
     }
@@ -261,12 +269,12 @@ async fn only_what_has_no_tail_has_a_time_to_live() {
 
     record(&counter, &[tail(0, 5, &[(&alice, 1)])], &[]).await;
     assert!(!idle().await, "a stranger's tail");
-    settle(&counter, &[settlement(&alice, &[(1, 9, 9)], true)]).await;
-    assert!(!idle().await, "another partition is settled");
-    settle(&counter, &[settlement(&alice, &[(0, 1, 6)], false)]).await;
-    assert!(idle().await, "all is settled");
+    reconcile(&counter, &[checkpoint(&alice, &[(1, 9, 9)], true)]).await;
+    assert!(!idle().await, "another partition is reconciled");
+    reconcile(&counter, &[checkpoint(&alice, &[(0, 1, 6)], false)]).await;
+    assert!(idle().await, "all is reconciled");
     record(&counter, &[tail(0, 5, &[(&alice, 1)])], &[]).await;
-    assert!(idle().await, "what is recorded is settled already");
+    assert!(idle().await, "what is recorded is reconciled already");
     record(
         &counter,
         &[tail(1, 9, &[(&alice, 1)]), tail(0, 9, &[(&alice, 1)])],
@@ -274,9 +282,9 @@ async fn only_what_has_no_tail_has_a_time_to_live() {
     )
     .await;
     assert!(!idle().await, "two tails");
-    settle(&counter, &[settlement(&alice, &[(0, 2, 10)], false)]).await;
-    assert!(!idle().await, "one of two tails is settled");
-    settle(&counter, &[settlement(&alice, &[(1, 10, 10)], false)]).await;
+    reconcile(&counter, &[checkpoint(&alice, &[(0, 2, 10)], false)]).await;
+    assert!(!idle().await, "one of two tails is reconciled");
+    reconcile(&counter, &[checkpoint(&alice, &[(1, 10, 10)], false)]).await;
     assert!(idle().await);
 
     // Reading keeps it, once half of its time is over.
@@ -298,21 +306,21 @@ async fn memory_follows_the_lag_and_not_the_number_of_candidates() {
         .map(|n| fixtures.candidate(&n.to_string()))
         .collect();
     let votes: Vec<(&Candidate, u64)> = everybody.iter().map(|who| (who, 1)).collect();
-    let tails: Vec<Tail> = (0..10).map(|offset| tail(0, offset, &votes)).collect();
+    let tails: Vec<PendingVotes> = (0..10).map(|offset| tail(0, offset, &votes)).collect();
     record(&counter, &tails, &[]).await;
     assert_eq!(corner.keys().await.len(), 400);
 
     // The consumers catch up, but for five candidates of the last record.
-    let settlements: Vec<Settlement> = everybody[5..]
+    let checkpoints: Vec<Checkpoint> = everybody[5..]
         .iter()
-        .map(|who| settlement(who, &[(0, 10, 10)], false))
+        .map(|who| checkpoint(who, &[(0, 10, 10)], false))
         .collect();
-    settle(&counter, &settlements).await;
-    let behind: Vec<Settlement> = everybody[..5]
+    reconcile(&counter, &checkpoints).await;
+    let behind: Vec<Checkpoint> = everybody[..5]
         .iter()
-        .map(|who| settlement(who, &[(0, 9, 9)], true))
+        .map(|who| checkpoint(who, &[(0, 9, 9)], true))
         .collect();
-    settle(&counter, &behind).await;
+    reconcile(&counter, &behind).await;
     let left = eventually(PATIENCE, "idle candidates are forgotten", async || {
         let keys = corner.keys().await;
         (keys.len() <= 5).then_some(keys)
@@ -336,13 +344,13 @@ async fn doors_and_consumers_that_race_end_at_the_truth() {
     };
     let alice = Fixtures::new().candidate("alice");
     let handles: Vec<Redis> = (0..4).map(|_| corner.open()).collect();
-    // Three doors record a third each; a consumer settles what it may have read, in steps.
+    // Three doors record a third each; a consumer reconciles what it may have read, in steps.
     race(4, |racer| {
         let (counter, alice) = (handles[racer].counter(), alice.clone());
         async move {
             if racer == 3 {
                 for as_of in (0..RECORDS).step_by(7) {
-                    settle(&counter, &[settlement(&alice, &[(0, as_of, as_of)], true)]).await;
+                    reconcile(&counter, &[checkpoint(&alice, &[(0, as_of, as_of)], true)]).await;
                 }
             } else {
                 for offset in (racer as u64..RECORDS).step_by(3) {

@@ -13,7 +13,7 @@ use cast_core::{
         Candidate,
         Redemption::{self, Granted, Repeated},
     },
-    ports::{PortError, PortErrorKind, Tail, TicketSource, VoteCounter},
+    ports::{PendingVotes, PortError, PortErrorKind, TicketSource, VoteCounter},
 };
 use cast_testkit::{
     eventually,
@@ -44,7 +44,7 @@ async fn a_pipeline_survives_forgotten_scripts() {
         .collect();
     for offset in 0..3 {
         let _: String = corner.ask(&["SCRIPT", "FLUSH"]).await;
-        let tail = Tail {
+        let tail = PendingVotes {
             votes: everybody[..25].iter().map(|who| (who.clone(), 2)).collect(),
             ..tail(&everybody[0], offset)
         };
@@ -217,7 +217,7 @@ async fn one_key_that_fails_leaves_the_others_done_and_the_whole_unknown() {
     let fixtures = Fixtures::new();
     let (alice, bob) = (fixtures.candidate("alice"), fixtures.candidate("bob"));
     let _: String = corner.ask(&["SET", &corner.tally(&bob), "a text"]).await;
-    let both = Tail {
+    let both = PendingVotes {
         votes: vec![(alice.clone(), 1), (bob.clone(), 1)],
         ..tail(&alice, 0)
     };

@@ -11,13 +11,13 @@ use crate::{
         Tally,
     },
     fault::{Fault, FaultKind},
-    folding::{Consumer, FoldOutages},
-    issuing::Generator,
+    ingest::{Intake, IntakeLoad, VoteService},
     ports::{Clock, Entropy, EventBus, PortError, TicketSource, VoteCounter, VoteStore},
+    projection::{Consumer, FoldOutages},
     settings::{Settings, SettingsError},
-    showing::{Healer, Tallies},
+    tallies::{Refresher, Tallies},
     tasks::{TaskDied, Tasks},
-    voting::{Door, Intake, IntakeLoad},
+    tickets::Generator,
 };
 
 /// What a CAST stands on. Any of them can be swapped for one of your own.
@@ -39,7 +39,7 @@ pub struct Ports {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Roles {
     /// Takes votes and shows tallies.
-    pub door: bool,
+    pub api: bool,
     /// Issues tickets.
     pub generator: bool,
     /// How many consumers fold the log into the store.
@@ -49,7 +49,7 @@ pub struct Roles {
 impl Roles {
     /// Everything in one process.
     pub const ALL: Self = Self {
-        door: true,
+        api: true,
         generator: true,
         consumers: 1,
     };
@@ -87,8 +87,8 @@ impl CastBuilder {
             roles,
         } = self;
         settings.check()?;
-        let partitions = if roles.door {
-            let limit = settings.door.publish_deadline;
+        let partitions = if roles.api {
+            let limit = settings.ingest.publish_deadline;
             let asked = ports.bus.partitions();
             within(
                 &*ports.clock,
@@ -106,21 +106,19 @@ impl CastBuilder {
             generator.tick().await?;
         }
 
-        let healer = Arc::new(Healer::new(&ports, settings.tallies.clone()));
-        let tallies = Tallies::new(&ports, Arc::clone(&healer), settings.tallies.clone());
+        let refresher = Arc::new(Refresher::new(&ports, settings.tallies.clone()));
+        let tallies = Tallies::new(&ports, Arc::clone(&refresher), settings.tallies.clone());
         let tallies = Arc::new(tallies);
         let shown = Arc::clone(&tallies);
-        let (door, intake) = Intake::open(&ports, keys.clone(), partitions, shown, &settings);
+        let (service, intake) = Intake::open(&ports, keys.clone(), partitions, shown, &settings);
 
         let tasks = Tasks::default();
         let (drain, stop) = (CancellationToken::new(), CancellationToken::new());
-        if roles.door {
+        if roles.api {
             tasks.spawn("intake", &drain, |drain| intake.run(drain));
-            tasks.spawn(
-                "healer",
-                &stop,
-                |stop| async move { healer.run(stop).await },
-            );
+            tasks.spawn("refresher", &stop, |stop| async move {
+                refresher.run(stop).await;
+            });
         }
         if roles.generator {
             tasks.spawn("generator", &stop, |stop| generator.run(stop));
@@ -141,7 +139,7 @@ impl CastBuilder {
             keys,
             settings,
             roles,
-            door,
+            service,
             tallies,
             folds,
             tasks,
@@ -177,7 +175,7 @@ struct Inner {
     keys: KeyRing,
     settings: Settings,
     roles: Roles,
-    door: Door,
+    service: VoteService,
     tallies: Arc<Tallies>,
     folds: Vec<Arc<FoldOutages>>,
     tasks: Tasks,
@@ -201,7 +199,7 @@ impl Cast {
 
     /// The ticket that is good now.
     pub async fn current_ticket(&self) -> Result<CurrentTicket, Fault> {
-        let limit = self.inner.settings.door.redeem_deadline;
+        let limit = self.inner.settings.ingest.redeem_deadline;
         let current = self.inner.ports.tickets.current();
         let current = self
             .within(limit, "asking for the current ticket", current)
@@ -214,12 +212,12 @@ impl Cast {
     /// Dropping the future before its ballot is taken into a flush withdraws the ballot; afterwards
     /// it counts all the same. To know, vote with a [`BallotId`] and vote again.
     pub async fn vote(&self, ballot: Ballot) -> Result<Outcome, Fault> {
-        self.inner.door.vote(ballot).await
+        self.inner.service.vote(ballot).await
     }
 
     /// How full the intake is now: the one thing that a port's callers cannot see.
     pub fn intake(&self) -> IntakeLoad {
-        self.inner.door.intake()
+        self.inner.service.intake()
     }
 
     /// The tallies of candidates, in their order; no votes for a name never voted for.
@@ -235,7 +233,7 @@ impl Cast {
     /// What became of a ballot; `None` if neither the store nor this door has seen it.
     pub async fn ballot(&self, id: BallotId) -> Result<Option<Fate>, Fault> {
         // Asked before the store: a ballot that is applied in between is found there.
-        let logged = self.inner.door.logged_at(id).map(Fate::Logged);
+        let logged = self.inner.service.logged_at(id).map(Fate::Logged);
         let limit = self.inner.settings.tallies.store_deadline;
         let stored = self.inner.ports.store.ballot(id);
         match self
@@ -274,7 +272,7 @@ impl Cast {
                 result,
             })
         };
-        let (issues, votes) = (roles.generator, roles.door);
+        let (issues, votes) = (roles.generator, roles.api);
         // Without counter or store, votes are taken all the same.
         [
             check("tickets", votes || issues, true, tickets),

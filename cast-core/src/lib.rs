@@ -9,25 +9,26 @@ pub mod fuzzing;
 pub mod ledger;
 pub mod ports;
 
-mod auditing;
+mod audit;
 mod backoff;
 mod cast;
 mod fault;
-mod folding;
-mod issuing;
+mod ingest;
 mod outage;
+mod projection;
 mod settings;
-mod showing;
+mod tallies;
 mod tasks;
-mod voting;
+mod tickets;
 
-pub use auditing::{Audit, AuditReport, AuditSettings, AuditedPartition, CounterAudit, Finding};
+pub use audit::{Audit, AuditReport, AuditSettings, AuditedPartition, CounterAudit, Finding};
+pub use backoff::Backoff;
 pub use cast::{Cast, CastBuilder, Check, Ports, Roles, StartError};
 pub use fault::{Fault, FaultKind};
-pub use folding::Consumer;
-pub use issuing::Generator;
+pub use ingest::IntakeLoad;
+pub use projection::Consumer;
 pub use settings::{
-    DoorSettings, FoldSettings, Settings, SettingsError, TallySettings, TicketSettings,
+    FoldSettings, IngestSettings, Settings, SettingsError, TallySettings, TicketSettings,
 };
 pub use tasks::TaskDied;
-pub use voting::IntakeLoad;
+pub use tickets::Generator;

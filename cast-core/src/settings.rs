@@ -10,7 +10,7 @@ pub struct Settings {
     /// How tickets are issued.
     pub tickets: TicketSettings,
     /// How ballots are taken in.
-    pub door: DoorSettings,
+    pub ingest: IngestSettings,
     /// How tallies are shown.
     pub tallies: TallySettings,
     /// How the log is folded.
@@ -44,7 +44,7 @@ impl Default for TicketSettings {
 
 /// How ballots are taken in.
 #[derive(Clone, Debug)]
-pub struct DoorSettings {
+pub struct IngestSettings {
     /// How many ballots may wait; one more is told that the door is overloaded.
     pub intake_capacity: usize,
     /// How many ballots one flush takes. What is more than a record takes
@@ -68,7 +68,7 @@ pub struct DoorSettings {
     pub remembered: usize,
 }
 
-impl Default for DoorSettings {
+impl Default for IngestSettings {
     fn default() -> Self {
         Self {
             intake_capacity: 4_096,
@@ -89,7 +89,7 @@ impl Default for DoorSettings {
 pub struct TallySettings {
     /// A tally that was last loaded from the store longer ago than this is loaded again when it is
     /// next shown: whatever the counter lost or missed heals within this time.
-    pub heal_after: Duration,
+    pub refresh_after: Duration,
     /// How long the counter may take to be read.
     pub read_deadline: Duration,
     /// How long the store may take to be read.
@@ -102,7 +102,7 @@ pub struct TallySettings {
 impl Default for TallySettings {
     fn default() -> Self {
         Self {
-            heal_after: Duration::from_secs(5),
+            refresh_after: Duration::from_secs(5),
             read_deadline: Duration::from_secs(1),
             store_deadline: Duration::from_secs(1),
             store_pause: Duration::from_secs(1),
@@ -120,11 +120,11 @@ pub struct FoldSettings {
     /// How long the store may take for a transaction.
     pub apply_deadline: Duration,
     /// How long the counter and the log may take to be told of it.
-    pub settle_deadline: Duration,
+    pub reconcile_deadline: Duration,
     /// How long the log may take to let a consumer join its group.
     pub join_deadline: Duration,
     /// How often a consumer looks whether the store was put back, for it to be folded again from
-    /// there; and makes up for settlings that failed.
+    /// there; and makes up for reconciliations that failed.
     pub progress_interval: Duration,
     /// The first pause after a failure; it doubles with each failure in a row.
     pub min_backoff: Duration,
@@ -138,7 +138,7 @@ impl Default for FoldSettings {
             group: GroupName::new("cast-vote-consumers"),
             max_ballots: 2_000,
             apply_deadline: Duration::from_secs(30),
-            settle_deadline: Duration::from_secs(1),
+            reconcile_deadline: Duration::from_secs(1),
             join_deadline: Duration::from_secs(30),
             progress_interval: Duration::from_secs(5),
             min_backoff: Duration::from_millis(50),
@@ -190,10 +190,10 @@ impl Settings {
         }
         let counts = [
             ("ticket-uses", uses as usize),
-            ("intake-capacity", self.door.intake_capacity),
-            ("flush-limit", self.door.flush_limit),
-            ("flushes-in-flight", self.door.flushes_in_flight),
-            ("max-votes", self.door.max_votes as usize),
+            ("intake-capacity", self.ingest.intake_capacity),
+            ("flush-limit", self.ingest.flush_limit),
+            ("flushes-in-flight", self.ingest.flushes_in_flight),
+            ("max-votes", self.ingest.max_votes as usize),
             ("fold-limit", self.fold.max_ballots),
         ];
         match counts.into_iter().find(|(_, count)| *count == 0) {
@@ -248,10 +248,10 @@ mod tests {
         type Clear = fn(&mut Settings);
         let rows: [(&str, Clear); 6] = [
             ("ticket-uses", |s| s.tickets.uses = 0),
-            ("intake-capacity", |s| s.door.intake_capacity = 0),
-            ("flush-limit", |s| s.door.flush_limit = 0),
-            ("flushes-in-flight", |s| s.door.flushes_in_flight = 0),
-            ("max-votes", |s| s.door.max_votes = 0),
+            ("intake-capacity", |s| s.ingest.intake_capacity = 0),
+            ("flush-limit", |s| s.ingest.flush_limit = 0),
+            ("flushes-in-flight", |s| s.ingest.flushes_in_flight = 0),
+            ("max-votes", |s| s.ingest.max_votes = 0),
             ("fold-limit", |s| s.fold.max_ballots = 0),
         ];
         for (setting, clear) in rows {

@@ -10,12 +10,12 @@ use cast_adapters::memory::{MemoryStore, StoreOptions};
 use cast_core::{
     Audit, AuditReport, AuditSettings, Finding, Ports,
     domain::{
-        BallotId, Candidate, Fate, FoldStep, LogPosition, LoggedBallot, Offset, Partition, Prefix,
-        Progress, StoredTally, Tally,
+        AppliedTotal, BallotId, Candidate, Fate, FoldStep, LogPosition, LoggedBallot, Offset,
+        Partition, Progress, StoredTally, Tally,
     },
     ports::{
-        Applied, EventBus as _, GroupName, Kept, PortError, PortErrorKind, Recount, Settlement,
-        Tail, VoteCounter as _, VoteStore,
+        Applied, Checkpoint, EventBus as _, GroupName, PendingVotes, PortError, PortErrorKind,
+        Recount, StoredBallot, VoteCounter as _, VoteStore,
     },
 };
 use cast_testkit::{
@@ -119,7 +119,7 @@ async fn nothing_is_found_after_votes_repeats_and_rejections() {
             ..StoreOptions::default()
         },
     );
-    let cast = world.door().await;
+    let cast = world.api().await;
     for votes in 1..=20 {
         let ballot = ballot(current(&cast).await, "alice", votes);
         receipt(cast.vote(ballot).await.expect("an answer"));
@@ -158,7 +158,7 @@ async fn nothing_is_found_after_votes_repeats_and_rejections() {
 #[tokio::test]
 async fn nothing_is_found_while_consumers_lag_and_tallies_are_missed() {
     let world = folded().await;
-    let cast = world.door().await;
+    let cast = world.api().await;
     for name in ["alice", "dora"] {
         let ballot = ballot(current(&cast).await, name, 7);
         receipt(cast.vote(ballot).await.expect("an answer"));
@@ -185,7 +185,7 @@ async fn nothing_is_found_while_consumers_lag_and_tallies_are_missed() {
 #[tokio::test]
 async fn an_audit_that_finds_nothing_waits_for_nothing_and_leaves_the_log() {
     let world = folded().await;
-    let cast = world.door().await;
+    let cast = world.api().await;
     let both = [candidate("alice"), candidate("bob")];
     cast.tallies(&both).await.expect("tallies, as a whole");
     let counts = Counts::new();
@@ -222,20 +222,24 @@ async fn of_two_ballots_with_one_id_in_a_record_the_one_that_the_store_could_hol
 }
 
 #[tokio::test]
-async fn a_tally_that_missed_a_settling_is_behind_and_no_difference() {
+async fn a_tally_that_missed_a_reconciling_is_behind_and_no_difference() {
     let world = folded().await;
-    let mut settle = Settlement {
+    let mut reconcile = Checkpoint {
         candidate: candidate("alice"),
-        prefixes: Vec::new(),
+        applied_totals: Vec::new(),
         whole: true,
     };
     world.counter.forget();
-    settle.prefixes = vec![Prefix {
+    reconcile.applied_totals = vec![AppliedTotal {
         partition: P0,
         votes: 2,
         as_of: Offset::new(1),
     }];
-    world.counter.settle(&[settle]).await.expect("settled");
+    world
+        .counter
+        .reconcile(&[reconcile])
+        .await
+        .expect("reconciled");
     let report = audit(&world, world.ports()).await;
     assert_clean(&report);
     assert_eq!(report.counter.behind, 1);
@@ -244,7 +248,7 @@ async fn a_tally_that_missed_a_settling_is_behind_and_no_difference() {
 #[tokio::test]
 async fn nothing_is_found_while_votes_are_cast_and_folded() {
     let world = Arc::new(logged().await);
-    let cast = world.door().await;
+    let cast = world.api().await;
     let stop = tokio_util::sync::CancellationToken::new();
     let consumer = world.consumer();
     let folding = tokio::spawn({
@@ -370,8 +374,8 @@ async fn a_progress_that_was_moved_forward_leaves_ballots_missing() {
         ballot: id(number),
         position: at(P0, offset),
     };
-    // The counter was settled from that store. The first ballot was counted where it came again.
-    let settled = Finding::PrefixDiffers {
+    // The counter was reconciled from that store. The first ballot was counted where it came again.
+    let reconciled = Finding::PrefixDiffers {
         candidate: candidate("alice"),
         partition: P0,
         as_of: Offset::new(3),
@@ -379,7 +383,7 @@ async fn a_progress_that_was_moved_forward_leaves_ballots_missing() {
         counter: 2,
         log: 6,
     };
-    assert_eq!(report.findings, [missing(2, 0), missing(3, 1), settled]);
+    assert_eq!(report.findings, [missing(2, 0), missing(3, 1), reconciled]);
 }
 
 #[tokio::test]
@@ -448,17 +452,21 @@ async fn a_counter_that_was_changed_is_named_whichever_way() {
     for votes in [5, 7] {
         let world = folded().await;
         world.counter.forget_candidate(&candidate("alice"));
-        let prefix = |partition, votes, as_of| Prefix {
+        let prefix = |partition, votes, as_of| AppliedTotal {
             partition,
             votes,
             as_of: Offset::new(as_of),
         };
-        let settlement = Settlement {
+        let checkpoint = Checkpoint {
             candidate: candidate("alice"),
-            prefixes: vec![prefix(P0, votes, 3), prefix(P1, 8, 1)],
+            applied_totals: vec![prefix(P0, votes, 3), prefix(P1, 8, 1)],
             whole: true,
         };
-        world.counter.settle(&[settlement]).await.expect("settled");
+        world
+            .counter
+            .reconcile(&[checkpoint])
+            .await
+            .expect("reconciled");
         let report = audit(&world, world.ports()).await;
         let differs = Finding::PrefixDiffers {
             candidate: candidate("alice"),
@@ -477,7 +485,7 @@ async fn a_counter_that_was_changed_is_named_whichever_way() {
 #[tokio::test]
 async fn a_tail_that_the_log_does_not_have_is_named() {
     let world = folded().await;
-    let tail = Tail {
+    let tail = PendingVotes {
         position: at(P0, 3),
         votes: vec![(candidate("bob"), 10)],
     };
@@ -498,7 +506,7 @@ async fn a_tally_that_is_too_high_for_a_while_is_no_difference() {
     // A ticket source that forgot an id: the ballot is recorded where it comes again, too.
     let position = world.append(P0, vec![gives(2, "bob", 3)]).await;
     let votes = vec![(candidate("bob"), 3)];
-    let tail = Tail { position, votes };
+    let tail = PendingVotes { position, votes };
     world.counter.record(&[tail], &[]).await.expect("recorded");
     assert_eq!(world.counted("bob").await, 6);
 
@@ -564,17 +572,21 @@ async fn where_the_beginning_of_the_log_is_gone_newer_prefixes_are_compared_and_
         (start + 1, 39, Some(40)),
     ] {
         world.counter.forget();
-        let prefix = Prefix {
+        let prefix = AppliedTotal {
             partition: P0,
             votes,
             as_of: Offset::new(as_of),
         };
-        let settlement = Settlement {
+        let checkpoint = Checkpoint {
             candidate: candidate("alice"),
-            prefixes: vec![prefix],
+            applied_totals: vec![prefix],
             whole: true,
         };
-        world.counter.settle(&[settlement]).await.expect("settled");
+        world
+            .counter
+            .reconcile(&[checkpoint])
+            .await
+            .expect("reconciled");
         let report = audit(&world, world.ports()).await;
         assert_eq!(report.partitions[0].start, Offset::new(start));
         let differs = expected.map(|log| Finding::PrefixDiffers {
@@ -613,8 +625,8 @@ async fn what_cannot_be_read_is_an_error_and_no_clean_report() {
         Operation::Subscribe,
         Operation::Next,
         Operation::Recount,
-        Operation::Kept,
-        Operation::Settled,
+        Operation::StoredBallots,
+        Operation::AppliedTotals,
         Operation::Read,
         Operation::Progress,
     ] {
@@ -673,8 +685,8 @@ macro_rules! store_behind {
             async fn apply(&self, step: &FoldStep) -> Result<Applied, PortError> {
                 self.inner.apply(step).await
             }
-            async fn rehearse(&self, step: &FoldStep) -> Result<(), PortError> {
-                self.inner.rehearse(step).await
+            async fn dry_run(&self, step: &FoldStep) -> Result<(), PortError> {
+                self.inner.dry_run(step).await
             }
             async fn tallies(&self, who: &[Candidate]) -> Result<Vec<StoredTally>, PortError> {
                 self.inner.tallies(who).await
@@ -688,8 +700,8 @@ macro_rules! store_behind {
             async fn recount(&$self) -> Result<Recount, PortError> {
                 $recount
             }
-            async fn kept(&self, ids: &[BallotId]) -> Result<Vec<Option<Kept>>, PortError> {
-                self.inner.kept(ids).await
+            async fn stored_ballots(&self, ids: &[BallotId]) -> Result<Vec<Option<StoredBallot>>, PortError> {
+                self.inner.stored_ballots(ids).await
             }
         }
     };

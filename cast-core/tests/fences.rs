@@ -16,7 +16,7 @@ use cast_core::{
         StoredTally, Tally,
     },
     ports::{
-        Applied, EventBus as _, GroupName, Kept, PortError, Recount, Subscription,
+        Applied, EventBus as _, GroupName, PortError, Recount, StoredBallot, Subscription,
         VoteCounter as _, VoteStore,
     },
 };
@@ -56,7 +56,7 @@ async fn zombie(world: &World) -> (Consumer, Arc<Counts>, Box<dyn Subscription>)
 }
 
 #[tokio::test]
-async fn a_zombie_meets_the_fence_and_settles_what_the_other_applied() {
+async fn a_zombie_meets_the_fence_and_reconciles_what_the_other_applied() {
     let world = World::new(1);
     let (zombie, other) = (world.consumer(), world.consumer());
     world.append(P0, vec![gives(1, "alice", 1)]).await;
@@ -71,9 +71,9 @@ async fn a_zombie_meets_the_fence_and_settles_what_the_other_applied() {
     assert_eq!(
         world.counted("alice").await,
         1,
-        "the store's value is settled again"
+        "the store's value is reconciled again"
     );
-    // Applying settles a part; only who met the fence settles the whole from the store.
+    // Applying reconciles a part; only who met the fence reconciles the whole from the store.
     let readings = world.counter.read(&[candidate("alice")]).await;
     assert!(
         readings.expect("a reading")[0].age.is_some(),
@@ -165,8 +165,8 @@ impl VoteStore for PutBackInBetween {
         self.inner.progress(partition).await
     }
 
-    async fn rehearse(&self, step: &FoldStep) -> Result<(), PortError> {
-        self.inner.rehearse(step).await
+    async fn dry_run(&self, step: &FoldStep) -> Result<(), PortError> {
+        self.inner.dry_run(step).await
     }
 
     async fn tallies(&self, candidates: &[Candidate]) -> Result<Vec<StoredTally>, PortError> {
@@ -185,8 +185,11 @@ impl VoteStore for PutBackInBetween {
         self.inner.recount().await
     }
 
-    async fn kept(&self, ids: &[BallotId]) -> Result<Vec<Option<Kept>>, PortError> {
-        self.inner.kept(ids).await
+    async fn stored_ballots(
+        &self,
+        ids: &[BallotId],
+    ) -> Result<Vec<Option<StoredBallot>>, PortError> {
+        self.inner.stored_ballots(ids).await
     }
 }
 

@@ -8,7 +8,7 @@ use cast_adapters::memory::StoreOptions;
 use cast_core::{
     Consumer,
     domain::{Fate, LogPosition, LoggedBallot, MAX_REASON_BYTES, Offset, Partition, Rejection},
-    ports::{PortErrorKind, Tail, VoteCounter as _, VoteStore as _},
+    ports::{PendingVotes, PortErrorKind, VoteCounter as _, VoteStore as _},
 };
 use cast_testkit::{
     faults::{Counts, Fault, FaultPlan, Operation, intercept},
@@ -25,7 +25,7 @@ fn gives(number: u128, name: &str, votes: u32) -> LoggedBallot {
 }
 
 #[tokio::test]
-async fn what_is_folded_is_settled_and_committed() {
+async fn what_is_folded_is_reconciled_and_committed() {
     let world = World::new(1);
     world
         .append(P0, vec![gives(1, "alice", 2), gives(2, "bob", 3)])
@@ -125,7 +125,7 @@ async fn a_step_that_the_store_refuses_is_read_again_by_the_next() {
     let error = consumer.step(&mut *log).await.expect_err("refused");
     assert_eq!(error.kind(), PortErrorKind::Unavailable);
     assert_eq!(
-        counts.calls(Operation::Rehearse),
+        counts.calls(Operation::DryRun),
         0,
         "nothing is at fault in it"
     );
@@ -202,7 +202,7 @@ async fn a_store_that_goes_away_while_a_record_is_narrowed_rejects_nothing_that_
     let ports = intercept(&world.ports(), &plan);
     let consumer = Consumer::new(&ports, world.settings.fold.clone());
     let mut log = consumer.subscribe().await.expect("subscribed");
-    plan.next(Operation::Rehearse, Fault::Refused);
+    plan.next(Operation::DryRun, Fault::Refused);
     let error = consumer.step(&mut *log).await.expect_err("refused");
     assert_eq!(error.kind(), PortErrorKind::Unavailable);
     assert_eq!(world.store.rejections(), []);
@@ -258,10 +258,10 @@ async fn a_ballot_that_cannot_be_held_is_narrowed_down_to_and_the_rest_counts() 
         offset: Offset::new(5),
     };
     let votes = vec![(candidate("greedy"), 2_000)];
-    let tail = Tail { position, votes };
+    let tail = PendingVotes { position, votes };
     world.counter.record(&[tail], &[]).await.expect("recorded");
     world.drain().await;
-    assert_eq!(world.counted("greedy").await, 0, "its tail is settled");
+    assert_eq!(world.counted("greedy").await, 0, "its tail is reconciled");
     assert_eq!(world.stored("alice").await, 63);
     assert_eq!(world.stored("greedy").await, 0);
     let rejections = world.store.rejections();
@@ -297,14 +297,14 @@ async fn ballots_that_are_too_many_only_together_are_rejected_from_the_first_tha
 }
 
 #[tokio::test]
-async fn a_settling_that_was_lost_heals_when_the_tally_is_old() {
+async fn a_reconciling_that_was_lost_heals_when_the_tally_is_old() {
     let world = World::new(1);
-    let cast = world.door().await;
+    let cast = world.api().await;
     world.append(P0, vec![gives(1, "alice", 1)]).await;
     world.drain().await;
     assert_eq!(votes_of(&cast, "alice").await, 1);
 
-    // Folded by a consumer that died before it could settle: nobody votes for alice again.
+    // Folded by a consumer that died before it could reconcile: nobody votes for alice again.
     world.append(P0, vec![gives(2, "alice", 1)]).await;
     let elsewhere = cast_adapters::memory::MemoryCounter::new(world.clock.clone());
     let mut ports = world.ports();
@@ -318,7 +318,7 @@ async fn a_settling_that_was_lost_heals_when_the_tally_is_old() {
         "the counter has not heard of it"
     );
 
-    world.clock.advance(world.settings.tallies.heal_after);
+    world.clock.advance(world.settings.tallies.refresh_after);
     cast_testkit::eventually(Duration::from_secs(10), "alice heals", async || {
         (votes_of(&cast, "alice").await == 2).then_some(())
     })

@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 use cast_core::{
     Cast, Roles,
     domain::{Offset, Partition},
-    ports::{Clock as _, PortErrorKind, Tail, VoteCounter as _, VoteStore as _},
+    ports::{Clock as _, PendingVotes, PortErrorKind, VoteCounter as _, VoteStore as _},
 };
 use cast_testkit::{
     faults::{Counts, Fault, FaultPlan, Operation, intercept},
@@ -42,7 +42,7 @@ async fn until_stored(world: &World, name: &str, votes: u64) {
 /// A CAST that only folds, over ports that fail as `plan` says.
 async fn folding(world: &World, plan: &Arc<FaultPlan>) -> Cast {
     let roles = Roles {
-        door: false,
+        api: false,
         generator: false,
         consumers: 1,
     };
@@ -141,25 +141,25 @@ async fn a_consumer_that_gets_over_a_fault_is_ready_again_also_while_nobody_vote
 }
 
 #[tokio::test]
-async fn what_could_not_be_settled_is_settled_when_the_counter_is_back_and_leaves_no_tail() {
+async fn what_could_not_be_reconciled_is_reconciled_when_the_counter_is_back_and_leaves_no_tail() {
     let world = World::new(1);
     let position = cast_core::domain::LogPosition {
         partition: P0,
         offset: Offset::START,
     };
     let votes = vec![(candidate("alice"), 1)];
-    let tail = Tail { position, votes };
+    let tail = PendingVotes { position, votes };
     world.counter.record(&[tail], &[]).await.expect("recorded");
     let plan = FaultPlan::quiet(world.clock.clone());
-    plan.next(Operation::Settle, Fault::Refused);
+    plan.next(Operation::Reconcile, Fault::Refused);
     let cast = folding(&world, &plan).await;
     append(&world, P0, 1, "alice").await;
     until_stored(&world, "alice", 1).await;
-    cast_testkit::eventually(SOON, "a settled alice", async || {
+    cast_testkit::eventually(SOON, "a reconciled alice", async || {
         world.clock.advance(Duration::from_millis(100));
-        let settled = world.counter.settled(&[candidate("alice")]).await;
-        let prefixes = settled.expect("an answer").remove(0);
-        prefixes
+        let reconciled = world.counter.applied_totals(&[candidate("alice")]).await;
+        let applied_totals = reconciled.expect("an answer").remove(0);
+        applied_totals
             .iter()
             .any(|prefix| prefix.as_of == Offset::new(1))
             .then_some(())
@@ -185,7 +185,7 @@ async fn a_store_that_does_not_answer_holds_no_drain_up() {
     .await;
     stop.cancel();
     // Its deadline is far longer than a drain may take.
-    let grace = world.settings.fold.settle_deadline;
+    let grace = world.settings.fold.reconcile_deadline;
     assert!(world.settings.fold.apply_deadline > grace * 10);
     world.clock.until_sleepers(1).await;
     let stopped = cast_testkit::eventually(SOON, "the end of the consumer", async || {
@@ -309,23 +309,23 @@ async fn look_again(world: &World, times: usize) {
 }
 
 #[tokio::test]
-async fn what_was_made_up_for_is_not_settled_over_and_over() {
+async fn what_was_made_up_for_is_not_reconciled_over_and_over() {
     let world = World::new(1);
     let (plan, counts) = (FaultPlan::quiet(world.clock.clone()), Counts::new());
     let ports = intercept(&intercept(&world.ports(), &counts), &plan);
-    plan.next(Operation::Settle, Fault::Refused);
+    plan.next(Operation::Reconcile, Fault::Refused);
     append(&world, P0, 1, "alice").await;
     let consumer = cast_core::Consumer::new(&ports, world.settings.fold.clone());
     let run = tokio::spawn(consumer.run(CancellationToken::new()));
     look_again(&world, 3).await;
     assert_eq!(world.counted("alice").await, 1);
     assert_eq!(
-        counts.calls(Operation::Settle),
+        counts.calls(Operation::Reconcile),
         1,
         "the one that was not refused"
     );
     look_again(&world, 3).await;
-    assert_eq!(counts.calls(Operation::Settle), 1);
+    assert_eq!(counts.calls(Operation::Reconcile), 1);
     run.abort();
 }
 
@@ -358,7 +358,7 @@ async fn who_is_given_no_partition_any_more_does_not_ask_the_store_about_it() {
 }
 
 #[tokio::test]
-async fn no_more_settlings_are_owed_than_there_is_room_for() {
+async fn no_more_reconcilings_are_owed_than_there_is_room_for() {
     const ROOM: u64 = 65_536;
     let world = World::new(1);
     let (plan, counts) = (FaultPlan::quiet(world.clock.clone()), Counts::new());
@@ -371,7 +371,7 @@ async fn no_more_settlings_are_owed_than_there_is_room_for() {
         fixtures::ballot(id(first + 1), &votes)
     });
     world.append(P0, ballots.collect()).await;
-    plan.always(Operation::Settle, Fault::Refused);
+    plan.always(Operation::Reconcile, Fault::Refused);
     let consumer = cast_core::Consumer::new(&ports, world.settings.fold.clone());
     let mut log = consumer.subscribe().await.expect("subscribed");
     consumer.step(&mut *log).await.expect("folded");
@@ -380,6 +380,6 @@ async fn no_more_settlings_are_owed_than_there_is_room_for() {
     let run = tokio::spawn(consumer.run(CancellationToken::new()));
     let rounds = usize::try_from(ROOM / 1_000).expect("it fits") + 3;
     look_again(&world, rounds).await;
-    assert_eq!(counts.items(Operation::Settle), ROOM);
+    assert_eq!(counts.items(Operation::Reconcile), ROOM);
     run.abort();
 }

@@ -40,7 +40,7 @@ async fn flushed_together(cast: &Cast, gate: &Gate, count: usize) -> Vec<Outcome
 
 async fn one_slot(partitions: u32) -> (World, Arc<Gate>, Arc<Counts>, Cast) {
     let mut world = World::new(partitions);
-    world.settings.door.flushes_in_flight = 1;
+    world.settings.ingest.flushes_in_flight = 1;
     let (gate, counts) = (Gate::new(), Counts::new());
     let ports = intercept(&intercept(&world.ports(), &counts), &gate);
     let cast = world.door_over(ports).await;
@@ -114,7 +114,7 @@ async fn a_ballot_that_comes_right_behind_another_shares_its_flush() {
 async fn a_flush_of_more_than_a_record_takes_is_several_records_of_one_call() {
     let (mut world, _, _, _) = one_slot(1).await;
     world.settings.tickets.uses = 2_000;
-    world.settings.door.flush_limit = 1_000;
+    world.settings.ingest.flush_limit = 1_000;
     world.tickets.forget();
     let (gate, counts) = (Gate::new(), Counts::new());
     let ports = intercept(&intercept(&world.ports(), &counts), &gate);
@@ -149,7 +149,7 @@ async fn each_voter_is_shown_the_tally_after_their_own_ballot() {
 #[tokio::test]
 async fn a_flush_takes_no_more_ballots_than_its_limit() {
     let (mut world, gate, counts, _) = one_slot(1).await;
-    world.settings.door.flush_limit = 10;
+    world.settings.ingest.flush_limit = 10;
     let ports = intercept(&intercept(&world.ports(), &counts), &gate);
     let cast = world.door_over(ports).await;
     counts.reset();
@@ -161,7 +161,7 @@ async fn a_flush_takes_no_more_ballots_than_its_limit() {
 #[tokio::test]
 async fn no_more_flushes_are_under_way_than_there_are_slots() {
     let mut world = World::new(1);
-    world.settings.door.flushes_in_flight = 2;
+    world.settings.ingest.flushes_in_flight = 2;
     let gate = Gate::new();
     let cast = world.door_over(intercept(&world.ports(), &gate)).await;
     let ticket = current(&cast).await;
@@ -212,7 +212,7 @@ async fn a_repeated_ballot_in_a_flush_does_not_change_what_the_others_are_shown(
 #[tokio::test]
 async fn without_the_counter_nobody_is_shown_less_than_the_store_has() {
     let mut world = World::new(1);
-    world.settings.door.flushes_in_flight = 1;
+    world.settings.ingest.flushes_in_flight = 1;
     let (gate, plan) = (Gate::new(), FaultPlan::quiet(world.clock.clone()));
     let ports = intercept(&intercept(&world.ports(), &plan), &gate);
     let cast = world.door_over(ports).await;
@@ -247,7 +247,7 @@ async fn a_flush_that_finds_three_uses_for_five_ballots_grants_the_first_three()
 #[tokio::test]
 async fn ids_that_voters_bring_go_to_the_partition_that_is_theirs() {
     let world = World::new(4);
-    let cast = world.door().await;
+    let cast = world.api().await;
     let partitions = Partitions::new(4).expect("four");
     for number in 1..=40 {
         let id: BallotId = world::id(number * 7_919);
@@ -256,7 +256,7 @@ async fn ids_that_voters_bring_go_to_the_partition_that_is_theirs() {
         let position = receipt(answer.expect("an answer"))
             .position
             .expect("a position");
-        assert_eq!(position.partition, partitions.home_of(id));
+        assert_eq!(position.partition, partitions.partition_of(id));
     }
     let minted: BTreeSet<_> = {
         let mut homes = BTreeSet::new();
@@ -268,7 +268,7 @@ async fn ids_that_voters_bring_go_to_the_partition_that_is_theirs() {
                 .expect("an answer");
             let receipt = receipt(answer);
             let position = receipt.position.expect("a position");
-            assert_eq!(position.partition, partitions.home_of(receipt.ballot));
+            assert_eq!(position.partition, partitions.partition_of(receipt.ballot));
             homes.insert(position.partition);
         }
         homes

@@ -14,22 +14,22 @@ use cast_testkit::faults::{Call, Counts, Fault, FaultPlan, Intercept, Late, Oper
 use world::{World, ballot, candidate, current, id, receipt, votes_of};
 
 const DOOR: Roles = Roles {
-    door: true,
+    api: true,
     generator: false,
     consumers: 0,
 };
 const GENERATOR: Roles = Roles {
-    door: false,
+    api: false,
     generator: true,
     consumers: 0,
 };
 const CONSUMER: Roles = Roles {
-    door: false,
+    api: false,
     generator: false,
     consumers: 1,
 };
 const NONE: Roles = Roles {
-    door: false,
+    api: false,
     generator: false,
     consumers: 0,
 };
@@ -125,7 +125,7 @@ async fn without_a_ticket_a_door_is_not_ready() {
 #[tokio::test]
 async fn settings_that_cannot_work_start_nothing() {
     let mut world = World::new(1);
-    world.settings.door.flush_limit = 0;
+    world.settings.ingest.flush_limit = 0;
     let started = builder(&world, Roles::ALL).start().await;
     let error = started.err().expect("refused");
     let setting = "flush-limit";

@@ -85,10 +85,10 @@ struct RedisServers {
 impl RedisServers {
     fn new(settings: &Settings) -> Self {
         let deadlines = [
-            settings.door.redeem_deadline,
-            settings.door.record_deadline,
+            settings.ingest.redeem_deadline,
+            settings.ingest.record_deadline,
             settings.tallies.read_deadline,
-            settings.fold.settle_deadline,
+            settings.fold.reconcile_deadline,
         ];
         let step = deadlines.into_iter().min().unwrap_or_default();
         Self {
@@ -163,7 +163,7 @@ fn bus(
         #[cfg(feature = "kafka")]
         Some("kafka" | "kafkas") => {
             let mut options = kafka(url)?;
-            options.delivery_timeout = shorter(settings.door.publish_deadline);
+            options.delivery_timeout = shorter(settings.ingest.publish_deadline);
             Ok(Arc::new(cast_adapters::kafka::KafkaBus::open(options)))
         }
         other => Err(unknown("bus-url", other, "kafka")),

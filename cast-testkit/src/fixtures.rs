@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use cast_core::{
     domain::{
         self, BallotId, Candidate, Claim, FoldStep, GenuineTicket, KeyId, KeyRing, LogBatch,
-        LoggedBallot, MAX_NAME_BYTES, MAX_SELECTIONS, Offset, Partition, Partitions, Placed,
-        Record, Selection, Selections, TicketStamp, Timestamp, Voter, Votes,
+        LoggedBallot, MAX_NAME_BYTES, MAX_SELECTIONS, Offset, Partition, Partitions,
+        PositionedBallot, Record, Selection, Selections, TicketStamp, Timestamp, Voter, Votes,
     },
     ports::{GroupName, PortError, ResumeFrom},
 };
@@ -184,7 +184,7 @@ pub fn step(
     (start, next): (u64, u64),
     ballots: impl IntoIterator<Item = (u64, LoggedBallot)>,
 ) -> FoldStep {
-    let placed = |(offset, ballot)| Placed {
+    let placed = |(offset, ballot)| PositionedBallot {
         offset: Offset::new(offset),
         ballot,
     };
@@ -226,7 +226,7 @@ impl Progress {
         if batch.next > place.next {
             let step = FoldStep::from(batch.clone());
             place.next = batch.next;
-            place.last = step.landmark().or(place.last);
+            place.last = step.fingerprint().or(place.last);
         }
     }
 

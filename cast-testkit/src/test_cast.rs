@@ -274,7 +274,7 @@ async fn poll_once<F: Future + ?Sized>(mut future: Pin<&mut F>) -> Poll<F::Outpu
 
 async fn open_door(ports: &Ports, keys: &KeyRing, settings: &Settings) -> Cast {
     let roles = Roles {
-        door: true,
+        api: true,
         generator: false,
         consumers: 0,
     };

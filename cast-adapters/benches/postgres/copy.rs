@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use cast_core::domain::{FoldStep, Placed, Voter};
+use cast_core::domain::{FoldStep, PositionedBallot, Voter};
 use tokio_postgres::{
     Client, NoTls,
     binary_copy::BinaryCopyInWriter,
@@ -44,7 +44,7 @@ impl Copying {
             let sink = self.client.copy_in(COPY).await.expect("COPY begins");
             let mut writer = pin!(BinaryCopyInWriter::new(sink, &types));
             let partition = i64::from(step.partition.get());
-            for Placed { offset, ballot } in &step.ballots {
+            for PositionedBallot { offset, ballot } in &step.ballots {
                 let id = ballot.id.as_uuid();
                 let offset = i64::try_from(offset.get()).expect("a small one");
                 let issued = ballot.ticket.issued_at.as_unix_ms();

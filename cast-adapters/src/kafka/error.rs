@@ -1,7 +1,7 @@
 //! What goes wrong in Kafka, and what that means to a port.
 
 use cast_core::{
-    domain::{Landmark, Offset, Partition},
+    domain::{LogFingerprint, Offset, Partition},
     ports::{BoxError, PortError, PortErrorKind},
 };
 use rdkafka::{error::KafkaError, types::RDKafkaErrorCode as Code};
@@ -96,11 +96,11 @@ pub(super) enum Error {
          the log that was folded, or it has lost its end since and was written on. Nothing of it was \
          read. Name the right topic and the right store; docs/AUDIT.md says what to do if this is the \
          log to go on with",
-        .partition.get(), .landmark.ballot, .landmark.offset.get()
+        .partition.get(), .fingerprint.ballot, .fingerprint.offset.get()
     )]
     AnotherLog {
         partition: Partition,
-        landmark: Landmark,
+        fingerprint: LogFingerprint,
     },
     /// Some records are there, and are not what was written.
     #[error(

@@ -220,7 +220,7 @@ async fn delivered(record: &Record, delivery: Delivery) -> Result<Published, Err
         .map_err(|_| Error::Abandoned)?
         .map_err(Error::Delivery)?;
     // A record that was sent twice and taken once (DUPLICATE_SEQUENCE) is acknowledged without an
-    // offset: it is in the log, and its ballots show when they settle.
+    // offset: it is in the log, and its ballots show when they reconcile.
     let position = u64::try_from(offset).ok().map(|offset| LogPosition {
         partition: record.partition(),
         offset: Offset::new(offset),

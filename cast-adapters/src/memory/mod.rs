@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | [`MemoryTickets`] | the tickets of some minutes, the ballot ids of the retry window | [`TicketOptions`] |
 //! | [`MemoryBus`] | what a group has yet to commit, and some records more | [`BusOptions`] |
-//! | [`MemoryCounter`] | who has unsettled votes, and whom was asked for lately | [`CounterOptions`] |
+//! | [`MemoryCounter`] | who has unreconciled votes, and whom was asked for lately | [`CounterOptions`] |
 //! | [`MemoryStore`] | every total, the ballots and rejections of late | [`StoreOptions`] |
 //!
 //! Architecture invariant: a lock is held for a few memory accesses, and never across an await. A
@@ -80,7 +80,7 @@ mod tests {
     #[test]
     fn the_store_remembers_more_ids_than_the_ticket_source_and_the_log_together() {
         let (tickets, bus) = (TicketOptions::default(), BusOptions::default());
-        let flush_limit = cast_core::DoorSettings::default().flush_limit;
+        let flush_limit = cast_core::IngestSettings::default().flush_limit;
         let in_log = bus.max_waiting_ballots + bus.retained_records * flush_limit;
         assert!(StoreOptions::default().max_ballots > tickets.max_claims + in_log);
     }

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | [`RedisTickets`] | the tickets of the periods with their meters | one sorted set, until the last of them has ended |
 //! | | the ballot ids granted within the retry window | a hash for each window |
-//! | [`RedisCounter`] | the settled prefixes and the tail of a candidate | one sorted set each, until it is idle for long |
+//! | [`RedisCounter`] | the applied totals and the tail of a candidate | one sorted set each, until it is idle for long |
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), cast_core::ports::PortError> {
@@ -23,7 +23,7 @@
 //!
 //! - Redis 7.0 or newer, or what speaks its protocol (RESP3) and runs Lua.
 //! - An eviction policy of `noeviction` or `volatile-lru`. With the latter, idle tallies go first;
-//!   a tally with unsettled votes has no time to live and stays.
+//!   a tally with unreconciled votes has no time to live and stays.
 //! - Memory: about 100 bytes a ballot for one to two retry windows, 200 bytes an idle candidate, and
 //!   200 bytes for each candidate of each record that the store does not have yet.
 //!

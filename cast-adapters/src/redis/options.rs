@@ -33,7 +33,7 @@ pub struct RedisOptions {
     pub retry_window: Duration,
     /// How long after its end a ticket is told apart as expired. Later it is unknown.
     pub expired_kept: Duration,
-    /// How long a candidate without unsettled votes is kept after it was last asked for.
+    /// How long a candidate without unreconciled votes is kept after it was last asked for.
     pub idle_kept: Duration,
     /// The certificates, in PEM, that vouch for a `rediss://` server; `None` for the system's.
     pub root_certificates: Option<Vec<u8>>,

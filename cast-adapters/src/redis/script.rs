@@ -26,7 +26,7 @@ pub(super) static PUBLISH: LazyLock<Script> = script!("clock", "meters", "publis
 pub(super) static CURRENT: LazyLock<Script> = script!("clock", "meters", "current");
 pub(super) static REDEEM: LazyLock<Script> = script!("clock", "meters", "redeem");
 pub(super) static RECORD: LazyLock<Script> = script!("clock", "count", "record");
-pub(super) static SETTLE: LazyLock<Script> = script!("clock", "count", "settle");
+pub(super) static RECONCILE: LazyLock<Script> = script!("clock", "count", "reconcile");
 pub(super) static READ: LazyLock<Script> = script!("clock", "count", "read");
 
 impl Script {

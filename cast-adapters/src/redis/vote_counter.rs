@@ -8,14 +8,14 @@ use std::{
 use async_trait::async_trait;
 use bb8_redis::redis::Value;
 use cast_core::{
-    domain::{Candidate, LogPosition, Offset, Partition, Prefix, Tally, Version},
-    ports::{PortError, Reading, Settlement, Tail, VoteCounter},
+    domain::{AppliedTotal, Candidate, LogPosition, Offset, Partition, Tally, Version},
+    ports::{Checkpoint, PendingVotes, PortError, Reading, VoteCounter},
 };
 
 use super::{
     Redis,
     error::{Cause, Failed},
-    script::{Call, READ, RECORD, SETTLE, Script},
+    script::{Call, READ, RECONCILE, RECORD, Script},
 };
 
 /// Votes go to the scripts in two parts, which Lua's numbers hold exactly: `high * BASE + low`.
@@ -23,8 +23,8 @@ const BASE: u64 = 10_000_000_000;
 
 /// A [`VoteCounter`] in Redis, shared by all doors and consumers.
 ///
-/// A candidate without unsettled votes is forgotten when nobody asked for it for
-/// [`idle_kept`](super::RedisOptions::idle_kept); one with unsettled votes never, so what it takes
+/// A candidate without unreconciled votes is forgotten when nobody asked for it for
+/// [`idle_kept`](super::RedisOptions::idle_kept); one with unreconciled votes never, so what it takes
 /// follows the consumers' lag, and not the number of candidates.
 #[derive(Clone)]
 pub struct RedisCounter {
@@ -47,7 +47,7 @@ impl RedisCounter {
 
     async fn record_with_cause(
         &self,
-        tails: &[Tail],
+        tails: &[PendingVotes],
         show: &[Candidate],
     ) -> Result<Vec<Reading>, Cause> {
         let votes_by_candidate = by_candidate(tails);
@@ -78,21 +78,21 @@ impl RedisCounter {
             .collect()
     }
 
-    async fn settled_with_cause(
+    async fn reconciled_with_cause(
         &self,
         candidates: &[Candidate],
-    ) -> Result<Vec<Vec<Prefix>>, Cause> {
+    ) -> Result<Vec<Vec<AppliedTotal>>, Cause> {
         let calls = candidates.iter().map(|who| self.call(&READ, who));
         let answers = self.redis.0.nodes.calls(calls.collect()).await?;
-        answers.iter().map(settled).collect()
+        answers.iter().map(applied_totals).collect()
     }
 
-    async fn settle_with_cause(&self, settlements: &[Settlement]) -> Result<(), Cause> {
-        let calls = settlements.iter().map(|settlement| {
-            let mut call = self.call(&SETTLE, &settlement.candidate);
-            call.arg(u8::from(settlement.whole));
-            for prefix in &settlement.prefixes {
-                let Prefix {
+    async fn reconcile_with_cause(&self, checkpoints: &[Checkpoint]) -> Result<(), Cause> {
+        let calls = checkpoints.iter().map(|checkpoint| {
+            let mut call = self.call(&RECONCILE, &checkpoint.candidate);
+            call.arg(u8::from(checkpoint.whole));
+            for prefix in &checkpoint.applied_totals {
+                let AppliedTotal {
                     partition,
                     votes,
                     as_of,
@@ -111,14 +111,18 @@ impl RedisCounter {
 
 #[async_trait]
 impl VoteCounter for RedisCounter {
-    async fn record(&self, tails: &[Tail], show: &[Candidate]) -> Result<Vec<Reading>, PortError> {
+    async fn record(
+        &self,
+        tails: &[PendingVotes],
+        show: &[Candidate],
+    ) -> Result<Vec<Reading>, PortError> {
         let readings = self.record_with_cause(tails, show).await;
         Ok(readings.map_err(|why| Failed::new("recording votes in Redis", why))?)
     }
 
-    async fn settle(&self, settlements: &[Settlement]) -> Result<(), PortError> {
-        let settled = self.settle_with_cause(settlements).await;
-        Ok(settled.map_err(|why| Failed::new("settling tallies in Redis", why))?)
+    async fn reconcile(&self, checkpoints: &[Checkpoint]) -> Result<(), PortError> {
+        let reconciled = self.reconcile_with_cause(checkpoints).await;
+        Ok(reconciled.map_err(|why| Failed::new("reconciling tallies in Redis", why))?)
     }
 
     async fn read(&self, candidates: &[Candidate]) -> Result<Vec<Reading>, PortError> {
@@ -130,9 +134,12 @@ impl VoteCounter for RedisCounter {
         Ok(readings.map_err(|why| Failed::new("reading tallies from Redis", why))?)
     }
 
-    async fn settled(&self, candidates: &[Candidate]) -> Result<Vec<Vec<Prefix>>, PortError> {
-        let settled = self.settled_with_cause(candidates).await;
-        Ok(settled.map_err(|why| Failed::new("reading what is settled from Redis", why))?)
+    async fn applied_totals(
+        &self,
+        candidates: &[Candidate],
+    ) -> Result<Vec<Vec<AppliedTotal>>, PortError> {
+        let reconciled = self.reconciled_with_cause(candidates).await;
+        Ok(reconciled.map_err(|why| Failed::new("reading what is reconciled from Redis", why))?)
     }
 }
 
@@ -147,7 +154,7 @@ fn record_member(partition: Partition, offset: Offset) -> String {
 }
 
 /// What each candidate is given by the tails, and at which positions.
-fn by_candidate(tails: &[Tail]) -> HashMap<&Candidate, Vec<(LogPosition, u64)>> {
+fn by_candidate(tails: &[PendingVotes]) -> HashMap<&Candidate, Vec<(LogPosition, u64)>> {
     let mut all: HashMap<&Candidate, Vec<(LogPosition, u64)>> = HashMap::new();
     for tail in tails {
         for (candidate, votes) in &tail.votes {
@@ -161,7 +168,7 @@ fn by_candidate(tails: &[Tail]) -> HashMap<&Candidate, Vec<(LogPosition, u64)>> 
 
 /// What a script says of a candidate: its age in ms, or -1, and a text for each partition.
 ///
-/// A count that makes no sense is as good as lost: it is a miss, and settling replaces it.
+/// A count that makes no sense is as good as lost: it is a miss, and reconciling replaces it.
 fn reading(candidate: &Candidate, answer: &Value) -> Result<Reading, Cause> {
     let Value::Array(answer) = answer else {
         return Err(Cause::Answer("a count is told in a list"));
@@ -191,21 +198,21 @@ fn reading(candidate: &Candidate, answer: &Value) -> Result<Reading, Cause> {
     })
 }
 
-/// What a script says that is settled of a candidate, by partition. Of a count that makes no sense,
+/// What a script says that is reconciled of a candidate, by partition. Of a count that makes no sense,
 /// nothing is.
-fn settled(answer: &Value) -> Result<Vec<Prefix>, Cause> {
+fn applied_totals(answer: &Value) -> Result<Vec<AppliedTotal>, Cause> {
     let Value::Array(answer) = answer else {
         return Err(Cause::Answer("a count is told in a list"));
     };
-    let prefixes = answer.iter().skip(1).map(settled_prefix).collect();
-    let mut prefixes: Vec<Prefix> = Option::unwrap_or_default(prefixes);
-    prefixes.retain(|prefix| prefix.as_of > Offset::START);
-    prefixes.sort_unstable_by_key(|prefix| prefix.partition);
-    Ok(prefixes)
+    let applied_totals = answer.iter().skip(1).map(reconciled_prefix).collect();
+    let mut applied_totals: Vec<AppliedTotal> = Option::unwrap_or_default(applied_totals);
+    applied_totals.retain(|prefix| prefix.as_of > Offset::START);
+    applied_totals.sort_unstable_by_key(|prefix| prefix.partition);
+    Ok(applied_totals)
 }
 
-/// The settled votes of a partition; the text is as in [`partition_count`].
-fn settled_prefix(text: &Value) -> Option<Prefix> {
+/// The reconciled votes of a partition; the text is as in [`partition_count`].
+fn reconciled_prefix(text: &Value) -> Option<AppliedTotal> {
     partition_count(text)?;
     let Value::BulkString(text) = text else {
         return None;
@@ -214,7 +221,7 @@ fn settled_prefix(text: &Value) -> Option<Prefix> {
     let partition = Partition::new(parts.next()?.parse().ok()?);
     let as_of = Offset::new(parts.next()?.parse().ok()?);
     let votes = parts.next()?.parse().ok()?;
-    Some(Prefix {
+    Some(AppliedTotal {
         partition,
         votes,
         as_of,
@@ -222,7 +229,7 @@ fn settled_prefix(text: &Value) -> Option<Prefix> {
 }
 
 /// The votes of a partition, and the offset behind the last record taken in. The text is
-/// `b:<partition>:<as_of>:<settled>:<last>:<high>:<low>`; see `lua/count.lua`.
+/// `b:<partition>:<as_of>:<reconciled>:<last>:<high>:<low>`; see `lua/count.lua`.
 fn partition_count(text: &Value) -> Option<(u128, u64)> {
     let Value::BulkString(text) = text else {
         return None;
@@ -230,14 +237,14 @@ fn partition_count(text: &Value) -> Option<(u128, u64)> {
     let mut parts = std::str::from_utf8(text).ok()?.split(':').skip(2);
     let mut next = || parts.next();
     let as_of: u64 = next()?.parse().ok()?;
-    let settled: u128 = next()?.parse().ok()?;
+    let reconciled: u128 = next()?.parse().ok()?;
     let end = match next()? {
         "" => as_of,
         // A tail lies at or behind `as_of`.
         last => last.parse::<u64>().ok()?.checked_add(1)?,
     };
     let (high, low): (u128, u128) = (next()?.parse().ok()?, next()?.parse().ok()?);
-    Some((settled + high * u128::from(BASE) + low, end))
+    Some((reconciled + high * u128::from(BASE) + low, end))
 }
 
 #[cfg(test)]
@@ -249,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn a_partitions_count_is_settled_votes_and_tail() {
+    fn a_partitions_count_is_reconciled_votes_and_tail() {
         assert_eq!(count("b:3:10:70::0:0"), Some((70, 10)));
         assert_eq!(count("b:3:10:70:12:0:5"), Some((75, 13)));
         assert_eq!(count("b:0:0:0:0:2:1"), Some((20_000_000_001, 1)));

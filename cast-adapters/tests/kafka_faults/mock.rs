@@ -321,13 +321,13 @@ async fn door(bus: &Arc<KafkaBus>, gate: &Arc<Gate>) -> Cast {
     settings.tickets.uses = 10_000;
     settings.tickets.period = Duration::from_secs(600);
     settings.tickets.ttl = Duration::from_secs(1_200);
-    settings.door.flush_limit = 1_000;
-    settings.door.flushes_in_flight = 1;
-    settings.door.max_wait = PATIENCE;
-    settings.door.redeem_deadline = PATIENCE;
-    settings.door.publish_deadline = PATIENCE;
+    settings.ingest.flush_limit = 1_000;
+    settings.ingest.flushes_in_flight = 1;
+    settings.ingest.max_wait = PATIENCE;
+    settings.ingest.redeem_deadline = PATIENCE;
+    settings.ingest.publish_deadline = PATIENCE;
     let roles = Roles {
-        door: true,
+        api: true,
         generator: true,
         consumers: 0,
     };

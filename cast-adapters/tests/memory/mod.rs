@@ -13,7 +13,7 @@ use cast_adapters::memory::{
 use cast_core::{
     domain::{Candidate, LogPosition, LoggedBallot, Offset, Partition, Partitions},
     ports::{
-        Clock, EventBus, GroupName, Settlement, Subscription, TicketSource, VoteCounter, VoteStore,
+        Checkpoint, Clock, EventBus, GroupName, Subscription, TicketSource, VoteCounter, VoteStore,
     },
 };
 use cast_testkit::{
@@ -225,16 +225,16 @@ impl VoteCounterHarness for Counter {
     }
 
     async fn save_memory(&self) -> Result<(), Skipped> {
-        let crowd = (0..3 * IDLE_CANDIDATES).map(|number| Settlement {
+        let crowd = (0..3 * IDLE_CANDIDATES).map(|number| Checkpoint {
             candidate: Candidate::new(&format!("one of many {number}")).expect("a name"),
-            prefixes: Vec::new(),
+            applied_totals: Vec::new(),
             whole: true,
         });
         let crowd: Vec<_> = crowd.collect();
         self.counter
-            .settle(&crowd)
+            .reconcile(&crowd)
             .await
-            .expect("the counter settles");
+            .expect("the counter reconciles");
         Ok(())
     }
 }

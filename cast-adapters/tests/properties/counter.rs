@@ -5,9 +5,10 @@ use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 use cast_adapters::memory::MemoryCounter;
 use cast_core::{
     domain::{
-        Candidate, LogPosition, LoggedBallot, Offset, Partition, Prefix, Tally, Version, sum_votes,
+        AppliedTotal, Candidate, LogPosition, LoggedBallot, Offset, Partition, Tally, Version,
+        sum_votes,
     },
-    ports::{Clock, Reading, Settlement, Tail, VoteCounter},
+    ports::{Checkpoint, Clock, PendingVotes, Reading, VoteCounter},
 };
 use cast_testkit::{ManualClock, properties};
 use proptest::{collection::vec, prelude::*, sample::Index};
@@ -19,8 +20,8 @@ use crate::small;
 /// What can happen to a counter.
 #[derive(Clone, Debug)]
 enum Step {
-    Record(Vec<Tail>, Vec<Candidate>),
-    Settle(Vec<Settlement>),
+    Record(Vec<PendingVotes>, Vec<Candidate>),
+    Reconcile(Vec<Checkpoint>),
     Read(Vec<Candidate>),
     ForgetOne(Candidate),
     ForgetAll,
@@ -31,7 +32,7 @@ enum Step {
 #[derive(Clone, Debug)]
 enum Word {
     Recorded(LogPosition, u64),
-    Settled(Vec<Prefix>),
+    Reconciled(Vec<AppliedTotal>),
     Whole(Duration),
 }
 
@@ -55,13 +56,13 @@ impl Model {
     }
 
     /// Of each partition the newest prefix, of which the first that was told counts.
-    fn settled(&self, candidate: &Candidate) -> Vec<Prefix> {
-        let mut newest: BTreeMap<Partition, Prefix> = BTreeMap::new();
+    fn applied_totals(&self, candidate: &Candidate) -> Vec<AppliedTotal> {
+        let mut newest: BTreeMap<Partition, AppliedTotal> = BTreeMap::new();
         for word in self.words(candidate) {
-            let Word::Settled(prefixes) = word else {
+            let Word::Reconciled(applied_totals) = word else {
                 continue;
             };
-            for prefix in prefixes
+            for prefix in applied_totals
                 .iter()
                 .filter(|prefix| prefix.as_of > Offset::START)
             {
@@ -76,14 +77,15 @@ impl Model {
 
     /// What was recorded first at each position that no prefix takes in.
     fn tail(&self, candidate: &Candidate) -> BTreeMap<LogPosition, u64> {
-        let settled = self.settled(candidate);
+        let reconciled = self.applied_totals(candidate);
         let mut tail = BTreeMap::new();
         for word in self.words(candidate) {
             let Word::Recorded(position, votes) = word else {
                 continue;
             };
-            let is_in = |p: &Prefix| p.partition == position.partition && position.offset < p.as_of;
-            if !settled.iter().any(is_in) {
+            let is_in =
+                |p: &AppliedTotal| p.partition == position.partition && position.offset < p.as_of;
+            if !reconciled.iter().any(is_in) {
                 tail.entry(*position).or_insert(*votes);
             }
         }
@@ -91,10 +93,10 @@ impl Model {
     }
 
     fn reading(&self, candidate: &Candidate) -> Reading {
-        let (settled, tail) = (self.settled(candidate), self.tail(candidate));
+        let (reconciled, tail) = (self.applied_totals(candidate), self.tail(candidate));
         let mut ends: BTreeMap<Partition, Offset> = BTreeMap::new();
         ends.extend(
-            settled
+            reconciled
                 .iter()
                 .map(|prefix| (prefix.partition, prefix.as_of)),
         );
@@ -108,12 +110,12 @@ impl Model {
             .rev()
             .find_map(|word| match word {
                 Word::Whole(at) => Some(*at),
-                Word::Recorded(..) | Word::Settled(_) => None,
+                Word::Recorded(..) | Word::Reconciled(_) => None,
             });
         Reading {
             tally: Tally {
                 candidate: candidate.clone(),
-                votes: settled.iter().map(|prefix| prefix.votes).sum::<u64>()
+                votes: reconciled.iter().map(|prefix| prefix.votes).sum::<u64>()
                     + tail.values().sum::<u64>(),
                 version: Version::new(ends.values().map(|end| end.get()).sum()),
             },
@@ -127,29 +129,31 @@ fn position() -> impl Strategy<Value = LogPosition> {
         .prop_map(|(partition, offset)| LogPosition { partition, offset })
 }
 
-fn tail() -> impl Strategy<Value = Tail> {
+fn tail() -> impl Strategy<Value = PendingVotes> {
     let votes = prop::collection::btree_map(small::somebody(), 1..100_u64, 1..4);
-    (position(), votes).prop_map(|(position, votes)| Tail {
+    (position(), votes).prop_map(|(position, votes)| PendingVotes {
         position,
         votes: votes.into_iter().collect(),
     })
 }
 
-fn settlement() -> impl Strategy<Value = Settlement> {
-    let prefixes =
+fn checkpoint() -> impl Strategy<Value = Checkpoint> {
+    let applied_totals =
         prop::collection::btree_map(small::partition(), (0..1_000_u64, small::offset()), 0..3);
-    (small::somebody(), prefixes, any::<bool>()).prop_map(|(candidate, prefixes, whole)| {
-        let prefix = |(partition, (votes, as_of))| Prefix {
-            partition,
-            votes,
-            as_of,
-        };
-        Settlement {
-            candidate,
-            prefixes: prefixes.into_iter().map(prefix).collect(),
-            whole,
-        }
-    })
+    (small::somebody(), applied_totals, any::<bool>()).prop_map(
+        |(candidate, applied_totals, whole)| {
+            let prefix = |(partition, (votes, as_of))| AppliedTotal {
+                partition,
+                votes,
+                as_of,
+            };
+            Checkpoint {
+                candidate,
+                applied_totals: applied_totals.into_iter().map(prefix).collect(),
+                whole,
+            }
+        },
+    )
 }
 
 impl ReferenceStateMachine for Model {
@@ -164,7 +168,7 @@ impl ReferenceStateMachine for Model {
         let show = || vec(small::somebody(), 0..4);
         prop_oneof![
             6 => (vec(tail(), 0..4), show()).prop_map(|(tails, show)| Step::Record(tails, show)),
-            5 => vec(settlement(), 0..4).prop_map(Step::Settle),
+            5 => vec(checkpoint(), 0..4).prop_map(Step::Reconcile),
             2 => show().prop_map(Step::Read),
             1 => small::somebody().prop_map(Step::ForgetOne),
             1 => Just(Step::ForgetAll),
@@ -184,11 +188,11 @@ impl ReferenceStateMachine for Model {
                 }
                 model.expected = show.iter().map(|who| model.reading(who)).collect();
             }
-            Step::Settle(settlements) => {
-                for settlement in settlements {
-                    let who = &settlement.candidate;
-                    model.tell(who, Word::Settled(settlement.prefixes.clone()));
-                    if settlement.whole {
+            Step::Reconcile(checkpoints) => {
+                for checkpoint in checkpoints {
+                    let who = &checkpoint.candidate;
+                    model.tell(who, Word::Reconciled(checkpoint.applied_totals.clone()));
+                    if checkpoint.whole {
                         model.tell(who, Word::Whole(model.now));
                     }
                 }
@@ -223,14 +227,14 @@ impl Counting {
         }
     }
 
-    fn record(&self, tails: &[Tail], show: &[Candidate]) -> Vec<Reading> {
+    fn record(&self, tails: &[PendingVotes], show: &[Candidate]) -> Vec<Reading> {
         let recorded = self.runtime.block_on(self.counter.record(tails, show));
         recorded.expect("recorded")
     }
 
-    fn settle(&self, settlements: &[Settlement]) {
-        let settled = self.runtime.block_on(self.counter.settle(settlements));
-        settled.expect("settled");
+    fn reconcile(&self, checkpoints: &[Checkpoint]) {
+        let reconciled = self.runtime.block_on(self.counter.reconcile(checkpoints));
+        reconciled.expect("reconciled");
     }
 
     fn read(&self, show: &[Candidate]) -> Vec<Reading> {
@@ -259,8 +263,8 @@ impl StateMachineTest for Counting {
     fn apply(counting: Self, model: &Model, step: Step) -> Self {
         let shown = match step {
             Step::Record(tails, show) => counting.record(&tails, &show),
-            Step::Settle(settlements) => {
-                counting.settle(&settlements);
+            Step::Reconcile(checkpoints) => {
+                counting.reconcile(&checkpoints);
                 vec![]
             }
             Step::Read(show) => counting.read(&show),
@@ -285,11 +289,14 @@ impl StateMachineTest for Counting {
         let everybody = small::everybody();
         let expected: Vec<_> = everybody.iter().map(|who| model.reading(who)).collect();
         assert_eq!(counting.read(&everybody), expected);
-        let settled = counting
+        let reconciled = counting
             .runtime
-            .block_on(counting.counter.settled(&everybody));
-        let expected: Vec<_> = everybody.iter().map(|who| model.settled(who)).collect();
-        assert_eq!(settled.expect("told"), expected);
+            .block_on(counting.counter.applied_totals(&everybody));
+        let expected: Vec<_> = everybody
+            .iter()
+            .map(|who| model.applied_totals(who))
+            .collect();
+        assert_eq!(reconciled.expect("told"), expected);
     }
 }
 
@@ -314,25 +321,25 @@ fn flushes() -> impl Strategy<Value = Vec<(LogPosition, Vec<LoggedBallot>)>> {
     })
 }
 
-fn tail_of((position, ballots): &(LogPosition, Vec<LoggedBallot>)) -> Tail {
-    Tail {
+fn tail_of((position, ballots): &(LogPosition, Vec<LoggedBallot>)) -> PendingVotes {
+    PendingVotes {
         position: *position,
         votes: sum_votes(ballots).into_iter().collect(),
     }
 }
 
 /// The prefix of everybody in a partition, up to `as_of`.
-fn settlements(
+fn checkpoints(
     flushes: &[(LogPosition, Vec<LoggedBallot>)],
     partition: Partition,
     as_of: Offset,
-) -> Vec<Settlement> {
+) -> Vec<Checkpoint> {
     let before = flushes
         .iter()
         .filter(|(position, _)| position.partition == partition && position.offset < as_of);
     let sums = sum_votes(before.flat_map(|(_, ballots)| ballots));
-    let of = |candidate: Candidate| Settlement {
-        prefixes: vec![Prefix {
+    let of = |candidate: Candidate| Checkpoint {
+        applied_totals: vec![AppliedTotal {
             partition,
             votes: sums.get(&candidate).copied().unwrap_or(0),
             as_of,
@@ -343,11 +350,11 @@ fn settlements(
     small::everybody().into_iter().map(of).collect()
 }
 
-/// What is done about a log: each flush is recorded, and prefixes of it are settled.
+/// What is done about a log: each flush is recorded, and prefixes of it are reconciled.
 #[derive(Clone, Debug)]
 enum Deed {
     Record(Index),
-    Settle(Partition, Index),
+    Reconcile(Partition, Index),
 }
 
 fn votes_of(counting: &Counting) -> Vec<u64> {
@@ -363,7 +370,7 @@ proptest! {
         flushes in flushes(), order in vec(any::<Index>(), 0..20), calls in 1..4_usize
     ) {
         let counting = Counting::new();
-        let mut tails: Vec<Tail> = flushes.iter().map(tail_of).collect();
+        let mut tails: Vec<PendingVotes> = flushes.iter().map(tail_of).collect();
         // In any order, some of them twice.
         tails.extend(order.iter().map(|at| at.get(&tails).clone()).collect::<Vec<_>>());
         for (at, with) in order.iter().enumerate() {
@@ -379,21 +386,21 @@ proptest! {
     }
 
     #[test]
-    fn a_log_that_is_recorded_shows_whole_whatever_is_settled_of_it_and_when(
+    fn a_log_that_is_recorded_shows_whole_whatever_is_reconciled_of_it_and_when(
         flushes in flushes(),
         deeds in vec(prop_oneof![
             any::<Index>().prop_map(Deed::Record),
-            (small::partition(), any::<Index>()).prop_map(|(p, at)| Deed::Settle(p, at)),
+            (small::partition(), any::<Index>()).prop_map(|(p, at)| Deed::Reconcile(p, at)),
         ], 0..20)
     ) {
         let counting = Counting::new();
-        let all: Vec<Tail> = flushes.iter().map(tail_of).collect();
+        let all: Vec<PendingVotes> = flushes.iter().map(tail_of).collect();
         let end = |partition| flushes.iter().filter(|(at, _)| at.partition == partition).count();
         let deed = |deed: &Deed| match deed {
             Deed::Record(at) => drop(counting.record(std::slice::from_ref(at.get(&all)), &[])),
-            Deed::Settle(partition, at) => {
+            Deed::Reconcile(partition, at) => {
                 let as_of = Offset::new(at.index(end(*partition) + 1) as u64);
-                counting.settle(&settlements(&flushes, *partition, as_of));
+                counting.reconcile(&checkpoints(&flushes, *partition, as_of));
             }
         };
         // Some before the log is recorded, all of them (again) behind it.
@@ -409,30 +416,30 @@ proptest! {
     }
 
     #[test]
-    fn settling_in_any_order_any_number_of_times_ends_the_same(
+    fn reconciling_in_any_order_any_number_of_times_ends_the_same(
         flushes in flushes(), order in vec((small::partition(), any::<Index>()), 1..12), turned in any::<Index>()
     ) {
         let end = |partition| flushes.iter().filter(|(at, _)| at.partition == partition).count();
-        let settlements: Vec<_> = order
+        let checkpoints: Vec<_> = order
             .iter()
             .map(|(partition, at)| {
                 let as_of = Offset::new(at.index(end(*partition) + 1) as u64);
-                settlements(&flushes, *partition, as_of)
+                checkpoints(&flushes, *partition, as_of)
             })
             .collect();
-        let ends = |orders: &[&[Vec<Settlement>]]| {
+        let ends = |orders: &[&[Vec<Checkpoint>]]| {
             let counting = Counting::new();
             counting.record(&flushes.iter().map(tail_of).collect::<Vec<_>>(), &[]);
-            orders.iter().copied().flatten().for_each(|settled| counting.settle(settled));
-            let settled = counting.runtime.block_on(counting.counter.settled(&small::everybody()));
-            (counting.read(&small::everybody()), settled.expect("told"))
+            orders.iter().copied().flatten().for_each(|reconciled| counting.reconcile(reconciled));
+            let reconciled = counting.runtime.block_on(counting.counter.applied_totals(&small::everybody()));
+            (counting.read(&small::everybody()), reconciled.expect("told"))
         };
-        let (front, back) = settlements.split_at(turned.index(settlements.len() + 1));
-        let once = ends(&[&settlements]);
+        let (front, back) = checkpoints.split_at(turned.index(checkpoints.len() + 1));
+        let once = ends(&[&checkpoints]);
         prop_assert_eq!(&ends(&[back, front]), &once);
-        prop_assert_eq!(&ends(&[&settlements, &settlements]), &once);
+        prop_assert_eq!(&ends(&[&checkpoints, &checkpoints]), &once);
         prop_assert_eq!(&ends(&[back, back, front, back]), &once);
-        let reversed: Vec<_> = settlements.iter().rev().cloned().collect();
+        let reversed: Vec<_> = checkpoints.iter().rev().cloned().collect();
         prop_assert_eq!(&ends(&[&reversed]), &once);
     }
 }

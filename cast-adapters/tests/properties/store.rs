@@ -9,10 +9,10 @@ use std::{
 use cast_adapters::memory::{MemoryStore, StoreOptions, StoreSnapshot};
 use cast_core::{
     domain::{
-        BallotId, Candidate, Fate, FoldStep, Landmark, LogPosition, Offset, Partition, Placed,
-        Prefix, Rejection, StoredTally, Tally, Unreadable, Version, sum_votes,
+        AppliedTotal, BallotId, Candidate, Fate, FoldStep, LogFingerprint, LogPosition, Offset,
+        Partition, PositionedBallot, Rejection, StoredTally, Tally, Unreadable, Version, sum_votes,
     },
-    ports::{Applied, Kept, PortErrorKind, Recounted, VoteStore},
+    ports::{Applied, PortErrorKind, Recounted, StoredBallot, VoteStore},
 };
 use cast_testkit::properties;
 use proptest::{collection::vec, prelude::*};
@@ -39,7 +39,7 @@ enum Step {
         start: u64,
         len: u64,
     },
-    Rehearse {
+    DryRun {
         partition: Partition,
         start: u64,
         len: u64,
@@ -62,7 +62,7 @@ struct Model {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Answer {
     Applied(Applied),
-    Rehearsed,
+    DryRun,
     Corrupt,
 }
 
@@ -86,7 +86,7 @@ impl Model {
                     .push(Rejection::of_record(offset, content.clone())),
                 Ok(entries) => {
                     for (ballot, is_rejected) in entries {
-                        let placed = Placed {
+                        let placed = PositionedBallot {
                             offset,
                             ballot: ballot.clone(),
                         };
@@ -102,10 +102,10 @@ impl Model {
         step
     }
 
-    fn last_ballot(&self, partition: Partition) -> Option<Landmark> {
+    fn last_ballot(&self, partition: Partition) -> Option<LogFingerprint> {
         let steps = self.applied.iter();
         let of_it = steps.filter(|step| step.partition == partition);
-        of_it.filter_map(FoldStep::landmark).next_back()
+        of_it.filter_map(FoldStep::fingerprint).next_back()
     }
 
     fn progress(&self, partition: Partition) -> Offset {
@@ -121,7 +121,7 @@ impl Model {
     }
 
     /// Each counted ballot where it was first applied, in order.
-    fn counted(&self) -> Vec<(LogPosition, &Placed)> {
+    fn counted(&self) -> Vec<(LogPosition, &PositionedBallot)> {
         let mut seen = BTreeSet::new();
         let all = self
             .applied
@@ -157,14 +157,14 @@ impl Model {
     }
 
     fn tally(&self, candidate: &Candidate) -> StoredTally {
-        let prefix = |partition| Prefix {
+        let prefix = |partition| AppliedTotal {
             partition,
             votes: self.total(candidate, partition),
             as_of: self.progress(partition),
         };
         StoredTally {
             candidate: candidate.clone(),
-            prefixes: self.folded().into_iter().map(prefix).collect(),
+            applied_totals: self.folded().into_iter().map(prefix).collect(),
         }
     }
 
@@ -181,7 +181,7 @@ impl Model {
         let tally = |candidate: Candidate| Tally {
             votes: self
                 .tally(&candidate)
-                .prefixes
+                .applied_totals
                 .iter()
                 .map(|prefix| prefix.votes)
                 .sum(),
@@ -194,19 +194,19 @@ impl Model {
         leaders
     }
 
-    fn kept(&self, id: BallotId) -> Option<Kept> {
+    fn stored_ballots(&self, id: BallotId) -> Option<StoredBallot> {
         let counted = self
             .counted()
             .into_iter()
             .find(|(_, placed)| placed.ballot.id == id);
         counted
-            .map(|(position, placed)| Kept::Counted {
+            .map(|(position, placed)| StoredBallot::Counted {
                 position,
                 ballot: Ok(placed.ballot.clone()),
             })
             .or_else(|| {
                 self.rejected_at(id)
-                    .map(|position| Kept::Rejected { position })
+                    .map(|position| StoredBallot::Rejected { position })
             })
     }
 
@@ -223,9 +223,9 @@ impl Model {
     }
 
     fn fate(&self, id: BallotId) -> Option<Fate> {
-        self.kept(id).map(|kept| match kept {
-            Kept::Counted { position, .. } => Fate::Counted(position),
-            Kept::Rejected { position } => Fate::Rejected {
+        self.stored_ballots(id).map(|kept| match kept {
+            StoredBallot::Counted { position, .. } => Fate::Counted(position),
+            StoredBallot::Rejected { position } => Fate::Rejected {
                 position,
                 reason: "no".into(),
             },
@@ -288,7 +288,7 @@ impl ReferenceStateMachine for Model {
             .boxed();
         prop_oneof![
             8 => place.clone().prop_map(|(partition, start, len)| Step::Apply { partition, start, len }),
-            3 => place.prop_map(|(partition, start, len)| Step::Rehearse { partition, start, len }),
+            3 => place.prop_map(|(partition, start, len)| Step::DryRun { partition, start, len }),
             1 => Just(Step::BackUp),
             1 => Just(Step::PutBack),
         ]
@@ -303,7 +303,7 @@ impl ReferenceStateMachine for Model {
                 start,
                 len,
             }
-            | Step::Rehearse {
+            | Step::DryRun {
                 partition,
                 start,
                 len,
@@ -334,7 +334,7 @@ impl ReferenceStateMachine for Model {
                     Err(()) => model.expected = Some(Answer::Corrupt),
                 }
             }
-            Step::Rehearse {
+            Step::DryRun {
                 partition,
                 start,
                 len,
@@ -345,7 +345,7 @@ impl ReferenceStateMachine for Model {
                 model.expected = Some(if fails {
                     Answer::Corrupt
                 } else {
-                    Answer::Rehearsed
+                    Answer::DryRun
                 });
             }
             Step::BackUp => model.backup.clone_from(&model.applied),
@@ -389,9 +389,9 @@ impl Storing {
         }
     }
 
-    fn rehearse(&self, step: &FoldStep) -> Answer {
-        match self.runtime.block_on(self.store.rehearse(step)) {
-            Ok(()) => Answer::Rehearsed,
+    fn dry_run(&self, step: &FoldStep) -> Answer {
+        match self.runtime.block_on(self.store.dry_run(step)) {
+            Ok(()) => Answer::DryRun,
             Err(error) if error.kind() == PortErrorKind::Corrupt => Answer::Corrupt,
             Err(error) => panic!("{error}"),
         }
@@ -413,11 +413,11 @@ impl StateMachineTest for Storing {
                 start,
                 len,
             } => Some(storing.apply(&model.step(partition, start, len))),
-            Step::Rehearse {
+            Step::DryRun {
                 partition,
                 start,
                 len,
-            } => Some(storing.rehearse(&model.step(partition, start, len))),
+            } => Some(storing.dry_run(&model.step(partition, start, len))),
             Step::BackUp => {
                 storing.backup = storing.store.snapshot();
                 None
@@ -455,8 +455,8 @@ impl StateMachineTest for Storing {
                     "{id}"
                 );
             }
-            let kept: Vec<_> = ids.iter().map(|id| model.kept(*id)).collect();
-            assert_eq!(store.kept(&ids).await.expect("told"), kept);
+            let kept: Vec<_> = ids.iter().map(|id| model.stored_ballots(*id)).collect();
+            assert_eq!(store.stored_ballots(&ids).await.expect("told"), kept);
             let recount = store.recount().await.expect("told");
             assert_eq!(recount.counts, model.recount());
             let progress = model.folded().into_iter().map(|p| (p, model.progress(p)));

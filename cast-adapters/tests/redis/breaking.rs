@@ -5,7 +5,7 @@ use std::time::Duration;
 use cast_adapters::redis::{Redis, RedisCounter, RedisOptions, RedisTickets};
 use cast_core::{
     domain::{Candidate, GenuineTicket, LogPosition, Offset, Partition, PeriodTicket},
-    ports::{PortError, Tail, TicketSource, VoteCounter},
+    ports::{PendingVotes, PortError, TicketSource, VoteCounter},
 };
 use cast_testkit::{
     fixtures::Fixtures,
@@ -51,8 +51,8 @@ pub(crate) async fn issue(
     tickets.publish(&period).await.map(|_| genuine)
 }
 
-pub(crate) fn tail(candidate: &Candidate, offset: u64) -> Tail {
-    Tail {
+pub(crate) fn tail(candidate: &Candidate, offset: u64) -> PendingVotes {
+    PendingVotes {
         position: LogPosition {
             partition: Partition::new(0),
             offset: Offset::new(offset),

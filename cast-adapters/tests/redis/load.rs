@@ -10,8 +10,8 @@ use std::{
 
 use cast_adapters::redis::{Redis, RedisCounter, RedisTickets};
 use cast_core::{
-    domain::{Candidate, Offset, Partition, Prefix, Redemption::Granted, Ticket},
-    ports::{PortError, PortErrorKind, Settlement, TicketSource, VoteCounter},
+    domain::{AppliedTotal, Candidate, Offset, Partition, Redemption::Granted, Ticket},
+    ports::{Checkpoint, PortError, PortErrorKind, TicketSource, VoteCounter},
 };
 use cast_testkit::{eventually, fixtures::Fixtures, within};
 use tokio::task::JoinSet;
@@ -119,16 +119,16 @@ impl Load {
         );
     }
 
-    /// Whatever was lost, a shown tally is never above the log, and is exact once it is settled.
+    /// Whatever was lost, a shown tally is never above the log, and is exact once it is reconciled.
     pub(crate) async fn tally_heals(&self, counter: &RedisCounter) {
         let end = self.log_end.load(Ordering::Relaxed);
         assert!(end > 40, "there was load");
         assert!(votes(counter, &self.candidate).await <= end);
-        let half = counter.settle(&[whole(&self.candidate, end / 2)]).await;
-        half.expect("the counter settles");
+        let half = counter.reconcile(&[whole(&self.candidate, end / 2)]).await;
+        half.expect("the counter reconciles");
         assert!(votes(counter, &self.candidate).await <= end);
-        let all = counter.settle(&[whole(&self.candidate, end)]).await;
-        all.expect("the counter settles");
+        let all = counter.reconcile(&[whole(&self.candidate, end)]).await;
+        all.expect("the counter reconciles");
         assert_eq!(votes(counter, &self.candidate).await, end);
     }
 
@@ -138,10 +138,10 @@ impl Load {
 }
 
 /// One vote a record, up to `as_of`.
-fn whole(candidate: &Candidate, as_of: u64) -> Settlement {
-    Settlement {
+fn whole(candidate: &Candidate, as_of: u64) -> Checkpoint {
+    Checkpoint {
         candidate: candidate.clone(),
-        prefixes: vec![Prefix {
+        applied_totals: vec![AppliedTotal {
             partition: Partition::new(0),
             votes: as_of,
             as_of: Offset::new(as_of),

@@ -6,7 +6,7 @@ use cast_core::{
         Candidate,
         Redemption::{Granted, Repeated},
     },
-    ports::{PortErrorKind, Tail, TicketSource, VoteCounter},
+    ports::{PendingVotes, PortErrorKind, TicketSource, VoteCounter},
 };
 use cast_testkit::{
     eventually,
@@ -40,7 +40,7 @@ async fn any_node_is_the_whole_cluster() {
         let redeemed = redis.tickets().redeem(&ticket, &claims).await;
         let expected = if offset == 0 { Granted } else { Repeated };
         assert_eq!(redeemed.expect("redeemed"), [expected; 2]);
-        let tail = Tail {
+        let tail = PendingVotes {
             votes: everybody.iter().map(|who| (who.clone(), 1)).collect(),
             ..tail(&everybody[0], offset)
         };

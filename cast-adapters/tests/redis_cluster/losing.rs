@@ -5,7 +5,7 @@ use cast_core::{
         Redemption::{Granted, Refused, Repeated},
         RedemptionRefusal::Unknown,
     },
-    ports::{PortErrorKind, Tail, TicketSource, VoteCounter},
+    ports::{PendingVotes, PortErrorKind, TicketSource, VoteCounter},
 };
 use cast_testkit::{eventually, fixtures::Fixtures, within};
 
@@ -85,7 +85,7 @@ async fn a_frozen_node_is_unknown_once_and_then_unavailable_and_the_others_go_on
         candidates_on(&cluster, &corner, 0, 1).await.remove(0),
         candidates_on(&cluster, &corner, 2, 1).await.remove(0),
     );
-    let both = |offset| Tail {
+    let both = |offset| PendingVotes {
         votes: vec![(theirs.clone(), 1), (bob.clone(), 1)],
         ..tail(&bob, offset)
     };

@@ -49,7 +49,7 @@ impl BallotId {
             let id = Self::steered(home, partitions, now, random);
             // The sum that decides the home begins again behind its last number, and a step over
             // that edge moves the home by another number than one. Hardly any id is near it.
-            if partitions.home_of(id) == home {
+            if partitions.partition_of(id) == home {
                 return id;
             }
         }
@@ -59,7 +59,7 @@ impl BallotId {
     fn steered(home: Partition, partitions: Partitions, now: Timestamp, random: [u8; 10]) -> Self {
         let any = uuid::Builder::from_unix_timestamp_millis(now.as_unix_ms(), &random).into_uuid();
         let count = u64::from(partitions.count());
-        let there = u64::from(partitions.home_of(Self(any)).get());
+        let there = u64::from(partitions.partition_of(Self(any)).get());
         let step = (u64::from(home.get()) + count - there) % count;
         // The home moves by one with each step of the low half; its 62 random bits give way, and
         // the two bits of the variant stay.
@@ -134,7 +134,7 @@ mod tests {
             let partitions = Partitions::new(count).expect("not zero");
             for home in partitions.iter() {
                 let id = BallotId::mint(home, partitions, now, &entropy);
-                assert_eq!(partitions.home_of(id), home);
+                assert_eq!(partitions.partition_of(id), home);
                 assert_eq!(id.as_uuid().get_version_num(), 7);
                 assert_eq!(id.as_uuid().get_variant(), uuid::Variant::RFC4122);
             }
@@ -158,7 +158,7 @@ mod tests {
         let partitions = Partitions::new(12).expect("twelve");
         let drawn = |entropy: &dyn Entropy| {
             let id = BallotId::mint(Partition::new(0), Partitions::ONE, now, entropy);
-            (id, partitions.home_of(id).get())
+            (id, partitions.partition_of(id).get())
         };
         let minted = |home, entropy: &dyn Entropy| {
             let low = |id: BallotId| id.halves().1;
@@ -180,7 +180,7 @@ mod tests {
         let partitions = Partitions::new(12).expect("twelve");
         for home in partitions.iter() {
             let id = BallotId::mint(home, partitions, Timestamp::from_unix_ms(9), &ALL_ONES);
-            assert_eq!(partitions.home_of(id), home);
+            assert_eq!(partitions.partition_of(id), home);
             assert_eq!(id.as_uuid().get_variant(), uuid::Variant::RFC4122);
         }
     }
@@ -206,7 +206,7 @@ mod tests {
             for home in partitions.iter() {
                 let entropy = AtTheEdge(Stepping(AtomicU64::new(1)), AtomicU64::new(0));
                 let id = BallotId::mint(home, partitions, now, &entropy);
-                assert_eq!(partitions.home_of(id), home, "{id}");
+                assert_eq!(partitions.partition_of(id), home, "{id}");
             }
         }
     }

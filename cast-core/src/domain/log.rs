@@ -6,7 +6,7 @@ use super::{
     ballot::LoggedBallot,
     ballot_id::BallotId,
     name::Candidate,
-    position::{Landmark, LogPosition, Offset, Partition},
+    position::{LogFingerprint, LogPosition, Offset, Partition},
 };
 
 /// The ballots of one flush for one partition: what the log acknowledges as a whole.
@@ -60,11 +60,11 @@ pub struct LogEntry {
 }
 
 impl LogEntry {
-    /// Whether it is the record that `landmark` is about.
-    pub fn is_at(&self, landmark: Landmark) -> bool {
+    /// Whether it is the record that `fingerprint` is about.
+    pub fn is_at(&self, fingerprint: LogFingerprint) -> bool {
         let ballots = self.content.as_deref().unwrap_or_default();
         let mut ids = ballots.iter().map(|ballot| ballot.id);
-        self.offset == landmark.offset && ids.any(|id| id == landmark.ballot)
+        self.offset == fingerprint.offset && ids.any(|id| id == fingerprint.ballot)
     }
 }
 
@@ -85,7 +85,7 @@ pub struct LogBatch {
 
 /// A ballot and where its record is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Placed {
+pub struct PositionedBallot {
     /// The offset of its record.
     pub offset: Offset,
     /// The ballot.
@@ -108,7 +108,7 @@ pub enum Rejection {
     /// One ballot of a record whose others are fine.
     Ballot {
         /// The ballot.
-        placed: Placed,
+        placed: PositionedBallot,
         /// Why the store cannot apply it.
         reason: String,
     },
@@ -125,7 +125,7 @@ impl Rejection {
     }
 
     /// A ballot that a store cannot apply.
-    pub fn of_ballot(placed: Placed, reason: &str) -> Self {
+    pub fn of_ballot(placed: PositionedBallot, reason: &str) -> Self {
         let reason = holdable(reason);
         Self::Ballot { placed, reason }
     }
@@ -187,7 +187,7 @@ pub struct FoldStep {
     /// The progress that it has afterwards.
     pub next: Offset,
     /// The ballots to count, by ascending offset; some may have been counted before.
-    pub ballots: Vec<Placed>,
+    pub ballots: Vec<PositionedBallot>,
     /// What is to be written down as rejected.
     pub rejections: Vec<Rejection>,
 }
@@ -202,9 +202,9 @@ impl FoldStep {
     }
 
     /// The last ballot that it takes in, if there is any: that is what its log is known by afterwards.
-    pub fn landmark(&self) -> Option<Landmark> {
-        let Placed { offset, ballot } = self.ballots.last()?;
-        Some(Landmark {
+    pub fn fingerprint(&self) -> Option<LogFingerprint> {
+        let PositionedBallot { offset, ballot } = self.ballots.last()?;
+        Some(LogFingerprint {
             offset: *offset,
             ballot: ballot.id,
         })
@@ -289,10 +289,12 @@ impl From<LogBatch> for FoldStep {
         };
         for LogEntry { offset, content } in batch.entries {
             match content {
-                Ok(ballots) => step.ballots.extend(ballots.iter().map(|ballot| Placed {
-                    offset,
-                    ballot: ballot.clone(),
-                })),
+                Ok(ballots) => step
+                    .ballots
+                    .extend(ballots.iter().map(|ballot| PositionedBallot {
+                        offset,
+                        ballot: ballot.clone(),
+                    })),
                 Err(content) => step.rejections.push(Rejection::of_record(offset, content)),
             }
         }

@@ -22,14 +22,14 @@ pub use ballot::{
 pub use ballot_id::{BallotId, MalformedBallotId};
 pub use key_ring::{KeyId, KeyRing, KeyRingError};
 pub use log::{
-    FoldStep, LogBatch, LogEntry, MAX_REASON_BYTES, Placed, Record, Rejection, Unreadable,
-    sum_votes,
+    FoldStep, LogBatch, LogEntry, MAX_REASON_BYTES, PositionedBallot, Record, Rejection,
+    Unreadable, sum_votes,
 };
 pub use name::{Candidate, MAX_NAME_BYTES, NameError, Voter};
 pub use outcome::{Fate, Outcome, Receipt, Refusal};
-pub use position::{Landmark, LogPosition, Offset, Partition, Partitions, Progress};
+pub use position::{LogFingerprint, LogPosition, Offset, Partition, Partitions, Progress};
 pub use redemption::{Claim, Redemption, RedemptionRefusal};
-pub use tally::{Prefix, StoredTally, Tally, Version};
+pub use tally::{AppliedTotal, StoredTally, Tally, Version};
 pub use ticket::{
     CurrentTicket, GenuineTicket, MalformedTicket, PeriodTicket, Ticket, TicketStamp,
 };

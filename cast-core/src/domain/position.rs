@@ -65,7 +65,7 @@ pub struct Progress {
     /// The first record that was not applied.
     pub next: Offset,
     /// The last ballot before it, if there was any.
-    pub last: Option<Landmark>,
+    pub last: Option<LogFingerprint>,
 }
 
 impl Progress {
@@ -79,7 +79,7 @@ impl Progress {
 ///
 /// Offsets alone do not tell: a log that lost its end, or was made anew, grows past any of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Landmark {
+pub struct LogFingerprint {
     /// The offset of its record.
     pub offset: Offset,
     /// The ballot, one of that record's.
@@ -120,7 +120,7 @@ impl Partitions {
     /// With the id read as two big-endian 64-bit halves, it is
     /// `(splitmix64(high) + low) mod 2^64 mod partitions`: spread for every version of UUID, and
     /// simple to steer when an id is minted (see [`BallotId::mint`]).
-    pub fn home_of(self, id: BallotId) -> Partition {
+    pub fn partition_of(self, id: BallotId) -> Partition {
         let (high, low) = id.halves();
         let spread = splitmix64(high).wrapping_add(low);
         let number = spread % u64::from(self.count());
@@ -156,7 +156,7 @@ mod tests {
         let mut counts = [0; 8];
         for id in of_one_machine {
             let id = BallotId::new(id).expect("an id");
-            counts[partitions.home_of(id).get() as usize] += 1;
+            counts[partitions.partition_of(id).get() as usize] += 1;
         }
         assert!(
             counts.iter().all(|n| (800..1_200).contains(n)),

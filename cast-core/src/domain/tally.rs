@@ -8,7 +8,7 @@ use super::{
 /// How much of the log a number takes in: the sum over the partitions of the offsets up to which it
 /// is true.
 ///
-/// With one partition it is a position in the log. A settled version shows the same votes forever. A
+/// With one partition it is a position in the log. A reconciled version shows the same votes forever. A
 /// version with a tail on top may gain votes without growing, when a record is recorded after a later
 /// one; and it goes back when a counter loses its memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -51,7 +51,7 @@ impl Tally {
 /// A candidate's votes in one partition's records before `as_of`: a pure function of that prefix of
 /// the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Prefix {
+pub struct AppliedTotal {
     /// The partition.
     pub partition: Partition,
     /// The sum over its records before `as_of`.
@@ -66,7 +66,7 @@ pub struct StoredTally {
     /// Who.
     pub candidate: Candidate,
     /// The prefixes; each is as of the store's progress in its partition.
-    pub prefixes: Vec<Prefix>,
+    pub applied_totals: Vec<AppliedTotal>,
 }
 
 impl StoredTally {
@@ -74,7 +74,7 @@ impl StoredTally {
     /// three of those may not fit.
     pub fn tally(&self) -> Tally {
         let (mut votes, mut version) = (0_u64, 0_u64);
-        for prefix in &self.prefixes {
+        for prefix in &self.applied_totals {
             votes = votes.saturating_add(prefix.votes);
             version = version.saturating_add(prefix.as_of.get());
         }

@@ -75,7 +75,7 @@ pub trait EventBus: Send + Sync {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Published {
     /// Where it is. A log may know that it has a record and not where: its ballots are then
-    /// acknowledged, and shown when they settle.
+    /// acknowledged, and shown when they reconcile.
     pub position: Option<LogPosition>,
 }
 

@@ -26,5 +26,5 @@ pub use entropy::Entropy;
 pub use error::{BoxError, PortError, PortErrorKind};
 pub use event_bus::{EventBus, GroupName, PartitionLag, Published, ResumeFrom, Subscription};
 pub use ticket_source::TicketSource;
-pub use vote_counter::{Reading, Settlement, Tail, VoteCounter};
-pub use vote_store::{Applied, Kept, Recount, Recounted, VoteStore};
+pub use vote_counter::{Checkpoint, PendingVotes, Reading, VoteCounter};
+pub use vote_store::{Applied, Recount, Recounted, StoredBallot, VoteStore};

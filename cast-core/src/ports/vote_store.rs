@@ -33,9 +33,9 @@ use crate::domain::{
 /// An offset, a time or a number of votes beyond the store's own numbers is corrupt like any other that
 /// it cannot hold; an adapter checks them on the way in, and never cuts them off.
 ///
-/// # Rehearse
+/// # Dry run
 ///
-/// - A rehearsal changes nothing.
+/// - A dry run changes nothing.
 /// - It fails as [`Corrupt`](super::PortErrorKind::Corrupt) exactly where applying the step would.
 ///
 /// # Read
@@ -43,8 +43,8 @@ use crate::domain::{
 /// - A partition never folded has its progress at the start.
 /// - Progress tells the last ballot that a step took in, new or not, with the offset of its record; a
 ///   step that takes in none leaves that as it is.
-/// - A candidate's prefixes are as of the progress of their partitions, in one consistent view.
-/// - A candidate never voted for has prefixes of no votes.
+/// - A candidate's applied totals are as of the progress of their partitions, in one consistent view.
+/// - A candidate never voted for has applied totals of no votes.
 /// - Leaders come by votes, most first, then by name; no more than asked for.
 /// - The fate of a ballot is counted, rejected, or not known; a position is the first in the log.
 /// - A ballot that was both counted and rejected was counted.
@@ -68,7 +68,7 @@ pub trait VoteStore: Send + Sync {
 
     /// Does what [`apply`](Self::apply) would, and undoes it: finds out whether the step can be
     /// held.
-    async fn rehearse(&self, step: &FoldStep) -> Result<(), PortError>;
+    async fn dry_run(&self, step: &FoldStep) -> Result<(), PortError>;
 
     /// What is known of each candidate, in their order.
     async fn tallies(&self, candidates: &[Candidate]) -> Result<Vec<StoredTally>, PortError>;
@@ -83,7 +83,10 @@ pub trait VoteStore: Send + Sync {
     async fn recount(&self) -> Result<Recount, PortError>;
 
     /// What is kept of ballots, one answer for each; `None` for one that the store never saw.
-    async fn kept(&self, ids: &[BallotId]) -> Result<Vec<Option<Kept>>, PortError>;
+    async fn stored_ballots(
+        &self,
+        ids: &[BallotId],
+    ) -> Result<Vec<Option<StoredBallot>>, PortError>;
 }
 
 /// All ballots counted again, beside what the store says that they come to.
@@ -124,7 +127,7 @@ impl Recount {
 
 /// What a store keeps of a ballot.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kept {
+pub enum StoredBallot {
     /// It was counted.
     Counted {
         /// Where the log first had it.

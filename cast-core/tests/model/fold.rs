@@ -1,9 +1,9 @@
-//! A ballot's way on: read, apply, settle; and the heal.
+//! A ballot's way on: read, apply, reconcile; and the heal.
 
 use super::{
     Cast,
     scope::Mechanism,
-    state::{Consumer, Count, Offset, PARTITIONS, Prefix, Settlement, State},
+    state::{AppliedTotal, Checkpoint, Consumer, Count, Offset, PARTITIONS, State},
     votes::{Ballots, Votes},
 };
 
@@ -111,18 +111,18 @@ impl Cast {
     }
 
     /// What applying a step says of a candidate: its partition's total, and nothing of others.
-    fn part(&self, state: &State, candidate: usize, partition: usize) -> Settlement {
-        let mut settlement = state.store.whole(&self.scope, candidate);
+    fn part(&self, state: &State, candidate: usize, partition: usize) -> Checkpoint {
+        let mut checkpoint = state.store.whole(&self.scope, candidate);
         for other in (0..PARTITIONS).filter(|other| *other != partition) {
-            settlement.prefixes[other] = None;
+            checkpoint.applied_totals[other] = None;
         }
-        settlement
+        checkpoint
     }
 
-    /// A settlement is on its way, or lost.
-    fn send(&self, state: &mut State, settlement: Settlement) {
-        if state.settlements.len() < self.scope.settlements {
-            state.settlements.add(settlement);
+    /// A checkpoint is on its way, or lost.
+    fn send(&self, state: &mut State, checkpoint: Checkpoint) {
+        if state.checkpoints.len() < self.scope.checkpoints {
+            state.checkpoints.add(checkpoint);
         }
     }
 
@@ -135,20 +135,20 @@ impl Cast {
     }
 
     /// The counter takes over prefixes.
-    pub(crate) fn settle(&self, state: &mut State, settlement: Settlement) {
-        let Settlement {
+    pub(crate) fn reconcile(&self, state: &mut State, checkpoint: Checkpoint) {
+        let Checkpoint {
             candidate,
-            prefixes,
-        } = settlement;
-        for (partition, prefix) in prefixes.into_iter().enumerate() {
-            let Some(Prefix { as_of, votes }) = prefix else {
+            applied_totals,
+        } = checkpoint;
+        for (partition, prefix) in applied_totals.into_iter().enumerate() {
+            let Some(AppliedTotal { as_of, votes }) = prefix else {
                 continue;
             };
             let count = &mut state.counter[candidate].partitions[partition];
-            if as_of <= count.as_of && !self.lacks(Mechanism::SettleIfNewer) {
+            if as_of <= count.as_of && !self.lacks(Mechanism::ReconcileIfNewer) {
                 continue;
             }
-            (count.as_of, count.settled) = (as_of, votes);
+            (count.as_of, count.reconciled) = (as_of, votes);
             if self.lacks(Mechanism::TailByPosition) {
                 count.tail[0] = Votes::NONE;
             } else if !self.lacks(Mechanism::TailEverDropped) {

@@ -5,8 +5,8 @@
 //! it prints.
 
 mod bag;
-mod door;
 mod fold;
+mod ingest;
 mod properties;
 mod quiet;
 mod rare;
@@ -113,12 +113,12 @@ mod without {
     }
 
     #[test]
-    fn the_position_of_a_tail_settling_drops_what_it_does_not_take_in() {
+    fn the_position_of_a_tail_reconciling_drops_what_it_does_not_take_in() {
         breaks(scopes::two_voters(), Mechanism::TailByPosition, NOT_BELOW);
     }
 
     #[test]
-    fn the_position_of_a_tail_settling_keeps_what_it_takes_in() {
+    fn the_position_of_a_tail_reconciling_keeps_what_it_takes_in() {
         breaks(scopes::two_voters(), Mechanism::TailEverDropped, NOT_ABOVE);
     }
 
@@ -133,8 +133,8 @@ mod without {
     }
 
     #[test]
-    fn settling_only_what_is_newer_a_late_settlement_hides_votes() {
-        breaks(scopes::two_voters(), Mechanism::SettleIfNewer, NOT_BELOW);
+    fn reconciling_only_what_is_newer_a_late_checkpoint_hides_votes() {
+        breaks(scopes::two_voters(), Mechanism::ReconcileIfNewer, NOT_BELOW);
     }
 
     #[test]

@@ -65,7 +65,7 @@ fn is_a_repeat_free(_: &Cast, state: &State) -> bool {
 }
 
 /// A ballot shows once, however often the log has it. Two kinds may show as often as it is logged,
-/// until they settle: one whose id the ticket source has forgotten, and one whose retry was logged
+/// until they reconcile: one whose id the ticket source has forgotten, and one whose retry was logged
 /// before its first try was.
 fn is_not_above(_: &Cast, state: &State) -> bool {
     let logged = state.logged();

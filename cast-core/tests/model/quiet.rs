@@ -18,11 +18,11 @@ const ROUNDS: usize = 32;
 
 impl Cast {
     /// The log is folded by the consumers that are there; by a new one in a partition that has none.
-    /// All that they settle is lost, as it may be.
+    /// All that they reconcile is lost, as it may be.
     pub(crate) fn drained(&self, state: &State) -> State {
-        let settlements = Bag::EMPTY;
+        let checkpoints = Bag::EMPTY;
         let mut quiet = State {
-            settlements,
+            checkpoints,
             ..*state
         };
         for partition in 0..PARTITIONS {
@@ -42,7 +42,7 @@ impl Cast {
             let (consumers, mut goes_on) = (quiet.consumers, false);
             for consumer in consumers.iter() {
                 goes_on |= self.go_on(quiet, consumer);
-                quiet.settlements = Bag::EMPTY;
+                quiet.checkpoints = Bag::EMPTY;
             }
             if !goes_on {
                 return;
@@ -69,7 +69,7 @@ impl Cast {
         let mut healed = *quiet;
         for candidate in 0..CANDIDATES {
             let stored = healed.store.whole(&self.scope, candidate);
-            self.settle(&mut healed, stored);
+            self.reconcile(&mut healed, stored);
         }
         let shows_the_store = |healed: &State| {
             (0..CANDIDATES).all(|candidate| {
@@ -85,8 +85,8 @@ impl Cast {
                 self.record(&mut healed, record, [true; CANDIDATES]);
             }
         }
-        for settlement in state.settlements.iter() {
-            self.settle(&mut healed, settlement);
+        for checkpoint in state.checkpoints.iter() {
+            self.reconcile(&mut healed, checkpoint);
         }
         shows_the_store(&healed)
     }

@@ -21,8 +21,8 @@ pub(crate) const HALF_FENCED: &str = "half of a batch lies behind the fence";
 pub(crate) const BEHIND_A_BATCH: &str = "the store was put back behind a batch";
 pub(crate) const BEHIND_WHO_WAITS: &str = "the store was put back behind who waits";
 pub(crate) const COUNTER_AHEAD: &str = "the counter is ahead of the store";
-pub(crate) const SETTLED_LATE: &str = "a settlement comes after a newer one";
-pub(crate) const RECORDED_LATE: &str = "a record comes after its settlement";
+pub(crate) const RECONCILED_LATE: &str = "a checkpoint comes after a newer one";
+pub(crate) const RECORDED_LATE: &str = "a record comes after its checkpoint";
 pub(crate) const TAIL_FORGOTTEN: &str = "a tail is forgotten that was acknowledged";
 pub(crate) const HALF_FORGOTTEN: &str = "one candidate of a ballot is forgotten";
 
@@ -40,7 +40,7 @@ pub(crate) fn rare_states() -> Vec<Property<Cast>> {
         Property::sometimes(BEHIND_A_BATCH, behind_a_batch),
         Property::sometimes(BEHIND_WHO_WAITS, behind_who_waits),
         Property::sometimes(COUNTER_AHEAD, counter_ahead),
-        Property::sometimes(SETTLED_LATE, settled_late),
+        Property::sometimes(RECONCILED_LATE, reconciled_late),
         Property::sometimes(RECORDED_LATE, recorded_late),
         Property::sometimes(TAIL_FORGOTTEN, tail_forgotten),
         Property::sometimes(HALF_FORGOTTEN, half_forgotten),
@@ -53,7 +53,7 @@ pub(crate) fn where_to_find_them() -> [(Scope, &'static [&'static str]); 6] {
         (scopes::one_voter(), &[WASTED, OVERTAKEN, COUNTED_ONCE]),
         (
             scopes::two_voters(),
-            &[FENCED, HALF_FENCED, SETTLED_LATE, RECORDED_LATE],
+            &[FENCED, HALF_FENCED, RECONCILED_LATE, RECORDED_LATE],
         ),
         (
             scopes::restored(),
@@ -145,12 +145,12 @@ fn counter_ahead(_: &Cast, state: &State) -> bool {
     })
 }
 
-fn settled_late(_: &Cast, state: &State) -> bool {
-    let mut settlements = state.settlements.iter();
-    settlements.any(|settlement| {
-        let count = &state.counter[settlement.candidate];
-        let prefixes = settlement.prefixes.iter().zip(&count.partitions);
-        let mut both = prefixes.filter_map(|(prefix, count)| Some((prefix.as_ref()?, count)));
+fn reconciled_late(_: &Cast, state: &State) -> bool {
+    let mut checkpoints = state.checkpoints.iter();
+    checkpoints.any(|checkpoint| {
+        let count = &state.counter[checkpoint.candidate];
+        let applied_totals = checkpoint.applied_totals.iter().zip(&count.partitions);
+        let mut both = applied_totals.filter_map(|(prefix, count)| Some((prefix.as_ref()?, count)));
         both.any(|(prefix, count)| prefix.as_of < count.as_of)
     })
 }

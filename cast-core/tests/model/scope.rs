@@ -23,8 +23,8 @@ pub(crate) struct Scope {
     pub(crate) records: usize,
     /// How many consumers there are at a time, whoever of them is a zombie.
     pub(crate) consumers: usize,
-    /// How many settlements are on their way to the counter at a time. One more is lost.
-    pub(crate) settlements: usize,
+    /// How many checkpoints are on their way to the counter at a time. One more is lost.
+    pub(crate) checkpoints: usize,
     /// How often the rare things happen at most.
     pub(crate) rare: Rare,
 }
@@ -51,16 +51,16 @@ pub(crate) enum Mechanism {
     Fence,
     /// A ballot id counts once. Without: each time.
     Dedup,
-    /// A tail knows its record's position, and settling drops what lies before the prefix. Without:
-    /// a tail is a number, and settling sets it to nothing.
+    /// A tail knows its record's position, and reconciling drops what lies before the prefix. Without:
+    /// a tail is a number, and reconciling sets it to nothing.
     TailByPosition,
-    /// The same, where settling leaves the number as it is.
+    /// The same, where reconciling leaves the number as it is.
     TailEverDropped,
     /// The store says where a partition is to be read on. Without: the group's commit does, and a
     /// step that is fenced is taken for done.
     ProgressInStore,
-    /// A prefix is settled only if it is newer than what is settled. Without: always.
-    SettleIfNewer,
+    /// A prefix is reconciled only if it is newer than what is reconciled. Without: always.
+    ReconcileIfNewer,
     /// A consumer that waits for a record asks the store now and then whether it was put back.
     /// Without: it waits for a record.
     LookBack,

@@ -39,17 +39,17 @@ pub(crate) fn one_voter() -> Scope {
         uses: [2, 0],
         records: 2,
         consumers: 2,
-        settlements: 1,
+        checkpoints: 1,
         rare: NEVER,
     }
 }
 
-/// Two ballots in one partition, with settlements that overtake each other.
+/// Two ballots in one partition, with checkpoints that overtake each other.
 pub(crate) fn two_voters() -> Scope {
     Scope {
         name: "two voters",
         sendings: [1, 1, 0, 0],
-        settlements: 2,
+        checkpoints: 2,
         ..one_voter()
     }
 }
@@ -188,7 +188,7 @@ pub(crate) fn large() -> Vec<Scope> {
         },
         Scope {
             name: "a store put back and a counter that forgets (large)",
-            settlements: 2,
+            checkpoints: 2,
             rare: all_of_it,
             ..both_restored()
         },

@@ -29,12 +29,12 @@ pub(crate) struct State {
     pub(crate) records: Bag<Record, IN_FLIGHT>,
     pub(crate) log: [Log; PARTITIONS],
     pub(crate) consumers: Bag<Consumer, IN_FLIGHT>,
-    /// What the group committed to the log. Kept only where it decides something.
+    /// What the group committed to the log. Recorded only where it decides something.
     pub(crate) committed: [Offset; PARTITIONS],
     pub(crate) store: Store,
     pub(crate) backup: Option<Store>,
     /// What consumers and healers have read in the store, on its way to the counter.
-    pub(crate) settlements: Bag<Settlement, IN_FLIGHT>,
+    pub(crate) checkpoints: Bag<Checkpoint, IN_FLIGHT>,
     /// By candidate.
     pub(crate) counter: [Count; CANDIDATES],
     /// By candidate, the ballots that the counter has shown or was told of, and a voter knows it.
@@ -158,31 +158,31 @@ impl Store {
     }
 
     /// What it tells of a candidate: a prefix of each partition, all at one moment.
-    pub(crate) fn whole(self, scope: &Scope, candidate: usize) -> Settlement {
+    pub(crate) fn whole(self, scope: &Scope, candidate: usize) -> Checkpoint {
         let prefix = |partition: usize| {
             let votes = self.totals[partition].of(scope.voters[candidate]);
             let as_of = self.progress[partition];
-            Some(Prefix { as_of, votes })
+            Some(AppliedTotal { as_of, votes })
         };
-        let prefixes = std::array::from_fn(prefix);
-        Settlement {
+        let applied_totals = std::array::from_fn(prefix);
+        Checkpoint {
             candidate,
-            prefixes,
+            applied_totals,
         }
     }
 }
 
 /// A candidate's prefixes, on their way to the counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Settlement {
+pub(crate) struct Checkpoint {
     pub(crate) candidate: usize,
     /// By partition.
-    pub(crate) prefixes: [Option<Prefix>; PARTITIONS],
+    pub(crate) applied_totals: [Option<AppliedTotal>; PARTITIONS],
 }
 
 /// A candidate's votes in a partition before an offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Prefix {
+pub(crate) struct AppliedTotal {
     pub(crate) as_of: Offset,
     pub(crate) votes: Votes,
 }
@@ -197,16 +197,16 @@ pub(crate) struct Count {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct PartitionCount {
     pub(crate) as_of: Offset,
-    pub(crate) settled: Votes,
+    pub(crate) reconciled: Votes,
     /// By offset. Without positions all of it is at the first.
     pub(crate) tail: [Votes; LOG],
 }
 
 impl Count {
-    /// What is shown: settled and tails together.
+    /// What is shown: reconciled and tails together.
     pub(crate) fn shown(&self) -> Votes {
         let partitions = self.partitions.iter();
-        let all = partitions.flat_map(|count| count.tail.iter().chain([&count.settled]));
+        let all = partitions.flat_map(|count| count.tail.iter().chain([&count.reconciled]));
         all.fold(Votes::NONE, |sum, votes| sum.plus(*votes))
     }
 }
@@ -227,7 +227,7 @@ impl State {
             committed: [0; PARTITIONS],
             store: Store::default(),
             backup: None,
-            settlements: Bag::EMPTY,
+            checkpoints: Bag::EMPTY,
             counter: [Count::default(); CANDIDATES],
             owed: [Ballots::NONE; CANDIDATES],
             rare: scope.rare,

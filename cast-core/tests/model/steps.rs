@@ -1,9 +1,9 @@
 //! What may happen next, and what it changes.
 
 use super::{
-    Cast, door, fold,
+    Cast, fold, ingest,
     scope::Mechanism,
-    state::{CANDIDATES, Consumer, LOG, PARTITIONS, Record, Settlement, Stage, State, TICKETS},
+    state::{CANDIDATES, Checkpoint, Consumer, LOG, PARTITIONS, Record, Stage, State, TICKETS},
     votes::{BALLOTS, Ballots},
 };
 
@@ -43,8 +43,8 @@ pub(crate) enum Step {
     LookBack(Consumer),
     /// A consumer dies or leaves.
     Leave(Consumer),
-    /// A settlement arrives.
-    Settle(Settlement),
+    /// A checkpoint arrives.
+    Reconcile(Checkpoint),
     /// A tally is old or missed: somebody reads it in the store.
     Heal { candidate: usize },
     /// The store is copied.
@@ -144,8 +144,8 @@ fn fold_steps(cast: &Cast, state: &State, steps: &mut Vec<Step>) {
         }
         steps.push(Step::Leave(consumer));
     }
-    steps.extend(state.settlements.kinds().map(Step::Settle));
-    if state.settlements.len() < cast.scope.settlements {
+    steps.extend(state.checkpoints.kinds().map(Step::Reconcile));
+    if state.checkpoints.len() < cast.scope.checkpoints {
         let candidates = cast.scope.selected(cast.scope.ballots());
         steps.extend(candidates.map(|candidate| Step::Heal { candidate }));
     }
@@ -184,16 +184,16 @@ pub(crate) fn after(cast: &Cast, state: &State, step: Step) -> Option<State> {
         } => {
             cast.redeem(&mut next, ballots, ticket, astray)?;
         }
-        Step::TakeUse(record) => door::take_use(&mut next, record),
-        Step::Publish(record) => door::publish(&mut next, record, true),
-        Step::PublishUntold(record) => door::publish(&mut next, record, false),
+        Step::TakeUse(record) => ingest::take_use(&mut next, record),
+        Step::Publish(record) => ingest::publish(&mut next, record, true),
+        Step::PublishUntold(record) => ingest::publish(&mut next, record, false),
         Step::Die(record) => next.records.remove(record),
         Step::RecordAndReply(record) => cast.record_and_reply(&mut next, record),
         Step::RecordUntold(record, candidates) => {
             cast.record(&mut next, record, candidates);
             next.records.remove(record);
         }
-        Step::ReplyStale(record) => door::reply_stale(&mut next, record),
+        Step::ReplyStale(record) => ingest::reply_stale(&mut next, record),
         Step::ReplyEarly(record) => {
             next.acknowledged = next.acknowledged.and(record.ballots);
         }
@@ -202,12 +202,12 @@ pub(crate) fn after(cast: &Cast, state: &State, step: Step) -> Option<State> {
         Step::Apply(consumer) => cast.apply(&mut next, consumer),
         Step::LookBack(consumer) => cast.look_back(&mut next, consumer),
         Step::Leave(consumer) => next.consumers.remove(consumer),
-        Step::Settle(settlement) => {
-            next.settlements.remove(settlement);
-            cast.settle(&mut next, settlement);
+        Step::Reconcile(checkpoint) => {
+            next.checkpoints.remove(checkpoint);
+            cast.reconcile(&mut next, checkpoint);
         }
         Step::Heal { candidate } => {
-            next.settlements
+            next.checkpoints
                 .add(next.store.whole(&cast.scope, candidate));
         }
         Step::Backup => {

@@ -48,7 +48,7 @@ proptest! {
         (home, partitions) in home(), now in properties::timestamp(), seed: u64
     ) {
         let id = BallotId::mint(home, partitions, now, &Seed::new(seed).entropy());
-        prop_assert_eq!(partitions.home_of(id), home);
+        prop_assert_eq!(partitions.partition_of(id), home);
         let uuid = id.as_uuid();
         prop_assert_eq!(uuid.get_version_num(), 7);
         prop_assert_eq!(uuid.get_variant(), uuid::Variant::RFC4122);
@@ -63,12 +63,12 @@ proptest! {
     ) {
         let entropy = First { bytes: Mutex::new(bytes.into()), then: Seed::new(seed).entropy() };
         let id = BallotId::mint(home, partitions, now, &entropy);
-        prop_assert_eq!(partitions.home_of(id), home);
+        prop_assert_eq!(partitions.partition_of(id), home);
     }
 
     #[test]
     fn an_id_has_one_home(id in properties::ballot_id(), (_, partitions) in home()) {
-        prop_assert!(partitions.home_of(id).get() < partitions.count());
+        prop_assert!(partitions.partition_of(id).get() < partitions.count());
         prop_assert_eq!(id.to_string().parse(), Ok(id));
     }
 }

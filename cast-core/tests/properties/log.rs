@@ -1,8 +1,8 @@
 //! However the log is cut into steps, the steps together say the same.
 
 use cast_core::domain::{
-    Candidate, FoldStep, LogBatch, LogEntry, LoggedBallot, Offset, Partition, Placed, Rejection,
-    Unreadable, sum_votes,
+    Candidate, FoldStep, LogBatch, LogEntry, LoggedBallot, Offset, Partition, PositionedBallot,
+    Rejection, Unreadable, sum_votes,
 };
 use cast_testkit::properties;
 use proptest::{collection::vec, prelude::*, sample::Index};
@@ -62,7 +62,7 @@ fn cut(step: FoldStep, deeper: &mut impl Iterator<Item = bool>) -> Vec<FoldStep>
     }
 }
 
-fn joined(steps: &[FoldStep]) -> (Vec<Placed>, Vec<Rejection>) {
+fn joined(steps: &[FoldStep]) -> (Vec<PositionedBallot>, Vec<Rejection>) {
     let ballots = steps.iter().flat_map(|step| step.ballots.clone());
     let rejections = steps.iter().flat_map(|step| step.rejections.clone());
     (ballots.collect(), rejections.collect())
@@ -78,7 +78,7 @@ proptest! {
         let (ballots, unreadable): (Vec<_>, Vec<_>) = batch.entries.iter().partition(|entry| entry.content.is_ok());
         let placed = ballots.iter().flat_map(|entry| {
             let ballots = entry.content.as_ref().expect("readable");
-            ballots.iter().map(|ballot| Placed { offset: entry.offset, ballot: ballot.clone() })
+            ballots.iter().map(|ballot| PositionedBallot { offset: entry.offset, ballot: ballot.clone() })
         });
         prop_assert_eq!(step.ballots, placed.collect::<Vec<_>>());
         let rejected: Vec<_> = step.rejections.iter().map(Rejection::offset).collect();

@@ -83,7 +83,7 @@ impl World {
     /// A door over `ports`; tickets are issued when the test says so, and the log is folded then.
     pub(crate) async fn door_over(&self, ports: Ports) -> Cast {
         let roles = Roles {
-            door: true,
+            api: true,
             generator: false,
             consumers: 0,
         };
@@ -96,7 +96,7 @@ impl World {
             .expect("started")
     }
 
-    pub(crate) async fn door(&self) -> Cast {
+    pub(crate) async fn api(&self) -> Cast {
         self.door_over(self.ports()).await
     }
 

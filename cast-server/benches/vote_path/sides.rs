@@ -131,7 +131,7 @@ pub(crate) async fn voting_engine() -> (Engine<CastSchema>, String) {
         documents,
         ..
     } = app(memory::ports(), 1);
-    let max_votes = settings.door.max_votes;
+    let max_votes = settings.ingest.max_votes;
     let metrics = Metrics::new(&ports.clock);
     let ports = telemetry::measured(&ports, &metrics);
     let cast = Cast::builder(ports.clone(), keys).settings(settings);

@@ -17,7 +17,7 @@ pub(super) fn app(config: &ApiConfig) -> Result<App, ConfigError> {
         ports: wiring::ports(&config.urls, &MemoryLog::default(), &settings)?,
         settings,
         roles: Roles {
-            door: true,
+            api: true,
             generator: false,
             consumers: 0,
         },

@@ -25,7 +25,7 @@ pub(super) fn app(config: &VoteConsumerConfig) -> Result<App, ConfigError> {
         ports,
         settings,
         roles: Roles {
-            door: false,
+            api: false,
             generator: false,
             consumers: config.fold.consumers(),
         },

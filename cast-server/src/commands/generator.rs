@@ -23,7 +23,7 @@ pub(super) fn app(config: &TicketGeneratorConfig) -> Result<App, ConfigError> {
         ports: wiring::ports(&urls, &MemoryLog::default(), &settings)?,
         settings,
         roles: Roles {
-            door: false,
+            api: false,
             generator: true,
             consumers: 0,
         },

@@ -33,10 +33,10 @@ pub struct Folding {
 
     /// How long the counter and the log may take to be told of it
     #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = duration)]
-    settle_deadline: Duration,
+    reconcile_deadline: Duration,
 
     /// How often a consumer looks whether the store was put back to a backup, and makes up for
-    /// tallies that it could not settle
+    /// tallies that it could not reconcile
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
     progress_interval: Duration,
 
@@ -61,7 +61,7 @@ impl Folding {
             join_deadline: self.join_deadline,
             max_ballots: self.fold_limit,
             apply_deadline: self.apply_deadline,
-            settle_deadline: self.settle_deadline,
+            reconcile_deadline: self.reconcile_deadline,
             progress_interval: self.progress_interval,
             min_backoff: self.fold_min_backoff,
             max_backoff: self.fold_max_backoff,

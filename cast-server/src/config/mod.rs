@@ -7,12 +7,12 @@
 
 mod audit;
 mod documents;
-mod door;
 mod environment;
 mod file;
 mod fold;
 mod health;
 mod http;
+mod ingest;
 mod log;
 mod migrate;
 mod roles;
@@ -27,10 +27,10 @@ pub(crate) use self::values::size;
 pub use self::{
     audit::AuditConfig,
     documents::Documents,
-    door::Door,
     fold::Folding,
     health::HealthConfig,
     http::Http,
+    ingest::IngestConfig,
     log::{Log, LogFormat},
     migrate::{MigrateConfig, Topic},
     roles::{ApiConfig, ServeConfig, TicketGeneratorConfig, VoteConsumerConfig},

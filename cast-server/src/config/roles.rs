@@ -4,8 +4,8 @@ use cast_core::Settings;
 use clap::Args;
 
 use super::{
-    BusUrl, ConfigError, CounterUrl, Documents, Door, Folding, Http, Log, MemoryLog, StoreUrl,
-    Tallies, Telemetry, Tickets, TicketsUrl, Urls, urls::shared,
+    BusUrl, ConfigError, CounterUrl, Documents, Folding, Http, IngestConfig, Log, MemoryLog,
+    StoreUrl, Tallies, Telemetry, Tickets, TicketsUrl, Urls, urls::shared,
 };
 
 /// The settings of `serve`.
@@ -21,7 +21,7 @@ pub struct ServeConfig {
     #[command(flatten)]
     pub tickets: Tickets,
     #[command(flatten)]
-    pub door: Door,
+    pub ingest: IngestConfig,
     #[command(flatten)]
     pub tallies: Tallies,
     #[command(flatten)]
@@ -39,7 +39,7 @@ impl ServeConfig {
     pub fn settings(&self) -> Result<Settings, ConfigError> {
         let settings = checked(Settings {
             tickets: self.tickets.settings(),
-            door: self.door.settings(),
+            ingest: self.ingest.settings(),
             tallies: self.tallies.settings(),
             fold: self.fold.settings(),
         })?;
@@ -59,7 +59,7 @@ pub struct ApiConfig {
     #[command(flatten)]
     pub tickets: Tickets,
     #[command(flatten)]
-    pub door: Door,
+    pub ingest: IngestConfig,
     #[command(flatten)]
     pub tallies: Tallies,
     #[command(flatten)]
@@ -83,7 +83,7 @@ impl ApiConfig {
         shared("api", needed)?;
         let settings = checked(Settings {
             tickets: self.tickets.settings(),
-            door: self.door.settings(),
+            ingest: self.ingest.settings(),
             tallies: self.tallies.settings(),
             ..Settings::default()
         })?;
@@ -166,7 +166,7 @@ fn checked(settings: Settings) -> Result<Settings, ConfigError> {
 /// A request must outlast its vote: otherwise voters would be told that the outcome is not known
 /// where it is.
 fn check_request_deadline(settings: &Settings, http: &Http) -> Result<(), ConfigError> {
-    let (door, tallies) = (&settings.door, &settings.tallies);
+    let (door, tallies) = (&settings.ingest, &settings.tallies);
     // What a flush may take, a candidate that has to be healed included.
     let flush = door.redeem_deadline
         + door.publish_deadline

@@ -14,7 +14,7 @@ pub struct Tallies {
     /// A tally that was loaded from the store longer ago than this is loaded again when it is next
     /// shown
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
-    heal_after: Duration,
+    refresh_after: Duration,
 
     /// How long the counter may take to be read
     #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = duration)]
@@ -32,7 +32,7 @@ pub struct Tallies {
 impl Tallies {
     pub(super) const fn settings(&self) -> TallySettings {
         TallySettings {
-            heal_after: self.heal_after,
+            refresh_after: self.refresh_after,
             read_deadline: self.read_deadline,
             store_deadline: self.store_deadline,
             store_pause: self.store_pause,

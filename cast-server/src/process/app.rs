@@ -57,7 +57,7 @@ impl App {
         self.ports = telemetry::measured(&self.ports, &metrics);
         let Ports { clock, entropy, .. } = self.ports.clone();
         // GraphQL is the door's.
-        let has_graphql = self.roles.door;
+        let has_graphql = self.roles.api;
         let shared = Arc::clone(&metrics);
         let http = http::serve(listener, has_graphql, clock, entropy, &self.http, shared);
         let http = http.map_err(refused)?;
@@ -78,7 +78,7 @@ impl App {
     fn backend(&self, cast: &Cast, metrics: Arc<Metrics>) -> Backend {
         Backend {
             cast: cast.clone(),
-            max_votes: self.settings.door.max_votes,
+            max_votes: self.settings.ingest.max_votes,
             clock: Arc::clone(&self.ports.clock),
             entropy: Arc::clone(&self.ports.entropy),
             metrics,

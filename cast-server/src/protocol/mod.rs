@@ -11,5 +11,7 @@ mod vote_code;
 pub(crate) use self::{
     error_code::ErrorCode,
     http_url::{HttpUrl, HttpUrlError},
-    request_id::RequestId, route::Route, vote_code::VoteCode,
+    request_id::RequestId,
+    route::Route,
+    vote_code::VoteCode,
 };

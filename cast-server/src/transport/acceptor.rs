@@ -30,12 +30,12 @@ const MAX_PAUSE: Duration = Duration::from_secs(1);
 pub(crate) struct CappedAcceptor {
     listener: TcpListener,
     local: SocketAddr,
-    door: Door,
+    door: ConnectionLimiter,
     pause: Duration,
 }
 
 /// Who is let in.
-struct Door {
+struct ConnectionLimiter {
     places: Arc<Semaphore>,
     shared: Arc<Shared>,
 }
@@ -50,7 +50,7 @@ impl CappedAcceptor {
         Ok(Self {
             local: listener.local_addr()?,
             listener,
-            door: Door {
+            door: ConnectionLimiter {
                 places: Arc::new(Semaphore::new(places)),
                 shared,
             },
@@ -122,7 +122,7 @@ impl CappedAcceptor {
     }
 }
 
-impl Door {
+impl ConnectionLimiter {
     /// A place for the connection, or the end of it.
     fn admit(&self, stream: TcpStream) -> Option<Connection> {
         let Ok(permit) = Arc::clone(&self.places).try_acquire_owned() else {

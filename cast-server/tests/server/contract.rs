@@ -283,7 +283,7 @@ async fn tallies_and_the_leaderboard_tell_votes_and_versions() {
 #[tokio::test]
 async fn a_count_beyond_32_bits_is_an_error_where_it_does_not_fit_and_the_vote_stands() {
     let mut app = app_over(ports());
-    app.settings.door.max_votes = u32::MAX;
+    app.settings.ingest.max_votes = u32::MAX;
     let server = Server::of(app).await;
     let client = &server.client;
     let ticket = client.ticket().await;

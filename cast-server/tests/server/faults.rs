@@ -34,11 +34,11 @@ async fn faulty() -> (Server, Arc<FaultPlan>) {
 async fn a_full_intake_says_overloaded_at_once() {
     let gate = Gate::new();
     let mut app = app_over(intercept(&ports(), &gate));
-    app.settings.door.intake_capacity = 2;
-    app.settings.door.flush_limit = 1;
-    app.settings.door.flushes_in_flight = 1;
-    app.settings.door.max_wait = SOON;
-    app.settings.door.publish_deadline = SOON;
+    app.settings.ingest.intake_capacity = 2;
+    app.settings.ingest.flush_limit = 1;
+    app.settings.ingest.flushes_in_flight = 1;
+    app.settings.ingest.max_wait = SOON;
+    app.settings.ingest.publish_deadline = SOON;
     app.http.request_deadline = SOON * 5;
     let server = Server::of(app).await;
     let ticket = server.client.ticket().await;
@@ -135,7 +135,7 @@ async fn a_counter_that_is_away_makes_a_vote_stale_and_no_failure() {
         "{result}"
     );
     plan.heal();
-    eventually(SOON, "the settled vote", || async {
+    eventually(SOON, "the reconciled vote", || async {
         (server.client.tally("a").await == 1).then_some(())
     })
     .await;
@@ -198,7 +198,7 @@ async fn readiness_names_what_is_missing_and_what_it_can_do_without() {
 async fn an_answer_that_takes_too_long_is_cut_off() {
     let gate = Gate::new();
     let mut app = app_over(intercept(&ports(), &gate));
-    app.settings.door.publish_deadline = SOON;
+    app.settings.ingest.publish_deadline = SOON;
     app.http.request_deadline = Duration::from_millis(200);
     let server = Server::of(app).await;
     let ticket = server.client.ticket().await;

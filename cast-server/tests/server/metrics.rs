@@ -190,13 +190,13 @@ async fn voters_and_candidates_make_no_series() {
     server.until_scraped("one vote", counted(1.0)).await;
     // What is only asked for now and then has been by now, and so has a tally that heals.
     let series = |scrape: &Scrape| scrape.series.keys().cloned().collect::<BTreeSet<_>>();
-    let settled = |scrape: &Scrape| {
+    let reconciled = |scrape: &Scrape| {
         let operations = ["log\",operation=\"lag", "store\",operation=\"progress"];
         let is_there =
             |operation: &&str| scrape.text.contains(&format!("_count{{port=\"{operation}"));
         operations.iter().all(is_there)
     };
-    let before = series(&server.until_scraped("what is asked for", settled).await);
+    let before = series(&server.until_scraped("what is asked for", reconciled).await);
 
     for rounds in (1..=200).collect::<Vec<_>>().chunks(20) {
         futures_util::future::join_all(rounds.iter().map(|round| vote(*round))).await;
@@ -264,7 +264,7 @@ async fn each_vote_is_counted_by_what_its_voter_was_told() {
 async fn a_vote_whose_answer_nobody_waits_for_is_counted_as_unanswered() {
     let plan = FaultPlan::quiet(Arc::new(SystemClock));
     let mut app = app_over(intercept(&ports(), &plan));
-    app.settings.door.publish_deadline = SOON;
+    app.settings.ingest.publish_deadline = SOON;
     app.http.request_deadline = Duration::from_millis(50);
     let server = Server::of(app).await;
     let ticket = server.client.ticket().await;
@@ -287,7 +287,7 @@ async fn a_vote_whose_answer_nobody_waits_for_is_counted_as_unanswered() {
 async fn each_call_of_a_port_is_counted_by_how_it_ended() {
     let plan = FaultPlan::quiet(Arc::new(SystemClock));
     let mut app = app_over(intercept(&ports(), &plan));
-    app.settings.door.record_deadline = Duration::from_millis(20);
+    app.settings.ingest.record_deadline = Duration::from_millis(20);
     let server = Server::of(app).await;
     let ticket = server.client.ticket().await;
     plan.next(Operation::Redeem, Fault::Refused);

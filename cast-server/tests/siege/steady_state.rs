@@ -69,7 +69,7 @@ async fn watch(workload: &Workload, apis: &[Client], before: &Stored, since: usi
     unreachable!("there is a server")
 }
 
-/// Whether it must be shown: a ballot that was sent again is shown when it settles, and so is one
+/// Whether it must be shown: a ballot that was sent again is shown when it reconciles, and so is one
 /// whose answer was stale: the counter does not have it.
 fn is_shown(entry: &SentBallot) -> bool {
     match &entry.sendings[..] {

@@ -81,7 +81,7 @@ impl Role {
                     "store.progress",
                     "bus.next",
                     "store.apply",
-                    "counter.settle",
+                    "counter.reconcile",
                     "bus.commit",
                 ],
                 8,

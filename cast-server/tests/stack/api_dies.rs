@@ -96,14 +96,14 @@ async fn after_redeem_before_publish_a_use_is_wasted_and_nothing_counts() {
 }
 
 #[tokio::test]
-async fn after_publish_before_record_the_tally_shows_the_ballot_when_it_settles() {
+async fn after_publish_before_record_the_tally_shows_the_ballot_when_it_reconciles() {
     let Some(stack) = stack_with_a_lasting_ticket().await else {
         return;
     };
     let deployment = Deployment::start(&stack, 2).await;
     let apis = deployment.clients();
     let workload = Workload::new(apis.clone());
-    // While no consumer runs, nothing settles.
+    // While no consumer runs, nothing reconciles.
     let Deployment {
         generator,
         consumer,
@@ -121,7 +121,7 @@ async fn after_publish_before_record_the_tally_shows_the_ballot_when_it_settles(
         Some(1),
         "logged, so it counts"
     );
-    crate::stack::until("the settled ballot", async || {
+    crate::stack::until("the reconciled ballot", async || {
         (tallies(&apis[0], &names).await[0].1 == 1).then_some(())
     })
     .await;

@@ -64,13 +64,13 @@ async fn a_counter_changed_by_hand_is_named() {
         return;
     };
     let (deployment, workload) = voted(&stack).await;
-    // The settled votes of a partition: see `count.lua`.
+    // The reconciled votes of a partition: see `count.lua`.
     let key = "{cast:tally:ada}";
     let members = stack.redis.cli(["ZRANGE", key, "0", "-1"]).await;
     let member = members.lines().find(|member| member.starts_with("b:"));
     let mut parts: Vec<_> = member.unwrap().split(':').map(String::from).collect();
-    let settled: u64 = parts[3].parse().unwrap();
-    parts[3] = (settled + 7).to_string();
+    let reconciled: u64 = parts[3].parse().unwrap();
+    parts[3] = (reconciled + 7).to_string();
     stack.redis.cli(["ZREM", key, member.unwrap()]).await;
     stack.redis.cli(["ZADD", key, "0", &parts.join(":")]).await;
     finds(&stack, &["ada"]).await;

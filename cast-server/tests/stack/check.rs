@@ -156,7 +156,7 @@ async fn fold_all(stack: &Stack, workload: &Workload) -> bool {
     for home in partitions.iter() {
         let ballot = std::iter::repeat_with(|| VoteInput::one("the last")).find(|ballot| {
             let id = BallotId::new(ballot.id.unwrap()).unwrap();
-            partitions.home_of(id) == home
+            partitions.partition_of(id) == home
         });
         let (name, ballot) = (format!("the last {}", random_name()), ballot.unwrap());
         last.vote(&name, &ballot).await;

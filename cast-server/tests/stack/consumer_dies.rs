@@ -77,13 +77,13 @@ async fn before_apply_another_applies_the_batch() {
 }
 
 #[tokio::test]
-async fn after_apply_before_settle_another_applies_nothing_twice_and_tallies_heal() {
+async fn after_apply_before_reconcile_another_applies_nothing_twice_and_tallies_heal() {
     dies("after-store.apply:3").await;
 }
 
 #[tokio::test]
-async fn after_settle_before_commit_another_goes_on_from_where_the_store_is() {
-    dies("after-counter.settle:3").await;
+async fn after_reconcile_before_commit_another_goes_on_from_where_the_store_is() {
+    dies("after-counter.reconcile:3").await;
 }
 
 #[tokio::test]

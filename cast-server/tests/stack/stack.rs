@@ -224,7 +224,7 @@ fn settings(redis: &str, topic: &str, database: &str) -> Vec<(String, String)> {
         ("TICKET_PERIOD", "1s"),
         ("TICKET_TTL", "1s"),
         ("FOLD_GROUP", &group),
-        ("HEAL_AFTER", "1s"),
+        ("REFRESH_AFTER", "1s"),
         ("LISTEN", "127.0.0.1:0"),
         ("TOPIC_REPLICAS", "1"),
     ];

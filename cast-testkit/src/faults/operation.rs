@@ -51,18 +51,18 @@ operations! {
     Close => "bus.close",
     /// [`VoteCounter::record`](cast_core::ports::VoteCounter::record)
     Record => "counter.record",
-    /// [`VoteCounter::settle`](cast_core::ports::VoteCounter::settle)
-    Settle => "counter.settle",
+    /// [`VoteCounter::reconcile`](cast_core::ports::VoteCounter::reconcile)
+    Reconcile => "counter.reconcile",
     /// [`VoteCounter::read`](cast_core::ports::VoteCounter::read)
     Read => "counter.read",
-    /// [`VoteCounter::settled`](cast_core::ports::VoteCounter::settled)
-    Settled => "counter.settled",
+    /// [`VoteCounter::applied_totals`](cast_core::ports::VoteCounter::applied_totals)
+    AppliedTotals => "counter.applied_totals",
     /// [`VoteStore::progress`](cast_core::ports::VoteStore::progress)
     Progress => "store.progress",
     /// [`VoteStore::apply`](cast_core::ports::VoteStore::apply)
     Apply => "store.apply",
-    /// [`VoteStore::rehearse`](cast_core::ports::VoteStore::rehearse)
-    Rehearse => "store.rehearse",
+    /// [`VoteStore::dry_run`](cast_core::ports::VoteStore::dry_run)
+    DryRun => "store.dry_run",
     /// [`VoteStore::tallies`](cast_core::ports::VoteStore::tallies)
     Tallies => "store.tallies",
     /// [`VoteStore::leaders`](cast_core::ports::VoteStore::leaders)
@@ -71,8 +71,8 @@ operations! {
     Ballot => "store.ballot",
     /// [`VoteStore::recount`](cast_core::ports::VoteStore::recount)
     Recount => "store.recount",
-    /// [`VoteStore::kept`](cast_core::ports::VoteStore::kept)
-    Kept => "store.kept",
+    /// [`VoteStore::stored_ballots`](cast_core::ports::VoteStore::stored_ballots)
+    StoredBallots => "store.stored_ballots",
 }
 
 impl fmt::Display for Operation {

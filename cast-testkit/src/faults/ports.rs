@@ -5,13 +5,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use cast_core::{
     domain::{
-        BallotId, Candidate, Claim, CurrentTicket, Fate, FoldStep, GenuineTicket, LogBatch, Offset,
-        Partition, Partitions, PeriodTicket, Prefix, Progress, Record, Redemption, StoredTally,
-        Tally, Timestamp,
+        AppliedTotal, BallotId, Candidate, Claim, CurrentTicket, Fate, FoldStep, GenuineTicket,
+        LogBatch, Offset, Partition, Partitions, PeriodTicket, Progress, Record, Redemption,
+        StoredTally, Tally, Timestamp,
     },
     ports::{
-        Applied, EventBus, GroupName, Kept, PartitionLag, PortError, Published, Reading, Recount,
-        ResumeFrom, Settlement, Subscription, Tail, TicketSource, VoteCounter, VoteStore,
+        Applied, Checkpoint, EventBus, GroupName, PartitionLag, PendingVotes, PortError, Published,
+        Reading, Recount, ResumeFrom, StoredBallot, Subscription, TicketSource, VoteCounter,
+        VoteStore,
     },
 };
 
@@ -164,7 +165,11 @@ impl Subscription for InterceptedSubscription {
 
 #[async_trait]
 impl VoteCounter for Intercepted<dyn VoteCounter> {
-    async fn record(&self, tails: &[Tail], show: &[Candidate]) -> Result<Vec<Reading>, PortError> {
+    async fn record(
+        &self,
+        tails: &[PendingVotes],
+        show: &[Candidate],
+    ) -> Result<Vec<Reading>, PortError> {
         let votes = tails.iter().map(|tail| tail.votes.len()).sum();
         self.call(Operation::Record, votes, |inner| {
             let (tails, show) = (tails.to_vec(), show.to_vec());
@@ -173,10 +178,10 @@ impl VoteCounter for Intercepted<dyn VoteCounter> {
         .await
     }
 
-    async fn settle(&self, settlements: &[Settlement]) -> Result<(), PortError> {
-        self.call(Operation::Settle, settlements.len(), |inner| {
-            let settlements = settlements.to_vec();
-            async move { inner.settle(&settlements).await }
+    async fn reconcile(&self, checkpoints: &[Checkpoint]) -> Result<(), PortError> {
+        self.call(Operation::Reconcile, checkpoints.len(), |inner| {
+            let checkpoints = checkpoints.to_vec();
+            async move { inner.reconcile(&checkpoints).await }
         })
         .await
     }
@@ -189,10 +194,13 @@ impl VoteCounter for Intercepted<dyn VoteCounter> {
         .await
     }
 
-    async fn settled(&self, candidates: &[Candidate]) -> Result<Vec<Vec<Prefix>>, PortError> {
-        self.call(Operation::Settled, candidates.len(), |inner| {
+    async fn applied_totals(
+        &self,
+        candidates: &[Candidate],
+    ) -> Result<Vec<Vec<AppliedTotal>>, PortError> {
+        self.call(Operation::AppliedTotals, candidates.len(), |inner| {
             let candidates = candidates.to_vec();
-            async move { inner.settled(&candidates).await }
+            async move { inner.applied_totals(&candidates).await }
         })
         .await
     }
@@ -215,10 +223,10 @@ impl VoteStore for Intercepted<dyn VoteStore> {
         .await
     }
 
-    async fn rehearse(&self, step: &FoldStep) -> Result<(), PortError> {
-        self.call(Operation::Rehearse, step.ballots.len(), |inner| {
+    async fn dry_run(&self, step: &FoldStep) -> Result<(), PortError> {
+        self.call(Operation::DryRun, step.ballots.len(), |inner| {
             let step = step.clone();
-            async move { inner.rehearse(&step).await }
+            async move { inner.dry_run(&step).await }
         })
         .await
     }
@@ -252,10 +260,13 @@ impl VoteStore for Intercepted<dyn VoteStore> {
         .await
     }
 
-    async fn kept(&self, ids: &[BallotId]) -> Result<Vec<Option<Kept>>, PortError> {
-        self.call(Operation::Kept, ids.len(), |inner| {
+    async fn stored_ballots(
+        &self,
+        ids: &[BallotId],
+    ) -> Result<Vec<Option<StoredBallot>>, PortError> {
+        self.call(Operation::StoredBallots, ids.len(), |inner| {
             let ids = ids.to_vec();
-            async move { inner.kept(&ids).await }
+            async move { inner.stored_ballots(&ids).await }
         })
         .await
     }

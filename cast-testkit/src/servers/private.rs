@@ -87,7 +87,7 @@ impl<S: Server> Private<S> {
     /// Kills it if it runs, and starts it again without any data, as on a new disk.
     pub async fn restart_empty(&mut self) {
         self.kill().await;
-        // Kept until the end: a killed server's data may say what the guard must remove besides.
+        // Removed only at the end: a killed server's data may say what the guard must remove besides.
         let (data, old) = (
             self.folder().join("data"),
             self.folder().join(random_name()),

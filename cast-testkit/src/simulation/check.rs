@@ -156,7 +156,7 @@ async fn check_store(world: &World, ports: &Ports) -> Result<(), PortError> {
         .counting()
         .map(|(_, ballot)| ballot.id)
         .collect();
-    let kept = ports.store.kept(&ids).await?;
+    let kept = ports.store.stored_ballots(&ids).await?;
     if let Some((id, _)) = ids.iter().zip(&kept).find(|(_, kept)| kept.is_none()) {
         let how = || format!("the store does not have the ballot {id}");
         world.breaks(Promise::StoreIsExact, how);
@@ -189,14 +189,14 @@ fn expected(world: &World) -> Votes {
 
 /// Each door shows what the store has, once it had the time to heal.
 async fn check_tallies(world: &World, processes: &Processes) {
-    let heal_after = Duration::from_millis(world.setup.heal_after_ms);
+    let refresh_after = Duration::from_millis(world.setup.refresh_after_ms);
     let expected = expected(world);
     for slot in 0..world.setup.doors() {
         let Some(cast) = processes.door(slot).and_then(|body| body.cast()) else {
             continue;
         };
         // Shown once, whatever is old is asked for; shown again, it has healed.
-        world.clock.pause(heal_after).await;
+        world.clock.pause(refresh_after).await;
         let _ = cast.tallies(&world.candidates).await;
         world.clock.pause(Duration::from_secs(2)).await;
         let shown = cast.tallies(&world.candidates).await.map(|tallies| {

@@ -21,11 +21,11 @@ pub(super) const CANDIDATES: usize = 4;
 
 /// The points at which a process dies or freezes, and whose they are.
 const POINTS: &[(Role, Operation)] = &[
-    (Role::Door, Operation::Redeem),
-    (Role::Door, Operation::Publish),
-    (Role::Door, Operation::Record),
+    (Role::Api, Operation::Redeem),
+    (Role::Api, Operation::Publish),
+    (Role::Api, Operation::Record),
     (Role::Consumer, Operation::Apply),
-    (Role::Consumer, Operation::Settle),
+    (Role::Consumer, Operation::Reconcile),
     (Role::Consumer, Operation::Commit),
     (Role::Consumer, Operation::Next),
     (Role::Generator, Operation::PublishTicket),
@@ -104,7 +104,7 @@ fn setup(dice: &Dice) -> Setup {
     if dice.percent(20) {
         processes.extend((0..dice.number(1, 2)).map(|_| process(Role::All)));
     } else {
-        processes.extend((0..dice.number(1, 3)).map(|_| process(Role::Door)));
+        processes.extend((0..dice.number(1, 3)).map(|_| process(Role::Api)));
         processes.extend((0..dice.number(1, 3)).map(|_| process(Role::Consumer)));
         processes.extend((0..dice.number(1, 2)).map(|_| process(Role::Generator)));
     }
@@ -118,7 +118,7 @@ fn setup(dice: &Dice) -> Setup {
         flush_limit: dice.some(&[1, 3, 512, 512]),
         flushes_in_flight: dice.some(&[1, 2, 4]),
         fold_limit: dice.some(&[1, 4, 2_000]),
-        heal_after_ms: dice.some(&[200, 1_000, 5_000]),
+        refresh_after_ms: dice.some(&[200, 1_000, 5_000]),
     }
 }
 

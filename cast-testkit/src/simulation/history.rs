@@ -31,7 +31,7 @@ pub(super) struct Setup {
     pub(super) flush_limit: usize,
     pub(super) flushes_in_flight: usize,
     pub(super) fold_limit: usize,
-    pub(super) heal_after_ms: u64,
+    pub(super) refresh_after_ms: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,21 +44,21 @@ pub(super) struct Process {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     All,
-    Door,
+    Api,
     Consumer,
     Generator,
 }
 
 impl Role {
-    pub(super) const fn has_door(self) -> bool {
-        matches!(self, Self::All | Self::Door)
+    pub(super) const fn has_api(self) -> bool {
+        matches!(self, Self::All | Self::Api)
     }
 }
 
 impl Setup {
     /// How many of the processes are doors.
     pub(super) fn doors(&self) -> usize {
-        let doors = self.processes.iter().filter(|p| p.role.has_door());
+        let doors = self.processes.iter().filter(|p| p.role.has_api());
         doors.count()
     }
 }
@@ -191,15 +191,15 @@ impl Port {
             | O::Seek
             | O::Commit
             | O::Close => Self::Log,
-            O::Record | O::Settle | O::Read | O::Settled => Self::Counter,
+            O::Record | O::Reconcile | O::Read | O::AppliedTotals => Self::Counter,
             O::Progress
             | O::Apply
-            | O::Rehearse
+            | O::DryRun
             | O::Tallies
             | O::Leaders
             | O::Ballot
             | O::Recount
-            | O::Kept => Self::Store,
+            | O::StoredBallots => Self::Store,
         }
     }
 }

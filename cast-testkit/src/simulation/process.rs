@@ -10,7 +10,7 @@ use std::{
 };
 
 use cast_core::{
-    Cast, DoorSettings, FoldSettings, Ports, Roles, Settings, TallySettings, TicketSettings,
+    Cast, FoldSettings, IngestSettings, Ports, Roles, Settings, TallySettings, TicketSettings,
     domain::KeyRing,
 };
 
@@ -140,7 +140,7 @@ impl Processes {
         self.world.note(body.number(), || format!("{body} starts"));
         *self.locked(slot) = Some(Arc::clone(&body));
         let (skew_ms, role) = (of.process.skew_ms, of.process.role);
-        if role.has_door() && skew_ms != 0 {
+        if role.has_api() && skew_ms != 0 {
             self.world.reached(if skew_ms > 0 {
                 RareState::ClockAhead
             } else {
@@ -155,13 +155,13 @@ impl Processes {
     async fn boot(&self, body: &Body, ports: Ports) {
         let roles = match body.role {
             Role::All => (true, true, 1),
-            Role::Door => (true, false, 0),
+            Role::Api => (true, false, 0),
             Role::Generator => (false, true, 0),
             Role::Consumer => (false, false, 1),
         };
-        let (door, generator, consumers) = roles;
+        let (api, generator, consumers) = roles;
         let roles = Roles {
-            door,
+            api,
             generator,
             consumers,
         };
@@ -342,7 +342,7 @@ fn settings(setup: &Setup) -> Settings {
             uses: setup.ticket_uses,
             clock_skew: 5 * second,
         },
-        door: DoorSettings {
+        ingest: IngestSettings {
             intake_capacity: setup.intake_capacity,
             flush_limit: setup.flush_limit,
             flushes_in_flight: setup.flushes_in_flight,
@@ -350,10 +350,10 @@ fn settings(setup: &Setup) -> Settings {
             redeem_deadline: second,
             publish_deadline: second,
             record_deadline: second,
-            ..DoorSettings::default()
+            ..IngestSettings::default()
         },
         tallies: TallySettings {
-            heal_after: Duration::from_millis(setup.heal_after_ms),
+            refresh_after: Duration::from_millis(setup.refresh_after_ms),
             ..TallySettings::default()
         },
         fold: FoldSettings {

@@ -70,7 +70,7 @@ impl Shrinking<'_> {
 
     fn simplify_setup(&mut self) -> bool {
         let mut any = false;
-        for role in [Role::Generator, Role::Consumer, Role::Door, Role::All] {
+        for role in [Role::Generator, Role::Consumer, Role::Api, Role::All] {
             any |= self.remove_process(role);
         }
         let simplify: [fn(&mut History); 5] = [

@@ -18,7 +18,7 @@ pub(super) struct Truth {
     /// The votes of all ballots, each once.
     distinct: Votes,
     /// The votes of copies that were recorded: of ballots that were in the log before, sent again while
-    /// the first sending was under way. Until they settle, they show.
+    /// the first sending was under way. Until they reconcile, they show.
     copies: Votes,
     /// Every tail that the counter ever took in.
     ever: BTreeSet<(Candidate, LogPosition)>,
@@ -29,8 +29,8 @@ pub(super) struct Truth {
     tails: BTreeSet<(Candidate, LogPosition)>,
     /// How often each candidate was forgotten.
     losses: BTreeMap<Candidate, u64>,
-    /// Up to where each candidate was settled since.
-    settled: BTreeMap<(Candidate, Partition), Offset>,
+    /// Up to where each candidate was reconciled since.
+    reconciled: BTreeMap<(Candidate, Partition), Offset>,
     /// Whether the ticket source forgot ids.
     pub(super) ids_lost: bool,
 }
@@ -101,10 +101,10 @@ impl Truth {
         self.granted.entry(*ticket.as_bytes()).or_default().1 = limit.into();
     }
 
-    /// Takes in a tail. Returns whether it was there, and whether it was settled.
+    /// Takes in a tail. Returns whether it was there, and whether it was reconciled.
     pub(super) fn recorded(&mut self, candidate: &Candidate, at: LogPosition) -> (bool, bool) {
-        let settled = self.settled.get(&(candidate.clone(), at.partition));
-        let is_settled = settled.is_some_and(|as_of| at.offset < *as_of);
+        let reconciled = self.reconciled.get(&(candidate.clone(), at.partition));
+        let is_reconciled = reconciled.is_some_and(|as_of| at.offset < *as_of);
         if self.ever.insert((candidate.clone(), at)) {
             let record = self.log.get(&at).into_iter().flatten();
             let copies = record.filter(|ballot| self.first.get(&ballot.id) != Some(&at));
@@ -112,16 +112,21 @@ impl Truth {
             *self.copies.entry(candidate.clone()).or_default() += votes;
         }
         let is_new = self.tails.insert((candidate.clone(), at));
-        (!is_new, is_settled)
+        (!is_new, is_reconciled)
     }
 
     pub(super) fn has_tail(&self, candidate: &Candidate, at: LogPosition) -> bool {
         self.tails.contains(&(candidate.clone(), at))
     }
 
-    /// Takes in that a prefix was settled. Returns whether a newer one was before.
-    pub(super) fn settled(&mut self, candidate: &Candidate, at: Partition, as_of: Offset) -> bool {
-        let newest = self.settled.entry((candidate.clone(), at)).or_default();
+    /// Takes in that a prefix was reconciled. Returns whether a newer one was before.
+    pub(super) fn reconciled(
+        &mut self,
+        candidate: &Candidate,
+        at: Partition,
+        as_of: Offset,
+    ) -> bool {
+        let newest = self.reconciled.entry((candidate.clone(), at)).or_default();
         let is_late = as_of < *newest;
         *newest = as_of.max(*newest);
         is_late
@@ -130,7 +135,7 @@ impl Truth {
     /// Takes in that the counter forgot a candidate.
     pub(super) fn forgot(&mut self, candidate: &Candidate) {
         self.tails.retain(|(of, _)| of != candidate);
-        self.settled.retain(|(of, _), _| of != candidate);
+        self.reconciled.retain(|(of, _), _| of != candidate);
         *self.losses.entry(candidate.clone()).or_default() += 1;
     }
 

@@ -41,7 +41,7 @@ pub enum Promise {
     RefusedIsNotCounted,
     /// A ticket never buys more than its limit.
     TicketLimit,
-    /// What is settled is the fold of the log's prefix, and tallies that are shown are neither above
+    /// What is reconciled is the fold of the log's prefix, and tallies that are shown are neither above
     /// the log nor below what was acknowledged.
     ShownIsTrue,
     /// After a drain, what is shown is what is stored.

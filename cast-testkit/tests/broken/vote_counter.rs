@@ -10,8 +10,8 @@ use std::{
 use async_trait::async_trait;
 use cast_adapters::memory::MemoryCounter;
 use cast_core::{
-    domain::{Candidate, LogPosition, Offset, Partition, Prefix, Version},
-    ports::{PortError, Reading, Settlement, Tail, VoteCounter},
+    domain::{AppliedTotal, Candidate, LogPosition, Offset, Partition, Version},
+    ports::{Checkpoint, PendingVotes, PortError, Reading, VoteCounter},
 };
 use cast_testkit::contract::{Harness, Skipped, vote_counter::VoteCounterHarness};
 use tokio::task::yield_now;
@@ -21,24 +21,24 @@ crate::caught::caught! { vote_counter, broken:
     votes_add_up_over_positions => ShowingTheLastRecord,
     recording_a_position_again_changes_nothing => CountingEveryRecording,
     racing_recordings_count_each_position_once => LookingBeforeRecording,
-    votes_that_are_settled_change_nothing => CountingEveryRecording,
+    votes_that_are_reconciled_change_nothing => CountingEveryRecording,
     the_answers_are_readings_after_the_recording => AnsweringBefore | AnsweringByName,
     several_tails_in_one_call_all_count => TakingOneTail | TakingOneTailAPartition,
     a_dropped_recording_happened_as_a_whole_or_not_at_all => RecordingTailByTail,
-    settling_replaces_what_is_before_and_leaves_the_rest => DroppingTheTail | AddingPrefixes,
+    reconciling_replaces_what_is_before_and_leaves_the_rest => DroppingTheTail | AddingPrefixes,
     a_prefix_no_newer_changes_nothing => TakingOlderPrefixes | TakingPrefixesAgain,
-    settling_in_any_order_ends_the_same => TakingOlderPrefixes,
+    reconciling_in_any_order_ends_the_same => TakingOlderPrefixes,
     prefixes_of_different_partitions_do_not_touch => KnowingOnePartition,
-    settling_everything_leaves_exactly_its_votes => AddingPrefixes,
+    reconciling_everything_leaves_exactly_its_votes => AddingPrefixes,
     a_prefix_for_a_stranger_is_kept => IgnoringStrangers,
-    settling_as_a_whole_takes_nothing_away => ForgettingWhatIsNotNamed,
+    reconciling_as_a_whole_takes_nothing_away => ForgettingWhatIsNotNamed,
     reading_nobody_tells_whether_it_answers => RefusingToReadNobody,
-    what_was_never_settled_as_a_whole_is_a_miss => NeverMissing | ShowingNoMisses,
-    what_was_settled_as_a_whole_has_an_age => NeverMissing | NeverGettingYounger,
-    settling_part_makes_nobody_younger => TakingPartsForWholes,
+    what_was_never_reconciled_as_a_whole_is_a_miss => NeverMissing | ShowingNoMisses,
+    what_was_reconciled_as_a_whole_has_an_age => NeverMissing | NeverGettingYounger,
+    reconciling_part_makes_nobody_younger => TakingPartsForWholes,
     a_forgotten_candidate_is_a_miss => HidingLosses,
     only_what_has_no_tail_is_forgotten_to_save_memory => ForgettingTails,
-    what_is_settled_is_told_without_the_tail => TakingTailsForSettled | TakingOlderPrefixes,
+    what_is_reconciled_is_told_without_the_tail => TakingTailsForReconciled | TakingOlderPrefixes,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +67,7 @@ enum How {
     TakingOneTailAPartition,
     TakingPartsForWholes,
     TakingPrefixesAgain,
-    TakingTailsForSettled,
+    TakingTailsForReconciled,
 }
 
 /// The memory adapter behind something that breaks it.
@@ -93,22 +93,22 @@ impl Broken {
         self.memory.lock().expect("nothing panics under the lock")
     }
 
-    /// The same votes at a position where nothing was ever recorded or settled.
-    fn disguised(&self, tail: &Tail) -> Tail {
+    /// The same votes at a position where nothing was ever recorded or reconciled.
+    fn disguised(&self, tail: &PendingVotes) -> PendingVotes {
         let mut memory = self.memory();
         memory.recordings += 1;
         let position = LogPosition {
             partition: Partition::new(1_000 + memory.recordings),
             offset: Offset::START,
         };
-        Tail {
+        PendingVotes {
             position,
             ..tail.clone()
         }
     }
 
     /// What the breaker hands on of a recording.
-    async fn bend(&self, tails: &[Tail]) -> Vec<Tail> {
+    async fn bend(&self, tails: &[PendingVotes]) -> Vec<PendingVotes> {
         let mut tails = tails.to_vec();
         match self.how {
             How::TakingOneTail => tails.truncate(1),
@@ -138,13 +138,17 @@ impl Broken {
         tails
     }
 
-    /// Whether a settlement is older than what its candidate was settled to before, or newer.
-    fn age(&self, settlement: &Settlement) -> Ordering {
-        let as_of = settlement.prefixes.iter().map(|prefix| prefix.as_of).max();
+    /// Whether a checkpoint is older than what its candidate was reconciled to before, or newer.
+    fn age(&self, checkpoint: &Checkpoint) -> Ordering {
+        let as_of = checkpoint
+            .applied_totals
+            .iter()
+            .map(|prefix| prefix.as_of)
+            .max();
         let mut memory = self.memory();
         let newest = memory
             .newest
-            .entry(settlement.candidate.clone())
+            .entry(checkpoint.candidate.clone())
             .or_default();
         let before = *newest;
         *newest = as_of.unwrap_or_default().max(before);
@@ -177,7 +181,11 @@ impl Broken {
 
 #[async_trait]
 impl VoteCounter for Broken {
-    async fn record(&self, tails: &[Tail], show: &[Candidate]) -> Result<Vec<Reading>, PortError> {
+    async fn record(
+        &self,
+        tails: &[PendingVotes],
+        show: &[Candidate],
+    ) -> Result<Vec<Reading>, PortError> {
         let before = self.inner.read(show).await?;
         {
             let mut memory = self.memory();
@@ -207,43 +215,43 @@ impl VoteCounter for Broken {
         Ok(readings)
     }
 
-    async fn settle(&self, settlements: &[Settlement]) -> Result<(), PortError> {
-        for settlement in settlements {
-            let mut settlement = settlement.clone();
-            let who = &settlement.candidate;
-            if settlement.whole {
+    async fn reconcile(&self, checkpoints: &[Checkpoint]) -> Result<(), PortError> {
+        for checkpoint in checkpoints {
+            let mut checkpoint = checkpoint.clone();
+            let who = &checkpoint.candidate;
+            if checkpoint.whole {
                 self.memory().known.insert(who.clone());
             }
             match self.how {
-                How::TakingPartsForWholes => settlement.whole = true,
-                How::TakingOlderPrefixes if self.age(&settlement) == Ordering::Less => {
+                How::TakingPartsForWholes => checkpoint.whole = true,
+                How::TakingOlderPrefixes if self.age(&checkpoint) == Ordering::Less => {
                     self.inner.forget_candidate(who);
                 }
-                How::TakingPrefixesAgain if self.age(&settlement) == Ordering::Equal => {
+                How::TakingPrefixesAgain if self.age(&checkpoint) == Ordering::Equal => {
                     self.inner.forget_candidate(who);
                 }
-                How::ForgettingWhatIsNotNamed if settlement.whole => {
+                How::ForgettingWhatIsNotNamed if checkpoint.whole => {
                     self.inner.forget_candidate(who);
                 }
                 How::IgnoringStrangers if !self.memory().last.contains_key(who) => continue,
                 How::DroppingTheTail => {
-                    for prefix in &mut settlement.prefixes {
+                    for prefix in &mut checkpoint.applied_totals {
                         prefix.as_of = Offset::new(prefix.as_of.get() + 100);
                     }
                 }
                 How::KnowingOnePartition => {
-                    settlement.prefixes.truncate(1);
-                    let only = settlement.prefixes.iter_mut();
+                    checkpoint.applied_totals.truncate(1);
+                    let only = checkpoint.applied_totals.iter_mut();
                     only.for_each(|prefix| prefix.partition = Partition::new(0));
                 }
                 How::AddingPrefixes => {
-                    for prefix in &mut settlement.prefixes {
+                    for prefix in &mut checkpoint.applied_totals {
                         prefix.partition = Partition::new(2_000 + prefix.partition.get());
                     }
                 }
                 _ => {}
             }
-            self.inner.settle(&[settlement]).await?;
+            self.inner.reconcile(&[checkpoint]).await?;
         }
         Ok(())
     }
@@ -262,18 +270,21 @@ impl VoteCounter for Broken {
         Ok(readings)
     }
 
-    async fn settled(&self, candidates: &[Candidate]) -> Result<Vec<Vec<Prefix>>, PortError> {
-        let mut settled = self.inner.settled(candidates).await?;
-        if self.how == How::TakingTailsForSettled {
+    async fn applied_totals(
+        &self,
+        candidates: &[Candidate],
+    ) -> Result<Vec<Vec<AppliedTotal>>, PortError> {
+        let mut reconciled = self.inner.applied_totals(candidates).await?;
+        if self.how == How::TakingTailsForReconciled {
             let shown = self.inner.read(candidates).await?;
-            for (prefixes, reading) in settled.iter_mut().zip(shown) {
-                let told: u64 = prefixes.iter().map(|prefix| prefix.votes).sum();
-                if let Some(first) = prefixes.first_mut() {
+            for (applied_totals, reading) in reconciled.iter_mut().zip(shown) {
+                let told: u64 = applied_totals.iter().map(|prefix| prefix.votes).sum();
+                if let Some(first) = applied_totals.first_mut() {
                     first.votes += reading.tally.votes - told;
                 }
             }
         }
-        Ok(settled)
+        Ok(reconciled)
     }
 }
 

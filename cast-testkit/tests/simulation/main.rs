@@ -141,8 +141,8 @@ fn a_consumer_that_resumes_from_its_groups_commit_is_noticed() {
 }
 
 #[test]
-fn settling_what_is_older_is_noticed() {
-    is_about_tallies(&noticed(Removed::SettlingOnlyIfNewer));
+fn reconciling_what_is_older_is_noticed() {
+    is_about_tallies(&noticed(Removed::ReconcilingOnlyIfNewer));
 }
 
 #[test]

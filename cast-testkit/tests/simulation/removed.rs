@@ -14,13 +14,14 @@ use async_trait::async_trait;
 use cast_adapters::memory::MemoryCounter;
 use cast_core::{
     domain::{
-        BallotId, Candidate, Claim, CurrentTicket, Fate, FoldStep, GenuineTicket, LogPosition,
-        Offset, Partition, Partitions, PeriodTicket, Prefix, Progress, Record, Redemption,
+        AppliedTotal, BallotId, Candidate, Claim, CurrentTicket, Fate, FoldStep, GenuineTicket,
+        LogPosition, Offset, Partition, Partitions, PeriodTicket, Progress, Record, Redemption,
         RedemptionRefusal, StoredTally, Tally, Timestamp,
     },
     ports::{
-        Applied, EventBus, GroupName, Kept, PartitionLag, PortError, Published, Reading, Recount,
-        ResumeFrom, Settlement, Subscription, Tail, TicketSource, VoteCounter, VoteStore,
+        Applied, Checkpoint, EventBus, GroupName, PartitionLag, PendingVotes, PortError, Published,
+        Reading, Recount, ResumeFrom, StoredBallot, Subscription, TicketSource, VoteCounter,
+        VoteStore,
     },
 };
 use cast_testkit::simulation::{Deployment, Opening};
@@ -34,7 +35,7 @@ pub(crate) enum Removed {
     Dedup,
     TailPositions,
     ProgressOfTheStore,
-    SettlingOnlyIfNewer,
+    ReconcilingOnlyIfNewer,
     IdsOfBallots,
     LimitOfUses,
     DurableLog,
@@ -53,12 +54,12 @@ impl Removed {
                     disguises: Disguises::default(),
                 });
             }
-            Self::TailPositions | Self::SettlingOnlyIfNewer => {
+            Self::TailPositions | Self::ReconcilingOnlyIfNewer => {
                 ports.counter = Arc::new(CarelessCounter {
                     removed: self,
                     inner: Arc::clone(&memory.counter),
                     recordings: AtomicU32::new(0),
-                    settled: Mutex::default(),
+                    reconciled: Mutex::default(),
                 });
             }
             Self::ProgressOfTheStore | Self::DurableLog => {
@@ -116,8 +117,8 @@ macro_rules! store {
                 self.$inner.apply(&self.$bend(step).await?).await
             }
 
-            async fn rehearse(&self, step: &FoldStep) -> Result<(), PortError> {
-                self.$inner.rehearse(step).await
+            async fn dry_run(&self, step: &FoldStep) -> Result<(), PortError> {
+                self.$inner.dry_run(step).await
             }
 
             async fn tallies(&self, who: &[Candidate]) -> Result<Vec<StoredTally>, PortError> {
@@ -136,8 +137,11 @@ macro_rules! store {
                 self.$inner.recount().await
             }
 
-            async fn kept(&self, ids: &[BallotId]) -> Result<Vec<Option<Kept>>, PortError> {
-                self.$inner.kept(ids).await
+            async fn stored_ballots(
+                &self,
+                ids: &[BallotId],
+            ) -> Result<Vec<Option<StoredBallot>>, PortError> {
+                self.$inner.stored_ballots(ids).await
             }
         }
     };
@@ -178,37 +182,40 @@ struct CarelessCounter {
     removed: Removed,
     inner: Arc<MemoryCounter>,
     recordings: AtomicU32,
-    /// What was settled last.
-    settled: Mutex<BTreeMap<Candidate, BTreeMap<Partition, Prefix>>>,
+    /// What was reconciled last.
+    reconciled: Mutex<BTreeMap<Candidate, BTreeMap<Partition, AppliedTotal>>>,
 }
 
 impl CarelessCounter {
-    /// The same votes where nothing was ever recorded or settled.
-    fn anywhere(&self, tail: &Tail) -> Tail {
+    /// The same votes where nothing was ever recorded or reconciled.
+    fn anywhere(&self, tail: &PendingVotes) -> PendingVotes {
         let number = self.recordings.fetch_add(1, Ordering::Relaxed);
         let position = LogPosition {
             partition: Partition::new(1_000 + number),
             offset: Offset::START,
         };
-        Tail {
+        PendingVotes {
             position,
             ..tail.clone()
         }
     }
 
-    /// What the candidate comes to if a settlement counts, however old it is; `None` if it is not
+    /// What the candidate comes to if a checkpoint counts, however old it is; `None` if it is not
     /// older than what is there.
-    fn put_back(&self, settlement: &Settlement) -> Option<Settlement> {
-        let mut settled = self.settled.lock().expect("nothing panics under the lock");
-        let settled = settled.entry(settlement.candidate.clone()).or_default();
+    fn put_back(&self, checkpoint: &Checkpoint) -> Option<Checkpoint> {
+        let mut reconciled = self
+            .reconciled
+            .lock()
+            .expect("nothing panics under the lock");
+        let reconciled = reconciled.entry(checkpoint.candidate.clone()).or_default();
         let mut is_older = false;
-        for prefix in &settlement.prefixes {
-            let before = settled.insert(prefix.partition, *prefix);
+        for prefix in &checkpoint.applied_totals {
+            let before = reconciled.insert(prefix.partition, *prefix);
             is_older |= before.is_some_and(|before| prefix.as_of < before.as_of);
         }
-        is_older.then(|| Settlement {
-            candidate: settlement.candidate.clone(),
-            prefixes: settled.values().copied().collect(),
+        is_older.then(|| Checkpoint {
+            candidate: checkpoint.candidate.clone(),
+            applied_totals: reconciled.values().copied().collect(),
             // Nobody is to load it from the store at once.
             whole: true,
         })
@@ -217,7 +224,11 @@ impl CarelessCounter {
 
 #[async_trait]
 impl VoteCounter for CarelessCounter {
-    async fn record(&self, tails: &[Tail], show: &[Candidate]) -> Result<Vec<Reading>, PortError> {
+    async fn record(
+        &self,
+        tails: &[PendingVotes],
+        show: &[Candidate],
+    ) -> Result<Vec<Reading>, PortError> {
         let tails: Vec<_> = match self.removed {
             Removed::TailPositions => tails.iter().map(|tail| self.anywhere(tail)).collect(),
             _ => tails.to_vec(),
@@ -225,17 +236,17 @@ impl VoteCounter for CarelessCounter {
         self.inner.record(&tails, show).await
     }
 
-    async fn settle(&self, settlements: &[Settlement]) -> Result<(), PortError> {
-        if self.removed != Removed::SettlingOnlyIfNewer {
-            return self.inner.settle(settlements).await;
+    async fn reconcile(&self, checkpoints: &[Checkpoint]) -> Result<(), PortError> {
+        if self.removed != Removed::ReconcilingOnlyIfNewer {
+            return self.inner.reconcile(checkpoints).await;
         }
-        for settlement in settlements {
-            let mut settlement = settlement.clone();
-            if let Some(older) = self.put_back(&settlement) {
-                self.inner.forget_candidate(&settlement.candidate);
-                settlement = older;
+        for checkpoint in checkpoints {
+            let mut checkpoint = checkpoint.clone();
+            if let Some(older) = self.put_back(&checkpoint) {
+                self.inner.forget_candidate(&checkpoint.candidate);
+                checkpoint = older;
             }
-            self.inner.settle(&[settlement]).await?;
+            self.inner.reconcile(&[checkpoint]).await?;
         }
         Ok(())
     }
@@ -244,8 +255,11 @@ impl VoteCounter for CarelessCounter {
         self.inner.read(candidates).await
     }
 
-    async fn settled(&self, candidates: &[Candidate]) -> Result<Vec<Vec<Prefix>>, PortError> {
-        self.inner.settled(candidates).await
+    async fn applied_totals(
+        &self,
+        candidates: &[Candidate],
+    ) -> Result<Vec<Vec<AppliedTotal>>, PortError> {
+        self.inner.applied_totals(candidates).await
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, ops};
 
-use cast_core::domain::{Landmark, LogBatch, LogEntry, Offset, Partition, Progress};
+use cast_core::domain::{LogBatch, LogEntry, LogFingerprint, Offset, Partition, Progress};
 
 /// How much something is to hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub(super) enum Place {
         /// What the log is to give next: behind what was read ahead.
         next: Offset,
         /// What is to be found before anything is taken in: reading begins there.
-        landmark: Option<Landmark>,
+        fingerprint: Option<LogFingerprint>,
         /// Whether the thread has yet to begin reading at `next`.
         is_new: bool,
     },
@@ -52,7 +52,7 @@ impl Place {
         Self::Known {
             start: progress.next,
             next: progress.next,
-            landmark: progress.last,
+            fingerprint: progress.last,
             is_new: true,
         }
     }
@@ -75,11 +75,11 @@ impl Held {
 
     /// Takes in a record, if it is what the log is to give next: offsets may be missing, and none
     /// comes twice. What is not is of a reading that was given up meanwhile, or lies between the
-    /// landmark and what is next. Fails where the landmark should be and is not.
-    pub(super) fn push(&mut self, record: Ahead) -> Result<Weight, Landmark> {
+    /// fingerprint and what is next. Fails where the fingerprint should be and is not.
+    pub(super) fn push(&mut self, record: Ahead) -> Result<Weight, LogFingerprint> {
         let Place::Known {
             next,
-            landmark,
+            fingerprint,
             is_new: false,
             ..
         } = &mut self.place
@@ -87,13 +87,13 @@ impl Held {
             return Ok(Weight::default());
         };
         let offset = record.entry.offset;
-        if let Some(sought) = *landmark
+        if let Some(sought) = *fingerprint
             && sought.offset <= offset
         {
             if !record.entry.is_at(sought) {
                 return Err(sought);
             }
-            *landmark = None;
+            *fingerprint = None;
         }
         if offset < *next {
             return Ok(Weight::default());

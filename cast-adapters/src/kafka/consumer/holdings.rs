@@ -8,7 +8,7 @@ use std::{
 };
 
 use cast_core::{
-    domain::{Landmark, LogBatch, Offset, Partition, Progress},
+    domain::{LogBatch, LogFingerprint, Offset, Partition, Progress},
     ports::PortError,
 };
 use tokio::sync::Notify;
@@ -137,11 +137,11 @@ impl Holdings {
         held.filter_map(|(&partition, held)| match &mut held.place {
             Place::Known {
                 next,
-                landmark,
+                fingerprint,
                 is_new,
                 ..
             } => {
-                let at = landmark.map_or(*next, |landmark| landmark.offset);
+                let at = fingerprint.map_or(*next, |fingerprint| fingerprint.offset);
                 std::mem::take(is_new).then_some(Begin { partition, at })
             }
             Place::Unknown | Place::Asked => None,
@@ -150,8 +150,8 @@ impl Holdings {
     }
 
     /// Takes in a record, if it is what the log is to give next. Fails where it is to be known by a
-    /// landmark, and is not the log that has it.
-    pub(super) fn push(&self, partition: Partition, record: Ahead) -> Result<(), Landmark> {
+    /// fingerprint, and is not the log that has it.
+    pub(super) fn push(&self, partition: Partition, record: Ahead) -> Result<(), LogFingerprint> {
         {
             let mut state = self.state();
             let is_failing = state.failure.is_some();

@@ -182,10 +182,10 @@ impl Reader {
         };
         let entry = LogEntry { offset, content };
         let pushed = self.holdings.push(partition, Ahead { entry, weight });
-        if let Err(landmark) = pushed {
+        if let Err(fingerprint) = pushed {
             self.fail(Error::AnotherLog {
                 partition,
-                landmark,
+                fingerprint,
             });
         }
     }

@@ -91,7 +91,7 @@ impl PartitionLog {
         let place = &mut self.groups[group];
         place.committed = place.committed.map(|committed| next.max(committed));
         place.has_committed = true;
-        self.settle_floor(retained)
+        self.reconcile_floor(retained)
     }
 
     pub(super) fn has_committed(&self, group: usize) -> bool {
@@ -101,11 +101,11 @@ impl PartitionLog {
     /// Forgets a group, and with that what only it held back.
     pub(super) fn forget_group(&mut self, group: usize, retained: usize) -> Committed {
         self.groups[group].committed = None;
-        self.settle_floor(retained)
+        self.reconcile_floor(retained)
     }
 
     /// Finds what every group has committed, and keeps no more than `retained` records of that.
-    fn settle_floor(&mut self, retained: usize) -> Committed {
+    fn reconcile_floor(&mut self, retained: usize) -> Committed {
         let behind_all = self.groups.iter().filter_map(|group| group.committed).min();
         let floor = behind_all.unwrap_or(self.floor);
         let ballots = self.weigh(self.floor, floor);
@@ -153,20 +153,20 @@ impl PartitionLog {
     pub(super) fn check_progress(&self, progress: Progress) -> Result<(), PortError> {
         self.check(progress.next)?;
         let known = progress.last.filter(|last| last.offset.get() >= self.start);
-        let Some(landmark) = known else {
+        let Some(fingerprint) = known else {
             return Ok(());
         };
-        let offset = landmark.offset;
+        let offset = fingerprint.offset;
         let record = self.records.get(self.index(offset.get()));
         let entry = record.cloned().map(|content| LogEntry { offset, content });
-        if entry.is_some_and(|entry| entry.is_at(landmark)) {
+        if entry.is_some_and(|entry| entry.is_at(fingerprint)) {
             return Ok(());
         }
         let complaint = format!(
             "partition {} does not have the ballot {} at offset {}, where the store took it in: it \
              is not the log that was folded; start with the store of this one, or an empty one",
             self.partition.get(),
-            landmark.ballot,
+            fingerprint.ballot,
             offset.get()
         );
         Err(PortError::misconfigured("reading the log", complaint))

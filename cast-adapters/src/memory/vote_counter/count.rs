@@ -6,16 +6,16 @@ use std::{
 };
 
 use cast_core::{
-    domain::{Candidate, LogPosition, Offset, Partition, Prefix, Tally, Version},
-    ports::{Reading, Settlement},
+    domain::{AppliedTotal, Candidate, LogPosition, Offset, Partition, Tally, Version},
+    ports::{Checkpoint, Reading},
 };
 
-/// A candidate's settled prefixes and the tails behind them.
+/// A candidate's applied totals and the tails behind them.
 #[derive(Default)]
 pub(super) struct Count {
     partitions: BTreeMap<Partition, PartitionCount>,
-    /// When (monotonic) it was last settled as a whole.
-    settled_at: Option<Duration>,
+    /// When (monotonic) it was last reconciled as a whole.
+    reconciled_at: Option<Duration>,
     /// Where it stands in its shard's order of idle candidates; `None` while it has a tail.
     pub(super) idle_rank: Option<u64>,
 }
@@ -24,7 +24,7 @@ pub(super) struct Count {
 #[derive(Default)]
 struct PartitionCount {
     /// The votes before `as_of`.
-    settled: u64,
+    reconciled: u64,
     as_of: Offset,
     /// The votes at `as_of` and behind it, each record's by its offset.
     tail: BTreeMap<Offset, u64>,
@@ -40,16 +40,16 @@ impl Count {
             .record(position.offset, votes);
     }
 
-    pub(super) fn settle(&mut self, settlement: &Settlement, now: Duration) {
-        for prefix in &settlement.prefixes {
+    pub(super) fn reconcile(&mut self, checkpoint: &Checkpoint, now: Duration) {
+        for prefix in &checkpoint.applied_totals {
             self.partitions
                 .entry(prefix.partition)
                 .or_default()
-                .settle(prefix);
+                .reconcile(prefix);
         }
-        if settlement.whole {
+        if checkpoint.whole {
             // Partitions that it does not name need nothing: those with no votes begin at nothing.
-            self.settled_at = Some(now);
+            self.reconciled_at = Some(now);
         }
     }
 
@@ -57,23 +57,23 @@ impl Count {
         self.partitions.values().any(|count| !count.tail.is_empty())
     }
 
-    /// The settled prefixes, by partition.
-    pub(super) fn settled(&self) -> Vec<Prefix> {
+    /// The applied totals, by partition.
+    pub(super) fn applied_totals(&self) -> Vec<AppliedTotal> {
         let partitions = self.partitions.iter();
-        let prefixes = partitions.map(|(&partition, count)| Prefix {
+        let applied_totals = partitions.map(|(&partition, count)| AppliedTotal {
             partition,
-            votes: count.settled,
+            votes: count.reconciled,
             as_of: count.as_of,
         });
         // A partition with nothing but a tail begins at nothing.
-        prefixes.filter(|p| p.as_of > Offset::START).collect()
+        applied_totals.filter(|p| p.as_of > Offset::START).collect()
     }
 
     pub(super) fn reading(&self, candidate: &Candidate, now: Duration) -> Reading {
         let votes: u128 = self
             .partitions
             .values()
-            .map(|count| u128::from(count.settled) + count.tail_votes)
+            .map(|count| u128::from(count.reconciled) + count.tail_votes)
             .sum();
         let version = self
             .partitions
@@ -86,8 +86,8 @@ impl Count {
                 votes: u64::try_from(votes).unwrap_or(u64::MAX),
                 version: Version::new(version),
             },
-            // Another thread may have settled after this one looked at the clock.
-            age: self.settled_at.map(|at| now.saturating_sub(at)),
+            // Another thread may have reconciled after this one looked at the clock.
+            age: self.reconciled_at.map(|at| now.saturating_sub(at)),
         }
     }
 }
@@ -103,14 +103,14 @@ impl PartitionCount {
         }
     }
 
-    fn settle(&mut self, prefix: &Prefix) {
+    fn reconcile(&mut self, prefix: &AppliedTotal) {
         if prefix.as_of <= self.as_of {
             return;
         }
         let behind = self.tail.split_off(&prefix.as_of);
-        let settled = std::mem::replace(&mut self.tail, behind);
-        self.tail_votes -= settled.into_values().map(u128::from).sum::<u128>();
-        (self.settled, self.as_of) = (prefix.votes, prefix.as_of);
+        let reconciled = std::mem::replace(&mut self.tail, behind);
+        self.tail_votes -= reconciled.into_values().map(u128::from).sum::<u128>();
+        (self.reconciled, self.as_of) = (prefix.votes, prefix.as_of);
     }
 
     /// The offset behind the last record taken in.
@@ -127,15 +127,15 @@ mod tests {
     use super::*;
     use crate::memory::fixtures::{candidate, position};
 
-    fn prefix(partition: u32, votes: u64, as_of: u64) -> Settlement {
-        let prefix = Prefix {
+    fn prefix(partition: u32, votes: u64, as_of: u64) -> Checkpoint {
+        let prefix = AppliedTotal {
             partition: Partition::new(partition),
             votes,
             as_of: Offset::new(as_of),
         };
-        Settlement {
+        Checkpoint {
             candidate: candidate("a"),
-            prefixes: vec![prefix],
+            applied_totals: vec![prefix],
             whole: false,
         }
     }
@@ -146,20 +146,20 @@ mod tests {
     }
 
     #[test]
-    fn settling_drops_the_tail_before_it_and_only_that() {
+    fn reconciling_drops_the_tail_before_it_and_only_that() {
         let mut count = Count::default();
         for offset in 0..10 {
             count.record(position(0, offset), 1);
         }
         count.record(position(3, 7), 100);
         assert_eq!(shown(&count), (110, 10 + 8));
-        count.settle(&prefix(0, 1_000, 4), Duration::ZERO);
+        count.reconcile(&prefix(0, 1_000, 4), Duration::ZERO);
         assert_eq!(shown(&count), (1_000 + 6 + 100, 10 + 8));
         assert_eq!(count.partitions[&Partition::new(0)].tail.len(), 6);
-        count.settle(&prefix(0, 2_000, 12), Duration::ZERO);
+        count.reconcile(&prefix(0, 2_000, 12), Duration::ZERO);
         assert_eq!(shown(&count), (2_100, 12 + 8));
         assert!(count.has_tail());
-        count.settle(&prefix(3, 100, 8), Duration::ZERO);
+        count.reconcile(&prefix(3, 100, 8), Duration::ZERO);
         assert!(!count.has_tail());
     }
 
@@ -169,7 +169,7 @@ mod tests {
         count.record(position(0, 0), u64::MAX);
         count.record(position(0, 1), u64::MAX);
         assert_eq!(shown(&count).0, u64::MAX);
-        count.settle(&prefix(0, 5, 2), Duration::ZERO);
+        count.reconcile(&prefix(0, 5, 2), Duration::ZERO);
         assert_eq!(shown(&count), (5, 2));
     }
 }

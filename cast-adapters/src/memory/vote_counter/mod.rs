@@ -10,8 +10,8 @@ use std::{
 
 use async_trait::async_trait;
 use cast_core::{
-    domain::{Candidate, LogPosition, Prefix, Tally},
-    ports::{Clock, PortError, Reading, Settlement, Tail, VoteCounter},
+    domain::{AppliedTotal, Candidate, LogPosition, Tally},
+    ports::{Checkpoint, Clock, PendingVotes, PortError, Reading, VoteCounter},
 };
 
 use self::shard::Shard;
@@ -20,8 +20,8 @@ use super::lock;
 /// How much [`MemoryCounter`] remembers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CounterOptions {
-    /// How many candidates without unsettled votes are remembered, about 300 bytes each. Beyond it
-    /// those are forgotten that were asked for or settled longest ago. Above 1,024 it is shared
+    /// How many candidates without unreconciled votes are remembered, about 300 bytes each. Beyond it
+    /// those are forgotten that were asked for or reconciled longest ago. Above 1,024 it is shared
     /// out among the locks by the candidates' hash, and so only nearly exact.
     pub max_idle_candidates: usize,
 }
@@ -37,7 +37,7 @@ impl Default for CounterOptions {
 
 /// A [`VoteCounter`] in this process.
 ///
-/// Candidates with unsettled votes are never forgotten by it, so their number is bounded by what the
+/// Candidates with unreconciled votes are never forgotten by it, so their number is bounded by what the
 /// log lets wait. Its clock's monotonic time tells the ages.
 pub struct MemoryCounter {
     clock: Arc<dyn Clock>,
@@ -74,14 +74,14 @@ impl MemoryCounter {
         }
     }
 
-    /// Forgets everything, unsettled votes too: what the restart of a disposable server does.
+    /// Forgets everything, unreconciled votes too: what the restart of a disposable server does.
     pub fn forget(&self) {
         for shard in &self.shards {
             lock(shard).clear();
         }
     }
 
-    /// Forgets a candidate, its unsettled votes too: what a disposable server does that drops a key.
+    /// Forgets a candidate, its unreconciled votes too: what a disposable server does that drops a key.
     pub fn forget_candidate(&self, candidate: &Candidate) {
         lock(&self.shards[self.shard_of(candidate)]).remove(candidate);
     }
@@ -97,7 +97,7 @@ impl MemoryCounter {
     }
 
     /// Records and then shows, each shard under its lock once: for each candidate one atomic step.
-    fn record_and_show(&self, tails: &[Tail], show: &[Candidate]) -> Vec<Reading> {
+    fn record_and_show(&self, tails: &[PendingVotes], show: &[Candidate]) -> Vec<Reading> {
         let now = self.clock.monotonic();
         let mut readings: Vec<Reading> = show.iter().map(nothing_known).collect();
         let mut steps: Vec<Vec<Step<'_>>> = self.shards.iter().map(|_| Vec::new()).collect();
@@ -141,15 +141,19 @@ fn nothing_known(candidate: &Candidate) -> Reading {
 
 #[async_trait]
 impl VoteCounter for MemoryCounter {
-    async fn record(&self, tails: &[Tail], show: &[Candidate]) -> Result<Vec<Reading>, PortError> {
+    async fn record(
+        &self,
+        tails: &[PendingVotes],
+        show: &[Candidate],
+    ) -> Result<Vec<Reading>, PortError> {
         Ok(self.record_and_show(tails, show))
     }
 
-    async fn settle(&self, settlements: &[Settlement]) -> Result<(), PortError> {
+    async fn reconcile(&self, checkpoints: &[Checkpoint]) -> Result<(), PortError> {
         let now = self.clock.monotonic();
-        for settlement in settlements {
-            let shard = &self.shards[self.shard_of(&settlement.candidate)];
-            lock(shard).settle(settlement, now);
+        for checkpoint in checkpoints {
+            let shard = &self.shards[self.shard_of(&checkpoint.candidate)];
+            lock(shard).reconcile(checkpoint, now);
         }
         Ok(())
     }
@@ -158,9 +162,13 @@ impl VoteCounter for MemoryCounter {
         Ok(self.record_and_show(&[], candidates))
     }
 
-    async fn settled(&self, candidates: &[Candidate]) -> Result<Vec<Vec<Prefix>>, PortError> {
-        let settled = |candidate| lock(&self.shards[self.shard_of(candidate)]).settled(candidate);
-        Ok(candidates.iter().map(settled).collect())
+    async fn applied_totals(
+        &self,
+        candidates: &[Candidate],
+    ) -> Result<Vec<Vec<AppliedTotal>>, PortError> {
+        let reconciled =
+            |candidate| lock(&self.shards[self.shard_of(candidate)]).applied_totals(candidate);
+        Ok(candidates.iter().map(reconciled).collect())
     }
 }
 
@@ -168,7 +176,7 @@ impl VoteCounter for MemoryCounter {
 mod tests {
     use std::time::Duration;
 
-    use cast_core::domain::{Offset, Partition, Prefix};
+    use cast_core::domain::{AppliedTotal, Offset, Partition};
 
     use super::*;
     use crate::memory::fixtures::{ManualClock, candidate, position};
@@ -182,21 +190,21 @@ mod tests {
         (clock, counter)
     }
 
-    fn whole(name: &str, votes: u64, as_of: u64) -> Settlement {
-        let prefix = Prefix {
+    fn whole(name: &str, votes: u64, as_of: u64) -> Checkpoint {
+        let prefix = AppliedTotal {
             partition: Partition::new(0),
             votes,
             as_of: Offset::new(as_of),
         };
-        Settlement {
+        Checkpoint {
             candidate: candidate(name),
-            prefixes: vec![prefix],
+            applied_totals: vec![prefix],
             whole: true,
         }
     }
 
-    fn tail(offset: u64, name: &str, votes: u64) -> Tail {
-        Tail {
+    fn tail(offset: u64, name: &str, votes: u64) -> PendingVotes {
+        PendingVotes {
             position: position(0, offset),
             votes: vec![(candidate(name), votes)],
         }
@@ -213,10 +221,16 @@ mod tests {
     async fn who_was_asked_for_longest_ago_is_forgotten_first() {
         let (_, counter) = counter(2);
         for name in ["a", "b"] {
-            counter.settle(&[whole(name, 1, 1)]).await.expect("settled");
+            counter
+                .reconcile(&[whole(name, 1, 1)])
+                .await
+                .expect("reconciled");
         }
         read(&counter, "a").await;
-        counter.settle(&[whole("c", 1, 1)]).await.expect("settled");
+        counter
+            .reconcile(&[whole("c", 1, 1)])
+            .await
+            .expect("reconciled");
         let known = [
             read(&counter, "a").await,
             read(&counter, "b").await,
@@ -227,19 +241,31 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_with_a_tail_is_forgotten_before_the_tail_is_settled() {
+    async fn nobody_with_a_tail_is_forgotten_before_the_tail_is_reconciled() {
         let (_, counter) = counter(1);
         let recorded = counter.record(&[tail(5, "a", 3)], &[]).await;
         assert_eq!(recorded.expect("recorded"), []);
-        counter.settle(&[whole("a", 2, 4)]).await.expect("settled");
+        counter
+            .reconcile(&[whole("a", 2, 4)])
+            .await
+            .expect("reconciled");
         for name in ["b", "c", "d"] {
-            counter.settle(&[whole(name, 1, 1)]).await.expect("settled");
+            counter
+                .reconcile(&[whole(name, 1, 1)])
+                .await
+                .expect("reconciled");
         }
         assert_eq!(read(&counter, "a").await, (5, 6, Some(Duration::ZERO)));
         assert_eq!(counter.candidates(), 2);
 
-        counter.settle(&[whole("a", 5, 6)]).await.expect("settled");
-        counter.settle(&[whole("b", 1, 1)]).await.expect("settled");
+        counter
+            .reconcile(&[whole("a", 5, 6)])
+            .await
+            .expect("reconciled");
+        counter
+            .reconcile(&[whole("b", 1, 1)])
+            .await
+            .expect("reconciled");
         assert_eq!(read(&counter, "a").await, (0, 0, None));
         assert_eq!(counter.candidates(), 1);
     }
@@ -247,13 +273,22 @@ mod tests {
     #[tokio::test]
     async fn a_tail_makes_an_idle_candidate_safe_again() {
         let (_, counter) = counter(1);
-        counter.settle(&[whole("a", 2, 4)]).await.expect("settled");
+        counter
+            .reconcile(&[whole("a", 2, 4)])
+            .await
+            .expect("reconciled");
         counter
             .record(&[tail(4, "a", 3)], &[])
             .await
             .expect("recorded");
-        counter.settle(&[whole("b", 1, 1)]).await.expect("settled");
-        counter.settle(&[whole("c", 1, 1)]).await.expect("settled");
+        counter
+            .reconcile(&[whole("b", 1, 1)])
+            .await
+            .expect("reconciled");
+        counter
+            .reconcile(&[whole("c", 1, 1)])
+            .await
+            .expect("reconciled");
         assert_eq!(read(&counter, "a").await.0, 5);
     }
 
@@ -268,9 +303,9 @@ mod tests {
     async fn what_is_forgotten_by_hand_is_a_miss() {
         let (clock, counter) = counter(100_000);
         counter
-            .settle(&[whole("a", 1, 1), whole("b", 1, 1)])
+            .reconcile(&[whole("a", 1, 1), whole("b", 1, 1)])
             .await
-            .expect("settled");
+            .expect("reconciled");
         counter
             .record(&[tail(7, "a", 3)], &[])
             .await
@@ -294,8 +329,8 @@ mod tests {
     async fn the_bound_holds_over_many_shards() {
         let (_, counter) = counter(16 * 1_024);
         assert_eq!(counter.shards.len(), 16);
-        let settlements: Vec<_> = (0..40_000).map(|n| whole(&n.to_string(), 1, 1)).collect();
-        counter.settle(&settlements).await.expect("settled");
+        let checkpoints: Vec<_> = (0..40_000).map(|n| whole(&n.to_string(), 1, 1)).collect();
+        counter.reconcile(&checkpoints).await.expect("reconciled");
         assert_eq!(counter.candidates(), 16 * 1_024);
     }
 

@@ -6,8 +6,8 @@ use std::{
 };
 
 use cast_core::{
-    domain::{Candidate, LogPosition, Prefix},
-    ports::{Reading, Settlement},
+    domain::{AppliedTotal, Candidate, LogPosition},
+    ports::{Checkpoint, Reading},
 };
 
 use super::count::Count;
@@ -18,7 +18,7 @@ pub(super) struct Shard {
     max_idle: usize,
 }
 
-/// Those without a tail, by the order in which they were last read or settled.
+/// Those without a tail, by the order in which they were last read or reconciled.
 #[derive(Default)]
 struct Idle {
     by_rank: BTreeMap<u64, Candidate>,
@@ -54,8 +54,10 @@ impl Shard {
         self.change(candidate, |count| count.record(position, votes));
     }
 
-    pub(super) fn settle(&mut self, settlement: &Settlement, now: Duration) {
-        self.change(&settlement.candidate, |count| count.settle(settlement, now));
+    pub(super) fn reconcile(&mut self, checkpoint: &Checkpoint, now: Duration) {
+        self.change(&checkpoint.candidate, |count| {
+            count.reconcile(checkpoint, now);
+        });
         while self.idle.by_rank.len() > self.max_idle {
             if let Some((_, oldest)) = self.idle.by_rank.pop_first() {
                 self.counts.remove(&oldest);
@@ -63,11 +65,11 @@ impl Shard {
         }
     }
 
-    /// The settled prefixes of a candidate; looking at them keeps nobody from being forgotten.
-    pub(super) fn settled(&self, candidate: &Candidate) -> Vec<Prefix> {
+    /// The applied totals of a candidate; looking at them keeps nobody from being forgotten.
+    pub(super) fn applied_totals(&self, candidate: &Candidate) -> Vec<AppliedTotal> {
         self.counts
             .get(candidate)
-            .map(Count::settled)
+            .map(Count::applied_totals)
             .unwrap_or_default()
     }
 

@@ -8,7 +8,7 @@ use std::{
 use cast_core::domain::{BallotId, Candidate, LogPosition, LoggedBallot, Partition};
 
 /// A counted ballot and where it is in the log.
-pub(super) type Kept = (LogPosition, LoggedBallot);
+pub(super) type StoredBallot = (LogPosition, LoggedBallot);
 
 /// The most ballots of a segment: few enough to forget one at once.
 const MAX_SEGMENT_LEN: usize = 1_024;
@@ -19,9 +19,9 @@ const MAX_SEGMENT_LEN: usize = 1_024;
 /// of them: who counts again does so on a clone, behind the store's lock.
 #[derive(Clone, Default)]
 pub(super) struct Ballots {
-    sealed: VecDeque<Arc<[Kept]>>,
+    sealed: VecDeque<Arc<[StoredBallot]>>,
     /// The segment that is being filled.
-    open: Vec<Kept>,
+    open: Vec<StoredBallot>,
     /// What the forgotten ballots gave.
     forgotten: Sums,
     /// How many those were.
@@ -32,7 +32,7 @@ pub(super) struct Ballots {
 /// Votes by candidate and partition.
 pub(super) type Sums = BTreeMap<(Candidate, Partition), u64>;
 
-fn add(sums: &mut Sums, segment: &[Kept]) {
+fn add(sums: &mut Sums, segment: &[StoredBallot]) {
     for (position, ballot) in segment {
         for selection in ballot.selections.iter() {
             let key = (selection.candidate.clone(), position.partition);
@@ -44,7 +44,7 @@ fn add(sums: &mut Sums, segment: &[Kept]) {
 impl Ballots {
     /// Adds a ballot; where there are then more than `max`, forgets old ones and returns their
     /// ids.
-    pub(super) fn push(&mut self, kept: Kept, max: usize) -> Vec<BallotId> {
+    pub(super) fn push(&mut self, kept: StoredBallot, max: usize) -> Vec<BallotId> {
         self.open.push(kept);
         self.len += 1;
         // A small part of the whole, so that nearly as many are kept as may be.
@@ -65,7 +65,7 @@ impl Ballots {
     }
 
     /// Those that are kept, oldest first.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Kept> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &StoredBallot> {
         let sealed = self.sealed.iter().flat_map(|segment| segment.iter());
         sealed.chain(&self.open)
     }
@@ -76,7 +76,7 @@ impl Ballots {
     }
 
     /// The ballot with this number, counted from 0, unless it is forgotten.
-    pub(super) fn get(&self, number: u64) -> Option<&Kept> {
+    pub(super) fn get(&self, number: u64) -> Option<&StoredBallot> {
         let index = usize::try_from(number.checked_sub(self.forgotten_len)?).ok()?;
         // All sealed segments have the same length.
         let len = self.sealed.front().map_or(1, |segment| segment.len());
@@ -90,7 +90,7 @@ impl Ballots {
     /// millions.
     pub(super) async fn recount(self) -> Sums {
         let mut sums = self.forgotten;
-        let open: Arc<[Kept]> = self.open.into();
+        let open: Arc<[StoredBallot]> = self.open.into();
         for segment in self.sealed.into_iter().chain([open]) {
             add(&mut sums, &segment);
             tokio::task::yield_now().await;

@@ -11,7 +11,7 @@ use cast_core::{
         BallotId, Candidate, Fate, FoldStep, LogPosition, LoggedBallot, Partition, Progress,
         Rejection, StoredTally, Tally,
     },
-    ports::{Applied, Kept, PortError, Recount, Recounted, VoteStore},
+    ports::{Applied, PortError, Recount, Recounted, StoredBallot, VoteStore},
 };
 
 use self::state::State;
@@ -104,8 +104,8 @@ impl VoteStore for MemoryStore {
         lock(&self.state).apply(step, &self.options)
     }
 
-    async fn rehearse(&self, step: &FoldStep) -> Result<(), PortError> {
-        lock(&self.state).rehearse(step, &self.options)
+    async fn dry_run(&self, step: &FoldStep) -> Result<(), PortError> {
+        lock(&self.state).dry_run(step, &self.options)
     }
 
     async fn tallies(&self, candidates: &[Candidate]) -> Result<Vec<StoredTally>, PortError> {
@@ -146,16 +146,19 @@ impl VoteStore for MemoryStore {
         })
     }
 
-    async fn kept(&self, ids: &[BallotId]) -> Result<Vec<Option<Kept>>, PortError> {
+    async fn stored_ballots(
+        &self,
+        ids: &[BallotId],
+    ) -> Result<Vec<Option<StoredBallot>>, PortError> {
         let state = lock(&self.state);
-        Ok(ids.iter().map(|id| state.kept(*id)).collect())
+        Ok(ids.iter().map(|id| state.stored_ballots(*id)).collect())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use cast_core::{
-        domain::{Offset, Placed, Unreadable},
+        domain::{Offset, PositionedBallot, Unreadable},
         ports::PortErrorKind,
     };
 
@@ -166,7 +169,7 @@ mod tests {
     fn step(start: u64, ballots: Vec<LoggedBallot>) -> FoldStep {
         let ballots: Vec<_> = (start..)
             .zip(ballots)
-            .map(|(offset, ballot)| Placed {
+            .map(|(offset, ballot)| PositionedBallot {
                 offset: Offset::new(offset),
                 ballot,
             })
@@ -182,7 +185,7 @@ mod tests {
 
     fn rejection(offset: u64, number: u64) -> Rejection {
         Rejection::Ballot {
-            placed: Placed {
+            placed: PositionedBallot {
                 offset: Offset::new(offset),
                 ballot: ballot(number, "a", 1),
             },
@@ -207,7 +210,7 @@ mod tests {
         let mut beyond = step(1, vec![ballot(1, "b", 1), ballot(2, "a", 2)]);
         beyond.rejections.push(rejection(1, 7));
         for error in [
-            store.rehearse(&beyond).await.expect_err("beyond"),
+            store.dry_run(&beyond).await.expect_err("beyond"),
             store.apply(&beyond).await.expect_err("beyond"),
         ] {
             assert_eq!(error.kind(), PortErrorKind::Corrupt);
@@ -224,7 +227,7 @@ mod tests {
 
         let just_fits = step(1, vec![ballot(2, "a", 1), ballot(2, "a", 1)]);
         store
-            .rehearse(&just_fits)
+            .dry_run(&just_fits)
             .await
             .expect("a repeat weighs nothing");
         assert_eq!(fold(&store, &just_fits).await, 1);

@@ -8,10 +8,10 @@ use std::{
 
 use cast_core::{
     domain::{
-        BallotId, Candidate, Fate, FoldStep, LogPosition, LoggedBallot, Offset, Partition, Placed,
-        Prefix, Progress, Rejection, StoredTally, Tally, Version, sum_votes,
+        AppliedTotal, BallotId, Candidate, Fate, FoldStep, LogPosition, LoggedBallot, Offset,
+        Partition, PositionedBallot, Progress, Rejection, StoredTally, Tally, Version, sum_votes,
     },
-    ports::{Applied, Kept, PortError},
+    ports::{Applied, PortError, StoredBallot},
 };
 
 use super::{StoreOptions, ballots::Ballots};
@@ -49,7 +49,7 @@ enum Known {
 /// What a step comes to, found out before anything is changed.
 struct Plan<'a> {
     /// The ballots to count.
-    new: Vec<&'a Placed>,
+    new: Vec<&'a PositionedBallot>,
     /// What they give to each candidate.
     added: BTreeMap<Candidate, u64>,
     /// The totals afterwards of all whom the step names.
@@ -76,7 +76,7 @@ impl State {
         let Plan { new, added, totals } = self.plan(step, options, "applying a step")?;
         let progress = Progress {
             next: step.next,
-            last: step.landmark().or(before.last),
+            last: step.fingerprint().or(before.last),
         };
         self.progress.insert(step.partition, progress);
         for (candidate, votes) in added {
@@ -95,15 +95,11 @@ impl State {
     }
 
     /// Fails where [`apply`](Self::apply) would.
-    pub(super) fn rehearse(
-        &self,
-        step: &FoldStep,
-        options: &StoreOptions,
-    ) -> Result<(), PortError> {
+    pub(super) fn dry_run(&self, step: &FoldStep, options: &StoreOptions) -> Result<(), PortError> {
         if step.start != self.progress(step.partition).next {
             return Ok(());
         }
-        self.plan(step, options, "rehearsing a step").map(drop)
+        self.plan(step, options, "a dry run of a step").map(drop)
     }
 
     fn plan<'a>(
@@ -113,11 +109,11 @@ impl State {
         operation: &'static str,
     ) -> Result<Plan<'a>, PortError> {
         let mut in_step = HashSet::with_capacity(step.ballots.len());
-        let is_new = |placed: &&Placed| {
+        let is_new = |placed: &&PositionedBallot| {
             let id = placed.ballot.id;
             !matches!(self.fates.get(&id), Some(Known::Counted(_))) && in_step.insert(id)
         };
-        let new: Vec<&Placed> = step.ballots.iter().filter(is_new).collect();
+        let new: Vec<&PositionedBallot> = step.ballots.iter().filter(is_new).collect();
         let added = sum_votes(new.iter().map(|placed| &placed.ballot));
         let total_after = |candidate: &Candidate, votes: u64| {
             let before = self.total(candidate, step.partition);
@@ -167,7 +163,7 @@ impl State {
         self.ranking.insert(rank);
     }
 
-    fn count(&mut self, position: LogPosition, placed: &Placed, options: &StoreOptions) {
+    fn count(&mut self, position: LogPosition, placed: &PositionedBallot, options: &StoreOptions) {
         let number = self.ballots.count();
         self.fates.insert(placed.ballot.id, Known::Counted(number));
         let kept = (position, placed.ballot.clone());
@@ -211,14 +207,14 @@ impl State {
     }
 
     pub(super) fn tally(&self, candidate: &Candidate) -> StoredTally {
-        let prefix = |(&partition, progress): (&Partition, &Progress)| Prefix {
+        let prefix = |(&partition, progress): (&Partition, &Progress)| AppliedTotal {
             partition,
             votes: self.total(candidate, partition),
             as_of: progress.next,
         };
         StoredTally {
             candidate: candidate.clone(),
-            prefixes: self.progress.iter().map(prefix).collect(),
+            applied_totals: self.progress.iter().map(prefix).collect(),
         }
     }
 
@@ -245,16 +241,16 @@ impl State {
         })
     }
 
-    pub(super) fn kept(&self, id: BallotId) -> Option<Kept> {
+    pub(super) fn stored_ballots(&self, id: BallotId) -> Option<StoredBallot> {
         self.fates.get(&id).map(|known| match known {
             Known::Counted(number) => {
                 let (position, ballot) = self.counted(*number).clone();
-                Kept::Counted {
+                StoredBallot::Counted {
                     position,
                     ballot: Ok(ballot),
                 }
             }
-            Known::Rejected(position, _) => Kept::Rejected {
+            Known::Rejected(position, _) => StoredBallot::Rejected {
                 position: *position,
             },
         })

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use cast_core::{
-    domain::{Candidate, Partition, Placed, sum_votes},
+    domain::{Candidate, Partition, PositionedBallot, sum_votes},
     ports::Applied,
 };
 use diesel::result::{DatabaseErrorKind, Error as QueryError};
@@ -64,8 +64,8 @@ pub(super) async fn fold(
 /// The ballots that were not counted yet, in their order.
 async fn unknown<'b>(
     connection: &mut AsyncPgConnection,
-    ballots: &'b [Placed],
-) -> Result<Vec<&'b Placed>, Error> {
+    ballots: &'b [PositionedBallot],
+) -> Result<Vec<&'b PositionedBallot>, Error> {
     if ballots.is_empty() {
         return Ok(Vec::new());
     }
@@ -82,7 +82,7 @@ async fn unknown<'b>(
 async fn insert_ballots(
     connection: &mut AsyncPgConnection,
     partition: Partition,
-    ballots: &[&Placed],
+    ballots: &[&PositionedBallot],
 ) -> Result<bool, Error> {
     if ballots.is_empty() {
         return Ok(true);

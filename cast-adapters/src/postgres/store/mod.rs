@@ -1,17 +1,17 @@
 //! The store: each method a transaction or a statement.
 
 mod fold;
-mod kept;
 mod read;
 mod rows;
 mod statements;
+mod stored_ballots;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use cast_core::{
     domain::{BallotId, Candidate, Fate, FoldStep, Partition, Progress, StoredTally, Tally},
-    ports::{Applied, Kept, PortError, Recount, VoteStore},
+    ports::{Applied, PortError, Recount, StoredBallot, VoteStore},
 };
 use futures_util::FutureExt as _;
 
@@ -103,9 +103,9 @@ impl VoteStore for PostgresStore {
         applied.map_err(|error| error.doing("applying a step"))
     }
 
-    async fn rehearse(&self, step: &FoldStep) -> Result<(), PortError> {
-        let rehearsed = self.step(step, false).await.map(drop);
-        rehearsed.map_err(|error| error.doing("rehearsing a step"))
+    async fn dry_run(&self, step: &FoldStep) -> Result<(), PortError> {
+        let dry_run = self.step(step, false).await.map(drop);
+        dry_run.map_err(|error| error.doing("a dry run of a step"))
     }
 
     async fn tallies(&self, candidates: &[Candidate]) -> Result<Vec<StoredTally>, PortError> {
@@ -142,11 +142,14 @@ impl VoteStore for PostgresStore {
         recounted.map_err(|error| error.doing("recounting ballots"))
     }
 
-    async fn kept(&self, ids: &[BallotId]) -> Result<Vec<Option<Kept>>, PortError> {
+    async fn stored_ballots(
+        &self,
+        ids: &[BallotId],
+    ) -> Result<Vec<Option<StoredBallot>>, PortError> {
         let ids = ids.to_vec();
         let kept = self
             .sessions
-            .read(move |connection| kept::kept(connection, ids).boxed());
+            .read(move |connection| stored_ballots::stored_ballots(connection, ids).boxed());
         let kept = kept.await;
         kept.map_err(|error| error.doing("reading ballots"))
     }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use cast_core::{
     domain::{
-        BallotId, Candidate, Fate, Landmark, LogPosition, Offset, Partition, Prefix, Progress,
-        StoredTally, Tally, Version,
+        AppliedTotal, BallotId, Candidate, Fate, LogFingerprint, LogPosition, Offset, Partition,
+        Progress, StoredTally, Tally, Version,
     },
     ports::{Recount, Recounted},
 };
@@ -31,7 +31,7 @@ pub(super) async fn progress(
         return Ok(Progress::default());
     };
     let last = ballot.zip(offset).map(|(ballot, offset)| {
-        Ok::<_, Error>(Landmark {
+        Ok::<_, Error>(LogFingerprint {
             offset: Offset::new(count(offset)?),
             ballot: ballot_id(ballot)?,
         })
@@ -52,11 +52,11 @@ pub(super) async fn tallies(
         .await?;
     let none = |candidate| StoredTally {
         candidate,
-        prefixes: Vec::new(),
+        applied_totals: Vec::new(),
     };
     let mut tallies: Vec<_> = candidates.into_iter().map(none).collect();
     for (place, partition, votes, next) in rows {
-        let prefix = Prefix {
+        let prefix = AppliedTotal {
             partition: partition_of(partition)?,
             votes: count(votes)?,
             as_of: Offset::new(count(next)?),
@@ -66,7 +66,7 @@ pub(super) async fn tallies(
             .ok()
             .and_then(|place| tallies.get_mut(place - 1));
         let tally = tally.expect("a row is about one of those who were asked about");
-        tally.prefixes.push(prefix);
+        tally.applied_totals.push(prefix);
     }
     Ok(tallies)
 }

@@ -1,7 +1,7 @@
 //! A step as the tables take it: columns of numbers and texts that fit them.
 
 use cast_core::domain::{
-    BallotId, Candidate, FoldStep, LoggedBallot, Placed, Rejection, Timestamp,
+    BallotId, Candidate, FoldStep, LoggedBallot, PositionedBallot, Rejection, Timestamp,
 };
 use diesel::pg::data_types::PgTimestamp;
 use serde_json::json;
@@ -17,16 +17,16 @@ pub(super) struct Rows {
     /// `None` where the step rejects nothing.
     pub(super) reject: Option<Reject>,
     /// By id, each id once.
-    pub(super) ballots: Vec<Placed>,
+    pub(super) ballots: Vec<PositionedBallot>,
     /// What came again within the step: the first in the log wins.
-    pub(super) repeated: Vec<Placed>,
+    pub(super) repeated: Vec<PositionedBallot>,
 }
 
 impl Rows {
     /// Fails where a number does not fit its column: such a step cannot be held.
     pub(super) fn of(step: &FoldStep) -> Result<Self, Error> {
         let partition = i64::from(step.partition.get());
-        let last = step.landmark();
+        let last = step.fingerprint();
         let last_offset = last.map(|last| whole("an offset", last.offset.get()));
         let advance = Advance {
             partition,
@@ -51,11 +51,11 @@ impl Rows {
 }
 
 /// The first in the log of each id, by id; and what comes after it.
-fn firsts_by_id(ballots: &[Placed]) -> (Vec<Placed>, Vec<Placed>) {
-    let mut sorted: Vec<&Placed> = ballots.iter().collect();
+fn firsts_by_id(ballots: &[PositionedBallot]) -> (Vec<PositionedBallot>, Vec<PositionedBallot>) {
+    let mut sorted: Vec<&PositionedBallot> = ballots.iter().collect();
     // Stable: equal ids keep the log's order.
     sorted.sort_by_key(|placed| placed.ballot.id);
-    let mut first: Vec<Placed> = Vec::with_capacity(sorted.len());
+    let mut first: Vec<PositionedBallot> = Vec::with_capacity(sorted.len());
     let mut repeated = Vec::new();
     for placed in sorted {
         match first.last() {
@@ -67,7 +67,10 @@ fn firsts_by_id(ballots: &[Placed]) -> (Vec<Placed>, Vec<Placed>) {
 }
 
 /// Ballots as rows, in their order. Fails where a number does not fit its column.
-pub(super) fn insert(partition: i64, ballots: &[&Placed]) -> Result<InsertBallots, Error> {
+pub(super) fn insert(
+    partition: i64,
+    ballots: &[&PositionedBallot],
+) -> Result<InsertBallots, Error> {
     let of = |column: fn(&LoggedBallot) -> String| {
         let ballots = ballots.iter();
         ballots.map(move |placed| column(&placed.ballot)).collect()
@@ -97,7 +100,7 @@ pub(super) fn insert(partition: i64, ballots: &[&Placed]) -> Result<InsertBallot
 }
 
 /// The ids of ballots, in their order.
-pub(super) fn ids<'a>(ballots: impl IntoIterator<Item = &'a Placed>) -> Vec<Uuid> {
+pub(super) fn ids<'a>(ballots: impl IntoIterator<Item = &'a PositionedBallot>) -> Vec<Uuid> {
     let ballots = ballots.into_iter();
     ballots.map(|placed| placed.ballot.id.as_uuid()).collect()
 }

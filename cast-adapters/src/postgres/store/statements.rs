@@ -127,7 +127,7 @@ statement! {
     KeptBallots(
         ids: Vec<Uuid> => Array<SqlUuid>
     ) -> (SqlUuid, BigInt, BigInt, SmallInt, Timestamptz, Nullable<Text>, Array<Text>, Array<BigInt>),
-    "kept_ballots.sql"
+    "stored_ballots.sql"
 }
 
 statement! {

@@ -3,14 +3,14 @@
 -- One key, so that Redis loses a candidate whole or not at all: a tally that is shown is never the
 -- sum of what was lost and what was not. All scores are 0, so that members order by their bytes:
 --
---   a:<ms>      when the candidate was last settled as a whole, by the server's clock
---   b:<partition>:<as_of>:<settled>:<last>:<high>:<low>      a partition's count
+--   a:<ms>      when the candidate was last reconciled as a whole, by the server's clock
+--   b:<partition>:<as_of>:<reconciled>:<last>:<high>:<low>      a partition's count
 --   t:<partition, 10 digits>:<offset, 20 digits>:<high>:<low>      a record of its tail
 --
 -- <last> is the highest offset of the partition's tail, and nothing if it has none. <high> and <low>
 -- are votes, of the record or summed over the tail: high * 10^10 + low. Lua's numbers are exact only
 -- below 2^53; a record's parts are below 10^10, so their sums are exact for 900,000 records of any
--- number of votes, and for 2^53 votes in any number of records. Offsets and settled votes stay texts,
+-- number of votes, and for 2^53 votes in any number of records. Offsets and reconciled votes stay texts,
 -- which are compared and never calculated with.
 --
 -- To show a count takes reading the first few members, however long the tail is; to find a record
@@ -50,20 +50,20 @@ local function count_of(head, partition)
   local prefix = 'b:' .. partition .. ':'
   for at, member in ipairs(head) do
     if string.sub(member, 1, #prefix) == prefix then
-      local as_of, settled, last, high, low =
+      local as_of, reconciled, last, high, low =
         string.match(member, '^(%d+):(%d+):(%d*):(%d+):(%d+)$', #prefix + 1)
       return as_of and {
-        prefix = prefix, at = at, member = member, as_of = as_of, settled = settled, last = last,
+        prefix = prefix, at = at, member = member, as_of = as_of, reconciled = reconciled, last = last,
         high = tonumber(high), low = tonumber(low),
       }
     end
   end
-  return { prefix = prefix, at = #head + 1, as_of = '0', settled = '0', last = '', high = 0, low = 0 }
+  return { prefix = prefix, at = #head + 1, as_of = '0', reconciled = '0', last = '', high = 0, low = 0 }
 end
 
 local function count_text(count)
   return string.format(
-    '%s%s:%s:%s:%.0f:%.0f', count.prefix, count.as_of, count.settled, count.last, count.high, count.low)
+    '%s%s:%s:%s:%.0f:%.0f', count.prefix, count.as_of, count.reconciled, count.last, count.high, count.low)
 end
 
 -- Adds members and then removes others, 1,000 at a time: Lua hands about 8,000 values over at once.
@@ -88,8 +88,8 @@ local function shown(head)
   local answer = { -1 }
   for _, member in ipairs(head) do
     if string.byte(member) == MARK then
-      local settled_at = tonumber(string.sub(member, 3))
-      answer[1] = settled_at and math.max(0, now_ms() - settled_at) or -1
+      local reconciled_at = tonumber(string.sub(member, 3))
+      answer[1] = reconciled_at and math.max(0, now_ms() - reconciled_at) or -1
     else
       answer[#answer + 1] = member
     end

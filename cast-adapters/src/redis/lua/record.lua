@@ -2,12 +2,12 @@
 --
 -- Atomic: all of it, for this one candidate. Why that is safe: a record is looked for before it is
 -- added, in the step that adds it, so recording it twice, or from two doors at once, counts it once;
--- and one before what is settled is left out, so whether a record or its settling comes first makes
+-- and one before what is reconciled is left out, so whether a record or its reconciling comes first makes
 -- no difference. Everything is read before anything is written.
 --
 -- A count with a tail has no time to live: nothing else knows its votes yet. One without is kept for
 -- a while after its last use. To a count that makes no sense nothing is added: it is shown as it is,
--- which is a miss, and settling drops it.
+-- which is a miss, and reconciling drops it.
 --
 -- KEYS[1]  the candidate's count
 -- ARGV[1]  how long a count without a tail is kept, ms

@@ -33,7 +33,7 @@ fn a_reason_fills_its_bytes_to_the_last() {
     assert_eq!(holdable(&format!("{almost}\u{eb}x")), almost);
 }
 
-fn placed(offset: u64, candidate: &str) -> Placed {
+fn placed(offset: u64, candidate: &str) -> PositionedBallot {
     let text = format!("0193b3a0-0000-7000-8000-{offset:012x}");
     let selection = Selection {
         candidate: Candidate::new(candidate).expect("a name"),
@@ -50,7 +50,7 @@ fn placed(offset: u64, candidate: &str) -> Placed {
         trace: None,
     };
     let offset = Offset::new(offset);
-    Placed { offset, ballot }
+    PositionedBallot { offset, ballot }
 }
 
 fn unreadable(offset: u64) -> Rejection {
@@ -146,16 +146,19 @@ fn a_step_names_whom_it_counts_for_and_whom_its_rejected_ballots_were_for() {
 
 #[test]
 fn a_log_is_known_again_by_the_last_ballot_at_its_own_offset() {
-    let landmark = step(&[12, 13, 15], &[17]).landmark().expect("a ballot");
+    let fingerprint = step(&[12, 13, 15], &[17]).fingerprint().expect("a ballot");
     let last = placed(15, "alice").ballot.id;
-    assert_eq!((landmark.offset, landmark.ballot), (Offset::new(15), last));
+    assert_eq!(
+        (fingerprint.offset, fingerprint.ballot),
+        (Offset::new(15), last)
+    );
     let entry = |offset, ids: &[u64]| LogEntry {
         offset: Offset::new(offset),
         content: Ok(ids.iter().map(|id| placed(*id, "bob").ballot).collect()),
     };
-    assert!(entry(15, &[14, 15, 16]).is_at(landmark));
-    assert!(!entry(15, &[14, 16]).is_at(landmark), "another record");
-    assert!(!entry(14, &[15]).is_at(landmark), "elsewhere");
+    assert!(entry(15, &[14, 15, 16]).is_at(fingerprint));
+    assert!(!entry(15, &[14, 16]).is_at(fingerprint), "another record");
+    assert!(!entry(14, &[15]).is_at(fingerprint), "elsewhere");
     let unreadable = LogEntry {
         content: Err(Unreadable {
             bytes: (*b"?").into(),
@@ -163,6 +166,6 @@ fn a_log_is_known_again_by_the_last_ballot_at_its_own_offset() {
         }),
         ..entry(15, &[])
     };
-    assert!(!unreadable.is_at(landmark));
-    assert_eq!(step(&[], &[17]).landmark(), None);
+    assert!(!unreadable.is_at(fingerprint));
+    assert_eq!(step(&[], &[17]).fingerprint(), None);
 }

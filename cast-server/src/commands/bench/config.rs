@@ -71,7 +71,7 @@ pub struct BenchConfig {
     /// How long after the load ballots without an answer are sent again, and how long after that
     /// the tallies may take to show every accepted vote
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
-    pub(super) settle_timeout: Duration,
+    pub(super) reconcile_timeout: Duration,
 
     /// Names the candidates: a number of your own instead of a random one
     #[arg(long, value_name = "NUMBER")]

@@ -80,7 +80,11 @@ fn style(template: &str) -> ProgressStyle {
 fn message(run: &Run, rate: u64) -> String {
     let stats = run.stats();
     let votes = &stats.votes;
-    let mut text = format!("{} votes/s, {} accepted", count(rate), count(votes.accepted));
+    let mut text = format!(
+        "{} votes/s, {} accepted",
+        count(rate),
+        count(votes.accepted)
+    );
     for (name, codes) in [
         ("refused", &votes.refused),
         ("faults", &votes.faults),

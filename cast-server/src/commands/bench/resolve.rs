@@ -32,7 +32,7 @@ pub(super) async fn run(run: &Arc<Run>) {
     // Dropping the set ends those that are not done.
     tokio::select! {
         () = async { while running.join_next().await.is_some() {} } => {}
-        () = run.clock.sleep(run.config.settle_timeout) => {}
+        () = run.clock.sleep(run.config.reconcile_timeout) => {}
         () = run.give_up.cancelled() => {}
     }
 }

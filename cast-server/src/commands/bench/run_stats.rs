@@ -250,7 +250,9 @@ impl RunStats {
     /// Compares with what the servers show.
     pub(super) fn verdict(&self, shown: &[Shown]) -> Verdict {
         let open = self.ledger.open().count();
-        let tickets = self.ledger.check_tickets(|it| self.limits.uses(*it), |_| false);
+        let tickets = self
+            .ledger
+            .check_tickets(|it| self.limits.uses(*it), |_| false);
         let mut verdict = Verdict::new(open as u64, tickets);
         for Shown { url, votes } in shown {
             assert_eq!(votes.len(), self.candidates, "one for each");

@@ -31,7 +31,7 @@ pub(super) struct LostBallot {
 pub(super) async fn tallies(run: &Run) -> Result<Verdict, String> {
     let connect = |url| run.connection(url);
     let mut connections: Vec<_> = run.config.urls.iter().map(connect).collect();
-    let end = run.clock.monotonic() + run.config.settle_timeout;
+    let end = run.clock.monotonic() + run.config.reconcile_timeout;
     loop {
         let looked = look(run, &mut connections);
         let Some(looked) = run.give_up.run_until_cancelled(looked).await else {

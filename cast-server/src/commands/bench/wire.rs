@@ -196,7 +196,10 @@ mod tests {
         let duplicate = r#"{"data":{"vote":{"success":true,"code":"DUPLICATE","votes":[7]}}}"#;
         assert_eq!(read_200(duplicate), VoteResponse::Duplicate);
         let refused = r#"{"data":{"vote":{"success":false,"code":"TICKET_EXPIRED","votes":[]}}}"#;
-        assert_eq!(read_200(refused), VoteResponse::Refused("TICKET_EXPIRED".into()));
+        assert_eq!(
+            read_200(refused),
+            VoteResponse::Refused("TICKET_EXPIRED".into())
+        );
     }
 
     #[test]
@@ -207,7 +210,10 @@ mod tests {
         for code in ["OUTCOME_UNKNOWN", "INTERNAL_SERVER_ERROR", "NEW"] {
             assert_eq!(read_200(&error(code)), VoteResponse::Unknown(code.into()));
         }
-        assert_eq!(read_200(&error("COUNT_TOO_LARGE")), VoteResponse::Accepted(None));
+        assert_eq!(
+            read_200(&error("COUNT_TOO_LARGE")),
+            VoteResponse::Accepted(None)
+        );
     }
 
     #[test]
@@ -218,8 +224,14 @@ mod tests {
             read(StatusCode::BAD_GATEWAY),
             VoteResponse::Unknown("HTTP_502".into())
         );
-        assert_eq!(read(StatusCode::OK), VoteResponse::Unknown("HTTP_200".into()));
-        assert_eq!(read(StatusCode::NOT_FOUND), VoteResponse::Fault("HTTP_404".into()));
+        assert_eq!(
+            read(StatusCode::OK),
+            VoteResponse::Unknown("HTTP_200".into())
+        );
+        assert_eq!(
+            read(StatusCode::NOT_FOUND),
+            VoteResponse::Fault("HTTP_404".into())
+        );
     }
 
     #[test]

@@ -102,7 +102,11 @@ impl<'a> Guide<'a> {
     }
 
     /// Sends a request, and prints it and the response; returns the data of the response.
-    pub(super) async fn ask(&mut self, query: &str, variables: &Value) -> Result<Value, RequestFailure> {
+    pub(super) async fn ask(
+        &mut self,
+        query: &str,
+        variables: &Value,
+    ) -> Result<Value, RequestFailure> {
         self.show_request(query, variables);
         let data = self.ask_quietly(query, variables).await;
         match &data {

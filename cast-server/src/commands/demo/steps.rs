@@ -93,7 +93,7 @@ async fn three_names(guide: &mut Guide<'_>, names: &Names) -> Result<Vec<(String
     let result = guide.cast(&ballot).await?;
     result.is_success()?;
     same("usernames", &result.usernames, &ballot.usernames)?;
-    // A ballot that had no answer the first time, and was sent again, shows only when it settles; and a counter
+    // A ballot that had no answer the first time, and was sent again, shows only when it reconciles; and a counter
     // that did not answer cannot say.
     if result.code != "DUPLICATE" && !result.stale {
         same("code", result.code.as_str(), "ACCEPTED")?;
@@ -249,7 +249,11 @@ async fn expiry(guide: &mut Guide<'_>, names: &Names) -> Result<(), String> {
 
 /// Waits for a ticket's end, and votes with it; again as long as it is accepted. If the server's
 /// clock is not ours, its end comes later, or came already.
-async fn until_refused(guide: &mut Guide<'_>, ballot: &Ballot, old: &Cas) -> Result<VoteResult, String> {
+async fn until_refused(
+    guide: &mut Guide<'_>,
+    ballot: &Ballot,
+    old: &Cas,
+) -> Result<VoteResult, String> {
     let limit = guide.config.expiry_timeout;
     let left = u64::try_from(left_ms(guide, old)?).unwrap_or(0);
     let left = Duration::from_millis(left);

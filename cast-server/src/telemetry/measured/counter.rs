@@ -2,21 +2,25 @@
 
 use async_trait::async_trait;
 use cast_core::{
-    domain::{Candidate, Prefix},
-    ports::{PortError, Reading, Settlement, Tail, VoteCounter},
+    domain::{AppliedTotal, Candidate},
+    ports::{Checkpoint, PendingVotes, PortError, Reading, VoteCounter},
 };
 
 use super::{Measured, Operation};
 
 #[async_trait]
 impl VoteCounter for Measured<dyn VoteCounter> {
-    async fn record(&self, tails: &[Tail], show: &[Candidate]) -> Result<Vec<Reading>, PortError> {
+    async fn record(
+        &self,
+        tails: &[PendingVotes],
+        show: &[Candidate],
+    ) -> Result<Vec<Reading>, PortError> {
         self.call(Operation::Record, self.port.record(tails, show))
             .await
     }
 
-    async fn settle(&self, settlements: &[Settlement]) -> Result<(), PortError> {
-        self.call(Operation::Settle, self.port.settle(settlements))
+    async fn reconcile(&self, checkpoints: &[Checkpoint]) -> Result<(), PortError> {
+        self.call(Operation::Reconcile, self.port.reconcile(checkpoints))
             .await
     }
 
@@ -24,8 +28,14 @@ impl VoteCounter for Measured<dyn VoteCounter> {
         self.call(Operation::Read, self.port.read(candidates)).await
     }
 
-    async fn settled(&self, candidates: &[Candidate]) -> Result<Vec<Vec<Prefix>>, PortError> {
-        self.call(Operation::Settled, self.port.settled(candidates))
-            .await
+    async fn applied_totals(
+        &self,
+        candidates: &[Candidate],
+    ) -> Result<Vec<Vec<AppliedTotal>>, PortError> {
+        self.call(
+            Operation::AppliedTotals,
+            self.port.applied_totals(candidates),
+        )
+        .await
     }
 }

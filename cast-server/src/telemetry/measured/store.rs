@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use cast_core::{
     domain::{BallotId, Candidate, Fate, FoldStep, Partition, Progress, StoredTally, Tally},
-    ports::{Applied, Kept, PortError, Recount, VoteStore},
+    ports::{Applied, PortError, Recount, StoredBallot, VoteStore},
 };
 
 use super::{Ended, Measured, Operation};
@@ -26,9 +26,8 @@ impl VoteStore for Measured<dyn VoteStore> {
         applied
     }
 
-    async fn rehearse(&self, step: &FoldStep) -> Result<(), PortError> {
-        self.call(Operation::Rehearse, self.port.rehearse(step))
-            .await
+    async fn dry_run(&self, step: &FoldStep) -> Result<(), PortError> {
+        self.call(Operation::DryRun, self.port.dry_run(step)).await
     }
 
     async fn tallies(&self, candidates: &[Candidate]) -> Result<Vec<StoredTally>, PortError> {
@@ -49,7 +48,11 @@ impl VoteStore for Measured<dyn VoteStore> {
         self.call(Operation::Recount, self.port.recount()).await
     }
 
-    async fn kept(&self, ids: &[BallotId]) -> Result<Vec<Option<Kept>>, PortError> {
-        self.call(Operation::Kept, self.port.kept(ids)).await
+    async fn stored_ballots(
+        &self,
+        ids: &[BallotId],
+    ) -> Result<Vec<Option<StoredBallot>>, PortError> {
+        self.call(Operation::StoredBallots, self.port.stored_ballots(ids))
+            .await
     }
 }

@@ -45,17 +45,17 @@ operations! {
     Commit => ("log", "commit"),
     Close => ("log", "close"),
     Record => ("counter", "record"),
-    Settle => ("counter", "settle"),
+    Reconcile => ("counter", "reconcile"),
     Read => ("counter", "read"),
-    Settled => ("counter", "settled"),
+    AppliedTotals => ("counter", "applied_totals"),
     Progress => ("store", "progress"),
     Apply => ("store", "apply"),
-    Rehearse => ("store", "rehearse"),
+    DryRun => ("store", "dry_run"),
     Tallies => ("store", "tallies"),
     Leaders => ("store", "leaders"),
     Ballot => ("store", "ballot"),
     Recount => ("store", "recount"),
-    Kept => ("store", "kept"),
+    StoredBallots => ("store", "stored_ballots"),
 }
 
 /// How a call ended.

@@ -27,12 +27,7 @@ use opentelemetry_sdk::{
 use tokio::runtime;
 
 use super::{Collector, MAX_BALLOTS};
-use crate::{
-    client::Connection,
-    config::ConfigError,
-    protocol::HttpUrl,
-    wiring,
-};
+use crate::{client::Connection, config::ConfigError, protocol::HttpUrl, wiring};
 
 /// How long a collector may take to answer.
 const DEADLINE: Duration = Duration::from_secs(5);

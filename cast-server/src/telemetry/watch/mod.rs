@@ -42,7 +42,7 @@ pub(crate) fn watch(
     };
     let clock = || Arc::clone(&ports.clock);
     spawn(Box::pin(upkeep(clock(), Arc::clone(metrics))));
-    if roles.door || roles.generator {
+    if roles.api || roles.generator {
         let tickets = Arc::clone(&ports.tickets);
         spawn(Box::pin(ticket(
             clock(),

@@ -172,7 +172,7 @@ async fn the_servers_of_one_deployment_are_driven_and_checked_together() {
 async fn servers_of_two_deployments_do_not_show_each_others_votes() {
     let (one, other) = (Server::start().await, Server::start().await);
     let urls = format!("{},{}", one.client.url, other.client.url);
-    let args = ["--duration", "500ms", "--settle-timeout", "300ms"];
+    let args = ["--duration", "500ms", "--reconcile-timeout", "300ms"];
     let (code, object) = bench(&urls, &args).await;
     assert_eq!(
         (code, &object["verdict"]),
@@ -200,7 +200,7 @@ async fn a_rate_is_kept() {
 /// Runs against a liar, and waits no longer than must be for what never comes.
 async fn lied_to(lie: Lie) -> (Option<i32>, Value) {
     let liar = Liar::start(lie).await;
-    let settle_timeout = match lie {
+    let reconcile_timeout = match lie {
         Lie::ForgetsOne | Lie::CountsOneTwice | Lie::NeverTells => "500ms",
         _ => "10s",
     };
@@ -209,8 +209,8 @@ async fn lied_to(lie: Lie) -> (Option<i32>, Value) {
         "300ms",
         "--candidates",
         "3",
-        "--settle-timeout",
-        settle_timeout,
+        "--reconcile-timeout",
+        reconcile_timeout,
         "--seed",
         "1",
     ];
@@ -346,7 +346,7 @@ async fn a_server_that_is_killed_and_forgets_is_found_out_and_the_run_goes_on() 
                 "4s",
                 "--candidates",
                 "3",
-                "--settle-timeout",
+                "--reconcile-timeout",
                 "1s",
             ];
             bench(&url, &args).await

@@ -16,7 +16,7 @@ pub(super) async fn two_members_share_the_partitions(
     let stage = Stage::set(harness).await;
     let group = Group::new(&stage);
     let members = [group.join(0).await, group.join(1).await];
-    let owners = group.settle(members.len()).await;
+    let owners = group.reconcile(members.len()).await;
     let read: BTreeSet<_> = owners.into_keys().collect();
     assert_eq!(
         read,
@@ -45,11 +45,11 @@ async fn taken_over_after(harness: &dyn EventBusHarness, how: Leave) -> Result<(
     let stage = Stage::set(harness).await;
     let group = Group::new(&stage);
     let [leaver, stayer]: [Member; 2] = [group.join(0).await, group.join(1).await];
-    let owners = group.settle(2).await;
+    let owners = group.reconcile(2).await;
     let (&left, _) = owners
         .iter()
         .find(|(_, owner)| **owner == 0)
-        .expect("a settled member reads something");
+        .expect("a reconciled member reads something");
     let [before, resumed, _] = *read_of(&stage, &group, left).await else {
         unreachable!("three records were asked for")
     };
@@ -73,7 +73,11 @@ async fn taken_over_after(harness: &dyn EventBusHarness, how: Leave) -> Result<(
         "what lies before it is not read"
     );
     assert_eq!(
-        group.settle(1).await.into_values().collect::<BTreeSet<_>>(),
+        group
+            .reconcile(1)
+            .await
+            .into_values()
+            .collect::<BTreeSet<_>>(),
         [1].into()
     );
     stayer.leave(Leave::Closing).await;

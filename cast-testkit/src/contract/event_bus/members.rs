@@ -17,8 +17,8 @@ use crate::{
     waiting::{eventually, within},
 };
 
-/// How many rounds a group must read in the same way to count as settled.
-const SETTLED_ROUNDS: usize = 3;
+/// How many rounds a group must read in the same way to count as reconciled.
+const RECONCILED_ROUNDS: usize = 3;
 
 /// A group whose members read in the background.
 pub(super) struct Group<'a> {
@@ -84,7 +84,7 @@ impl<'a> Group<'a> {
 
     /// Publishes to all partitions until members read each of them, `members` of them in all, and
     /// do so in the same way for some rounds; who reads what.
-    pub(super) async fn settle(&self, members: usize) -> BTreeMap<Partition, usize> {
+    pub(super) async fn reconcile(&self, members: usize) -> BTreeMap<Partition, usize> {
         let mut history: Vec<(Vec<LogPosition>, BTreeMap<Partition, usize>)> = Vec::new();
         let patience = self.stage.harness.patience();
         within(patience, "a group to share the partitions", async {
@@ -103,7 +103,7 @@ impl<'a> Group<'a> {
                     history.clear();
                 }
                 history.push((positions, owners.clone()));
-                if history.len() > SETTLED_ROUNDS {
+                if history.len() > RECONCILED_ROUNDS {
                     return owners;
                 }
             }

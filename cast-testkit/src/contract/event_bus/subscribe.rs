@@ -3,7 +3,9 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use cast_core::{
-    domain::{Landmark, LogBatch, LogPosition, Offset, Partition, Progress as Place, Unreadable},
+    domain::{
+        LogBatch, LogFingerprint, LogPosition, Offset, Partition, Progress as Place, Unreadable,
+    },
     ports::PortErrorKind,
 };
 
@@ -125,7 +127,7 @@ pub(super) async fn a_batch_is_of_one_partition_and_no_larger_than_asked_for(
             .collect();
         let homes = ballots
             .iter()
-            .map(|ballot| stage.partitions.home_of(ballot.id));
+            .map(|ballot| stage.partitions.partition_of(ballot.id));
         assert!(
             homes.into_iter().all(|home| home == batch.partition),
             "a batch of two partitions"
@@ -234,7 +236,7 @@ pub(super) async fn another_log_than_the_one_that_was_folded_is_misconfigured(
     stage.fill(partition, 1).await;
     let place = |offset: Offset, ballot| Place {
         next: at[4].offset,
-        last: Some(Landmark { offset, ballot }),
+        last: Some(LogFingerprint { offset, ballot }),
     };
     let (there, elsewhere) = (&records[3].ballots()[2], &records[2].ballots()[2]);
     let unreadable = Place {
@@ -275,7 +277,7 @@ pub(super) async fn a_last_ballot_that_was_dropped_is_not_looked_for(
     let at = stage.fill(partition, 10).await;
     harness.truncate(partition, at[5].offset).await?;
     let progress = Arc::new(Progress::at_start());
-    let last = Landmark {
+    let last = LogFingerprint {
         offset: at[4].offset,
         ballot: stage.fixtures.ballot_id(),
     };

@@ -4,16 +4,16 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use cast_core::{
-    domain::{Candidate, LogPosition, Offset, Partition, Prefix},
-    ports::{Reading, Settlement, Tail, VoteCounter},
+    domain::{AppliedTotal, Candidate, LogPosition, Offset, Partition},
+    ports::{Checkpoint, PendingVotes, Reading, VoteCounter},
 };
 
 use super::{Harness, IntoHarness, Skipped};
 use crate::fixtures::Fixtures;
 
 mod read;
+mod reconcile;
 mod record;
-mod settle;
 
 /// Opens a counter for the clauses, and does to it what they ask for.
 #[async_trait]
@@ -71,42 +71,42 @@ macro_rules! __vote_counter_clauses {
                 => record::recording_a_position_again_changes_nothing,
             "Recording the same position again changes nothing."
                 => record::racing_recordings_count_each_position_once,
-            "Votes at a position that a settled prefix already takes in change nothing."
-                => record::votes_that_are_settled_change_nothing,
+            "Votes at a position that a applied total already takes in change nothing."
+                => record::votes_that_are_reconciled_change_nothing,
             "The answers are readings of the candidates asked for, in their order, after the recording."
                 => record::the_answers_are_readings_after_the_recording,
             "Several tails in one call, of one partition or of several, all count."
                 => record::several_tails_in_one_call_all_count,
             "The caller puts a deadline on every call and drops the future when it passes; what it asked for has then happened as a whole or not at all."
                 => record::a_dropped_recording_happened_as_a_whole_or_not_at_all,
-            "Settling a prefix replaces the votes before its offset and leaves those at and behind it."
-                => settle::settling_replaces_what_is_before_and_leaves_the_rest,
-            "A prefix no newer than what is settled changes nothing; settling in any order ends the same."
-                => settle::a_prefix_no_newer_changes_nothing,
-            "A prefix no newer than what is settled changes nothing; settling in any order ends the same."
-                => settle::settling_in_any_order_ends_the_same,
-            "Prefixes of different partitions do not touch each other."
-                => settle::prefixes_of_different_partitions_do_not_touch,
-            "Settling a prefix that takes in everything recorded leaves exactly its votes."
-                => settle::settling_everything_leaves_exactly_its_votes,
+            "Reconciling a prefix replaces the votes before its offset and leaves those at and behind it."
+                => reconcile::reconciling_replaces_what_is_before_and_leaves_the_rest,
+            "A prefix no newer than what is reconciled changes nothing; reconciling in any order ends the same."
+                => reconcile::a_prefix_no_newer_changes_nothing,
+            "A prefix no newer than what is reconciled changes nothing; reconciling in any order ends the same."
+                => reconcile::reconciling_in_any_order_ends_the_same,
+            "Applied totals of different partitions do not touch each other."
+                => reconcile::prefixes_of_different_partitions_do_not_touch,
+            "Reconciling a prefix that takes in everything recorded leaves exactly its votes."
+                => reconcile::reconciling_everything_leaves_exactly_its_votes,
             "A prefix for a candidate not seen before is kept."
-                => settle::a_prefix_for_a_stranger_is_kept,
-            "Settling a candidate as a whole takes nothing away: what is settled or recorded of a partition that is not named stays as it is."
-                => settle::settling_as_a_whole_takes_nothing_away,
+                => reconcile::a_prefix_for_a_stranger_is_kept,
+            "Reconciling a candidate as a whole takes nothing away: what is reconciled or recorded of a partition that is not named stays as it is."
+                => reconcile::reconciling_as_a_whole_takes_nothing_away,
             "No candidates, no readings: the answer says that the counter answers."
                 => read::reading_nobody_tells_whether_it_answers,
-            "A candidate that was never settled as a whole is a miss: its age is none. What is known is shown all the same."
-                => read::what_was_never_settled_as_a_whole_is_a_miss,
-            "A candidate that was settled as a whole is a hit, with the time since then as its age."
-                => read::what_was_settled_as_a_whole_has_an_age,
-            "Settling part of it does not make it younger."
-                => read::settling_part_makes_nobody_younger,
+            "A candidate that was never reconciled as a whole is a miss: its age is none. What is known is shown all the same."
+                => read::what_was_never_reconciled_as_a_whole_is_a_miss,
+            "A candidate that was reconciled as a whole is a hit, with the time since then as its age."
+                => read::what_was_reconciled_as_a_whole_has_an_age,
+            "Reconciling part of it does not make it younger."
+                => read::reconciling_part_makes_nobody_younger,
             "A candidate that was forgotten is a miss."
                 => read::a_forgotten_candidate_is_a_miss,
             "Only what has no tail is forgotten to save memory."
                 => read::only_what_has_no_tail_is_forgotten_to_save_memory,
-            "What is settled of each candidate is told as it was, the newest prefix of each partition, in their order and without any tail."
-                => read::what_is_settled_is_told_without_the_tail,
+            "What is reconciled of each candidate is told as it was, the newest prefix of each partition, in their order and without any tail."
+                => read::what_is_reconciled_is_told_without_the_tail,
         }
     };
 }
@@ -116,7 +116,7 @@ crate::__vote_counter_clauses! { __clause_table (VoteCounterHarness) }
 const P0: Partition = Partition::new(0);
 const P1: Partition = Partition::new(1);
 
-/// A counter, and who records and settles there.
+/// A counter, and who records and reconciles there.
 struct Stage {
     counter: Arc<dyn VoteCounter>,
     fixtures: Fixtures,
@@ -136,14 +136,14 @@ impl Stage {
         }
     }
 
-    async fn record(&self, tails: &[Tail], show: &[Candidate]) -> Vec<Reading> {
+    async fn record(&self, tails: &[PendingVotes], show: &[Candidate]) -> Vec<Reading> {
         let readings = self.counter.record(tails, show).await;
         readings.expect("the counter records")
     }
 
-    async fn settle(&self, settlements: &[Settlement]) {
-        let settled = self.counter.settle(settlements).await;
-        settled.expect("the counter settles");
+    async fn reconcile(&self, checkpoints: &[Checkpoint]) {
+        let reconciled = self.counter.reconcile(checkpoints).await;
+        reconciled.expect("the counter reconciles");
     }
 
     async fn read(&self, candidate: &Candidate) -> Reading {
@@ -161,8 +161,8 @@ impl Stage {
 }
 
 /// What the record at `offset` gives to some candidates.
-fn tail(partition: Partition, offset: u64, votes: &[(&Candidate, u64)]) -> Tail {
-    Tail {
+fn tail(partition: Partition, offset: u64, votes: &[(&Candidate, u64)]) -> PendingVotes {
+    PendingVotes {
         position: LogPosition {
             partition,
             offset: Offset::new(offset),
@@ -175,8 +175,8 @@ fn tail(partition: Partition, offset: u64, votes: &[(&Candidate, u64)]) -> Tail 
 }
 
 /// `votes` in the records of a partition before `as_of`.
-fn prefix(partition: Partition, votes: u64, as_of: u64) -> Prefix {
-    Prefix {
+fn prefix(partition: Partition, votes: u64, as_of: u64) -> AppliedTotal {
+    AppliedTotal {
         partition,
         votes,
         as_of: Offset::new(as_of),
@@ -184,18 +184,18 @@ fn prefix(partition: Partition, votes: u64, as_of: u64) -> Prefix {
 }
 
 /// Some of what the store knows of a candidate.
-fn part(candidate: &Candidate, prefixes: &[Prefix]) -> Settlement {
-    Settlement {
+fn part(candidate: &Candidate, applied_totals: &[AppliedTotal]) -> Checkpoint {
+    Checkpoint {
         candidate: candidate.clone(),
-        prefixes: prefixes.to_vec(),
+        applied_totals: applied_totals.to_vec(),
         whole: false,
     }
 }
 
 /// All that the store knows of a candidate.
-fn whole(candidate: &Candidate, prefixes: &[Prefix]) -> Settlement {
-    Settlement {
+fn whole(candidate: &Candidate, applied_totals: &[AppliedTotal]) -> Checkpoint {
+    Checkpoint {
         whole: true,
-        ..part(candidate, prefixes)
+        ..part(candidate, applied_totals)
     }
 }

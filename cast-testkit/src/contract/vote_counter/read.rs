@@ -11,7 +11,7 @@ pub(super) async fn reading_nobody_tells_whether_it_answers(
     Ok(())
 }
 
-pub(super) async fn what_was_never_settled_as_a_whole_is_a_miss(
+pub(super) async fn what_was_never_reconciled_as_a_whole_is_a_miss(
     harness: &dyn VoteCounterHarness,
 ) -> Result<(), Skipped> {
     let stage = Stage::set(harness).await;
@@ -23,7 +23,7 @@ pub(super) async fn what_was_never_settled_as_a_whole_is_a_miss(
         "of somebody never seen"
     );
     stage.record(&[tail(P0, 3, &[(alice, 2)])], &[]).await;
-    stage.settle(&[part(bob, &[prefix(P0, 5, 3)])]).await;
+    stage.reconcile(&[part(bob, &[prefix(P0, 5, 3)])]).await;
     for (who, votes) in [(alice, 2), (bob, 5)] {
         let known = stage.read(who).await;
         assert_eq!(
@@ -35,13 +35,13 @@ pub(super) async fn what_was_never_settled_as_a_whole_is_a_miss(
     Ok(())
 }
 
-pub(super) async fn what_was_settled_as_a_whole_has_an_age(
+pub(super) async fn what_was_reconciled_as_a_whole_has_an_age(
     harness: &dyn VoteCounterHarness,
 ) -> Result<(), Skipped> {
     let stage = Stage::set(harness).await;
     let (alice, a_while) = (&stage.alice, harness.while_passing());
     // Nobody has voted for this one yet, which is as good to know as a number.
-    stage.settle(&[whole(alice, &[])]).await;
+    stage.reconcile(&[whole(alice, &[])]).await;
     let fresh = stage.read(alice).await;
     assert_eq!(fresh.tally.votes, 0);
     let fresh = fresh.age.expect("a hit");
@@ -56,39 +56,39 @@ pub(super) async fn what_was_settled_as_a_whole_has_an_age(
         harness.pass(a_while).await;
         let old = stage.read(alice).await.age.expect("a hit");
         stage
-            .settle(&[whole(alice, &[prefix(P0, votes, as_of)])])
+            .reconcile(&[whole(alice, &[prefix(P0, votes, as_of)])])
             .await;
         let young = stage.read(alice).await.age.expect("a hit");
         assert!(
             young < old,
-            "settled as a whole at {old:?}, it is still {young:?} old"
+            "reconciled as a whole at {old:?}, it is still {young:?} old"
         );
     }
     Ok(())
 }
 
-pub(super) async fn settling_part_makes_nobody_younger(
+pub(super) async fn reconciling_part_makes_nobody_younger(
     harness: &dyn VoteCounterHarness,
 ) -> Result<(), Skipped> {
     let stage = Stage::set(harness).await;
     let Stage { alice, bob, .. } = &stage;
     let a_while = harness.while_passing();
-    stage.settle(&[whole(alice, &[prefix(P0, 3, 4)])]).await;
+    stage.reconcile(&[whole(alice, &[prefix(P0, 3, 4)])]).await;
     harness.pass(a_while).await;
     stage
-        .settle(&[
+        .reconcile(&[
             part(alice, &[prefix(P0, 4, 6)]),
             part(bob, &[prefix(P0, 1, 6)]),
         ])
         .await;
-    stage.settle(&[part(alice, &[prefix(P1, 5, 2)])]).await;
+    stage.reconcile(&[part(alice, &[prefix(P1, 5, 2)])]).await;
     stage.record(&[tail(P0, 8, &[(alice, 1)])], &[]).await;
     let partly = stage.read(alice).await;
     assert_eq!(partly.tally.votes, 10);
     let age = partly.age.expect("a hit");
     assert!(
         age >= a_while,
-        "settled as a whole {a_while:?} ago, it is {age:?} old"
+        "reconciled as a whole {a_while:?} ago, it is {age:?} old"
     );
     assert_eq!(stage.read(bob).await.age, None, "nor is a miss made a hit");
     Ok(())
@@ -103,7 +103,7 @@ pub(super) async fn a_forgotten_candidate_is_a_miss(
         whole(alice, &[prefix(P0, 3, 4)]),
         whole(bob, &[prefix(P0, 1, 4)]),
     ];
-    stage.settle(&known).await;
+    stage.reconcile(&known).await;
     stage.record(&[tail(P0, 5, &[(alice, 1)])], &[]).await;
 
     harness.forget(alice).await?;
@@ -115,13 +115,13 @@ pub(super) async fn a_forgotten_candidate_is_a_miss(
         after[0].age, None,
         "new votes do not hide that the old ones are gone"
     );
-    stage.settle(&[part(alice, &[prefix(P0, 4, 6)])]).await;
+    stage.reconcile(&[part(alice, &[prefix(P0, 4, 6)])]).await;
     assert_eq!(stage.read(alice).await.age, None, "nor does a part");
     assert!(
         stage.read(bob).await.age.is_some(),
         "others are still known"
     );
-    stage.settle(&[whole(alice, &[prefix(P0, 4, 6)])]).await;
+    stage.reconcile(&[whole(alice, &[prefix(P0, 4, 6)])]).await;
     let healed = stage.read(alice).await;
     assert!(healed.age.is_some());
     assert_eq!(healed.tally.votes, 6);
@@ -137,7 +137,7 @@ pub(super) async fn only_what_has_no_tail_is_forgotten_to_save_memory(
         whole(alice, &[prefix(P0, 30, 4), prefix(P1, 1, 1)]),
         whole(bob, &[prefix(P0, 1, 4)]),
     ];
-    stage.settle(&known).await;
+    stage.reconcile(&known).await;
     stage
         .record(
             &[tail(P0, 4, &[(alice, 7)]), tail(P0, 6, &[(alice, 2)])],
@@ -158,7 +158,7 @@ pub(super) async fn only_what_has_no_tail_is_forgotten_to_save_memory(
     Ok(())
 }
 
-pub(super) async fn what_is_settled_is_told_without_the_tail(
+pub(super) async fn what_is_reconciled_is_told_without_the_tail(
     harness: &dyn VoteCounterHarness,
 ) -> Result<(), Skipped> {
     let stage = Stage::set(harness).await;
@@ -173,16 +173,18 @@ pub(super) async fn what_is_settled_is_told_without_the_tail(
             &[],
         )
         .await;
-    stage.settle(&[part(alice, &[prefix(P1, 3, 1)])]).await;
-    stage.settle(&[part(alice, &[prefix(P0, 20, 4)])]).await;
+    stage.reconcile(&[part(alice, &[prefix(P1, 3, 1)])]).await;
+    stage.reconcile(&[part(alice, &[prefix(P0, 20, 4)])]).await;
     stage
-        .settle(&[whole(alice, &[prefix(P0, 30, 7), prefix(P1, 2, 1)])])
+        .reconcile(&[whole(alice, &[prefix(P0, 30, 7), prefix(P1, 2, 1)])])
         .await;
-    stage.settle(&[part(alice, &[prefix(P0, 25, 6)])]).await;
+    stage.reconcile(&[part(alice, &[prefix(P0, 25, 6)])]).await;
     let candidates = [stranger, alice.clone(), bob.clone()];
-    let settled = stage.counter.settled(&candidates);
+    let reconciled = stage.counter.applied_totals(&candidates);
     assert_eq!(
-        settled.await.expect("the counter tells what is settled"),
+        reconciled
+            .await
+            .expect("the counter tells what is reconciled"),
         [vec![], vec![prefix(P0, 30, 7), prefix(P1, 3, 1)], vec![]]
     );
     Ok(())

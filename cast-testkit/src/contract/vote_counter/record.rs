@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cast_core::{
     domain::{Candidate, Version},
-    ports::{Reading, Tail},
+    ports::{PendingVotes, Reading},
 };
 
 use super::{super::RACERS, P0, P1, Skipped, Stage, VoteCounterHarness, part, prefix, tail, whole};
@@ -30,7 +30,7 @@ pub(super) async fn the_version_sums_the_offsets_behind_the_last_records(
         5 + 3,
         "an earlier position takes in nothing later"
     );
-    stage.settle(&[part(alice, &[prefix(P0, 2, 10)])]).await;
+    stage.reconcile(&[part(alice, &[prefix(P0, 2, 10)])]).await;
     assert_eq!(shows(alice).await, 10 + 3);
     stage.record(&[tail(P0, 12, &[(alice, 1)])], &[]).await;
     assert_eq!(shows(alice).await, 13 + 3);
@@ -99,7 +99,7 @@ pub(super) async fn racing_recordings_count_each_position_once(
     let stage = Stage::set(harness).await;
     let other = harness.open().await;
     let Stage { alice, bob, .. } = &stage;
-    let mut tails: Vec<Tail> = (0..POSITIONS)
+    let mut tails: Vec<PendingVotes> = (0..POSITIONS)
         .flat_map(|at| {
             [
                 tail(P0, at, &[(alice, 1), (bob, 2)]),
@@ -115,7 +115,8 @@ pub(super) async fn racing_recordings_count_each_position_once(
             &other
         });
         stage.fixtures.entropy().shuffle(&mut tails);
-        let flushes: Vec<Vec<Tail>> = tails.chunks(1 + racer % 9).map(<[_]>::to_vec).collect();
+        let flushes: Vec<Vec<PendingVotes>> =
+            tails.chunks(1 + racer % 9).map(<[_]>::to_vec).collect();
         async move {
             for flush in flushes {
                 counter
@@ -135,28 +136,28 @@ pub(super) async fn racing_recordings_count_each_position_once(
     Ok(())
 }
 
-pub(super) async fn votes_that_are_settled_change_nothing(
+pub(super) async fn votes_that_are_reconciled_change_nothing(
     harness: &dyn VoteCounterHarness,
 ) -> Result<(), Skipped> {
     let stage = Stage::set(harness).await;
     let alice = &stage.alice;
-    stage.settle(&[whole(alice, &[prefix(P0, 7, 5)])]).await;
-    for settled in [3, 4, 0] {
+    stage.reconcile(&[whole(alice, &[prefix(P0, 7, 5)])]).await;
+    for reconciled in [3, 4, 0] {
         stage
-            .record(&[tail(P0, settled, &[(alice, 100)])], &[])
+            .record(&[tail(P0, reconciled, &[(alice, 100)])], &[])
             .await;
         let shown = stage.read(alice).await.tally;
         assert_eq!(
             (shown.votes, shown.version.get()),
             (7, 5),
-            "with position {settled} recorded"
+            "with position {reconciled} recorded"
         );
     }
     stage.record(&[tail(P0, 5, &[(alice, 1)])], &[]).await;
     assert_eq!(
         stage.votes(alice).await,
         8,
-        "the first position that is not settled"
+        "the first position that is not reconciled"
     );
     stage.record(&[tail(P1, 2, &[(alice, 10)])], &[]).await;
     assert_eq!(stage.votes(alice).await, 18, "another partition's position");
@@ -169,7 +170,7 @@ pub(super) async fn the_answers_are_readings_after_the_recording(
     let stage = Stage::set(harness).await;
     let Stage { alice, bob, .. } = &stage;
     let stranger = stage.fixtures.candidate("stranger");
-    stage.settle(&[whole(alice, &[prefix(P0, 40, 3)])]).await;
+    stage.reconcile(&[whole(alice, &[prefix(P0, 40, 3)])]).await;
     let show = [stranger.clone(), bob.clone(), alice.clone()];
     let tails = [tail(P0, 3, &[(alice, 2), (bob, 1)])];
 

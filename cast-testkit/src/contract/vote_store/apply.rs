@@ -188,8 +188,8 @@ pub(super) async fn any_rejection_can_be_held(
                 reason,
             },
         });
-        let rehearsed = stage.store.rehearse(&hostile).await;
-        rehearsed.expect("a rejection can be held");
+        let dry_run = stage.store.dry_run(&hostile).await;
+        dry_run.expect("a rejection can be held");
         stage.fold(&hostile).await;
         let fate = stage.fate(ballot.id).await;
         assert!(

@@ -2,7 +2,7 @@
 
 use cast_core::{
     domain::{Candidate, KeyId, LoggedBallot, TicketStamp, Timestamp, Voter},
-    ports::{Applied, Kept, Recount, Recounted, VoteStore},
+    ports::{Applied, Recount, Recounted, StoredBallot, VoteStore},
 };
 
 use super::{P0, P1, Skipped, Stage, VoteStoreHarness, at, next, rejecting, step};
@@ -124,14 +124,14 @@ pub(super) async fn what_is_kept_of_a_ballot_is_what_the_log_has(
 
     let stranger = stage.fixtures.ballot_id();
     let ids = [bad.id, plain.id, stranger, whole.id, plain.id];
-    let kept = stage.store.kept(&ids).await;
+    let kept = stage.store.stored_ballots(&ids).await;
     let counted = |offset, ballot: &LoggedBallot| {
-        Some(Kept::Counted {
+        Some(StoredBallot::Counted {
             position: at(P1, offset),
             ballot: Ok(ballot.clone()),
         })
     };
-    let rejected = Kept::Rejected {
+    let rejected = StoredBallot::Rejected {
         position: at(P0, 0),
     };
     assert_eq!(
@@ -144,6 +144,6 @@ pub(super) async fn what_is_kept_of_a_ballot_is_what_the_log_has(
             counted(6, &plain),
         ]
     );
-    assert_eq!(stage.store.kept(&[]).await.expect("nothing"), []);
+    assert_eq!(stage.store.stored_ballots(&[]).await.expect("nothing"), []);
     Ok(())
 }

@@ -17,8 +17,8 @@ use crate::fixtures::{Fixtures, step};
 mod apply;
 mod audit;
 mod dedup;
+mod dry_run;
 mod read;
-mod rehearse;
 mod whole;
 
 /// Opens a store for the clauses, and does to it what they ask for.
@@ -96,19 +96,19 @@ macro_rules! __vote_store_clauses {
                 => apply::an_empty_step_moves_the_progress,
             "A step that the store cannot hold (a total beyond its numbers, a text that it refuses) fails as corrupt and changes nothing."
                 => whole::a_step_that_cannot_be_held_is_corrupt_and_changes_nothing,
-            "A rehearsal changes nothing."
-                => rehearse::a_rehearsal_changes_nothing,
+            "A dry run changes nothing."
+                => dry_run::a_dry_run_changes_nothing,
             "It fails as Corrupt exactly where applying the step would."
-                => rehearse::a_rehearsal_fails_exactly_where_applying_would,
+                => dry_run::a_dry_run_fails_exactly_where_applying_would,
             "A partition never folded has its progress at the start."
                 => read::a_partition_never_folded_is_at_the_start,
             "Progress tells the last ballot that a step took in, new or not, with the offset of its record; a step that takes in none leaves that as it is."
                 => read::progress_tells_the_last_ballot_that_was_taken_in,
-            "A candidate's prefixes are as of the progress of their partitions, in one consistent view."
+            "A candidate's applied totals are as of the progress of their partitions, in one consistent view."
                 => read::prefixes_are_as_of_the_progress,
-            "A candidate's prefixes are as of the progress of their partitions, in one consistent view."
+            "A candidate's applied totals are as of the progress of their partitions, in one consistent view."
                 => whole::readers_see_one_consistent_view,
-            "A candidate never voted for has prefixes of no votes."
+            "A candidate never voted for has applied totals of no votes."
                 => read::a_stranger_has_prefixes_of_no_votes,
             "Leaders come by votes, most first, then by name; no more than asked for."
                 => read::leaders_come_by_votes_and_then_by_name,

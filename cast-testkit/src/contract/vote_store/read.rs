@@ -1,6 +1,6 @@
 //! Read.
 
-use cast_core::domain::{Candidate, Landmark, Offset, Prefix, Progress};
+use cast_core::domain::{AppliedTotal, Candidate, LogFingerprint, Offset, Progress};
 
 use super::{P0, P1, Skipped, Stage, VoteStoreHarness, counted, next, rejected, rejecting, step};
 
@@ -21,7 +21,7 @@ pub(super) async fn progress_tells_the_last_ballot_that_was_taken_in(
     let [one, two, three, bad] = [1, 2, 3, 4].map(|votes| stage.for_alice(votes));
     let told = |next, at: Option<(u64, &cast_core::domain::LoggedBallot)>| Progress {
         next: Offset::new(next),
-        last: at.map(|(offset, ballot)| Landmark {
+        last: at.map(|(offset, ballot)| LogFingerprint {
             offset: Offset::new(offset),
             ballot: ballot.id,
         }),
@@ -48,21 +48,21 @@ pub(super) async fn prefixes_are_as_of_the_progress(
 ) -> Result<(), Skipped> {
     let stage = Stage::set(harness).await;
     let Stage { alice, bob, .. } = &stage;
-    let prefixes = async |who: &Candidate| {
-        let mut prefixes = stage.tally(who).await.prefixes;
-        prefixes.sort_by_key(|prefix| prefix.partition);
-        prefixes
+    let applied_totals = async |who: &Candidate| {
+        let mut applied_totals = stage.tally(who).await.applied_totals;
+        applied_totals.sort_by_key(|prefix| prefix.partition);
+        applied_totals
     };
-    let of = |partition, votes, as_of| Prefix {
+    let of = |partition, votes, as_of| AppliedTotal {
         partition,
         votes,
         as_of: Offset::new(as_of),
     };
-    assert_eq!(prefixes(alice).await, [], "nothing was ever folded");
+    assert_eq!(applied_totals(alice).await, [], "nothing was ever folded");
     stage
         .fold(&step(P0, (0, 4), [(1, stage.for_alice(3))]))
         .await;
-    assert_eq!(prefixes(alice).await, [of(P0, 3, 4)]);
+    assert_eq!(applied_totals(alice).await, [of(P0, 3, 4)]);
     stage
         .fold(&next(
             P1,
@@ -74,8 +74,8 @@ pub(super) async fn prefixes_are_as_of_the_progress(
     stage
         .fold(&step(P0, (4, 9), [(8, stage.fixtures.ballot(&[(bob, 7)]))]))
         .await;
-    assert_eq!(prefixes(alice).await, [of(P0, 3, 9), of(P1, 1, 1)]);
-    assert_eq!(prefixes(bob).await, [of(P0, 7, 9), of(P1, 5, 1)]);
+    assert_eq!(applied_totals(alice).await, [of(P0, 3, 9), of(P1, 1, 1)]);
+    assert_eq!(applied_totals(bob).await, [of(P0, 7, 9), of(P1, 5, 1)]);
 
     let in_order = [bob.clone(), alice.clone()];
     let tallies = stage
@@ -97,13 +97,15 @@ pub(super) async fn a_stranger_has_prefixes_of_no_votes(
         .await;
     stage.fold(&step(P1, (0, 2), [])).await;
     let mut stranger = stage.tally(&stage.fixtures.candidate("stranger")).await;
-    stranger.prefixes.sort_by_key(|prefix| prefix.partition);
-    let nothing = |partition, as_of| Prefix {
+    stranger
+        .applied_totals
+        .sort_by_key(|prefix| prefix.partition);
+    let nothing = |partition, as_of| AppliedTotal {
         partition,
         votes: 0,
         as_of: Offset::new(as_of),
     };
-    assert_eq!(stranger.prefixes, [nothing(P0, 4), nothing(P1, 2)]);
+    assert_eq!(stranger.applied_totals, [nothing(P0, 4), nothing(P1, 2)]);
     Ok(())
 }
 

@@ -166,11 +166,11 @@ impl Reader {
 
 /// Every prefix of both candidates has as many votes as it takes in records.
 fn assert_consistent(tallies: &[StoredTally]) {
-    for prefix in tallies.iter().flat_map(|tally| &tally.prefixes) {
+    for prefix in tallies.iter().flat_map(|tally| &tally.applied_totals) {
         assert_eq!(prefix.votes, prefix.as_of.get(), "a torn view: {tallies:?}");
     }
     assert_eq!(
-        tallies[0].prefixes, tallies[1].prefixes,
+        tallies[0].applied_totals, tallies[1].applied_totals,
         "two views in one answer"
     );
 }

@@ -1,11 +1,11 @@
-//! Compares what is settled with the fold of the log.
+//! Compares what is reconciled with the fold of the log.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use cast_core::{
-    domain::{Candidate, Prefix},
-    ports::{PortError, Reading, Settlement, Tail, VoteCounter},
+    domain::{AppliedTotal, Candidate},
+    ports::{Checkpoint, PendingVotes, PortError, Reading, VoteCounter},
 };
 
 use super::Witness;
@@ -19,39 +19,39 @@ pub(super) struct Counter {
 impl Counter {
     fn look_at(&self, readings: &[Reading]) {
         let world = &self.witness.world;
-        let heal_after = std::time::Duration::from_millis(world.setup.heal_after_ms);
+        let refresh_after = std::time::Duration::from_millis(world.setup.refresh_after_ms);
         for reading in readings {
             match reading.age {
                 None if world.truth().losses(&reading.tally.candidate) > 0 => {
                     world.reached(RareState::ReadMiss);
                 }
-                Some(age) if age >= heal_after => world.reached(RareState::ReadOld),
+                Some(age) if age >= refresh_after => world.reached(RareState::ReadOld),
                 _ => {}
             }
         }
     }
 
-    /// Whatever is settled must be the fold of the log's prefix.
-    fn check(&self, settlement: &Settlement) {
+    /// Whatever is reconciled must be the fold of the log's prefix.
+    fn check(&self, checkpoint: &Checkpoint) {
         let world = &self.witness.world;
         let mut truth = world.truth();
-        let who = &settlement.candidate;
+        let who = &checkpoint.candidate;
         let mut wrong = None;
         let mut is_late = false;
-        for prefix in &settlement.prefixes {
+        for prefix in &checkpoint.applied_totals {
             let fold = truth.fold(prefix.partition, prefix.as_of);
             let expected = fold.get(who).copied().unwrap_or(0);
             if prefix.votes != expected {
                 wrong = Some((*prefix, expected));
             }
-            is_late |= truth.settled(who, prefix.partition, prefix.as_of);
+            is_late |= truth.reconciled(who, prefix.partition, prefix.as_of);
         }
         drop(truth);
         if is_late {
-            world.reached(RareState::SettleLate);
+            world.reached(RareState::ReconcileLate);
         }
         if let Some((prefix, expected)) = wrong {
-            let how = || format!("{who:?} is settled to {prefix:?}, and the log has {expected}");
+            let how = || format!("{who:?} is reconciled to {prefix:?}, and the log has {expected}");
             world.breaks(Promise::ShownIsTrue, how);
         }
     }
@@ -59,7 +59,11 @@ impl Counter {
 
 #[async_trait]
 impl VoteCounter for Counter {
-    async fn record(&self, tails: &[Tail], show: &[Candidate]) -> Result<Vec<Reading>, PortError> {
+    async fn record(
+        &self,
+        tails: &[PendingVotes],
+        show: &[Candidate],
+    ) -> Result<Vec<Reading>, PortError> {
         let readings = self.inner.record(tails, show).await?;
         let world = &self.witness.world;
         for tail in tails {
@@ -77,14 +81,14 @@ impl VoteCounter for Counter {
         Ok(readings)
     }
 
-    async fn settle(&self, settlements: &[Settlement]) -> Result<(), PortError> {
-        for settlement in settlements {
-            self.check(settlement);
+    async fn reconcile(&self, checkpoints: &[Checkpoint]) -> Result<(), PortError> {
+        for checkpoint in checkpoints {
+            self.check(checkpoint);
         }
         if self.witness.seats.is_zombie() {
-            self.witness.world.reached(RareState::ZombieSettled);
+            self.witness.world.reached(RareState::ZombieReconciled);
         }
-        self.inner.settle(settlements).await
+        self.inner.reconcile(checkpoints).await
     }
 
     async fn read(&self, candidates: &[Candidate]) -> Result<Vec<Reading>, PortError> {
@@ -93,7 +97,10 @@ impl VoteCounter for Counter {
         Ok(readings)
     }
 
-    async fn settled(&self, candidates: &[Candidate]) -> Result<Vec<Vec<Prefix>>, PortError> {
-        self.inner.settled(candidates).await
+    async fn applied_totals(
+        &self,
+        candidates: &[Candidate],
+    ) -> Result<Vec<Vec<AppliedTotal>>, PortError> {
+        self.inner.applied_totals(candidates).await
     }
 }

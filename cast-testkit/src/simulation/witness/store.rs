@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use async_trait::async_trait;
 use cast_core::{
     domain::{BallotId, Candidate, Fate, FoldStep, Partition, Progress, StoredTally, Tally},
-    ports::{Applied, Kept, PortError, Recount, VoteStore},
+    ports::{Applied, PortError, Recount, StoredBallot, VoteStore},
 };
 
 use super::Witness;
@@ -70,8 +70,8 @@ impl VoteStore for Store {
         Ok(applied)
     }
 
-    async fn rehearse(&self, step: &FoldStep) -> Result<(), PortError> {
-        self.inner.rehearse(step).await
+    async fn dry_run(&self, step: &FoldStep) -> Result<(), PortError> {
+        self.inner.dry_run(step).await
     }
 
     async fn tallies(&self, candidates: &[Candidate]) -> Result<Vec<StoredTally>, PortError> {
@@ -90,7 +90,10 @@ impl VoteStore for Store {
         self.inner.recount().await
     }
 
-    async fn kept(&self, ids: &[BallotId]) -> Result<Vec<Option<Kept>>, PortError> {
-        self.inner.kept(ids).await
+    async fn stored_ballots(
+        &self,
+        ids: &[BallotId],
+    ) -> Result<Vec<Option<StoredBallot>>, PortError> {
+        self.inner.stored_ballots(ids).await
     }
 }

@@ -9,10 +9,10 @@ use async_trait::async_trait;
 use cast_adapters::memory::MemoryStore;
 use cast_core::{
     domain::{
-        BallotId, Candidate, Fate, FoldStep, LogPosition, LoggedBallot, Offset, Partition, Placed,
-        Progress, Rejection, StoredTally, Tally, sum_votes,
+        BallotId, Candidate, Fate, FoldStep, LogPosition, LoggedBallot, Offset, Partition,
+        PositionedBallot, Progress, Rejection, StoredTally, Tally, sum_votes,
     },
-    ports::{Applied, Kept, PortError, Recount, VoteStore},
+    ports::{Applied, PortError, Recount, StoredBallot, VoteStore},
 };
 use cast_testkit::{Seed, fixtures::Fixtures};
 use tokio::task::yield_now;
@@ -54,11 +54,15 @@ impl Broken {
     }
 
     /// The same ballot under an id that was never seen.
-    fn disguise(&self, placed: &mut Placed) {
+    fn disguise(&self, placed: &mut PositionedBallot) {
         placed.ballot.id = self.fixtures.ballot_id();
     }
 
-    fn disguise_where(&self, step: &mut FoldStep, mut is_so: impl FnMut(&Placed) -> bool) {
+    fn disguise_where(
+        &self,
+        step: &mut FoldStep,
+        mut is_so: impl FnMut(&PositionedBallot) -> bool,
+    ) {
         let chosen = step.ballots.iter_mut().filter(|placed| is_so(placed));
         chosen.for_each(|placed| self.disguise(placed));
     }
@@ -104,7 +108,7 @@ impl Broken {
             }
             How::CountingCopiesOverPartitions => {
                 let last = self.memory().last_position.clone();
-                let elsewhere = |placed: &Placed| {
+                let elsewhere = |placed: &PositionedBallot| {
                     let at = last.get(&placed.ballot.id);
                     at.is_some_and(|at| at.partition != step.partition)
                 };
@@ -137,7 +141,7 @@ impl Broken {
         let mut memory = self.memory();
         let first = step.ballots.first().map(|placed| placed.ballot.id);
         memory.first_ballot.insert(step.partition, first);
-        for Placed { offset, ballot } in &step.ballots {
+        for PositionedBallot { offset, ballot } in &step.ballots {
             memory.seen.insert(ballot.id);
             memory
                 .last_position
@@ -262,16 +266,16 @@ impl VoteStore for Broken {
         }
     }
 
-    async fn rehearse(&self, step: &FoldStep) -> Result<(), PortError> {
+    async fn dry_run(&self, step: &FoldStep) -> Result<(), PortError> {
         match self.how {
-            How::RehearsingForReal => self.inner.apply(step).await.map(drop),
-            How::RehearsingNothing => Ok(()),
-            How::RehearsingWithoutTheFence => {
+            How::DryRunningForReal => self.inner.apply(step).await.map(drop),
+            How::DryRunningNothing => Ok(()),
+            How::DryRunningWithoutTheFence => {
                 let mut step = step.clone();
                 self.unfence(&mut step).await?;
-                self.inner.rehearse(&step).await
+                self.inner.dry_run(&step).await
             }
-            _ => self.inner.rehearse(step).await,
+            _ => self.inner.dry_run(step).await,
         }
     }
 
@@ -294,15 +298,15 @@ impl VoteStore for Broken {
         let mut tallies = self.inner.tallies(candidates).await?;
         for StoredTally {
             candidate,
-            prefixes,
+            applied_totals,
         } in &mut tallies
         {
             match self.how {
-                How::LeavingOutPartitions => prefixes.truncate(1),
-                How::KnowingNoStrangers => prefixes.retain(|prefix| prefix.votes > 0),
+                How::LeavingOutPartitions => applied_totals.truncate(1),
+                How::KnowingNoStrangers => applied_totals.retain(|prefix| prefix.votes > 0),
                 How::TellingWhenVotesWereLast => {
                     let last = &self.memory().last_votes;
-                    for prefix in prefixes {
+                    for prefix in applied_totals {
                         let key = (candidate.clone(), prefix.partition);
                         prefix.as_of = last.get(&key).copied().unwrap_or(prefix.as_of);
                     }
@@ -371,10 +375,13 @@ impl VoteStore for Broken {
         Ok(recount)
     }
 
-    async fn kept(&self, ids: &[BallotId]) -> Result<Vec<Option<Kept>>, PortError> {
-        let mut kept = self.inner.kept(ids).await?;
+    async fn stored_ballots(
+        &self,
+        ids: &[BallotId],
+    ) -> Result<Vec<Option<StoredBallot>>, PortError> {
+        let mut kept = self.inner.stored_ballots(ids).await?;
         for ballot in kept.iter_mut().flatten() {
-            let Kept::Counted {
+            let StoredBallot::Counted {
                 ballot: Ok(ballot), ..
             } = ballot
             else {

@@ -51,7 +51,7 @@ fn place(holdings: &Holdings, partitions: &[Partition], at: u64) {
 
 fn push(holdings: &Holdings, partition: Partition, record: Ahead) {
     let pushed = holdings.push(partition, record);
-    pushed.expect("there is no landmark to miss");
+    pushed.expect("there is no fingerprint to miss");
 }
 
 fn take(holdings: &Holdings, max_ballots: usize) -> Option<(Partition, u64, u64)> {
@@ -213,25 +213,25 @@ fn what_was_read_before_a_failure_is_handed_out_and_nothing_behind_it() {
     assert_eq!(take(&holdings, 9), Some((A, 1, 2)));
 }
 
-/// A record of two ballots, and the landmark that the second of them is.
-fn known_record(offset: u64) -> (Ahead, Landmark) {
+/// A record of two ballots, and the fingerprint that the second of them is.
+fn known_record(offset: u64) -> (Ahead, LogFingerprint) {
     let known = Fixtures::new().record(A, Partitions::ONE, 2);
     let mut ahead = record(offset, 2);
     ahead.entry.content = Ok(known.ballots().clone());
-    let landmark = Landmark {
+    let fingerprint = LogFingerprint {
         offset: Offset::new(offset),
         ballot: known.ballots()[1].id,
     };
-    (ahead, landmark)
+    (ahead, fingerprint)
 }
 
-/// Reads a partition from 5 on, behind a landmark; returns where reading begins.
-fn place_behind(holdings: &Holdings, landmark: Landmark) -> u64 {
+/// Reads a partition from 5 on, behind a fingerprint; returns where reading begins.
+fn place_behind(holdings: &Holdings, fingerprint: LogFingerprint) -> u64 {
     holdings.assign(&[A]);
     let placing = Placing {
         at: Progress {
             next: Offset::new(5),
-            last: Some(landmark),
+            last: Some(fingerprint),
         },
         committed: Offset::START,
     };
@@ -240,12 +240,12 @@ fn place_behind(holdings: &Holdings, landmark: Landmark) -> u64 {
 }
 
 #[test]
-fn a_partition_is_read_from_its_landmark_on_which_is_not_handed_out() {
+fn a_partition_is_read_from_its_fingerprint_on_which_is_not_handed_out() {
     let holdings = holdings();
-    let (known, landmark) = known_record(2);
-    assert_eq!(place_behind(&holdings, landmark), 2);
+    let (known, fingerprint) = known_record(2);
+    assert_eq!(place_behind(&holdings, fingerprint), 2);
     push(&holdings, A, known);
-    // Of no ballots, so the landmark is before it.
+    // Of no ballots, so the fingerprint is before it.
     push(&holdings, A, record(4, 1));
     assert_eq!(take(&holdings, 9), None);
     push(&holdings, A, record(6, 1));
@@ -253,19 +253,19 @@ fn a_partition_is_read_from_its_landmark_on_which_is_not_handed_out() {
 }
 
 #[test]
-fn nothing_is_taken_in_behind_a_landmark_that_is_not_there() {
-    let (_, landmark) = known_record(2);
+fn nothing_is_taken_in_behind_a_fingerprint_that_is_not_there() {
+    let (_, fingerprint) = known_record(2);
     let (other, _) = known_record(2);
     let elsewhere = BallotId::new(uuid::Uuid::from_u128(7)).expect("an id");
     let (known, at_two) = known_record(2);
     for (read, sought) in [
-        (other, landmark),
-        (record(2, 1), landmark),
-        (record(3, 1), landmark),
-        (record(9, 1), landmark),
+        (other, fingerprint),
+        (record(2, 1), fingerprint),
+        (record(3, 1), fingerprint),
+        (record(9, 1), fingerprint),
         (
             known,
-            Landmark {
+            LogFingerprint {
                 ballot: elsewhere,
                 ..at_two
             },

@@ -39,7 +39,9 @@ fn load(report: &Report, table: &mut Table) {
     let names = format!("{count}, bench-{seed:016x}-… (--seed {seed})");
     table.row("candidates", names);
     let closed = || "closed loop".to_owned();
-    let pace = report.rate.map_or_else(closed, |rate| format!("{rate} votes/s"));
+    let pace = report
+        .rate
+        .map_or_else(closed, |rate| format!("{rate} votes/s"));
     let seconds = report.load.elapsed.as_secs_f64();
     let connections = report.connections;
     let load = format!("{connections} connections, {pace}, {seconds:.1} s");
@@ -97,7 +99,9 @@ fn verdict(report: &Report) -> String {
     };
     let fail = |what: &str| bad(format!("FAIL: {what}")).to_string();
     match verdict.word() {
-        "exact" if counting == 0 => uncertain("nothing was accepted, and nothing shows").to_string(),
+        "exact" if counting == 0 => {
+            uncertain("nothing was accepted, and nothing shows").to_string()
+        }
         "exact" => good(format!(
             "PASS: all {counting} accepted votes show, each once"
         ))

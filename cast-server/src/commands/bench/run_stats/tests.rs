@@ -102,7 +102,11 @@ fn votes_from_before_the_run_are_expected() {
 #[test]
 fn what_was_refused_must_not_show() {
     let mut stats = stats();
-    vote(&mut stats, 0, VoteResponse::Refused("TICKET_EXPIRED".into()));
+    vote(
+        &mut stats,
+        0,
+        VoteResponse::Refused("TICKET_EXPIRED".into()),
+    );
     vote(&mut stats, 1, VoteResponse::Fault("OVERLOADED".into()));
     assert_eq!(word(&stats, &[0, 0]), "exact");
     assert_eq!(word(&stats, &[1, 0]), "doubled");
@@ -257,7 +261,11 @@ fn the_ballots_that_count_for_a_candidate_are_known() {
     let mut stats = stats();
     accept(&mut stats, 0);
     accept(&mut stats, 1);
-    vote(&mut stats, 0, VoteResponse::Refused("TICKET_EXPIRED".into()));
+    vote(
+        &mut stats,
+        0,
+        VoteResponse::Refused("TICKET_EXPIRED".into()),
+    );
     let SentBallot { entry, .. } = unknown(&mut stats, 0);
     assert_eq!(stats.counting(0).collect::<Vec<_>>(), [id(0)]);
     stats.answer_open(entry, 0, &VoteResponse::Duplicate);

@@ -11,7 +11,7 @@ use std::{
 use futures_util::future::join_all;
 use tokio::sync::oneshot;
 
-use super::{door::Pending, recent::Recent};
+use super::{recent::Recent, service::Pending};
 use crate::{
     cast::Ports,
     deadline::{in_time, passed, within},
@@ -21,9 +21,11 @@ use crate::{
     },
     fault::{Fault, FaultKind},
     outage::Outage,
-    ports::{Clock, Entropy, EventBus, PortError, Published, Tail, TicketSource, VoteCounter},
-    settings::DoorSettings,
-    showing::{Shown, Tallies},
+    ports::{
+        Clock, Entropy, EventBus, PendingVotes, PortError, Published, TicketSource, VoteCounter,
+    },
+    settings::IngestSettings,
+    tallies::{Shown, Tallies},
 };
 
 /// Carries out flushes.
@@ -36,7 +38,7 @@ pub(super) struct Flusher {
     tallies: Arc<Tallies>,
     recent: Arc<Recent>,
     partitions: Partitions,
-    settings: DoorSettings,
+    settings: IngestSettings,
     outages: Outages,
     /// Counts the flushes, to give each the next partition in turn.
     turn: AtomicU32,
@@ -88,7 +90,7 @@ impl Flusher {
         partitions: Partitions,
         tallies: Arc<Tallies>,
         recent: Arc<Recent>,
-        settings: DoorSettings,
+        settings: IngestSettings,
     ) -> Self {
         Self {
             clock: Arc::clone(&ports.clock),
@@ -216,7 +218,7 @@ impl Flusher {
     async fn publish(&self, redeemed: Vec<Redeemed>) -> Vec<Acknowledged> {
         let mut by_home: BTreeMap<Partition, Vec<Redeemed>> = BTreeMap::new();
         for redeemed in redeemed {
-            let home = self.partitions.home_of(redeemed.ballot.id);
+            let home = self.partitions.partition_of(redeemed.ballot.id);
             by_home.entry(home).or_default().push(redeemed);
         }
         let parts: Vec<(Partition, Vec<Redeemed>)> = by_home
@@ -286,7 +288,7 @@ impl Flusher {
         }
         let tails: Vec<_> = by_position
             .into_iter()
-            .map(|(position, ballots)| Tail {
+            .map(|(position, ballots)| PendingVotes {
                 position,
                 votes: sum_votes(ballots).into_iter().collect(),
             })
@@ -303,7 +305,11 @@ impl Flusher {
     }
 
     /// What can be shown while the counter is down: what the store has, or else just this flush.
-    async fn known_without_counter(&self, everybody: &[Candidate], tails: &[Tail]) -> Shown {
+    async fn known_without_counter(
+        &self,
+        everybody: &[Candidate],
+        tails: &[PendingVotes],
+    ) -> Shown {
         if let Ok(shown) = self.tallies.of_store(everybody).await {
             return shown;
         }
@@ -332,7 +338,7 @@ fn in_records(mut redeemed: Vec<Redeemed>) -> impl Iterator<Item = Vec<Redeemed>
 }
 
 /// Everybody voted for, each once, in order.
-fn everybody(tails: &[Tail], acknowledged: &[Acknowledged]) -> Vec<Candidate> {
+fn everybody(tails: &[PendingVotes], acknowledged: &[Acknowledged]) -> Vec<Candidate> {
     let recorded = tails.iter().flat_map(|tail| &tail.votes);
     let unrecorded = acknowledged
         .iter()

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::healer::Healer;
+use super::refresher::Refresher;
 use crate::{
     cast::Ports,
     deadline::within,
@@ -18,7 +18,7 @@ pub(crate) struct Tallies {
     clock: Arc<dyn Clock>,
     counter: Arc<dyn VoteCounter>,
     store: Arc<dyn VoteStore>,
-    healer: Arc<Healer>,
+    refresher: Arc<Refresher>,
     settings: TallySettings,
     /// Of the counter, when it is read.
     outage: Outage,
@@ -35,12 +35,12 @@ pub(crate) struct Shown {
 }
 
 impl Tallies {
-    pub(crate) fn new(ports: &Ports, healer: Arc<Healer>, settings: TallySettings) -> Self {
+    pub(crate) fn new(ports: &Ports, refresher: Arc<Refresher>, settings: TallySettings) -> Self {
         Self {
             clock: Arc::clone(&ports.clock),
             counter: Arc::clone(&ports.counter),
             store: Arc::clone(&ports.store),
-            healer,
+            refresher,
             settings,
             outage: Outage::new(&ports.clock, "the counter cannot be read"),
         }
@@ -66,7 +66,7 @@ impl Tallies {
 
     /// What the store alone knows: true, but behind.
     pub(crate) async fn of_store(&self, candidates: &[Candidate]) -> Result<Shown, Fault> {
-        let stored = self.healer.stored(candidates).await?;
+        let stored = self.refresher.stored(candidates).await?;
         Ok(Shown {
             tallies: stored.iter().map(StoredTally::tally).collect(),
             stale: true,
@@ -84,14 +84,14 @@ impl Tallies {
         for reading in &readings {
             if reading
                 .age
-                .is_some_and(|age| age >= self.settings.heal_after)
+                .is_some_and(|age| age >= self.settings.refresh_after)
             {
-                self.healer.want(&reading.tally.candidate);
+                self.refresher.want(&reading.tally.candidate);
             }
         }
         let (mut stale, mut error) = (false, None);
         if !missed.is_empty() {
-            match self.healer.heal(&missed).await {
+            match self.refresher.heal(&missed).await {
                 Ok(healed) => {
                     stale = healed.stale;
                     let misses = readings.iter_mut().filter(|r| r.age.is_none());

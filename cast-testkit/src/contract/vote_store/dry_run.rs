@@ -1,4 +1,4 @@
-//! Rehearse.
+//! The dry run.
 
 use cast_core::{
     domain::FoldStep,
@@ -7,7 +7,7 @@ use cast_core::{
 
 use super::{P0, Skipped, Stage, VoteStoreHarness, next, rejecting, step};
 
-pub(super) async fn a_rehearsal_changes_nothing(
+pub(super) async fn a_dry_run_changes_nothing(
     harness: &dyn VoteStoreHarness,
 ) -> Result<(), Skipped> {
     let stage = Stage::set(harness).await;
@@ -19,7 +19,7 @@ pub(super) async fn a_rehearsal_changes_nothing(
     for _ in 0..3 {
         stage
             .store
-            .rehearse(&coming)
+            .dry_run(&coming)
             .await
             .expect("the step can be held");
         assert_eq!(stage.view(&[good.id, bad.id]).await, before);
@@ -33,7 +33,7 @@ pub(super) async fn a_rehearsal_changes_nothing(
     Ok(())
 }
 
-pub(super) async fn a_rehearsal_fails_exactly_where_applying_would(
+pub(super) async fn a_dry_run_fails_exactly_where_applying_would(
     harness: &dyn VoteStoreHarness,
 ) -> Result<(), Skipped> {
     let stage = Stage::set(harness).await;
@@ -55,9 +55,9 @@ pub(super) async fn a_rehearsal_fails_exactly_where_applying_would(
         next(P0, 4, &[&repeated]),
     ];
     for step in &steps {
-        let rehearsed = is_corrupt(step, stage.store.rehearse(step).await);
+        let dry_run = is_corrupt(step, stage.store.dry_run(step).await);
         let applied = is_corrupt(step, stage.store.apply(step).await);
-        assert_eq!(rehearsed, applied, "a rehearsal of {step:?}");
+        assert_eq!(dry_run, applied, "a dry run of {step:?}");
     }
     Ok(())
 }

@@ -7,15 +7,15 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    door::{Door, Pending},
     flush::Flusher,
     recent::Recent,
+    service::{Pending, VoteService},
 };
 use crate::{
     cast::Ports,
     domain::{KeyRing, Partitions},
     settings::Settings,
-    showing::Tallies,
+    tallies::Tallies,
 };
 
 /// Takes ballots in and flushes them, several flushes at once.
@@ -38,8 +38,8 @@ impl Intake {
         partitions: Partitions,
         tallies: Arc<Tallies>,
         settings: &Settings,
-    ) -> (Door, Self) {
-        let door = &settings.door;
+    ) -> (VoteService, Self) {
+        let door = &settings.ingest;
         let (sender, ballots) = mpsc::channel(door.intake_capacity);
         let recent = Arc::new(Recent::new(door.remembered));
         let intake = Self {
@@ -55,7 +55,7 @@ impl Intake {
             flushes_in_flight: door.flushes_in_flight,
         };
         (
-            Door::new(keys, ports, sender, recent, door, &settings.tickets),
+            VoteService::new(keys, ports, sender, recent, door, &settings.tickets),
             intake,
         )
     }

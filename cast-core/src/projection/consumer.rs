@@ -1,11 +1,11 @@
-//! The consumer: apply, settle, commit.
+//! The consumer: apply, reconcile, commit.
 
 use std::{borrow::Cow, ops::ControlFlow, pin::pin, sync::Arc, time::Duration};
 
 use futures_util::future::{Either, select};
 use tokio_util::sync::CancellationToken;
 
-use super::{narrow::Stage, progress::StoreProgress, settler::Settler};
+use super::{narrow::Stage, progress::StoreProgress, reconciler::Reconciler};
 use crate::{
     backoff::Backoff,
     cast::Ports,
@@ -28,7 +28,7 @@ pub struct Consumer {
     store: Arc<dyn VoteStore>,
     settings: FoldSettings,
     progress: Arc<StoreProgress>,
-    settler: Settler,
+    reconciler: Reconciler,
     outages: Arc<FoldOutages>,
     commit_outage: Outage,
 }
@@ -57,7 +57,7 @@ impl Consumer {
             bus: Arc::clone(&ports.bus),
             store: Arc::clone(&ports.store),
             progress: Arc::new(progress),
-            settler: Settler::new(ports, settings.clone()),
+            reconciler: Reconciler::new(ports, settings.clone()),
             settings,
             outages: Arc::new(FoldOutages {
                 log: outage("the log cannot be read"),
@@ -97,7 +97,7 @@ impl Consumer {
     }
 
     /// Folds until it is told to stop; a batch that it is folding then, it finishes first if that
-    /// takes no longer than a settling may.
+    /// takes no longer than a reconciling may.
     pub async fn run(self, stop: CancellationToken) {
         let mut backoff = Backoff::new(self.settings.min_backoff, self.settings.max_backoff);
         while let Err(error) = self.fold_as_member(&mut backoff, &stop).await {
@@ -157,7 +157,7 @@ impl Consumer {
 
     /// Waits for the next batch, and looks at the store now and then. Tells of both: partitions in which
     /// the reader must be sent back, and a batch, if there is one by then. May be dropped at the end:
-    /// what a look was about to settle then heals when it is read.
+    /// what a look was about to reconcile then heals when it is read.
     ///
     /// The looks do not end the wait for the batch. The log may be asking the store where to begin, and
     /// if the question ended with each look, a store that takes longer than it is until the next one
@@ -228,17 +228,17 @@ impl Consumer {
             done = begun => Some(done),
             () = async {
                 stop.cancelled().await;
-                self.clock.sleep(self.settings.settle_deadline).await;
+                self.clock.sleep(self.settings.reconcile_deadline).await;
             } => None,
         }
     }
 
     /// Whether the store was put back while nobody voted: then no batch meets the fence, and the
-    /// reader must be sent back. Besides, makes up for what could not be settled.
+    /// reader must be sent back. Besides, makes up for what could not be reconciled.
     async fn look_again(&self) -> Setbacks {
         let setbacks = self.progress.setbacks().await;
         self.outages.store.note(&setbacks);
-        self.settler.settle_owed().await;
+        self.reconciler.reconcile_owed().await;
         setbacks.unwrap_or_default()
     }
 
@@ -275,7 +275,7 @@ impl Consumer {
         }
     }
 
-    /// Applies a step, settles it, and notes it in the log. It may be called again with the same
+    /// Applies a step, reconciles it, and notes it in the log. It may be called again with the same
     /// step after a failure: what was applied of it then meets the fence.
     async fn fold(&self, log: &mut dyn Subscription, step: &FoldStep) -> Result<(), Failed> {
         // The parts of the step that are still to be applied, the first on top.
@@ -285,7 +285,7 @@ impl Consumer {
                 Ok(Applied::Folded { totals, .. }) => {
                     self.progress.note(part.partition, part.next);
                     log_rejections(&part);
-                    self.settler.settle_totals(&part, totals).await;
+                    self.reconciler.reconcile_totals(&part, totals).await;
                     self.commit(log, part.partition, part.next).await;
                 }
                 Ok(Applied::Fenced { progress }) if progress < part.start => {
@@ -299,7 +299,7 @@ impl Consumer {
                 }
                 Ok(Applied::Fenced { progress }) => {
                     self.progress.note(part.partition, progress);
-                    self.settler.settle_from_store(&part).await;
+                    self.reconciler.reconcile_from_store(&part).await;
                     self.commit(log, part.partition, part.next).await;
                     if parts.is_empty() && progress > part.next {
                         let sought = self.seek(log, part.partition, progress).await;
@@ -323,7 +323,7 @@ impl Consumer {
         partition: Partition,
         next: Offset,
     ) -> Result<(), PortError> {
-        let (seek, limit) = (log.seek(partition, next), self.settings.settle_deadline);
+        let (seek, limit) = (log.seek(partition, next), self.settings.reconcile_deadline);
         within(&*self.clock, limit, "seeking in the log", seek).await
     }
 
@@ -357,7 +357,7 @@ impl Consumer {
         };
         let narrowed = stage.without_unholdable(record).await?;
         if narrowed.ballots.len() == ballots {
-            // The rehearsal went well and the step does not: nothing is left to narrow down.
+            // The dry run went well and the step does not: nothing is left to narrow down.
             return Err(error);
         }
         Ok(vec![Cow::Owned(narrowed)])
@@ -365,7 +365,7 @@ impl Consumer {
 
     async fn commit(&self, log: &mut dyn Subscription, partition: Partition, next: Offset) {
         let commit = log.commit(partition, next);
-        let limit = self.settings.settle_deadline;
+        let limit = self.settings.reconcile_deadline;
         let told = within(&*self.clock, limit, "noting progress in the log", commit).await;
         self.commit_outage.note(&told);
     }

@@ -5,8 +5,8 @@ mod world;
 use std::{sync::Arc, time::Duration};
 
 use cast_core::{
-    domain::{Candidate, LogPosition, LoggedBallot, Offset, Partition, Prefix},
-    ports::{Reading, Settlement, Tail, VoteCounter as _},
+    domain::{AppliedTotal, Candidate, LogPosition, LoggedBallot, Offset, Partition},
+    ports::{Checkpoint, PendingVotes, Reading, VoteCounter as _},
 };
 use cast_testkit::{
     faults::{Counts, Gate, Moment, Operation, intercept},
@@ -30,7 +30,7 @@ async fn reading(world: &World, name: &str) -> Reading {
 #[tokio::test]
 async fn who_was_never_voted_for_takes_no_room_in_the_counter() {
     let world = World::new(1);
-    let cast = world.door().await;
+    let cast = world.api().await;
     assert_eq!(votes_of(&cast, "nobody").await, 0);
     assert_eq!(reading(&world, "nobody").await.age, None, "still a miss");
 }
@@ -38,7 +38,7 @@ async fn who_was_never_voted_for_takes_no_room_in_the_counter() {
 #[tokio::test]
 async fn what_the_store_knows_is_in_the_counter_once_it_was_shown() {
     let world = World::new(1);
-    let cast = world.door().await;
+    let cast = world.api().await;
     world.append(P0, vec![gives(1, "alice", 1)]).await;
     world.drain().await;
     world.counter.forget();
@@ -49,8 +49,8 @@ async fn what_the_store_knows_is_in_the_counter_once_it_was_shown() {
 #[tokio::test]
 async fn a_first_vote_makes_its_candidate_known_before_the_store_has_it() {
     let world = World::new(1);
-    let cast = world.door().await;
-    let tail = Tail {
+    let cast = world.api().await;
+    let tail = PendingVotes {
         position: LogPosition {
             partition: P0,
             offset: Offset::START,
@@ -66,9 +66,9 @@ async fn a_first_vote_makes_its_candidate_known_before_the_store_has_it() {
 /// Candidates whose tallies are whole in the counter, and old.
 async fn old_tallies(world: &World, count: usize) -> Vec<Candidate> {
     let candidates: Vec<_> = (0..count).map(|n| candidate(&format!("c{n}"))).collect();
-    let whole = candidates.iter().map(|candidate| Settlement {
+    let whole = candidates.iter().map(|candidate| Checkpoint {
         candidate: candidate.clone(),
-        prefixes: vec![Prefix {
+        applied_totals: vec![AppliedTotal {
             partition: P0,
             votes: 1,
             as_of: Offset::new(1),
@@ -76,18 +76,18 @@ async fn old_tallies(world: &World, count: usize) -> Vec<Candidate> {
         whole: true,
     });
     let whole: Vec<_> = whole.collect();
-    world.counter.settle(&whole).await.expect("settled");
-    world.clock.advance(world.settings.tallies.heal_after);
+    world.counter.reconcile(&whole).await.expect("reconciled");
+    world.clock.advance(world.settings.tallies.refresh_after);
     candidates
 }
 
 /// Waits until so many candidates were loaded from the store.
 async fn until_loaded(counts: &Counts, candidates: u64) {
-    cast_testkit::eventually(SOON, "the healer", async || {
-        (counts.items(Operation::Settle) >= candidates).then_some(())
+    cast_testkit::eventually(SOON, "the refresher", async || {
+        (counts.items(Operation::Reconcile) >= candidates).then_some(())
     })
     .await;
-    assert_eq!(counts.items(Operation::Settle), candidates);
+    assert_eq!(counts.items(Operation::Reconcile), candidates);
 }
 
 #[tokio::test]
@@ -101,12 +101,12 @@ async fn a_tally_that_is_not_old_is_not_loaded_again() {
     let almost = world
         .settings
         .tallies
-        .heal_after
+        .refresh_after
         .saturating_sub(Duration::from_millis(1));
     world.clock.advance(almost);
     cast.tallies(&candidates).await.expect("tallies");
     cast.shutdown().await;
-    assert_eq!(counts.items(Operation::Settle), 1);
+    assert_eq!(counts.items(Operation::Reconcile), 1);
 }
 
 #[tokio::test]
@@ -140,14 +140,18 @@ async fn who_is_being_healed_is_not_asked_for_again() {
     until_loaded(&counts, 1).await;
     // Whatever was asked for besides would be loaded before a later one.
     let other = vec![candidate("other")];
-    world.clock.advance(world.settings.tallies.heal_after);
-    let settlement = Settlement {
+    world.clock.advance(world.settings.tallies.refresh_after);
+    let checkpoint = Checkpoint {
         candidate: other[0].clone(),
-        prefixes: Vec::new(),
+        applied_totals: Vec::new(),
         whole: true,
     };
-    world.counter.settle(&[settlement]).await.expect("settled");
-    world.clock.advance(world.settings.tallies.heal_after);
+    world
+        .counter
+        .reconcile(&[checkpoint])
+        .await
+        .expect("reconciled");
+    world.clock.advance(world.settings.tallies.refresh_after);
     cast.tallies(&other).await.expect("tallies");
     until_loaded(&counts, 2).await;
 }
@@ -161,14 +165,14 @@ async fn a_tally_that_is_forgotten_while_it_is_loaded_is_shown_as_the_store_has_
     world.append(P0, vec![gives(1, "alice", 3)]).await;
     world.drain().await;
     world.counter.forget();
-    gate.close(Operation::Settle, Moment::After);
+    gate.close(Operation::Reconcile, Moment::After);
     let shown = tokio::spawn({
         let cast = cast.clone();
         async move { votes_of(&cast, "alice").await }
     });
-    gate.until_waiting(Operation::Settle, Moment::After, 1)
+    gate.until_waiting(Operation::Reconcile, Moment::After, 1)
         .await;
     world.counter.forget();
-    gate.open(Operation::Settle, Moment::After);
+    gate.open(Operation::Reconcile, Moment::After);
     assert_eq!(shown.await.expect("no panic"), 3);
 }

@@ -71,7 +71,7 @@ pub struct CounterAudit {
     pub compared: usize,
     /// How many it did not know as a whole: they are loaded when they are next shown.
     pub missed: usize,
-    /// How many showed less than is folded by now: they heal when they are shown or settled next.
+    /// How many showed less than is folded by now: they heal when they are shown or reconciled next.
     pub behind: usize,
 }
 
@@ -150,7 +150,7 @@ pub enum Finding {
         /// What its ballots give.
         ballots: u64,
     },
-    /// What the counter has settled is not what the log gives there: it was changed.
+    /// What the counter has reconciled is not what the log gives there: it was changed.
     ///
     /// It is disposable: deleting its key makes it load the tally from the store.
     PrefixDiffers {
@@ -255,7 +255,7 @@ impl fmt::Display for Finding {
             } => write!(
                 f,
                 "candidate {candidate:?}, partition {} up to offset {} of {}: the counter has \
-                 settled {counter} votes, and the log gives {log}",
+                 reconciled {counter} votes, and the log gives {log}",
                 partition.get(),
                 as_of.get(),
                 end.get()
@@ -391,7 +391,7 @@ mod tests {
                     counter: 1,
                     log: 2,
                 },
-                "candidate \"alice\", partition 3 up to offset 5 of 6: the counter has settled 1 \
+                "candidate \"alice\", partition 3 up to offset 5 of 6: the counter has reconciled 1 \
                  votes, and the log gives 2",
             ),
             (

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cast_core::DoorSettings;
+use cast_core::IngestSettings;
 use clap::Args;
 
 use super::values::{count, duration, int};
@@ -10,7 +10,7 @@ use super::values::{count, duration, int};
 /// How ballots are taken in.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Taking ballots in")]
-pub struct Door {
+pub struct IngestConfig {
     /// How many ballots may wait; one more is told `OVERLOADED`
     #[arg(long, value_name = "COUNT", default_value = "4096", value_parser = count())]
     intake_capacity: usize,
@@ -48,9 +48,9 @@ pub struct Door {
     remembered_ballots: usize,
 }
 
-impl Door {
-    pub(super) const fn settings(&self) -> DoorSettings {
-        DoorSettings {
+impl IngestConfig {
+    pub(super) const fn settings(&self) -> IngestSettings {
+        IngestSettings {
             intake_capacity: self.intake_capacity,
             flush_limit: self.flush_limit,
             flushes_in_flight: self.flushes_in_flight,

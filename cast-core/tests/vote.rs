@@ -18,7 +18,7 @@ use world::{World, ballot, candidate, current, id, receipt, refusal, votes_of};
 #[tokio::test]
 async fn a_vote_is_accepted_shown_logged_and_then_counted() {
     let world = World::new(3);
-    let cast = world.door().await;
+    let cast = world.api().await;
     let ticket = current(&cast).await;
     let two = Ballot::new(ticket).select("alice", 2).expect("a ballot");
     let two = two
@@ -81,7 +81,7 @@ async fn a_forged_or_foreign_ticket_is_invalid_and_touches_no_port() {
 #[tokio::test]
 async fn a_ticket_expires_at_its_end_and_the_next_is_good_from_then_on() {
     let world = World::new(1);
-    let cast = world.door().await;
+    let cast = world.api().await;
     let ticket = current(&cast).await;
     world.clock.advance(Duration::from_millis(1_999));
     assert!(matches!(
@@ -144,7 +144,7 @@ async fn a_door_whose_clock_is_off_leaves_it_to_the_source_what_is_expired() {
 #[tokio::test]
 async fn too_many_votes_are_refused_and_burn_no_use() {
     let world = World::new(1);
-    let cast = world.door().await;
+    let cast = world.api().await;
     let ticket = current(&cast).await;
     let most = cast.vote(ballot(ticket, "bob", 1_000)).await;
     assert_eq!(receipt(most.expect("an answer")).tallies[0].votes, 1_000);
@@ -164,7 +164,7 @@ async fn too_many_votes_are_refused_and_burn_no_use() {
 #[tokio::test]
 async fn a_name_twice_adds_up_and_both_entries_show_the_same_tally() {
     let world = World::new(1);
-    let cast = world.door().await;
+    let cast = world.api().await;
     let ticket = current(&cast).await;
     let twice = ballot(ticket, "alice", 2)
         .select("alice", 3)
@@ -178,7 +178,7 @@ async fn a_name_twice_adds_up_and_both_entries_show_the_same_tally() {
 #[tokio::test]
 async fn the_same_id_again_is_a_duplicate_costs_nothing_and_counts_once() {
     let world = World::new(4);
-    let cast = world.door().await;
+    let cast = world.api().await;
     let ticket = current(&cast).await;
     let first = ballot(ticket, "alice", 1).with_id(id(77));
     assert!(!receipt(cast.vote(first.clone()).await.expect("an answer")).repeated);
@@ -201,7 +201,7 @@ async fn the_same_id_again_is_a_duplicate_costs_nothing_and_counts_once() {
 #[tokio::test]
 async fn the_same_id_with_other_contents_is_refused() {
     let world = World::new(1);
-    let cast = world.door().await;
+    let cast = world.api().await;
     let ticket = current(&cast).await;
     let first = ballot(ticket, "alice", 1).with_id(id(5));
     receipt(cast.vote(first.clone()).await.expect("an answer"));
@@ -219,7 +219,7 @@ async fn the_same_id_with_other_contents_is_refused() {
 #[tokio::test]
 async fn a_source_that_forgot_the_id_costs_a_use_and_the_ballot_still_counts_once() {
     let world = World::new(1);
-    let cast = world.door().await;
+    let cast = world.api().await;
     let first = ballot(current(&cast).await, "alice", 1).with_id(id(5));
     receipt(cast.vote(first).await.expect("an answer"));
     world.tickets.forget();
@@ -230,14 +230,14 @@ async fn a_source_that_forgot_the_id_costs_a_use_and_the_ballot_still_counts_onc
     assert_eq!(
         votes_of(&cast, "alice").await,
         1,
-        "in the store, and in the counter that settled"
+        "in the store, and in the counter that reconciled"
     );
 }
 
 #[tokio::test]
 async fn a_lost_meter_fails_closed_until_the_next_ticket() {
     let world = World::new(1);
-    let cast = world.door().await;
+    let cast = world.api().await;
     let ticket = current(&cast).await;
     world.tickets.forget_tickets();
     let answer = cast
@@ -255,7 +255,7 @@ async fn a_lost_meter_fails_closed_until_the_next_ticket() {
 #[tokio::test]
 async fn a_counter_that_forgot_everything_is_healed_by_the_next_vote_and_by_reading() {
     let world = World::new(2);
-    let cast = world.door().await;
+    let cast = world.api().await;
     for _ in 0..5 {
         let ticket = current(&cast).await;
         receipt(
@@ -278,7 +278,7 @@ async fn a_counter_that_forgot_everything_is_healed_by_the_next_vote_and_by_read
 #[tokio::test]
 async fn leaders_come_by_votes_and_then_by_name() {
     let world = World::new(2);
-    let cast = world.door().await;
+    let cast = world.api().await;
     for (name, votes) in [("bob", 2), ("alice", 2), ("carol", 3), ("dave", 1)] {
         let ticket = current(&cast).await;
         receipt(
@@ -300,7 +300,7 @@ async fn leaders_come_by_votes_and_then_by_name() {
 async fn a_refused_ballot_has_an_id_too_its_own_or_a_fresh_one() {
     let mut world = World::new(3);
     world.settings.tickets.uses = 1;
-    let cast = world.door().await;
+    let cast = world.api().await;
     let good = current(&cast).await;
     cast.vote(ballot(good, "alice", 1)).await.expect("accepted");
     let forged = cast_core::domain::Ticket::from_bytes([0; 32]);

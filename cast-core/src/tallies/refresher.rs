@@ -17,7 +17,7 @@ use crate::{
     deadline::within,
     domain::{Candidate, StoredTally, Tally},
     outage::Outage,
-    ports::{Clock, PortError, Reading, Settlement, VoteCounter, VoteStore},
+    ports::{Checkpoint, Clock, PortError, Reading, VoteCounter, VoteStore},
     settings::TallySettings,
 };
 
@@ -31,7 +31,7 @@ const CHUNK: usize = 500;
 const LOADING: &str = "loading tallies from the store";
 
 /// Heals tallies: at once those that are missed, in the background those that are old.
-pub(crate) struct Healer {
+pub(crate) struct Refresher {
     clock: Arc<dyn Clock>,
     counter: Arc<dyn VoteCounter>,
     store: Arc<dyn VoteStore>,
@@ -47,7 +47,7 @@ pub(crate) struct Healer {
 /// What may be down.
 struct Outages {
     background: Outage,
-    settle: Outage,
+    reconcile: Outage,
 }
 
 /// Tallies that were missed, as they can be shown.
@@ -58,7 +58,7 @@ pub(crate) struct Healed {
     pub(crate) stale: bool,
 }
 
-impl Healer {
+impl Refresher {
     pub(crate) fn new(ports: &Ports, settings: TallySettings) -> Self {
         Self {
             clock: Arc::clone(&ports.clock),
@@ -70,7 +70,7 @@ impl Healer {
             store_paused_until_ms: AtomicU64::new(0),
             outages: Outages {
                 background: Outage::new(&ports.clock, "old tallies cannot be healed"),
-                settle: Outage::new(&ports.clock, "tallies are shown as the store has them"),
+                reconcile: Outage::new(&ports.clock, "tallies are shown as the store has them"),
             },
         }
     }
@@ -109,10 +109,10 @@ impl Healer {
         self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Loads what the store knows of candidates that the counter does not, and settles it; returns
+    /// Loads what the store knows of candidates that the counter does not, and reconciles it; returns
     /// the tallies that can be shown then.
     ///
-    /// Somebody never voted for is not settled: else a counter could be filled by asking for names.
+    /// Somebody never voted for is not reconciled: else a counter could be filled by asking for names.
     pub(crate) async fn heal(&self, missed: &[Reading]) -> Result<Healed, PortError> {
         let candidates: Vec<_> = missed.iter().map(|r| r.tally.candidate.clone()).collect();
         let stored = self.stored(&candidates).await?;
@@ -124,9 +124,9 @@ impl Healer {
             .zip(missed)
             .filter(worth_it)
             .map(|(stored, _)| stored);
-        let settled = self.settled(&candidates, known).await;
-        self.outages.settle.note(&settled);
-        Ok(match settled {
+        let reconciled = self.reconciled(&candidates, known).await;
+        self.outages.reconcile.note(&reconciled);
+        Ok(match reconciled {
             Ok(readings) => Healed {
                 tallies: readings
                     .into_iter()
@@ -146,33 +146,33 @@ impl Healer {
         })
     }
 
-    /// Settles what the store knows, and reads what the counter shows then.
-    async fn settled<'a>(
+    /// Reconciles what the store knows, and reads what the counter shows then.
+    async fn reconciled<'a>(
         &self,
         candidates: &[Candidate],
         known: impl Iterator<Item = &'a StoredTally>,
     ) -> Result<Vec<Reading>, PortError> {
-        self.settle(known).await?;
+        self.reconcile(known).await?;
         let (read, limit) = (self.counter.read(candidates), self.settings.read_deadline);
         within(&*self.clock, limit, "reading tallies", read).await
     }
 
-    async fn settle<'a>(
+    async fn reconcile<'a>(
         &self,
         known: impl Iterator<Item = &'a StoredTally>,
     ) -> Result<(), PortError> {
-        let settlements: Vec<_> = known
-            .map(|stored| Settlement {
+        let checkpoints: Vec<_> = known
+            .map(|stored| Checkpoint {
                 candidate: stored.candidate.clone(),
-                prefixes: stored.prefixes.clone(),
+                applied_totals: stored.applied_totals.clone(),
                 whole: true,
             })
             .collect();
-        let (settle, limit) = (
-            self.counter.settle(&settlements),
+        let (reconcile, limit) = (
+            self.counter.reconcile(&checkpoints),
             self.settings.read_deadline,
         );
-        within(&*self.clock, limit, "settling tallies", settle).await
+        within(&*self.clock, limit, "reconciling tallies", reconcile).await
     }
 
     /// Loads candidates from the store into the counter.
@@ -180,7 +180,7 @@ impl Healer {
         self.check_pause()?;
         // Should this be too slow, it says nothing of what voters ask for.
         let stored = self.read_store(candidates).await?;
-        self.settle(stored.iter()).await
+        self.reconcile(stored.iter()).await
     }
 
     /// Reads the store, unless it failed a moment ago: a store that is down must not make each vote

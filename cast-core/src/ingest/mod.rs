@@ -1,10 +1,10 @@
 //! The path of a ballot: check, redeem, publish, record, reply.
 
-mod door;
 mod flush;
 mod intake;
 mod recent;
+mod service;
 
-pub(crate) use door::Door;
-pub use door::IntakeLoad;
 pub(crate) use intake::Intake;
+pub use service::IntakeLoad;
+pub(crate) use service::VoteService;

@@ -7,7 +7,7 @@ use cast_core::{
         BallotId, Candidate, KeyId, LogPosition, LoggedBallot, Offset, Selection, Selections,
         TicketStamp, Voter, Votes,
     },
-    ports::Kept,
+    ports::StoredBallot,
 };
 use diesel::pg::data_types::PgTimestamp;
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
@@ -33,10 +33,10 @@ type Row = (
 );
 
 /// What is kept of each ballot, in their order.
-pub(super) async fn kept(
+pub(super) async fn stored_ballots(
     connection: &mut AsyncPgConnection,
     ballots: Vec<BallotId>,
-) -> Result<Vec<Option<Kept>>, Error> {
+) -> Result<Vec<Option<StoredBallot>>, Error> {
     let ids: Vec<Uuid> = ballots.iter().map(|id| id.as_uuid()).collect();
     let mut kept = HashMap::with_capacity(ids.len());
     // The rejected ones first: one that is counted in between is found as counted.
@@ -44,14 +44,14 @@ pub(super) async fn kept(
     let rejected: Vec<(Uuid, i64, i64)> = rejected.get_results(connection).await?;
     for (id, partition, offset) in rejected {
         let position = position(partition, offset)?;
-        kept.insert(id, Kept::Rejected { position });
+        kept.insert(id, StoredBallot::Rejected { position });
     }
     let counted = KeptBallots { ids: ids.clone() };
     let counted: Vec<Row> = counted.get_results(connection).await?;
     for row in counted {
         let (id, position) = (row.0, position(row.1, row.2)?);
         let ballot = ballot(row);
-        kept.insert(id, Kept::Counted { position, ballot });
+        kept.insert(id, StoredBallot::Counted { position, ballot });
     }
     Ok(ids.iter().map(|id| kept.get(id).cloned()).collect())
 }

@@ -1,14 +1,14 @@
 -- Takes over what the store says of one candidate: votes as of an offset, for some partitions.
 --
--- Atomic: all of it, for this one candidate. Why that is safe: what is settled only moves forward,
+-- Atomic: all of it, for this one candidate. Why that is safe: what is reconciled only moves forward,
 -- and takes exactly the tail before it away in the step that adds it, so no vote is shown twice or
--- dropped in between; lost, repeated and reordered settlings end the same.
+-- dropped in between; lost, repeated and reordered reconciliations end the same.
 --
--- The tail that is taken away is looked at once, record by record, so settling costs in proportion
+-- The tail that is taken away is looked at once, record by record, so reconciling costs in proportion
 -- to what was recorded; and where a whole tail goes, it is only removed.
 --
 -- A count that makes no sense is as good as lost: it is dropped first, and what the store says is
--- settled in its place.
+-- reconciled in its place.
 --
 -- KEYS[1]  the candidate's count
 -- ARGV[1]  how long a count without a tail is kept, ms
@@ -32,14 +32,14 @@ local function checked_head()
 end
 
 -- Removes the records of a partition's tail before `as_of`, and their votes from the count.
-local function drop_tail(count, as_of, tail, settled)
+local function drop_tail(count, as_of, tail, reconciled)
   if before(count.last, as_of) then
     redis.call('ZREMRANGEBYLEX', key, '[' .. tail, '(' .. behind(tail))
     count.last, count.high, count.low = '', 0, 0
     return
   end
   repeat
-    local page = redis.call('ZRANGEBYLEX', key, '[' .. tail, '(' .. settled, 'LIMIT', 0, 1000)
+    local page = redis.call('ZRANGEBYLEX', key, '[' .. tail, '(' .. reconciled, 'LIMIT', 0, 1000)
     for _, member in ipairs(page) do
       local high, low = string.match(member, ':(%d+):(%d+)$')
       count.high, count.low = count.high - high, count.low - low
@@ -59,7 +59,7 @@ for i = 3, #ARGV, 5 do
     if count.last ~= '' then
       drop_tail(count, as_of, ARGV[i + 3], ARGV[i + 4])
     end
-    count.as_of, count.settled = as_of, votes
+    count.as_of, count.reconciled = as_of, votes
     counts[partition] = count
     head[count.at] = ''
   end

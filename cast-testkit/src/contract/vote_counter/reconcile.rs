@@ -1,13 +1,13 @@
-//! Settle.
+//! Reconcile.
 
 use std::sync::Arc;
 
-use cast_core::ports::{Settlement, Tail};
+use cast_core::ports::{Checkpoint, PendingVotes};
 
 use super::{super::RACERS, P0, P1, Skipped, Stage, VoteCounterHarness, part, prefix, tail, whole};
 use crate::waiting::race;
 
-pub(super) async fn settling_replaces_what_is_before_and_leaves_the_rest(
+pub(super) async fn reconciling_replaces_what_is_before_and_leaves_the_rest(
     harness: &dyn VoteCounterHarness,
 ) -> Result<(), Skipped> {
     let stage = Stage::set(harness).await;
@@ -18,9 +18,11 @@ pub(super) async fn settling_replaces_what_is_before_and_leaves_the_rest(
             .await;
     }
     // The store deduplicated: what it counted is less than what was recorded.
-    stage.settle(&[part(alice, &[prefix(P0, 7, 3)])]).await;
+    stage.reconcile(&[part(alice, &[prefix(P0, 7, 3)])]).await;
     assert_eq!(stage.votes(alice).await, 7 + 100 + 1_000);
-    stage.settle(&[whole(alice, &[prefix(P0, 107, 4)])]).await;
+    stage
+        .reconcile(&[whole(alice, &[prefix(P0, 107, 4)])])
+        .await;
     assert_eq!(stage.votes(alice).await, 107 + 1_000);
     Ok(())
 }
@@ -31,15 +33,15 @@ pub(super) async fn a_prefix_no_newer_changes_nothing(
     let stage = Stage::set(harness).await;
     let alice = &stage.alice;
     stage.record(&[tail(P0, 12, &[(alice, 1)])], &[]).await;
-    stage.settle(&[part(alice, &[prefix(P0, 70, 10)])]).await;
+    stage.reconcile(&[part(alice, &[prefix(P0, 70, 10)])]).await;
     let before = stage.read(alice).await.tally;
     assert_eq!((before.votes, before.version.get()), (71, 13));
     for (votes, as_of) in [(3, 4), (69, 9), (0, 0), (70, 10), (99, 10)] {
         stage
-            .settle(&[part(alice, &[prefix(P0, votes, as_of)])])
+            .reconcile(&[part(alice, &[prefix(P0, votes, as_of)])])
             .await;
         stage
-            .settle(&[whole(alice, &[prefix(P0, votes, as_of)])])
+            .reconcile(&[whole(alice, &[prefix(P0, votes, as_of)])])
             .await;
         assert_eq!(
             stage.read(alice).await.tally,
@@ -53,11 +55,11 @@ pub(super) async fn a_prefix_no_newer_changes_nothing(
 /// One thing that is told to a counter.
 #[derive(Clone)]
 enum Told {
-    Tail(Tail),
-    Settlement(Settlement),
+    PendingVotes(PendingVotes),
+    Checkpoint(Checkpoint),
 }
 
-pub(super) async fn settling_in_any_order_ends_the_same(
+pub(super) async fn reconciling_in_any_order_ends_the_same(
     harness: &dyn VoteCounterHarness,
 ) -> Result<(), Skipped> {
     const RECORDS: u64 = 12;
@@ -65,13 +67,13 @@ pub(super) async fn settling_in_any_order_ends_the_same(
     let other = harness.open().await;
     for round in 0..8 {
         let who = stage.fixtures.candidate(&format!("candidate {round}"));
-        let tails = (0..RECORDS).map(|at| Told::Tail(tail(P0, at, &[(&who, at + 1)])));
+        let tails = (0..RECORDS).map(|at| Told::PendingVotes(tail(P0, at, &[(&who, at + 1)])));
         // A prefix of n records, each told as a part and as a whole; the last records stay a tail.
-        let settled = |n: u64| prefix(P0, n * (n + 1) / 2, n);
-        let settlements = (1..RECORDS - 2)
-            .flat_map(|n| [part(&who, &[settled(n)]), whole(&who, &[settled(n)])])
-            .map(Told::Settlement);
-        let mut all: Vec<Told> = tails.chain(settlements).collect();
+        let reconciled = |n: u64| prefix(P0, n * (n + 1) / 2, n);
+        let checkpoints = (1..RECORDS - 2)
+            .flat_map(|n| [part(&who, &[reconciled(n)]), whole(&who, &[reconciled(n)])])
+            .map(Told::Checkpoint);
+        let mut all: Vec<Told> = tails.chain(checkpoints).collect();
         stage.fixtures.entropy().shuffle(&mut all);
 
         // Told in that order, and then once more by racing tasks.
@@ -106,13 +108,13 @@ pub(super) async fn settling_in_any_order_ends_the_same(
 
 async fn tell(counter: &dyn cast_core::ports::VoteCounter, told: &Told) {
     match told {
-        Told::Tail(tail) => {
+        Told::PendingVotes(tail) => {
             let recorded = counter.record(std::slice::from_ref(tail), &[]).await;
             drop(recorded.expect("the counter records"));
         }
-        Told::Settlement(settlement) => {
-            let settled = counter.settle(std::slice::from_ref(settlement)).await;
-            settled.expect("the counter settles");
+        Told::Checkpoint(checkpoint) => {
+            let reconciled = counter.reconcile(std::slice::from_ref(checkpoint)).await;
+            reconciled.expect("the counter reconciles");
         }
     }
 }
@@ -127,23 +129,25 @@ pub(super) async fn prefixes_of_different_partitions_do_not_touch(
         tail(P1, 2, &[(alice, 10), (bob, 5)]),
     ];
     stage.record(&tails, &[]).await;
-    stage.settle(&[part(alice, &[prefix(P0, 100, 9)])]).await;
+    stage.reconcile(&[part(alice, &[prefix(P0, 100, 9)])]).await;
     assert_eq!(
         stage.votes(alice).await,
         110,
         "the other partition's tail stays"
     );
-    // Older than what is settled of the other partition, and news for its own.
-    stage.settle(&[part(alice, &[prefix(P1, 1_000, 4)])]).await;
+    // Older than what is reconciled of the other partition, and news for its own.
+    stage
+        .reconcile(&[part(alice, &[prefix(P1, 1_000, 4)])])
+        .await;
     let shown = stage.read(alice).await.tally;
     assert_eq!((shown.votes, shown.version.get()), (1_100, 9 + 4));
     stage
-        .settle(&[part(alice, &[prefix(P0, 200, 12), prefix(P1, 9, 3)])])
+        .reconcile(&[part(alice, &[prefix(P0, 200, 12), prefix(P1, 9, 3)])])
         .await;
     assert_eq!(
         stage.votes(alice).await,
         1_200,
-        "one of two prefixes is old"
+        "one of two applied_totals is old"
     );
     assert_eq!(
         stage.votes(bob).await,
@@ -153,14 +157,16 @@ pub(super) async fn prefixes_of_different_partitions_do_not_touch(
     Ok(())
 }
 
-pub(super) async fn settling_everything_leaves_exactly_its_votes(
+pub(super) async fn reconciling_everything_leaves_exactly_its_votes(
     harness: &dyn VoteCounterHarness,
 ) -> Result<(), Skipped> {
     let stage = Stage::set(harness).await;
     let alice = &stage.alice;
     let tails: Vec<_> = (0..20).map(|at| tail(P0, at, &[(alice, 5)])).collect();
     stage.record(&tails, &[]).await;
-    stage.settle(&[whole(alice, &[prefix(P0, 61, 20)])]).await;
+    stage
+        .reconcile(&[whole(alice, &[prefix(P0, 61, 20)])])
+        .await;
     let shown = stage.read(alice).await.tally;
     assert_eq!((shown.votes, shown.version.get()), (61, 20));
     // Nothing of the tail comes back with what follows.
@@ -175,7 +181,7 @@ pub(super) async fn a_prefix_for_a_stranger_is_kept(
     let stage = Stage::set(harness).await;
     let Stage { alice, bob, .. } = &stage;
     stage
-        .settle(&[
+        .reconcile(&[
             part(alice, &[prefix(P1, 3, 8)]),
             whole(bob, &[prefix(P0, 4, 9)]),
         ])
@@ -188,23 +194,26 @@ pub(super) async fn a_prefix_for_a_stranger_is_kept(
     Ok(())
 }
 
-pub(super) async fn settling_as_a_whole_takes_nothing_away(
+pub(super) async fn reconciling_as_a_whole_takes_nothing_away(
     harness: &dyn VoteCounterHarness,
 ) -> Result<(), Skipped> {
     let stage = Stage::set(harness).await;
     let alice = &stage.alice;
-    stage.settle(&[part(alice, &[prefix(P1, 5, 3)])]).await;
+    stage.reconcile(&[part(alice, &[prefix(P1, 5, 3)])]).await;
     stage.record(&[tail(P1, 4, &[(alice, 2)])], &[]).await;
-    stage.settle(&[whole(alice, &[prefix(P0, 1, 1)])]).await;
+    stage.reconcile(&[whole(alice, &[prefix(P0, 1, 1)])]).await;
     let shown = stage.read(alice).await.tally;
     assert_eq!(
         (shown.votes, shown.version.get()),
         (8, 6),
         "votes and version, with a partition that was not named"
     );
-    let settled = stage.counter.settled(std::slice::from_ref(alice)).await;
+    let reconciled = stage
+        .counter
+        .applied_totals(std::slice::from_ref(alice))
+        .await;
     assert_eq!(
-        settled.expect("the counter tells what is settled"),
+        reconciled.expect("the counter tells what is reconciled"),
         [[prefix(P0, 1, 1), prefix(P1, 5, 3)]]
     );
     Ok(())

@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use crate::{
     deadline::within,
-    domain::{FoldStep, Placed, Rejection},
+    domain::{FoldStep, PositionedBallot, Rejection},
     ports::{Clock, PortError, PortErrorKind, VoteStore},
 };
 
-/// Where steps are rehearsed: nothing here is written.
+/// Where steps are tried in a dry run: nothing here is written.
 pub(super) struct Stage<'a> {
     pub(super) clock: &'a dyn Clock,
     pub(super) store: &'a dyn VoteStore,
-    /// How long one rehearsal may take.
+    /// How long one dry run may take.
     pub(super) limit: Duration,
 }
 
@@ -20,7 +20,7 @@ impl Stage<'_> {
     /// Turns those ballots of a step that the store cannot hold into rejections with their reason,
     /// by bisection.
     ///
-    /// For `m` ballots of which `k` cannot be held it takes about `k * log2(m)` rehearsals.
+    /// For `m` ballots of which `k` cannot be held it takes about `k * log2(m)` dry runs.
     pub(super) async fn without_unholdable(&self, step: FoldStep) -> Result<FoldStep, PortError> {
         let mut narrowed = FoldStep {
             ballots: Vec::new(),
@@ -30,7 +30,7 @@ impl Stage<'_> {
         // first of two with the same id wins.
         let mut waiting = vec![step.ballots];
         while let Some(mut ballots) = waiting.pop() {
-            let Err(error) = self.rehearse_with(&mut narrowed, &ballots).await else {
+            let Err(error) = self.dry_run_with(&mut narrowed, &ballots).await else {
                 narrowed.ballots.append(&mut ballots);
                 continue;
             };
@@ -51,15 +51,15 @@ impl Stage<'_> {
 
     /// Whether the store can hold what was admitted so far together with `more`: ballots may be
     /// fine each for itself and too many together.
-    async fn rehearse_with(
+    async fn dry_run_with(
         &self,
         admitted: &mut FoldStep,
-        more: &[Placed],
+        more: &[PositionedBallot],
     ) -> Result<(), PortError> {
         let before = admitted.ballots.len();
         admitted.ballots.extend_from_slice(more);
-        let rehearsal = self.store.rehearse(admitted);
-        let result = within(self.clock, self.limit, "rehearsing a batch", rehearsal).await;
+        let dry_run = self.store.dry_run(admitted);
+        let result = within(self.clock, self.limit, "rehearsing a batch", dry_run).await;
         admitted.ballots.truncate(before);
         result
     }

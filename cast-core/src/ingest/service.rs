@@ -13,11 +13,11 @@ use crate::{
     },
     fault::{Fault, FaultKind},
     ports::{Clock, Entropy},
-    settings::{DoorSettings, TicketSettings},
+    settings::{IngestSettings, TicketSettings},
 };
 
 /// Where ballots come in.
-pub(crate) struct Door {
+pub(crate) struct VoteService {
     keys: KeyRing,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
@@ -46,13 +46,13 @@ pub(super) struct Pending {
     pub(super) reply: oneshot::Sender<Result<Outcome, Fault>>,
 }
 
-impl Door {
+impl VoteService {
     pub(super) fn new(
         keys: KeyRing,
         ports: &Ports,
         intake: mpsc::Sender<Pending>,
         recent: Arc<Recent>,
-        door: &DoorSettings,
+        door: &IngestSettings,
         tickets: &TicketSettings,
     ) -> Self {
         let max_ticket_age = tickets.ttl + tickets.clock_skew;

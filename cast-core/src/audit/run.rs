@@ -179,17 +179,19 @@ impl Audit {
         }
     }
 
-    /// Looks at what the counter shows and has settled. Before the log is read to its end: so the
+    /// Looks at what the counter shows and has reconciled. Before the log is read to its end: so the
     /// log has all of it.
     async fn look_at_counter(&self, work: &mut Work) -> Result<Vec<Reading>, PortError> {
         let candidates = work.fold.keys().map(|(candidate, _)| candidate.clone());
         let candidates: BTreeSet<Candidate> = candidates.collect();
         let candidates: Vec<_> = candidates.into_iter().collect();
         for some in candidates.chunks(CANDIDATES_A_CALL) {
-            let settled = self.counter.settled(some);
-            let settled = self.within("reading what is settled", settled).await?;
-            for (candidate, prefixes) in some.iter().zip(settled) {
-                work.fold.mark(candidate, &prefixes);
+            let reconciled = self.counter.applied_totals(some);
+            let reconciled = self
+                .within("reading what is reconciled", reconciled)
+                .await?;
+            for (candidate, applied_totals) in some.iter().zip(reconciled) {
+                work.fold.mark(candidate, &applied_totals);
             }
         }
         let readings = self.shown(&candidates).await?;
@@ -216,7 +218,7 @@ impl Audit {
             let mut kept = HashMap::with_capacity(ids.len());
             if !ids.is_empty() {
                 let answers = self
-                    .within("reading ballots", self.store.kept(&ids))
+                    .within("reading ballots", self.store.stored_ballots(&ids))
                     .await?;
                 let known = ids.into_iter().zip(answers);
                 kept.extend(known.filter_map(|(id, kept)| Some((id, kept?))));
@@ -248,7 +250,7 @@ impl Audit {
         }
     }
 
-    /// Each prefix that the counter has settled is a pure function of the log.
+    /// Each prefix that the counter has reconciled is a pure function of the log.
     fn compare_prefixes(&self, work: &mut Work) {
         for (candidate, partition) in work.fold.keys() {
             let sum = work.fold.sum(candidate, *partition);
@@ -275,7 +277,7 @@ impl Audit {
     }
 
     /// What is shown is no more than what the log has. One that is more is looked at again: a tail
-    /// that was recorded twice goes when it is settled.
+    /// that was recorded twice goes when it is reconciled.
     async fn compare_shown(
         &self,
         work: &mut Work,

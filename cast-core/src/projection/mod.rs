@@ -3,7 +3,7 @@
 mod consumer;
 mod narrow;
 mod progress;
-mod settler;
+mod reconciler;
 
 pub use consumer::Consumer;
 pub(crate) use consumer::FoldOutages;

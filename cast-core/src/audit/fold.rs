@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::report::Finding;
 use crate::domain::{
-    BallotId, Candidate, LogBatch, LogPosition, LoggedBallot, Offset, Partition, Prefix, Selections,
+    AppliedTotal, BallotId, Candidate, LogBatch, LogPosition, LoggedBallot, Offset, Partition,
+    Selections,
 };
-use crate::ports::{Kept, Recount};
+use crate::ports::{Recount, StoredBallot};
 
 /// The sums of what was read of the log.
 pub(super) struct Fold {
@@ -36,7 +37,7 @@ pub(super) struct Sum {
     /// The votes behind the store's progress.
     pub(super) tail: u64,
     /// The counter's prefix, if it has one.
-    pub(super) prefix: Option<Prefix>,
+    pub(super) prefix: Option<AppliedTotal>,
     /// The votes before where that is true.
     pub(super) before_prefix: u64,
 }
@@ -95,8 +96,8 @@ impl Fold {
     }
 
     /// Has the fold say, too, what it was where the counter's prefixes are true.
-    pub(super) fn mark(&mut self, candidate: &Candidate, prefixes: &[Prefix]) {
-        for prefix in prefixes {
+    pub(super) fn mark(&mut self, candidate: &Candidate, applied_totals: &[AppliedTotal]) {
+        for prefix in applied_totals {
             self.sum_of(candidate, prefix.partition).prefix = Some(*prefix);
         }
     }
@@ -105,7 +106,7 @@ impl Fold {
     pub(super) fn take_in(
         &mut self,
         batch: &LogBatch,
-        kept: &HashMap<BallotId, Kept>,
+        kept: &HashMap<BallotId, StoredBallot>,
     ) -> Vec<Finding> {
         let mut findings = Vec::new();
         for entry in &batch.entries {
@@ -130,7 +131,7 @@ impl Fold {
                 }
                 // The store counts the first copy that it can hold; it is seldom not the first.
                 let stored = match kept {
-                    Some(Kept::Counted { ballot, .. }) => Some(ballot),
+                    Some(StoredBallot::Counted { ballot, .. }) => Some(ballot),
                     _ => None,
                 };
                 let mut copies = ballots.iter().filter(|copy| copy.id == ballot.id);
@@ -147,10 +148,15 @@ impl Fold {
     }
 
     /// Whether a ballot counts at this position of the log, as far as the store knows it.
-    fn counts_here(&mut self, id: BallotId, here: LogPosition, kept: Option<&Kept>) -> bool {
+    fn counts_here(
+        &mut self,
+        id: BallotId,
+        here: LogPosition,
+        kept: Option<&StoredBallot>,
+    ) -> bool {
         match kept {
-            Some(Kept::Counted { position, .. }) if *position == here => true,
-            Some(Kept::Rejected { position }) if *position == here => {
+            Some(StoredBallot::Counted { position, .. }) if *position == here => true,
+            Some(StoredBallot::Rejected { position }) if *position == here => {
                 self.tallied.rejected += 1;
                 false
             }

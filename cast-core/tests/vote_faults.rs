@@ -138,7 +138,7 @@ async fn a_retry_that_is_not_sent_is_still_unknown_for_the_first_may_be_in_the_l
 #[tokio::test]
 async fn a_retry_that_overtakes_its_first_sending_shows_twice_until_both_are_folded() {
     let (world, gate, slow) = held(8, 1).await;
-    let quick = world.door().await;
+    let quick = world.api().await;
     let alice = ballot(current(&quick).await, "alice", 1).with_id(id(1));
     let first = spawn_vote(&slow, alice.clone());
     until_flushing(&gate).await;
@@ -200,12 +200,12 @@ async fn a_name_that_neither_counter_nor_store_can_tell_of_is_unavailable_not_ze
 }
 
 #[tokio::test]
-async fn a_counter_that_cannot_be_settled_is_no_reason_to_hide_what_the_store_told() {
+async fn a_counter_that_cannot_be_reconciled_is_no_reason_to_hide_what_the_store_told() {
     let faulty = faulty().await;
     faulty.vote(1).await;
     assert_eq!(faulty.counted().await, 1);
     faulty.world.counter.forget();
-    faulty.plan.next(Operation::Settle, Fault::Refused);
+    faulty.plan.next(Operation::Reconcile, Fault::Refused);
     assert_eq!(votes_of(&faulty.cast, "alice").await, 1);
 }
 
@@ -227,10 +227,10 @@ async fn a_store_that_is_down_is_not_waited_for_by_every_vote() {
 /// A door over one slow log: flushes wait until the test lets them go.
 async fn held(intake_capacity: usize, flushes_in_flight: usize) -> (World, Arc<Gate>, Cast) {
     let mut world = World::new(1);
-    world.settings.door.intake_capacity = intake_capacity;
-    world.settings.door.flushes_in_flight = flushes_in_flight;
+    world.settings.ingest.intake_capacity = intake_capacity;
+    world.settings.ingest.flushes_in_flight = flushes_in_flight;
     // Less than a ticket lasts.
-    world.settings.door.max_wait = Duration::from_secs(1);
+    world.settings.ingest.max_wait = Duration::from_secs(1);
     let gate = Gate::new();
     let ports: Ports = intercept(&world.ports(), &gate);
     let cast = world.door_over(ports).await;
@@ -298,7 +298,7 @@ async fn who_waited_too_long_for_a_flush_is_told_overloaded_and_has_lost_nothing
     tokio::task::yield_now().await;
     world
         .clock
-        .advance(world.settings.door.max_wait + Duration::from_millis(1));
+        .advance(world.settings.ingest.max_wait + Duration::from_millis(1));
     gate.open(Operation::Publish, Moment::Before);
     accepted(first).await;
     let fault = late.await.expect("no panic").expect_err("too late");
@@ -318,7 +318,7 @@ async fn who_waited_just_as_long_as_a_ballot_may_is_flushed() {
     until_flushing(&gate).await;
     let just_in_time = spawn_vote(&cast, ballot(ticket, "alice", 1));
     tokio::task::yield_now().await;
-    world.clock.advance(world.settings.door.max_wait);
+    world.clock.advance(world.settings.ingest.max_wait);
     gate.open(Operation::Publish, Moment::Before);
     accepted(first).await;
     accepted(just_in_time).await;
