@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 /// The address of a server that speaks plain HTTP: `http://HOST:PORT/PATH`, without a user, and so
 /// without a password.
 #[derive(Clone, PartialEq, Eq)]
-pub struct HttpUrl {
+pub(crate) struct HttpUrl {
     /// For the resolver: an IPv6 address has no brackets here.
     pub(crate) host: String,
     pub(crate) port: u16,
@@ -17,7 +17,7 @@ pub struct HttpUrl {
 
 /// Why a text is no [`HttpUrl`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum HttpUrlError {
+pub(crate) enum HttpUrlError {
     /// It has another form.
     #[error("expected http://HOST:PORT")]
     Form,
@@ -63,15 +63,6 @@ impl HttpUrl {
             path => path,
         }
     }
-
-    /// The same server at another path.
-    pub(crate) fn at(&self, path: &str) -> Self {
-        let path = path.into();
-        Self {
-            path,
-            ..self.clone()
-        }
-    }
 }
 
 impl fmt::Display for HttpUrl {
@@ -100,7 +91,6 @@ mod tests {
         let url: HttpUrl = " http://cast.test/votes/ ".parse().unwrap();
         assert_eq!((&*url.host, url.port), ("cast.test", 80));
         assert_eq!(url.path_or("/graphql"), "/votes/");
-        assert_eq!(url.at("/livez").to_string(), "http://cast.test/livez");
         let url: HttpUrl = "http://[::1]:9/readyz".parse().unwrap();
         assert_eq!((&*url.host, url.port), ("::1", 9));
         assert_eq!(url.authority, "[::1]:9");

@@ -56,7 +56,10 @@ pub(crate) async fn run(options: &Options) -> ExitCode {
     };
     let seed = options.seed.unwrap_or_else(Seed::from_env_or_random);
     let artifacts = Artifacts::begin(seed);
-    eprintln!("siege: --seed {seed}, logs in {}", folder.path().display());
+    eprintln!(
+        "siege: --seed {seed}, logs in {}",
+        artifacts.path().display()
+    );
     let mut siege = Siege::begin(stack, seed, options.voters).await;
     let start = SystemClock.monotonic();
     let rounds = AssertUnwindSafe(siege.rounds(start + options.duration)).catch_unwind();

@@ -45,14 +45,14 @@ async fn lonely_in_store(stack: &Stack) -> Option<u64> {
 /// The same under load: voters at a server that dies there and at another that goes on.
 async fn under_load(stack: &Stack, deployment: Deployment, workload: &Workload, failpoint: &str) {
     let doomed = stack.run_until(Role::Api, &format!("{failpoint}:20")).await;
-    let apis = deployment.clients();
-    workload.set_apis([apis.clone(), vec![doomed.client()]].concat());
+    let clients = deployment.clients();
+    workload.set_apis([clients.clone(), vec![doomed.client()]].concat());
     let mut voters = Voters::start(Seed::from_env_or_random(), workload, 12);
     dies_at_failpoint(doomed).await;
     voters.until_acknowledged(60).await;
     voters.stop().await;
-    workload.set_apis(apis.clone());
-    check(stack, workload, &apis).await;
+    workload.set_apis(clients.clone());
+    check(stack, workload, &clients).await;
     let unknown = workload.ledger().responses(VoteResponse::is_unknown);
     assert!(unknown > 1, "no voter was at the server that died");
     deployment.drain().await;
@@ -78,18 +78,22 @@ async fn after_redeem_before_publish_a_use_is_wasted_and_nothing_counts() {
         return;
     };
     let deployment = Deployment::start(&stack, 2).await;
-    let apis = deployment.clients();
-    let workload = Workload::new(apis.clone());
-    let before = uses_left(&apis[0]).await;
+    let clients = deployment.clients();
+    let workload = Workload::new(clients.clone());
+    let before = uses_left(&clients[0]).await;
     let ballot = a_server_dies_with_a_ballot(&stack, &workload, "after-tickets.redeem").await;
-    assert_eq!(uses_left(&apis[0]).await, before - 1, "a wasted use");
+    assert_eq!(uses_left(&clients[0]).await, before - 1, "a wasted use");
     drained(&stack, &workload).await;
     assert_eq!(lonely_in_store(&stack).await, None, "no vote");
-    assert_eq!(fate(&apis[0], ballot.id.unwrap()).await, None);
+    assert_eq!(fate(&clients[0], ballot.id.unwrap()).await, None);
 
-    let before = uses_left(&apis[0]).await;
-    again(&apis[1], &workload, &ballot).await;
-    assert_eq!(uses_left(&apis[0]).await, before, "a repeated id is free");
+    let before = uses_left(&clients[0]).await;
+    again(&clients[1], &workload, &ballot).await;
+    assert_eq!(
+        uses_left(&clients[0]).await,
+        before,
+        "a repeated id is free"
+    );
     drained(&stack, &workload).await;
     assert_eq!(lonely_in_store(&stack).await, Some(1));
     under_load(&stack, deployment, &workload, "after-tickets.redeem").await;
@@ -101,8 +105,8 @@ async fn after_publish_before_record_the_tally_shows_the_ballot_when_it_reconcil
         return;
     };
     let deployment = Deployment::start(&stack, 2).await;
-    let apis = deployment.clients();
-    let workload = Workload::new(apis.clone());
+    let clients = deployment.clients();
+    let workload = Workload::new(clients.clone());
     // While no consumer runs, nothing reconciles.
     let Deployment {
         generator,
@@ -112,7 +116,7 @@ async fn after_publish_before_record_the_tally_shows_the_ballot_when_it_reconcil
     drain(consumer).await;
     let ballot = a_server_dies_with_a_ballot(&stack, &workload, "after-bus.publish").await;
     let names = ["lonely".to_owned()];
-    assert_eq!(tallies(&apis[0], &names).await[0].1, 0, "not recorded");
+    assert_eq!(tallies(&clients[0], &names).await[0].1, 0, "not recorded");
     assert_eq!(lonely_in_store(&stack).await, None);
     let consumer = stack.run(Role::Consumer).await;
     drained(&stack, &workload).await;
@@ -122,11 +126,11 @@ async fn after_publish_before_record_the_tally_shows_the_ballot_when_it_reconcil
         "logged, so it counts"
     );
     crate::stack::until("the reconciled ballot", async || {
-        (tallies(&apis[0], &names).await[0].1 == 1).then_some(())
+        (tallies(&clients[0], &names).await[0].1 == 1).then_some(())
     })
     .await;
 
-    again(&apis[1], &workload, &ballot).await;
+    again(&clients[1], &workload, &ballot).await;
     let deployment = Deployment {
         generator,
         consumer,
@@ -141,11 +145,11 @@ async fn after_publish_before_reply_the_retry_at_another_server_is_counted_once(
         return;
     };
     let deployment = Deployment::start(&stack, 2).await;
-    let apis = deployment.clients();
-    let workload = Workload::new(apis.clone());
+    let clients = deployment.clients();
+    let workload = Workload::new(clients.clone());
     let ballot = a_server_dies_with_a_ballot(&stack, &workload, "after-counter.record").await;
-    again(&apis[1], &workload, &ballot).await;
-    again(&apis[0], &workload, &ballot).await;
+    again(&clients[1], &workload, &ballot).await;
+    again(&clients[0], &workload, &ballot).await;
     drained(&stack, &workload).await;
     assert_eq!(lonely_in_store(&stack).await, Some(1));
     under_load(&stack, deployment, &workload, "after-counter.record").await;

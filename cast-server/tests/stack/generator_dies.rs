@@ -31,13 +31,13 @@ async fn two_at_once_agree_on_one_ticket_a_period_and_any_of_them_may_die() {
     // Enough that a ticket is seen in each period; few enough that its limit is felt.
     stack.set("CAST_TICKET_USES", "50");
     let deployment = Deployment::start(&stack, 2).await;
-    let apis = deployment.clients();
+    let clients = deployment.clients();
     let (second, doomed, doomed_too) = tokio::join!(
         stack.run(Role::Generator),
         stack.run_until(Role::Generator, "before-tickets.publish:9"),
         stack.run_until(Role::Generator, "after-tickets.publish:10"),
     );
-    let workload = Workload::new(apis.clone());
+    let workload = Workload::new(clients.clone());
     let mut voters = Voters::start(Seed::from_env_or_random(), &workload, 8);
     for doomed in [doomed, doomed_too] {
         until_failpoint(&doomed).await;
@@ -60,7 +60,7 @@ async fn two_at_once_agree_on_one_ticket_a_period_and_any_of_them_may_die() {
         assert_eq!(period % 1_000, 0, "{tickets:?}");
         assert_eq!(tickets.len(), 1, "two tickets for {period}: {tickets:?}");
     }
-    check(&stack, &workload, &apis).await;
+    check(&stack, &workload, &clients).await;
     let deployment = Deployment {
         generator: second,
         consumer,

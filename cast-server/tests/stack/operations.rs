@@ -44,9 +44,9 @@ async fn a_key_is_replaced_in_three_steps_and_no_vote_fails() {
         stack.run(Role::Consumer),
         Pair::start(&stack, Role::Api),
     );
-    let apis = apis.clients();
+    let clients = apis.clients();
     let load = Load::start(&stack, &apis.addresses);
-    until_issued_with(&apis[0], "07").await;
+    until_issued_with(&clients[0], "07").await;
     // The new key behind the old one; in front of it; alone.
     for (ring, key) in [
         (format!("{old},{new}"), "07"),
@@ -54,9 +54,9 @@ async fn a_key_is_replaced_in_three_steps_and_no_vote_fails() {
         (new.clone(), "08"),
     ] {
         stack.set("CAST_TICKET_SECRET", &ring);
-        apis.roll(&stack, &apis).await;
-        generators.roll(&stack, &apis).await;
-        until_issued_with(&apis[0], key).await;
+        apis.roll(&stack, &clients).await;
+        generators.roll(&stack, &clients).await;
+        until_issued_with(&clients[0], key).await;
     }
     let report = load.stop().await;
     no_vote_failed(&report);

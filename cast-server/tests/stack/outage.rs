@@ -8,7 +8,7 @@ use cast_testkit::{
 };
 
 use crate::{
-    breaking::{cut_connections, deadlock, delete_keys},
+    breaking::{cut_connections, deadlock, delete_keys, restore},
     check::check,
     ledger::{Ledger, VoteResponse},
     program::Client,

@@ -95,10 +95,10 @@ impl Pair {
     }
 
     /// Replaces one after the other while votes come in, which `api` is asked about.
-    pub(crate) async fn roll(&mut self, stack: &Stack, apis: &[Client; 2]) {
+    pub(crate) async fn roll(&mut self, stack: &Stack, clients: &[Client; 2]) {
         for place in 0..2 {
             // The server that keeps running.
-            let api = &apis[1 - place];
+            let api = &clients[1 - place];
             until_voted(api, VOTES_BETWEEN).await;
             let process = self.processes[place].take().expect("it runs");
             let process = replace(stack, self.role, &self.addresses[place], process).await;
@@ -158,10 +158,10 @@ async fn every_role_is_replaced_under_load_and_no_vote_fails() {
         Pair::start(&stack, Role::Consumer),
         Pair::start(&stack, Role::Api),
     );
-    let apis = apis.clients();
+    let clients = apis.clients();
     let load = Load::start(&stack, &apis.addresses);
     for pair in [&mut consumers, &mut apis, &mut generators] {
-        pair.roll(&stack, &apis).await;
+        pair.roll(&stack, &clients).await;
     }
     let report = load.stop().await;
 

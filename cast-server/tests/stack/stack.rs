@@ -9,9 +9,7 @@ use std::{
 
 use cast_testkit::{
     eventually, pause,
-    servers::{
-        self, Backup, Database, Kafka, Mode, Postgres, Private, Redis, Server, Topic, random_name,
-    },
+    servers::{self, Database, Kafka, Mode, Postgres, Private, Redis, Server, Topic, random_name},
     within,
 };
 use tokio::process::Command;

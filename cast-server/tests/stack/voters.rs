@@ -339,22 +339,22 @@ fn read(reply: &Reply) -> (VoteResponse, Option<Uuid>) {
 pub(crate) struct Voters {
     workload: Workload,
     stop: watch::Sender<bool>,
-    voters: JoinSet<()>,
+    running: JoinSet<()>,
 }
 
 impl Voters {
     /// So many voters begin.
-    pub(crate) fn gather(seed: Seed, workload: &Workload, voters: usize) -> Self {
+    pub(crate) fn start(seed: Seed, workload: &Workload, count: usize) -> Self {
         let (stop, stopped) = watch::channel(false);
         let mut voters = Self {
             workload: workload.clone(),
             stop,
-            voters: JoinSet::new(),
+            running: JoinSet::new(),
         };
-        for (_, part) in (0..voters).zip(0..) {
+        for (_, part) in (0..count).zip(0..) {
             let number = workload.voters.fetch_add(1, Ordering::Relaxed);
             let voter = Voter::new(&format!("voter{number}"), seed.part(part), workload);
-            voters.voters.spawn(voter.vote_until(stopped.clone()));
+            voters.running.spawn(voter.vote_until(stopped.clone()));
         }
         voters
     }
@@ -374,13 +374,13 @@ impl Voters {
         let waiting = until(what, async || is_so(&workload.locked()).then_some(()));
         tokio::select! {
             () = waiting => {}
-            Some(ended) = self.voters.join_next() => ended.expect("no voter gives up"),
+            Some(ended) = self.running.join_next() => ended.expect("no voter gives up"),
         }
     }
 
     /// Waits for a voter to fail, for good.
     pub(crate) async fn watch(&mut self) {
-        while let Some(ended) = self.voters.join_next().await {
+        while let Some(ended) = self.running.join_next().await {
             ended.expect("no voter gives up");
         }
         std::future::pending::<()>().await;
@@ -390,7 +390,7 @@ impl Voters {
     pub(crate) async fn stop(mut self) {
         self.stop.send_replace(true);
         let ending = async {
-            while let Some(ended) = self.voters.join_next().await {
+            while let Some(ended) = self.running.join_next().await {
                 ended.expect("no voter gives up");
             }
         };

@@ -1,7 +1,7 @@
 //! Servers that are gone, and errors of theirs: defects 1, 2, 3, 11 and 14.
 
 use cast_testkit::Seed;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{cas, lasting, publish_junk, sent, until_stored, vote};
 use crate::{
@@ -28,7 +28,7 @@ async fn defect_01_a_log_that_is_down_at_first_use_takes_no_vote_and_is_no_healt
     stack.kafka.own().kill().await;
     // It prints no address before it is ready: it is given one.
     let address = free_address();
-    let mut api = stack.launch(Role::Api, &[("CAST_LISTEN", &address)]);
+    let mut process = stack.launch(Role::Api, &[("CAST_LISTEN", &address)]);
     let api = Client::new(&format!("http://{address}"));
     until("its first word", async || {
         let live = api
@@ -53,7 +53,7 @@ async fn defect_01_a_log_that_is_down_at_first_use_takes_no_vote_and_is_no_healt
     );
 
     stack.kafka.own().restart().await;
-    api.until_listening().await;
+    process.until_listening().await;
     assert_eq!(vote(&api, &[("ada", 1)]).await["code"], "ACCEPTED");
     let _consumer = stack.run(Role::Consumer).await;
     until_stored(&stack, "ada", 1).await;

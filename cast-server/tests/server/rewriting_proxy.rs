@@ -1,4 +1,4 @@
-//! Somebody between a client and a server, who changes what the server answers.
+//! A proxy between a client and a server that rewrites the server's responses.
 
 use std::sync::Arc;
 
@@ -10,38 +10,38 @@ use serde_json::Value;
 
 use crate::support::Client;
 
-/// Hands requests on, and answers as he likes. He is there until the test ends.
-pub(crate) struct Middleman {
+/// Forwards requests, and rewrites the responses. It runs until the test ends.
+pub(crate) struct RewritingProxy {
     pub(crate) url: String,
     running: tokio::task::JoinHandle<std::io::Result<()>>,
 }
 
-impl Drop for Middleman {
+impl Drop for RewritingProxy {
     fn drop(&mut self) {
         self.running.abort();
     }
 }
 
-/// What he makes of a request and the server's answer to it; nothing where he hangs up.
-type Meddle = dyn Fn(&Value, Value) -> Option<Value> + Send + Sync;
+/// The response to a request, made of the server's; `None` closes the connection.
+type Rewrite = dyn Fn(&Value, Value) -> Option<Value> + Send + Sync;
 
-struct Meddling {
+struct Rewriting {
     server: Client,
-    meddle: Box<Meddle>,
+    rewrite: Box<Rewrite>,
 }
 
-impl Middleman {
-    /// Before this server.
+impl RewritingProxy {
+    /// One in front of this server.
     pub(crate) async fn before(
         server: &Client,
-        meddle: impl Fn(&Value, Value) -> Option<Value> + Send + Sync + 'static,
+        rewrite: impl Fn(&Value, Value) -> Option<Value> + Send + Sync + 'static,
     ) -> Self {
         let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await;
         let acceptor = acceptor.unwrap();
         let address = acceptor.local_addr()[0].clone();
-        let endpoint = Arc::new(Meddling {
+        let endpoint = Arc::new(Rewriting {
             server: server.clone(),
-            meddle: Box::new(meddle),
+            rewrite: Box::new(rewrite),
         });
         Self {
             url: format!("http://{}", address.as_socket_addr().unwrap()),
@@ -50,19 +50,19 @@ impl Middleman {
     }
 }
 
-impl Endpoint for Meddling {
+impl Endpoint for Rewriting {
     type Output = Response;
 
     async fn call(&self, mut request: Request) -> poem::Result<Response> {
         let body = request.take_body().into_bytes().await?;
         let request: Value = serde_json::from_slice(&body).expect("JSON");
         let answer = self.server.post(&request).await.body;
-        match (self.meddle)(&request, answer) {
+        match (self.rewrite)(&request, answer) {
             Some(answer) => Ok(Response::builder()
                 .content_type("application/json")
                 .body(answer.to_string())),
             // The connection's task ends with it, and the connection.
-            None => panic!("this middleman hangs up"),
+            None => panic!("this proxy closes the connection"),
         }
     }
 }
