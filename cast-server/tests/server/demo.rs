@@ -134,12 +134,12 @@ async fn what_passes_is_waited_for() {
 
 /// A server that does something wrong: what, and at which step that is seen, and in what words.
 struct Lie {
-    tell: fn(&Value, &mut Value),
+    rewrite: fn(&Value, &mut Value),
     step: usize,
     words: &'static str,
 }
 
-/// The candidate whose votes are asked for first, without the part that tells one run from another.
+/// The candidate whose votes are asked for first, without the suffix of the run.
 fn asked(request: &Value) -> &str {
     let name = request["variables"]["name0"].as_str().unwrap_or_default();
     name.split('-').next().unwrap_or_default()
@@ -155,17 +155,17 @@ const ACCEPTED: &str = "Votes recorded successfully";
 
 const LIES: [Lie; 14] = [
     Lie {
-        tell: |_, answer| answer["data"]["cas"]["ticket"] = json!("abc"),
+        rewrite: |_, answer| answer["data"]["cas"]["ticket"] = json!("abc"),
         step: 1,
         words: "64 hex digits",
     },
     Lie {
-        tell: |_, answer| answer["data"]["cas"]["validUntil"] = json!("soon"),
+        rewrite: |_, answer| answer["data"]["cas"]["validUntil"] = json!("soon"),
         step: 1,
         words: "validUntil must be a time",
     },
     Lie {
-        tell: |_, answer| {
+        rewrite: |_, answer| {
             let votes = &mut answer["data"]["vote"]["votes"];
             replace(votes, &json!([3, 2, 1]), json!([3, 2, 2]));
         },
@@ -173,7 +173,7 @@ const LIES: [Lie; 14] = [
         words: "votes must be [3, 2, 1], and is [3, 2, 2]",
     },
     Lie {
-        tell: |_, answer| {
+        rewrite: |_, answer| {
             if let Some(names) = answer["data"]["vote"]["usernames"].as_array_mut() {
                 names.reverse();
             }
@@ -182,7 +182,7 @@ const LIES: [Lie; 14] = [
         words: "usernames must be",
     },
     Lie {
-        tell: |_, answer| {
+        rewrite: |_, answer| {
             let message = &mut answer["data"]["vote"]["message"];
             replace(message, &json!(ACCEPTED), json!("Thank you"));
         },
@@ -190,17 +190,17 @@ const LIES: [Lie; 14] = [
         words: "message must be",
     },
     Lie {
-        tell: |_, answer| replace(&mut answer["data"]["votes1"], &json!(2), json!(3)),
+        rewrite: |_, answer| replace(&mut answer["data"]["votes1"], &json!(2), json!(3)),
         step: 3,
         words: "votes must be [3, 2, 1], and is [3, 3, 1]",
     },
     Lie {
-        tell: |_, answer| replace(&mut answer["data"]["votes2"], &json!(1), json!(0)),
+        rewrite: |_, answer| replace(&mut answer["data"]["votes2"], &json!(1), json!(0)),
         step: 3,
         words: "still, after 2s: votes must be [3, 2, 1], and are [3, 2, 0]",
     },
     Lie {
-        tell: |_, answer| {
+        rewrite: |_, answer| {
             if answer["data"]["vote"]["code"] == "TICKET_INVALID" {
                 answer["data"]["vote"]["success"] = json!(true);
             }
@@ -209,7 +209,7 @@ const LIES: [Lie; 14] = [
         words: "must be refused as \"TICKET_INVALID\", and is accepted",
     },
     Lie {
-        tell: |request, answer| {
+        rewrite: |request, answer| {
             if asked(request) == "mallory" {
                 answer["data"]["votes0"] = json!(1);
             }
@@ -219,7 +219,7 @@ const LIES: [Lie; 14] = [
     },
     Lie {
         // It returns the used number, as the first CAST did.
-        tell: |_, answer| {
+        rewrite: |_, answer| {
             let left = &mut answer["data"]["cas"]["remainingUsage"];
             *left = left.as_u64().map_or(Value::Null, |left| json!(200 - left));
         },
@@ -227,7 +227,7 @@ const LIES: [Lie; 14] = [
         words: "after 3 ballots, remainingUsage must be at most",
     },
     Lie {
-        tell: |_, answer| {
+        rewrite: |_, answer| {
             let vote = &mut answer["data"]["vote"];
             if vote["code"] == "TICKET_EXPIRED" {
                 vote["success"] = json!(true);
@@ -237,7 +237,7 @@ const LIES: [Lie; 14] = [
         words: "and still votes, 3s after it was fetched",
     },
     Lie {
-        tell: |_, answer| {
+        rewrite: |_, answer| {
             let message = &mut answer["data"]["vote"]["message"];
             replace(message, &json!("Ticket expired"), json!("Invalid ticket"));
         },
@@ -245,7 +245,7 @@ const LIES: [Lie; 14] = [
         words: "message must be \"Ticket expired\", and is \"Invalid ticket\"",
     },
     Lie {
-        tell: |_, answer| {
+        rewrite: |_, answer| {
             let code = &mut answer["data"]["vote"]["code"];
             replace(code, &json!("DUPLICATE"), json!("ACCEPTED"));
         },
@@ -253,7 +253,7 @@ const LIES: [Lie; 14] = [
         words: "code must be \"DUPLICATE\", and is \"ACCEPTED\"",
     },
     Lie {
-        tell: |request, answer| {
+        rewrite: |request, answer| {
             if asked(request) == "frank" {
                 answer["data"]["votes0"] = json!(2);
             }
@@ -269,7 +269,7 @@ async fn a_server_that_does_something_else_fails_at_that_step() {
     let client = server.client();
     let checks = LIES.iter().map(async |lie| {
         let rewrite = |request: &Value, mut answer| {
-            (lie.tell)(request, &mut answer);
+            (lie.rewrite)(request, &mut answer);
             Some(answer)
         };
         let proxy = RewritingProxy::before(&client, rewrite).await;

@@ -1,4 +1,4 @@
-//! What is kept and shown of a siege.
+//! The logs and the report of a siege.
 
 use std::{
     collections::BTreeMap,
@@ -22,13 +22,13 @@ use crate::{
 /// How many lines of the processes' logs are shown.
 const LINES_SHOWN: usize = 40;
 
-/// A folder with what all processes said.
+/// A folder with the logs of all processes.
 pub(crate) struct Artifacts {
     path: PathBuf,
 }
 
 impl Artifacts {
-    /// From now on, all that processes say is kept.
+    /// From now on, the logs of all processes are kept.
     pub(crate) fn begin(seed: Seed) -> Self {
         let name = format!("siege-{seed}");
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
@@ -92,7 +92,7 @@ impl Artifacts {
         eprintln!("{came:>8}  times partitions came to a consumer");
     }
 
-    /// Keeps what the servers said, too.
+    /// Keeps the logs of the servers, too.
     pub(crate) fn keep(&self, stack: &mut Stack) {
         let (redis, kafka) = (stack.redis.log(), stack.kafka.own().log());
         let postgres = stack.postgres.own().log();

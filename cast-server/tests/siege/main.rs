@@ -50,6 +50,9 @@ mod verdict;
 #[expect(dead_code, reason = "the tests of the stack use the rest")]
 #[path = "../stack/voters.rs"]
 mod voters;
+#[expect(dead_code, reason = "the tests of the stack use the rest")]
+#[path = "../stack/workload.rs"]
+mod workload;
 
 use std::process::ExitCode;
 

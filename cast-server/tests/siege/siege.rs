@@ -18,7 +18,8 @@ use crate::{
     steady_state::steady_state,
     supervisor::Supervisor,
     tables::Stored,
-    voters::{Voters, Workload},
+    voters::Voters,
+    workload::Workload,
 };
 
 /// Few enough that tickets run out.

@@ -14,7 +14,8 @@ use crate::{
     program::Client,
     tables::Stored,
     verdict::{Breach, Promise},
-    voters::{Voters, Workload},
+    voters::Voters,
+    workload::Workload,
 };
 
 /// How many ballots are acknowledged meanwhile.
@@ -23,7 +24,7 @@ const ENOUGH: usize = 100;
 /// Votes by candidate.
 type Votes = BTreeMap<String, u64>;
 
-/// Lets a voters vote, and looks at what is shown all the while. `before` is what is stored; all of
+/// Lets voters vote, and looks at what is shown all the while. `before` is what is stored; all of
 /// it is shown.
 pub(crate) async fn steady_state(
     workload: &Workload,

@@ -185,31 +185,31 @@ impl Supervisor {
                 self.die().await;
                 self.replace(None, Some(phase)).await;
             }
-            ProcessFault::ThawedAtFailpoint => {
-                if !self.until_failpoint(phase).await {
-                    // Nothing would thaw it if it came there later.
-                    self.die().await;
-                    self.replace(None, Some(phase)).await;
-                    return;
-                }
-                hold(&self.random, STILL).await;
-                if matches!(self.role, Role::Consumer) && self.random.below(2) == 0 {
-                    pause(GIVEN_UP).await;
-                }
-                self.signal("CONT").await;
-                // It may have stopped before it listened.
-                let mut process = self.process.take().expect("it runs");
-                if process.line.is_empty() {
-                    if self.listens(&mut process, None).await {
-                        self.open(process);
-                    } else {
-                        phase.counts.add(self.refusal());
-                        self.replace(None, Some(phase)).await;
-                    }
-                } else {
-                    self.process = Some(process);
-                }
-            }
+            ProcessFault::ThawedAtFailpoint => self.thaw_at_failpoint(phase).await,
+        }
+    }
+
+    async fn thaw_at_failpoint(&mut self, phase: &FaultPhase<'_>) {
+        if !self.until_failpoint(phase).await {
+            // Nothing would thaw it if it came there later.
+            self.die().await;
+            self.replace(None, Some(phase)).await;
+            return;
+        }
+        hold(&self.random, STILL).await;
+        if matches!(self.role, Role::Consumer) && self.random.below(2) == 0 {
+            pause(GIVEN_UP).await;
+        }
+        self.signal("CONT").await;
+        let mut process = self.process.take().expect("it runs");
+        // It may have stopped before it listened.
+        if !process.line.is_empty() {
+            self.process = Some(process);
+        } else if self.listens(&mut process, None).await {
+            self.open(process);
+        } else {
+            phase.counts.add(self.refusal());
+            self.replace(None, Some(phase)).await;
         }
     }
 

@@ -7,7 +7,8 @@ use crate::{
     ledger::VoteResponse,
     program::{Client, Process},
     stack::{Deployment, Role, Stack, drain, kill, until_failpoint},
-    voters::{VoteInput, Voter, Voters, Workload},
+    voters::{Voter, Voters},
+    workload::{VoteInput, Workload},
 };
 
 /// A server stands still at `failpoint` with one ballot in hand, and is killed there.

@@ -6,7 +6,8 @@ use crate::{
     check::{Stored, audited, check},
     program::run,
     stack::{Deployment, Stack, until},
-    voters::{Voters, Workload},
+    voters::Voters,
+    workload::Workload,
 };
 
 /// Runs `audit` until it has found `what`; it must fail with the exit code of a difference.

@@ -1,4 +1,4 @@
-//! Whether all promises held: waits until the log is folded and the tallies shown have healed, and
+//! Whether all promises held: waits until the log is folded and the tallies shown have recovered, and
 //! compares everything with everything.
 
 use std::{cell::RefCell, collections::BTreeSet, time::Duration};
@@ -21,7 +21,8 @@ use crate::{
     stack::{LATER, PARTITIONS, Stack, until},
     tables::counted,
     verdict::{self, Breach, Evidence, Promise},
-    voters::{VoteInput, Voter, Workload},
+    voters::Voter,
+    workload::{VoteInput, Workload},
 };
 
 /// How many ballots of a breach are shown: what differs, differs in few ways.
@@ -96,7 +97,7 @@ fn report(breach: &Breach, evidence: &Evidence<'_>) -> String {
     lines.join("\n")
 }
 
-/// Waits until `audit` finds nothing: some of what it may find heals.
+/// Waits until `audit` finds nothing: some differences are temporary.
 ///
 /// # Panics
 ///

@@ -7,7 +7,8 @@ use crate::{
     check::{Stored, check, drained},
     program::Process,
     stack::{Deployment, Role, Stack, drain, kill, until, until_failpoint},
-    voters::{Voters, Workload},
+    voters::Voters,
+    workload::Workload,
 };
 
 /// A deployment whose one consumer stops at a failpoint, with voters before it.
@@ -77,7 +78,7 @@ async fn before_apply_another_applies_the_batch() {
 }
 
 #[tokio::test]
-async fn after_apply_before_reconcile_another_applies_nothing_twice_and_tallies_heal() {
+async fn after_apply_before_reconcile_another_applies_nothing_twice_and_tallies_recover() {
     dies("after-store.apply:3").await;
 }
 

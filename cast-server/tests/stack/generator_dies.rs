@@ -9,7 +9,8 @@ use crate::{
     check::check,
     ledger::Ledger,
     stack::{Deployment, Role, Stack, kill, until_failpoint},
-    voters::{Voters, Workload},
+    voters::Voters,
+    workload::Workload,
 };
 
 /// The tickets that were ever shown, by the moment of their issue.

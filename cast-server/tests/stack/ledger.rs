@@ -87,7 +87,7 @@ impl SentBallot {
 /// The answers, by ballot, candidate and ticket.
 pub(crate) type Answers = cast_core::ledger::Ledger<String, String, String>;
 
-/// All ballots, by the name that their voter gave each (`voterUsername`): it tells them apart also
+/// All ballots, by the name that their voter gave each (`voterUsername`): it identifies them also
 /// where they have no id.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ledger {

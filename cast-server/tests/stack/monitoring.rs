@@ -18,7 +18,8 @@ use crate::{
     defects::publish_junk,
     program::{Client, Process},
     stack::{Deployment, Own, Role, Stack, until},
-    voters::{Voters, Workload},
+    voters::Voters,
+    workload::Workload,
 };
 
 const VOTERS: usize = 12;
@@ -106,7 +107,7 @@ impl Scene {
         Some(scene)
     }
 
-    /// Tells Prometheus what runs.
+    /// Gives Prometheus its targets.
     fn scrape_all(&self) {
         let Deployment {
             generator,

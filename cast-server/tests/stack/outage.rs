@@ -13,7 +13,8 @@ use crate::{
     ledger::{Ledger, VoteResponse},
     program::Client,
     stack::{Deployment, Own, Role, Stack, drain, until, until_ready, until_said},
-    voters::{Voter, Voters, Workload, ticket},
+    voters::{Voter, Voters, ticket},
+    workload::Workload,
 };
 
 const VOTERS: usize = 12;
@@ -80,7 +81,7 @@ impl Scene {
         }
     }
 
-    /// Tickets of before the loss are refused: their meters are gone.
+    /// Tickets of before the loss are refused: their use counters are gone.
     async fn open_tickets_fail_closed(&self, tickets: &[String]) {
         let mut voter = Voter::new("holder", Seed::random(), &self.workload);
         for (api, ticket) in self.apis.iter().zip(tickets) {
@@ -88,7 +89,7 @@ impl Scene {
             let response = voter.vote_with(api, &name, ticket.clone()).await;
             // Expired, if it took so long.
             let VoteResponse::Refused(code) = response else {
-                panic!("a ticket whose meter was lost: {response:?}");
+                panic!("a ticket whose use counter was lost: {response:?}");
             };
             assert!(
                 ["TICKET_INVALID", "TICKET_EXPIRED"].contains(&&*code),
@@ -170,7 +171,7 @@ async fn redis_dies_and_comes_back_with_its_data() {
     let Some(mut stack) = Stack::start_on(own).await else {
         return;
     };
-    // They outlast a restart: their meters are there again, and must not be trusted.
+    // They outlast a restart: their use counters are there again, and must not be trusted.
     for (variable, value) in [("TTL", "5s"), ("PERIOD", "5s"), ("USES", "1000")] {
         stack.set(&format!("CAST_TICKET_{variable}"), value);
     }

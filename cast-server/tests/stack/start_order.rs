@@ -6,7 +6,8 @@ use crate::{
     check::check,
     program::{Client, Process},
     stack::{Deployment, Own, Role, Stack, free_address, until, until_ready, until_said},
-    voters::{Voters, Workload},
+    voters::Voters,
+    workload::Workload,
 };
 
 /// A process that was started too early.

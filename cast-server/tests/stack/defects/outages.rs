@@ -9,7 +9,8 @@ use crate::{
     ledger::VoteResponse,
     program::Client,
     stack::{Deployment, Own, Role, Stack, free_address, until, until_ready},
-    voters::{VoteInput, Voter, Voters, Workload},
+    voters::{Voter, Voters},
+    workload::{VoteInput, Workload},
 };
 
 /// Kafka down at first use: the vote answered success, later ones counted and hung, health stayed

@@ -7,7 +7,8 @@ use super::{cas, lasting, until_stored, vote, vote_with};
 use crate::{
     check::check,
     stack::{Deployment, Role, Stack, kill, until},
-    voters::{Voters, Workload},
+    voters::Voters,
+    workload::Workload,
 };
 
 /// The first use dropped the ticket key's time to live: keys leaked.
