@@ -1,41 +1,36 @@
-//! Counts the uses that are granted.
+//! Counts the uses that the ticket source grants.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use cast_core::{
-    domain::{
-        Claim, CurrentTicket, GenuineTicket, PeriodTicket, Redemption, RedemptionRefusal, Timestamp,
-    },
-    ports::{PortError, TicketSource},
+    domain::{Claim, GenuineTicket, PeriodTicket, Redemption, RedemptionRefusal},
+    ports::{ForwardingTicketSource, PortError, TicketSource},
 };
 
-use super::Witness;
-use crate::simulation::{coverage::RareState, world::Promise};
+use crate::simulation::{
+    coverage::RareState,
+    world::{Promise, World},
+};
 
-pub(super) struct Tickets {
+pub(super) struct ObservedTickets {
     pub(super) inner: Arc<dyn TicketSource>,
-    pub(super) witness: Witness,
+    pub(super) world: Arc<World>,
 }
 
 #[async_trait]
-impl TicketSource for Tickets {
-    async fn now(&self) -> Result<Timestamp, PortError> {
-        self.inner.now().await
+impl ForwardingTicketSource for ObservedTickets {
+    fn inner(&self) -> &dyn TicketSource {
+        &*self.inner
     }
 
     async fn publish(&self, ticket: &PeriodTicket) -> Result<PeriodTicket, PortError> {
-        let kept = self.inner.publish(ticket).await?;
-        let world = &self.witness.world;
-        world.truth().issued(&kept.ticket, kept.use_limit);
-        if kept.ticket != ticket.ticket {
-            world.reached(RareState::TicketAdopted);
+        let stored = self.inner.publish(ticket).await?;
+        self.world.truth().issued(&stored.ticket, stored.use_limit);
+        if stored.ticket != ticket.ticket {
+            self.world.reached(RareState::TicketAdopted);
         }
-        Ok(kept)
-    }
-
-    async fn current(&self) -> Result<Option<CurrentTicket>, PortError> {
-        self.inner.current().await
+        Ok(stored)
     }
 
     async fn redeem(
@@ -44,7 +39,7 @@ impl TicketSource for Tickets {
         claims: &[Claim],
     ) -> Result<Vec<Redemption>, PortError> {
         let redemptions = self.inner.redeem(ticket, claims).await?;
-        let world = &self.witness.world;
+        let world = &self.world;
         let mut granted = Vec::new();
         for (claim, redemption) in claims.iter().zip(&redemptions) {
             match redemption {
@@ -67,12 +62,12 @@ impl TicketSource for Tickets {
             world.reached(RareState::GrantedTwice);
             if !ids_lost {
                 let how = || format!("{claims:?} were granted before: {redemptions:?}");
-                world.breaks(Promise::TicketLimit, how);
+                world.violated(Promise::TicketLimit, how);
             }
         }
         if uses > limit {
             let how = || format!("a ticket of {limit} uses was granted {uses} times");
-            world.breaks(Promise::TicketLimit, how);
+            world.violated(Promise::TicketLimit, how);
         }
         Ok(redemptions)
     }

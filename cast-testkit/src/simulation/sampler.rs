@@ -1,4 +1,4 @@
-//! People who look at tallies, or ask for a ballot: what they are shown must be true.
+//! Samples of the tallies shown, and of the fates of ballots: each must be true.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -6,21 +6,21 @@ use cast_core::domain::{Candidate, Fate, Tally};
 
 use super::{
     coverage::RareState,
-    gremlin::{WATCHED, Watch},
-    process::Body,
+    fault_injector::{CALL_STATS, CallStats},
+    instance::ProcessInstance,
     truth::Votes,
     world::{Promise, World},
 };
 use crate::entropy::mix;
 
-/// What must be shown at least.
+/// The least votes that must be shown of each candidate.
 #[derive(Clone)]
-pub(super) struct Floor {
+pub(super) struct LowerBound {
     least: Votes,
     losses: BTreeMap<Candidate, u64>,
 }
 
-impl Floor {
+impl LowerBound {
     pub(super) fn now(world: &World) -> Self {
         let (truth, ledger) = (world.truth(), world.ledger());
         let candidates = world.candidates.iter();
@@ -38,39 +38,39 @@ impl Floor {
     }
 }
 
-/// What is shown is never above what the log has; nor below a floor, where the counter did not
-/// forget the candidate meanwhile.
-pub(super) fn check_shown(world: &World, tallies: &[Tally], floor: Option<&Floor>) {
+/// A tally is never above what the log has; nor below a lower bound, unless the counter lost the
+/// candidate since that was taken.
+pub(super) fn check_shown(world: &World, tallies: &[Tally], lower_bound: Option<&LowerBound>) {
     for tally in tallies {
         let who = &tally.candidate;
         let ((logged, most), losses) = {
             let truth = world.truth();
             (truth.most(who), truth.losses(who))
         };
-        let least = floor.filter(|floor| floor.losses[who] == losses);
-        let least = least.and_then(|floor| floor.least.get(who).copied());
+        let least = lower_bound.filter(|lower_bound| lower_bound.losses[who] == losses);
+        let least = least.and_then(|lower_bound| lower_bound.least.get(who).copied());
         let votes = tally.votes;
         if votes > logged && votes <= most {
             world.reached(RareState::ShownTwice);
         }
         if votes > most {
             let how = || format!("{who:?} is shown with {votes} votes, and the log has {logged}");
-            world.breaks(Promise::ShownIsTrue, how);
+            world.violated(Promise::TalliesAreTrue, how);
         }
         if let Some(least) = least.filter(|least| votes < *least) {
             let how = || format!("{who:?} is shown with {votes} votes, of {least} acknowledged");
-            world.breaks(Promise::ShownIsTrue, how);
+            world.violated(Promise::TalliesAreTrue, how);
         }
     }
 }
 
-/// Looks at all tallies, or at the leaders.
-pub(super) async fn look(world: &World, body: &Body, leaders: bool) {
-    let Some(cast) = body.cast() else { return };
-    let floor = Floor::now(world);
-    let watch = Arc::<Watch>::default();
-    let looking = async {
-        body.life.pass().await;
+/// Reads all tallies, or the leaders.
+pub(super) async fn sample_tallies(world: &World, instance: &ProcessInstance, leaders: bool) {
+    let Some(cast) = instance.cast() else { return };
+    let lower_bound = LowerBound::now(world);
+    let stats = Arc::<CallStats>::default();
+    let reading = async {
+        instance.state.running().await;
         if leaders {
             cast.leaderboard(3).await
         } else {
@@ -79,33 +79,35 @@ pub(super) async fn look(world: &World, body: &Body, leaders: bool) {
     };
     let tallies = tokio::select! {
         biased;
-        tallies = WATCHED.scope(Arc::clone(&watch), looking) => tallies,
-        () = body.life.ended() => return,
+        tallies = CALL_STATS.scope(Arc::clone(&stats), reading) => tallies,
+        () = instance.state.ended() => return,
     };
     let sum = tallies
         .as_ref()
         .map_or(0, |tallies| tallies.iter().map(|tally| tally.votes).sum());
-    world.note(body.number() ^ mix(sum), || {
-        format!("{body} shows {tallies:?}")
+    world.trace(instance.number() ^ mix(sum), || {
+        format!("{instance} shows {tallies:?}")
     });
     if let Ok(tallies) = tallies {
-        let is_whole = !leaders && watch.all_went_well();
-        check_shown(world, &tallies, is_whole.then_some(&floor));
+        let is_whole = !leaders && stats.all_succeeded();
+        check_shown(world, &tallies, is_whole.then_some(&lower_bound));
     }
 }
 
-/// Asks what became of a voter's ballot.
-pub(super) async fn look_up(world: &World, body: &Body, voter: u32) {
+/// Reads the fate of a voter's ballot.
+pub(super) async fn sample_ballot(world: &World, instance: &ProcessInstance, voter: u32) {
     let id = world.ledger().find(voter).and_then(|sent| sent.id);
-    let (Some(cast), Some(id)) = (body.cast(), id) else {
+    let (Some(cast), Some(id)) = (instance.cast(), id) else {
         return;
     };
     let fate = tokio::select! {
         biased;
         fate = cast.ballot(id) => fate,
-        () = body.life.ended() => return,
+        () = instance.state.ended() => return,
     };
-    world.note(body.number(), || format!("{body} tells of {id}: {fate:?}"));
+    world.trace(instance.number(), || {
+        format!("{instance} says of {id}: {fate:?}")
+    });
     let truth = world.truth();
     let is_true = match &fate {
         Ok(Some(Fate::Counted(position))) => truth.first(id) == Some(*position),
@@ -117,13 +119,13 @@ pub(super) async fn look_up(world: &World, body: &Body, voter: u32) {
         Ok(None) | Err(_) => true,
     };
     drop(truth);
-    match fate {
+    match &fate {
         Ok(Some(Fate::Counted(_))) => world.reached(RareState::LookedUpCounted),
         Ok(Some(Fate::Logged(_))) => world.reached(RareState::LookedUpLogged),
         _ => {}
     }
     if !is_true {
-        let how = || format!("a voter is told of {id} what is not so");
-        world.breaks(Promise::AcknowledgedIsLogged, how);
+        let how = || format!("the fate of {id} is not {fate:?}");
+        world.violated(Promise::AcknowledgedIsLogged, how);
     }
 }

@@ -1,24 +1,28 @@
-//! Compares what the store tells with the fold of the log.
+//! Compares the totals of the store with the fold of the log.
 
 use std::{collections::BTreeSet, sync::Arc};
 
 use async_trait::async_trait;
 use cast_core::{
-    domain::{BallotId, Candidate, Fate, FoldStep, Partition, Progress, StoredTally, Tally},
-    ports::{Applied, PortError, Recount, StoredBallot, VoteStore},
+    domain::{Candidate, FoldStep},
+    ports::{Applied, ForwardingVoteStore, PortError, VoteStore},
 };
 
-use super::Witness;
-use crate::simulation::{coverage::RareState, world::Promise};
+use crate::simulation::{
+    coverage::RareState,
+    membership::Memberships,
+    world::{Promise, World},
+};
 
-pub(super) struct Store {
+pub(super) struct ObservedStore {
     pub(super) inner: Arc<dyn VoteStore>,
-    pub(super) witness: Witness,
+    pub(super) world: Arc<World>,
+    pub(super) memberships: Arc<Memberships>,
 }
 
-impl Store {
-    fn look_at(&self, step: &FoldStep, applied: &Applied) {
-        let world = &self.witness.world;
+impl ObservedStore {
+    fn applied(&self, step: &FoldStep, applied: &Applied) {
+        let world = &self.world;
         match applied {
             Applied::Fenced { progress } if *progress < step.start => {
                 world.reached(RareState::FencedAhead);
@@ -35,14 +39,14 @@ impl Store {
                 self.check(step, totals);
             }
         }
-        if self.witness.seats.is_zombie() {
+        if self.memberships.is_zombie() {
             world.reached(RareState::ZombieApplied);
         }
     }
 
     /// The totals after a step are the fold of the log up to its end.
     fn check(&self, step: &FoldStep, totals: &[(Candidate, u64)]) {
-        let world = &self.witness.world;
+        let world = &self.world;
         let (partition, next) = (step.partition, step.next);
         let fold = world.truth().fold(partition, next);
         for (candidate, total) in totals {
@@ -52,48 +56,21 @@ impl Store {
                     let at = (partition.get(), next.get());
                     format!("{candidate:?} has {total} as of {at:?}, and the log has {expected}")
                 };
-                world.breaks(Promise::StoreIsExact, how);
+                world.violated(Promise::StoreIsExact, how);
             }
         }
     }
 }
 
 #[async_trait]
-impl VoteStore for Store {
-    async fn progress(&self, partition: Partition) -> Result<Progress, PortError> {
-        self.inner.progress(partition).await
+impl ForwardingVoteStore for ObservedStore {
+    fn inner(&self) -> &dyn VoteStore {
+        &*self.inner
     }
 
     async fn apply(&self, step: &FoldStep) -> Result<Applied, PortError> {
         let applied = self.inner.apply(step).await?;
-        self.look_at(step, &applied);
+        self.applied(step, &applied);
         Ok(applied)
-    }
-
-    async fn dry_run(&self, step: &FoldStep) -> Result<(), PortError> {
-        self.inner.dry_run(step).await
-    }
-
-    async fn tallies(&self, candidates: &[Candidate]) -> Result<Vec<StoredTally>, PortError> {
-        self.inner.tallies(candidates).await
-    }
-
-    async fn leaders(&self, first: usize) -> Result<Vec<Tally>, PortError> {
-        self.inner.leaders(first).await
-    }
-
-    async fn ballot(&self, id: BallotId) -> Result<Option<Fate>, PortError> {
-        self.inner.ballot(id).await
-    }
-
-    async fn recount(&self) -> Result<Recount, PortError> {
-        self.inner.recount().await
-    }
-
-    async fn stored_ballots(
-        &self,
-        ids: &[BallotId],
-    ) -> Result<Vec<Option<StoredBallot>>, PortError> {
-        self.inner.stored_ballots(ids).await
     }
 }
