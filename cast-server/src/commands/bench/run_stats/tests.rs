@@ -144,7 +144,7 @@ fn a_vote_without_any_answer_is_open() {
     stats.withdraw(sent);
     assert_eq!(stats.open(), []);
     assert_eq!(word(&stats, &[0, 0]), "exact");
-    assert_eq!(&stats.votes.sent, 0);
+    assert_eq!(stats.votes.sent, 0);
 }
 
 #[test]
@@ -219,10 +219,10 @@ fn a_tally_shows_at_least_what_was_acknowledged_before_the_vote_was_sent() {
     stats.answer(first, VoteResponse::Accepted(Some(11)));
     // It was sent before the first one was acknowledged, and may be the earlier one.
     stats.answer(second, VoteResponse::Accepted(Some(11)));
-    assert_eq!(&stats.votes.shown_too_low, 0);
+    assert_eq!(stats.votes.shown_too_low, 0);
     let third = stats.send(None, 0, 0);
     stats.answer(third, VoteResponse::Accepted(Some(12)));
-    assert_eq!(&stats.votes.shown_too_low, 1);
+    assert_eq!(stats.votes.shown_too_low, 1);
     assert_eq!(word(&stats, &[13, 0]), "exact");
 }
 
