@@ -12,8 +12,7 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Pauses from `min`, which is at least a millisecond, to `max`.
-    #[must_use]
+    /// Pauses from `min`, at least 1 ms, to `max`.
     pub fn new(min: Duration, max: Duration) -> Self {
         let min = min.max(Duration::from_millis(1));
         Self {

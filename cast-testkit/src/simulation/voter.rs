@@ -28,7 +28,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One attempt of a voter.
 struct Attempt {
-    variant: Variant,
     ticket: Ticket,
     ballot: Ballot,
     /// The least tallies that were to be shown when it began.
@@ -138,7 +137,6 @@ async fn attempt_at(
         None => ballot,
     };
     let attempt = Attempt {
-        variant,
         ticket,
         ballot,
         lower_bound: LowerBound::now(world),
@@ -208,8 +206,7 @@ async fn send(
     }
 }
 
-/// Handles a response. Returns what the voter does next, and whether this attempt certainly did not
-/// count.
+/// Handles a response. Returns what the voter does next.
 fn handle(world: &World, plan: &Vote, attempt: &Attempt, response: VoteResponse) -> Next {
     match response {
         VoteResponse::HungUp => {
