@@ -16,7 +16,7 @@ use crate::{
     ledger::{Ledger, VoteResponse},
     program::process::LOGS,
     stack::Stack,
-    voters::Workload,
+    workload::Workload,
 };
 
 /// How many lines of the processes' logs are shown.

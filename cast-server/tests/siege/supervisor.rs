@@ -8,7 +8,7 @@ use crate::{
     fault_phase::{FaultPhase, hold},
     program::{Client, Process},
     stack::{LATER, Role, command_with, drain, kill},
-    voters::Workload,
+    workload::Workload,
 };
 
 /// How long a process runs before it breaks, at most.
