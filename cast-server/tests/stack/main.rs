@@ -34,5 +34,4 @@ mod traces;
 mod verdict;
 #[expect(dead_code, reason = "the siege uses the rest")]
 mod voters;
-#[expect(dead_code, reason = "the siege uses the rest")]
 mod workload;
