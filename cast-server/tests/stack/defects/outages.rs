@@ -161,14 +161,14 @@ async fn defect_11_a_script_error_leaves_no_half_a_vote() {
 
     // And where the ticket's script fails, there is no vote at all.
     let (ticket, _) = cas(api).await;
-    stack.redis.cli(["DEL", "{cast:tickets}:meters"]).await;
+    stack.redis.cli(["DEL", "{cast:tickets}:uses"]).await;
     stack
         .redis
-        .cli(["SET", "{cast:tickets}:meters", "junk"])
+        .cli(["SET", "{cast:tickets}:uses", "junk"])
         .await;
     let reply = sent(api, &ticket, json!(["ada", "bo"]), json!([1, 1])).await;
     assert!(!reply.code().is_empty(), "{reply:?}");
-    stack.redis.cli(["DEL", "{cast:tickets}:meters"]).await;
+    stack.redis.cli(["DEL", "{cast:tickets}:uses"]).await;
     let workload = Workload::new(deployment.clients());
     drained(&stack, &workload).await;
     let votes = Stored::read(&stack).await.votes;

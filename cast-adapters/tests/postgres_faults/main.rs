@@ -1,4 +1,4 @@
-//! What the store makes of a server that fails, and of callers that do.
+//! The store while its server fails, or its callers give up.
 
 use std::time::Duration;
 
@@ -10,21 +10,23 @@ use cast_core::{
 use cast_testkit::{
     eventually,
     fixtures::Fixtures,
-    servers::{Database, Link, Postgres, Proxy},
+    servers::{Link, Postgres, Proxy},
     within,
 };
 
-use self::postgres::{Home, P0, PATIENCE, fold, next, votes};
+use self::postgres::{P0, PATIENCE, TestDb, fold, next, votes};
 
+#[path = "../postgres/mod.rs"]
 mod postgres;
+mod restored;
 
-/// Every connection of a store, but not of who looks at them.
+/// Every connection of a store, without those of the tests.
 const STORES: &str =
     "FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'cast'";
 
-/// Takes, and gives back, what transactions wait for in a home made [`waiting`].
-const THE_LOCK: &str = "SELECT pg_advisory_lock(7)";
-const LET_GO: &str = "SELECT pg_advisory_unlock(7)";
+/// Takes and releases the lock that transactions wait for after [`waiting`].
+const TAKE_LOCK: &str = "SELECT pg_advisory_lock(7)";
+const RELEASE_LOCK: &str = "SELECT pg_advisory_unlock(7)";
 
 #[derive(Clone, Copy)]
 enum Waits {
@@ -32,19 +34,20 @@ enum Waits {
     AtCommit,
 }
 
-/// Makes every transaction that counts a ballot wait for [`THE_LOCK`].
-async fn waiting(home: &Home, waits: Waits) {
+/// Makes every transaction that counts a ballot wait for [`TAKE_LOCK`].
+async fn waiting(test_db: &TestDb, waits: Waits) {
     let deferred = match waits {
         Waits::InTheMiddle => "",
         Waits::AtCommit => "DEFERRABLE INITIALLY DEFERRED",
     };
-    home.sql(&format!(
-        "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS \
+    test_db
+        .sql(&format!(
+            "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS \
          'BEGIN PERFORM pg_advisory_xact_lock(7); RETURN NULL; END'; \
          CREATE CONSTRAINT TRIGGER wait AFTER INSERT ON ballots {deferred} \
          FOR EACH ROW EXECUTE FUNCTION wait()"
-    ))
-    .await;
+        ))
+        .await;
 }
 
 /// Applies a step in a task.
@@ -60,7 +63,7 @@ fn kind(result: Result<Applied, PortError>) -> PortErrorKind {
     result.expect_err("nothing was acknowledged").kind()
 }
 
-fn alice_and_step(start: u64) -> (Candidate, FoldStep) {
+pub(crate) fn alice_and_step(start: u64) -> (Candidate, FoldStep) {
     let fixtures = Fixtures::new();
     let alice = fixtures.candidate("alice");
     let ballots: Vec<_> = (0..20).map(|_| fixtures.ballot(&[(&alice, 1)])).collect();
@@ -68,20 +71,21 @@ fn alice_and_step(start: u64) -> (Candidate, FoldStep) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connection_cut_in_the_middle_of_a_transaction_takes_it_along() {
-    let Some(home) = Home::shared().await else {
+async fn a_connection_that_closes_during_a_transaction_rolls_it_back() {
+    let Some(test_db) = TestDb::shared().await else {
         return;
     };
-    waiting(&home, Waits::InTheMiddle).await;
-    let (store, (alice, step)) = (home.open(), alice_and_step(0));
-    let somebody = home.session().await;
-    somebody
-        .batch_execute(THE_LOCK)
+    waiting(&test_db, Waits::InTheMiddle).await;
+    let (store, (alice, step)) = (test_db.open(), alice_and_step(0));
+    let other = test_db.session().await;
+    other
+        .batch_execute(TAKE_LOCK)
         .await
-        .expect("nobody has it");
+        .expect("the lock is free");
     let applying = applying(&store, &step);
-    home.until_blocked("1").await;
-    home.sql(&format!("SELECT pg_terminate_backend(pid) {STORES}"))
+    test_db.until_blocked("1").await;
+    test_db
+        .sql(&format!("SELECT pg_terminate_backend(pid) {STORES}"))
         .await;
     let applied = applying.await.expect("no panic");
     assert_eq!(
@@ -89,30 +93,37 @@ async fn a_connection_cut_in_the_middle_of_a_transaction_takes_it_along() {
         PortErrorKind::Unavailable,
         "before COMMIT nothing happened"
     );
-    somebody.batch_execute(LET_GO).await.expect("it was held");
+    other
+        .batch_execute(RELEASE_LOCK)
+        .await
+        .expect("it was held");
     assert_eq!(votes(&store, &alice).await, 0);
     assert_eq!(fold(&store, &step).await, 20, "on a new connection");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connection_cut_at_commit_leaves_the_outcome_unknown() {
-    let Some(home) = Home::shared().await else {
+async fn a_connection_that_closes_during_the_commit_leaves_the_outcome_unknown() {
+    let Some(test_db) = TestDb::shared().await else {
         return;
     };
-    waiting(&home, Waits::AtCommit).await;
-    let (store, (alice, step)) = (home.open(), alice_and_step(0));
-    let somebody = home.session().await;
-    somebody
-        .batch_execute(THE_LOCK)
+    waiting(&test_db, Waits::AtCommit).await;
+    let (store, (alice, step)) = (test_db.open(), alice_and_step(0));
+    let other = test_db.session().await;
+    other
+        .batch_execute(TAKE_LOCK)
         .await
-        .expect("nobody has it");
+        .expect("the lock is free");
     let applying = applying(&store, &step);
-    home.until_blocked("1").await;
-    home.sql(&format!("SELECT pg_terminate_backend(pid) {STORES}"))
+    test_db.until_blocked("1").await;
+    test_db
+        .sql(&format!("SELECT pg_terminate_backend(pid) {STORES}"))
         .await;
     let applied = applying.await.expect("no panic");
     assert_eq!(kind(applied), PortErrorKind::OutcomeUnknown);
-    somebody.batch_execute(LET_GO).await.expect("it was held");
+    other
+        .batch_execute(RELEASE_LOCK)
+        .await
+        .expect("it was held");
     assert_eq!(
         fold(&store, &step).await,
         20,
@@ -122,30 +133,33 @@ async fn a_connection_cut_at_commit_leaves_the_outcome_unknown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_commit_that_happened_and_was_not_told_is_met_by_the_fence() {
-    let Some(home) = Home::shared().await else {
+async fn a_commit_that_was_not_acknowledged_is_met_by_the_fence() {
+    let Some(test_db) = TestDb::shared().await else {
         return;
     };
-    waiting(&home, Waits::AtCommit).await;
-    let proxy = Proxy::before(home.database().url()).await;
-    let home = home.by_url(proxy.url());
+    waiting(&test_db, Waits::AtCommit).await;
+    let proxy = Proxy::before(test_db.database().url()).await;
+    let test_db = test_db.by_url(proxy.url());
     let (alice, step) = alice_and_step(0);
-    let mut hasty = home.options();
-    // Long enough to come to the COMMIT, which takes the lock's owner no time to let happen.
+    let mut hasty = test_db.options();
+    // Long enough to reach the COMMIT, which then waits for the lock.
     hasty.transaction_timeout = Duration::from_secs(3);
     let store = PostgresStore::new(hasty);
-    let somebody = home.session().await;
-    somebody
-        .batch_execute(THE_LOCK)
+    let other = test_db.session().await;
+    other
+        .batch_execute(TAKE_LOCK)
         .await
-        .expect("nobody has it");
+        .expect("the lock is free");
     let applying = applying(&store, &step);
-    home.until_blocked("1").await;
+    test_db.until_blocked("1").await;
     proxy.set(Link::Mute);
-    somebody.batch_execute(LET_GO).await.expect("it was held");
+    other
+        .batch_execute(RELEASE_LOCK)
+        .await
+        .expect("it was held");
     let applied = applying.await.expect("no panic");
     assert_eq!(kind(applied), PortErrorKind::OutcomeUnknown);
-    home.until("SELECT sum(votes) FROM totals", "20").await;
+    test_db.until("SELECT sum(votes) FROM totals", "20").await;
     proxy.set(Link::Open);
     let progress = Offset::new(1);
     let again = store.apply(&step).await.expect("an answer");
@@ -154,16 +168,16 @@ async fn a_commit_that_happened_and_was_not_told_is_met_by_the_fence() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_is_frozen_holds_nobody_longer_than_the_deadline() {
+async fn a_frozen_server_delays_no_caller_longer_than_the_deadline() {
     let Some(mut server) = Postgres::start().await else {
         return;
     };
-    let home = Home::furnished(server.create_database().await).await;
-    let mut hasty = home.options();
+    let test_db = TestDb::migrated(server.create_database().await).await;
+    let mut hasty = test_db.options();
     hasty.connect_timeout = Duration::from_secs(3);
     hasty.transaction_timeout = Duration::from_secs(3);
     let (store, (alice, step)) = (PostgresStore::new(hasty), alice_and_step(0));
-    // Once with a connection that is open already, once where it must be made.
+    // Once with an open connection, once with a new one.
     store.check().await.expect("all is well");
     server.freeze().await;
     for open in [true, false] {
@@ -176,7 +190,7 @@ async fn a_server_that_is_frozen_holds_nobody_longer_than_the_deadline() {
     }
     server.thaw().await;
     assert_eq!(
-        fold(&home.open(), &step).await,
+        fold(&test_db.open(), &step).await,
         20,
         "what was given up did not happen"
     );
@@ -189,8 +203,8 @@ async fn a_server_that_is_killed_under_load_loses_and_doubles_nothing() {
     let Some(mut server) = Postgres::start().await else {
         return;
     };
-    let home = Home::furnished(server.create_database().await).await;
-    let store = home.open();
+    let test_db = TestDb::migrated(server.create_database().await).await;
+    let store = test_db.open();
     let fixtures = Fixtures::new();
     let alice = fixtures.candidate("alice");
     let ballots: Vec<_> = (0..STEPS)
@@ -236,32 +250,32 @@ async fn a_server_that_is_killed_under_load_loses_and_doubles_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_victim_of_a_deadlock_did_not_happen() {
-    let Some(home) = Home::shared().await else {
+    let Some(test_db) = TestDb::shared().await else {
         return;
     };
-    // Whoever waits so long looks for a deadlock, and is its victim: the store, and nobody else.
+    // After this time a waiting transaction checks for a deadlock, and is its victim: always the store's.
     let url = format!(
         "{}?options=-c%20deadlock_timeout%3D2s",
-        home.database().url()
+        test_db.database().url()
     );
-    let home = home.by_url(url);
-    let (store, (alice, first)) = (home.open(), alice_and_step(0));
+    let test_db = test_db.by_url(url);
+    let (store, (alice, first)) = (test_db.open(), alice_and_step(0));
     fold(&store, &first).await;
     let bob = Fixtures::new();
     let step = next(P0, 1, &[&bob.ballot(&[(&bob.candidate("bob"), 1)])]);
-    let somebody = home.session().await;
+    let other = test_db.session().await;
     let bobs_name = format!(
         "SET deadlock_timeout = '1h'; BEGIN; INSERT INTO candidates (username) VALUES ('{}')",
         bob.candidate("bob")
     );
-    somebody
+    other
         .batch_execute(&bobs_name)
         .await
         .expect("the name is free");
     let applying = applying(&store, &step);
-    home.until_blocked("1").await;
-    // Waits for the store, which waits for the name.
-    let circle = somebody.batch_execute("UPDATE progress SET next = next; ROLLBACK");
+    test_db.until_blocked("1").await;
+    // It waits for the store's transaction, which waits for the name.
+    let circle = other.batch_execute("UPDATE progress SET next = next; ROLLBACK");
     circle.await.expect("it is the other one's turn to fail");
     let applied = applying.await.expect("no panic");
     assert_eq!(kind(applied), PortErrorKind::Unavailable);
@@ -271,65 +285,65 @@ async fn the_victim_of_a_deadlock_did_not_happen() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_caller_that_gives_up_lets_the_transaction_end() {
-    let Some(home) = Home::shared().await else {
+    let Some(test_db) = TestDb::shared().await else {
         return;
     };
-    waiting(&home, Waits::InTheMiddle).await;
-    let (store, (alice, step)) = (home.open(), alice_and_step(0));
-    let somebody = home.session().await;
-    somebody
-        .batch_execute(THE_LOCK)
+    waiting(&test_db, Waits::InTheMiddle).await;
+    let (store, (alice, step)) = (test_db.open(), alice_and_step(0));
+    let other = test_db.session().await;
+    other
+        .batch_execute(TAKE_LOCK)
         .await
-        .expect("nobody has it");
+        .expect("the lock is free");
     let applying = applying(&store, &step);
-    home.until_blocked("1").await;
+    test_db.until_blocked("1").await;
     applying.abort();
     assert!(applying.await.is_err_and(|ended| ended.is_cancelled()));
-    somebody.batch_execute(LET_GO).await.expect("it was held");
-    home.until("SELECT next FROM progress", "1").await;
+    other
+        .batch_execute(RELEASE_LOCK)
+        .await
+        .expect("it was held");
+    test_db.until("SELECT next FROM progress", "1").await;
     assert_eq!(votes(&store, &alice).await, 20);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lock_that_somebody_keeps_holds_a_step_no_longer_than_the_servers_limit() {
-    let Some(home) = Home::shared().await else {
+async fn a_lock_that_is_never_released_delays_a_step_no_longer_than_the_servers_limit() {
+    let Some(test_db) = TestDb::shared().await else {
         return;
     };
-    let mut hasty = home.options();
+    let mut hasty = test_db.options();
     hasty.statement_timeout = Duration::from_millis(200);
     let (store, (_, step)) = (PostgresStore::new(hasty), alice_and_step(0));
-    let somebody = home.session().await;
-    let lock = somebody.batch_execute("BEGIN; LOCK TABLE progress");
-    lock.await.expect("nobody has it");
+    let other = test_db.session().await;
+    let lock = other.batch_execute("BEGIN; LOCK TABLE progress");
+    lock.await.expect("the lock is free");
     let applied = within(PATIENCE, "an answer", store.apply(&step)).await;
     assert_eq!(kind(applied), PortErrorKind::Unavailable);
-    somebody
-        .batch_execute("ROLLBACK")
-        .await
-        .expect("it was open");
-    let store = home.open();
+    other.batch_execute("ROLLBACK").await.expect("it was open");
+    let store = test_db.open();
     assert_eq!(fold(&store, &step).await, 20);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_step_that_loses_its_ballots_to_another_partition_is_done_again_without_them() {
-    let Some(home) = Home::shared().await else {
+    let Some(test_db) = TestDb::shared().await else {
         return;
     };
-    waiting(&home, Waits::AtCommit).await;
-    let (store, (alice, step)) = (home.open(), alice_and_step(0));
+    waiting(&test_db, Waits::AtCommit).await;
+    let (store, (alice, step)) = (test_db.open(), alice_and_step(0));
     let mut elsewhere = step.clone();
     elsewhere.partition = Partition::new(1);
-    let somebody = home.session().await;
-    let lock = somebody.batch_execute(THE_LOCK).await;
-    lock.expect("nobody has it");
+    let other = test_db.session().await;
+    let lock = other.batch_execute(TAKE_LOCK).await;
+    lock.expect("the lock is free");
     let first = applying(&store, &step);
-    home.until_blocked("1").await;
+    test_db.until_blocked("1").await;
     let second = applying(&store, &elsewhere);
-    // One for the lock, one for the first one's ballots, which it could not know of.
-    home.until_blocked("2").await;
-    let let_go = somebody.batch_execute(LET_GO).await;
-    let_go.expect("it was held");
+    // One waits for the lock, one for the ballots of the first transaction, which are not visible yet.
+    test_db.until_blocked("2").await;
+    let released = other.batch_execute(RELEASE_LOCK).await;
+    released.expect("it was held");
     for (applying, expected) in [(first, 20), (second, 0)] {
         let applied = applying.await.expect("no panic").expect("applied");
         assert!(
@@ -338,64 +352,4 @@ async fn a_step_that_loses_its_ballots_to_another_partition_is_done_again_withou
         );
     }
     assert_eq!(votes(&store, &alice).await, 20);
-}
-
-/// Makes a copy of a database, of which nobody may have a connection meanwhile.
-async fn back_up(from: &Database, name: &str, backup: &str) {
-    let users = format!("SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}'");
-    eventually(PATIENCE, "nobody uses it", || async {
-        (from.sql(&users).await == "0").then_some(())
-    })
-    .await;
-    from.sql(&format!("CREATE DATABASE {backup} TEMPLATE {name}"))
-        .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_database_put_back_to_a_backup_is_folded_again_from_there() {
-    let Some(server) = Postgres::start().await else {
-        return;
-    };
-    let elsewhere = server.create_database().await;
-    let home = Home::furnished(server.create_database().await).await;
-    let name = home.database().name();
-    let steps: Vec<_> = (0..10).map(|start| alice_and_step(start).1).collect();
-    for step in &steps[..4] {
-        fold(&home.open(), step).await;
-    }
-    back_up(&elsewhere, name, "backup").await;
-
-    // This store lives through it all.
-    let store = home.open();
-    for step in &steps[4..8] {
-        fold(&store, step).await;
-    }
-    elsewhere
-        .sql(&format!("DROP DATABASE {name} WITH (FORCE)"))
-        .await;
-    elsewhere
-        .sql(&format!("ALTER DATABASE backup RENAME TO {name}"))
-        .await;
-    let fenced = eventually(PATIENCE, "the store finds its way back", || async {
-        match store.apply(&steps[8]).await {
-            Ok(applied) => Some(applied),
-            Err(error) => {
-                assert!(error.is_transient(), "{}", error.chain());
-                None
-            }
-        }
-    })
-    .await;
-    let progress = Offset::new(4);
-    assert_eq!(
-        fenced,
-        Applied::Fenced { progress },
-        "the backup knows where it is"
-    );
-    for again in &steps[4..] {
-        assert_eq!(fold(&store, again).await, 20);
-    }
-    let recounted = store.recount().await.expect("a recount").votes();
-    let counts: Vec<_> = recounted.into_iter().map(|(_, votes)| votes).collect();
-    assert_eq!(counts, [20; 10], "each step was for somebody else");
 }

@@ -1,4 +1,4 @@
-//! Nodes that are made up, for answers that a real one does not give on demand.
+//! Fake nodes, for answers that a real node does not give on demand.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -14,7 +14,7 @@ use cast_core::ports::{PortErrorKind, TicketSource};
 
 use crate::{cluster::kind, redis::PATIENCE};
 
-/// A node that says the same to every call.
+/// A node that gives the same answer to every call.
 struct Node {
     listener: TcpListener,
     port: u16,
@@ -27,8 +27,8 @@ impl Node {
         Self { listener, port }
     }
 
-    /// Begins to answer, and counts the calls: to `CLUSTER SLOTS` that of these nodes the first has all
-    /// slots, to a call with that line, or, without one, by hanging up.
+    /// Begins to answer, and counts the calls. The answer to `CLUSTER SLOTS` is that the first of `nodes`
+    /// has all slots; the answer to a call is `line`, or a closed connection if that is `None`.
     fn answer(self, nodes: &[u16], line: Option<String>) -> Arc<AtomicUsize> {
         let calls = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&calls);
@@ -80,9 +80,9 @@ fn count(calls: &AtomicUsize) -> usize {
     calls.load(Ordering::Relaxed)
 }
 
-/// Two nodes that each take the other for the owner would have a call for ever.
+/// Two nodes that each redirect to the other one.
 #[tokio::test]
-async fn who_is_sent_around_in_circles_gives_up() {
+async fn redirections_in_a_circle_end() {
     let [one, other] = [Node::new(), Node::new()];
     let (first, second) = (one.port, other.port);
     let ones = one.answer(&[first, second], Some(format!("-MOVED 1 :{second}\r\n")));
@@ -93,9 +93,9 @@ async fn who_is_sent_around_in_circles_gives_up() {
     assert!((2..10).contains(&calls), "{calls}");
 }
 
-/// What a node did that hung up, nobody knows. Another one would do it again.
+/// The node may have carried out the call before it closed the connection.
 #[tokio::test]
-async fn a_call_without_an_answer_is_sent_to_nobody_else() {
+async fn a_call_without_an_answer_is_sent_to_no_other_node() {
     let [one, other] = [Node::new(), Node::new()];
     let nodes = [one.port, other.port];
     let ones = one.answer(&nodes, None);
@@ -105,9 +105,9 @@ async fn a_call_without_an_answer_is_sent_to_nobody_else() {
     assert_eq!((count(&ones), count(&others)), (1, 0));
 }
 
-/// A node that is cut off from the others may have been replaced, and not know it.
+/// A node that is cut off from the cluster may have been replaced, and not know it.
 #[tokio::test]
-async fn a_node_that_can_do_nothing_is_not_the_last_word() {
+async fn another_node_is_asked_for_the_successor_of_one_that_can_do_nothing() {
     for why in [
         "CLUSTERDOWN The cluster is down",
         "LOADING Redis is loading",
@@ -118,7 +118,7 @@ async fn a_node_that_can_do_nothing_is_not_the_last_word() {
         let others = other.answer(&nodes, Some(format!("-MOVED 1 :{third}\r\n")));
         let news = new.answer(&[third, nodes[1]], Some("_\r\n".into()));
         let shown = tickets_at(nodes[0]).current().await;
-        assert_eq!(shown.expect("there is another"), None, "{why}");
+        assert_eq!(shown.expect("the successor answers"), None, "{why}");
         let calls = [&ones, &others, &news].map(|calls| count(calls));
         assert_eq!(calls, [1, 1, 1], "{why}");
     }

@@ -1,14 +1,15 @@
-//! What a member's client tells by itself: partitions that come and go, its log, errors.
+//! The callbacks of a member's client: rebalances, its log, errors.
 
 use std::{
     collections::BTreeSet,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
 };
 
 use cast_core::domain::{Offset, Partition};
+use parking_lot::Mutex;
 use rdkafka::{
     ClientContext, Offset as KafkaOffset, TopicPartitionList,
     config::RDKafkaLogLevel,
@@ -22,57 +23,58 @@ use super::{
         cluster::{number, partition},
         context,
     },
-    holdings::Holdings,
+    assignments::Assignments,
 };
 
-/// All of it is called by the reading thread, while it polls.
+/// The reading thread calls them while it polls.
 ///
-/// A partition that comes to this member is not read at once: nobody knows yet from where. The group
-/// is answered with nothing, and each partition is taken up when its place is known. Until then
-/// others can come and go, so that a store that does not answer holds no rebalance up.
-pub(super) struct Member {
+/// A newly assigned partition is not read at once, because its position is not known yet. The assignment
+/// is acknowledged with an empty list, and the thread adds each partition when its position was looked
+/// up. So a store that does not answer delays no rebalance.
+pub(super) struct MemberContext {
     topic: String,
-    holdings: Arc<Holdings>,
+    assignments: Arc<Assignments>,
     /// The partitions that the client reads.
     started: Mutex<BTreeSet<Partition>>,
-    /// Counts what the client told.
+    /// Counts the callbacks.
     events: AtomicU64,
-    /// What the last error was about; the error itself does not say.
+    /// The text of the last error, which the error itself does not have.
     reason: Mutex<String>,
 }
 
-impl Member {
-    pub(super) fn new(topic: String, holdings: Arc<Holdings>) -> Self {
+impl MemberContext {
+    pub(super) fn new(topic: String, assignments: Arc<Assignments>) -> Self {
         Self {
             topic,
-            holdings,
+            assignments,
             started: Mutex::default(),
             events: AtomicU64::new(0),
             reason: Mutex::default(),
         }
     }
 
-    /// How often the client told something.
+    /// The number of callbacks so far.
     pub(super) fn events(&self) -> u64 {
         self.events.load(Ordering::Relaxed)
     }
 
     pub(super) fn last_reason(&self) -> String {
-        lock(&self.reason).clone()
+        self.reason.lock().clone()
     }
 
-    pub(super) fn has_started(&self, partition: Partition) {
-        lock(&self.started).insert(partition);
+    /// Notes that the client reads a partition.
+    pub(super) fn mark_started(&self, partition: Partition) {
+        self.started.lock().insert(partition);
     }
 
-    /// Whether the client was reading it, which it no longer is.
-    pub(super) fn has_stopped(&self, partition: Partition) -> bool {
-        lock(&self.started).remove(&partition)
+    /// Notes that the client no longer reads a partition; returns whether it did.
+    pub(super) fn mark_stopped(&self, partition: Partition) -> bool {
+        self.started.lock().remove(&partition)
     }
 
-    /// The partitions that the client was reading, all of which it no longer is.
-    pub(super) fn has_stopped_all(&self) -> TopicPartitionList {
-        let stopped = std::mem::take(&mut *lock(&self.started));
+    /// Notes that the client no longer reads any partition; returns those that it did.
+    pub(super) fn mark_all_stopped(&self) -> TopicPartitionList {
+        let stopped = std::mem::take(&mut *self.started.lock());
         self.list(
             stopped
                 .into_iter()
@@ -82,7 +84,7 @@ impl Member {
 
     /// The partitions that the client reads.
     pub(super) fn started(&self) -> TopicPartitionList {
-        let started = lock(&self.started);
+        let started = self.started.lock();
         self.list(started.iter().map(|&partition| (partition, Offset::START)))
     }
 
@@ -94,18 +96,18 @@ impl Member {
         for (partition, offset) in of {
             let offset = i64::try_from(offset.get()).unwrap_or(i64::MAX);
             list.add_partition_offset(&self.topic, number(partition), KafkaOffset::Offset(offset))
-                .expect("an offset that is a number can be written down");
+                .expect("every number is a valid offset");
         }
         list
     }
 
-    /// Commits without waiting. The client tells nobody when it is done, and logs when it failed.
-    pub(super) fn commit(&self, client: &BaseConsumer<Self>, noted: Vec<(Partition, Offset)>) {
-        if noted.is_empty() {
+    /// Commits without waiting. The client only logs a failure.
+    pub(super) fn commit(&self, client: &BaseConsumer<Self>, offsets: Vec<(Partition, Offset)>) {
+        if offsets.is_empty() {
             return;
         }
-        if let Err(error) = client.commit(&self.list(noted), CommitMode::Async) {
-            tracing::debug!(target: "kafka", %error, "nothing was committed");
+        if let Err(error) = client.commit(&self.list(offsets), CommitMode::Async) {
+            tracing::debug!(target: "kafka", %error, "the offsets could not be committed");
         }
     }
 
@@ -114,7 +116,7 @@ impl Member {
     }
 }
 
-impl ClientContext for Member {
+impl ClientContext for MemberContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         self.note_event();
         context::log(level, facility, message);
@@ -123,11 +125,11 @@ impl ClientContext for Member {
     fn error(&self, error: KafkaError, reason: &str) {
         self.note_event();
         context::note(&error, reason);
-        reason.clone_into(&mut lock(&self.reason));
+        reason.clone_into(&mut self.reason.lock());
     }
 }
 
-impl ConsumerContext for Member {
+impl ConsumerContext for MemberContext {
     fn rebalance(
         &self,
         client: &BaseConsumer<Self>,
@@ -141,23 +143,19 @@ impl ConsumerContext for Member {
             .filter_map(|element| partition(element.partition()))
             .collect();
         let answered = if event == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
-            tracing::info!(?partitions, "partitions came to this consumer");
-            self.holdings.assign(&partitions);
+            tracing::info!(?partitions, "partitions were assigned to this consumer");
+            self.assignments.assign(&partitions);
             client.incremental_assign(&TopicPartitionList::new())
         } else {
-            tracing::info!(?partitions, "partitions left this consumer");
-            // Before they are given up: afterwards this member may not commit them any more.
-            self.commit(client, self.holdings.revoke(&partitions));
-            let read = partitions.into_iter().filter(|&one| self.has_stopped(one));
+            tracing::info!(?partitions, "partitions were revoked from this consumer");
+            // This comes first: this member may not commit them after the revocation.
+            self.commit(client, self.assignments.revoke(&partitions));
+            let read = partitions.into_iter().filter(|&one| self.mark_stopped(one));
             let read: Vec<_> = read.map(|partition| (partition, Offset::START)).collect();
             client.incremental_unassign(&self.list(read))
         };
         if let Err(error) = answered {
-            tracing::warn!(target: "kafka", %error, "the group was not answered");
+            tracing::warn!(target: "kafka", %error, "the rebalance could not be acknowledged");
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! Slots that are handed from one node to another while they are used.
+//! Slots that are migrated to another node while they are used.
 
 use std::sync::{
     Arc,
@@ -14,23 +14,23 @@ use cast_testkit::{eventually, fixtures::Fixtures, within};
 use tokio::task::JoinSet;
 
 use crate::{
-    breaking::{impatient, issue, votes},
-    cluster::{candidates_on, kind, record, redirections, to_break},
+    cluster::{candidates_on, kind, private_cluster, record, redirections},
+    faults::{issue, votes, with_short_timeouts},
     load::Load,
     redis::PATIENCE,
 };
 
-/// Each call meets the slot where it is just then; none fails, none counts twice.
+/// Each call reaches the node that has the slot; none fails, none counts twice.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn tallies_that_are_handed_over_count_each_vote_once() {
-    let Some((cluster, corner)) = to_break(0).await else {
+async fn tallies_that_are_migrated_count_each_vote_once() {
+    let Some((cluster, namespace)) = private_cluster(0).await else {
         return;
     };
-    let candidates = candidates_on(&cluster, &corner, 1, 4).await;
+    let candidates = candidates_on(&cluster, &namespace, 1, 4).await;
     let stop = Arc::new(AtomicBool::new(false));
     let mut recorders = JoinSet::new();
     for candidate in candidates.clone() {
-        let (counter, stop) = (corner.open().counter(), Arc::clone(&stop));
+        let (counter, stop) = (namespace.open().counter(), Arc::clone(&stop));
         recorders.spawn(async move {
             let mut recorded = 0;
             while !stop.load(Ordering::Relaxed) {
@@ -44,32 +44,32 @@ async fn tallies_that_are_handed_over_count_each_vote_once() {
     let before = redirections(&cluster).await;
     for (from, to) in [(1, 2), (2, 0), (0, 1)] {
         for candidate in &candidates {
-            let slot = cluster.slot(&corner.tally(candidate)).await;
+            let slot = cluster.slot(&namespace.tally(candidate)).await;
             cluster.hand(slot, from, to).await;
         }
     }
     stop.store(true, Ordering::Relaxed);
     let recorded = within(PATIENCE, "the recorders end", recorders.join_all()).await;
     assert!(redirections(&cluster).await > before, "the slots were used");
-    let counter = corner.open().counter();
+    let counter = namespace.open().counter();
     for (candidate, recorded) in recorded {
         assert_eq!(votes(&counter, &candidate).await, recorded);
     }
 }
 
-/// While a slot is on its way, what is new in it is at the node that it is handed to, and what was
-/// there before is not, until it is handed over.
+/// While a slot is migrated, its new keys are on the target, and its old keys on the source until each is
+/// moved.
 #[tokio::test]
-async fn a_slot_on_its_way_has_its_keys_at_two_nodes() {
-    let Some((cluster, corner)) = to_break(0).await else {
+async fn a_slot_that_is_migrated_has_its_keys_on_two_nodes() {
+    let Some((cluster, namespace)) = private_cluster(0).await else {
         return;
     };
-    let candidates = candidates_on(&cluster, &corner, 0, 1).await;
+    let candidates = candidates_on(&cluster, &namespace, 0, 1).await;
     let (alice, slot) = (
         &candidates[0],
-        cluster.slot(&corner.tally(&candidates[0])).await,
+        cluster.slot(&namespace.tally(&candidates[0])).await,
     );
-    let counter = corner.open().counter();
+    let counter = namespace.open().counter();
     let is_at = async |node: usize| {
         let count = ["CLUSTER", "COUNTKEYSINSLOT", &slot.to_string()];
         cluster.nodes()[node].cli(count).await == "1"
@@ -78,7 +78,7 @@ async fn a_slot_on_its_way_has_its_keys_at_two_nodes() {
     cluster.begin_handing(slot, 0, 1).await;
     assert_eq!(record(&counter, alice, 0).await.expect("recorded"), 1);
     assert!(is_at(1).await && !is_at(0).await, "it is new");
-    // A script that the other node has forgotten is sent whole, and asks again to be taken.
+    // A script that the target does not have is sent with its source, again after ASKING.
     cluster.nodes()[1].cli(["SCRIPT", "FLUSH"]).await;
     assert_eq!(record(&counter, alice, 1).await.expect("recorded"), 2);
     let asked = redirections(&cluster).await;
@@ -86,30 +86,30 @@ async fn a_slot_on_its_way_has_its_keys_at_two_nodes() {
     assert_eq!(
         redirections(&cluster).await,
         asked + 1,
-        "it is not that one's yet"
+        "the slot does not belong to the target yet"
     );
     cluster.end_handing(slot, 0, 1).await;
     assert_eq!(record(&counter, alice, 3).await.expect("recorded"), 4);
 
     cluster.begin_handing(slot, 1, 2).await;
     assert_eq!(record(&counter, alice, 4).await.expect("recorded"), 5);
-    assert!(is_at(1).await, "it is not handed over yet");
+    assert!(is_at(1).await, "the key is not moved yet");
     assert_eq!(cluster.hand_keys(slot, 1, 2, 10).await, 1);
     assert_eq!(record(&counter, alice, 5).await.expect("recorded"), 6);
     cluster.end_handing(slot, 1, 2).await;
     assert_eq!(record(&counter, alice, 5).await.expect("recorded"), 6);
-    assert_eq!(votes(&corner.open().counter(), alice).await, 6);
+    assert_eq!(votes(&namespace.open().counter(), alice).await, 6);
 }
 
-/// The tickets have several keys. As long as they may be at two nodes neither can decide, and both say
-/// so; where the slot ends, it is another server's, which trusts none of the meters.
+/// The tickets have several keys. While these are on two nodes, neither node can decide. Afterwards the
+/// target does not trust the use counters of the source.
 #[tokio::test]
-async fn tickets_on_their_way_are_unavailable_until_they_are_there() {
-    let Some((cluster, corner)) = to_break(0).await else {
+async fn tickets_are_unavailable_while_their_slot_is_migrated() {
+    let Some((cluster, namespace)) = private_cluster(0).await else {
         return;
     };
-    let (tickets, fixtures) = (corner.open().tickets(), Fixtures::new());
-    let slot = cluster.slot(&corner.meters()).await;
+    let (tickets, fixtures) = (namespace.open().tickets(), Fixtures::new());
+    let slot = cluster.slot(&namespace.uses()).await;
     let ticket = issue(&tickets, &fixtures, 10).await.expect("published");
     let claims = fixtures.claims(3);
     tickets.redeem(&ticket, &claims).await.expect("redeemed");
@@ -129,17 +129,17 @@ async fn tickets_on_their_way_are_unavailable_until_they_are_there() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn tickets_handed_over_under_load_exceed_no_limit() {
-    let Some((cluster, corner)) = to_break(0).await else {
+async fn tickets_that_are_migrated_under_load_exceed_no_limit() {
+    let Some((cluster, namespace)) = private_cluster(0).await else {
         return;
     };
-    let slot = cluster.slot(&corner.meters()).await;
-    let (load, tasks) = Load::begin(4, || corner.open());
+    let slot = cluster.slot(&namespace.uses()).await;
+    let (load, tasks) = Load::begin(4, || namespace.open());
     for (from, to) in [(0, 1), (1, 0), (0, 2), (2, 0), (0, 1)] {
-        load.more_answers().await;
+        load.wait_for_answers().await;
         cluster.hand(slot, from, to).await;
     }
-    load.more_answers().await;
+    load.wait_for_answers().await;
     load.end(tasks).await;
     let errors = load.errors();
     assert!(
@@ -148,22 +148,24 @@ async fn tickets_handed_over_under_load_exceed_no_limit() {
             .all(|kind| *kind == PortErrorKind::Unavailable),
         "{errors:?}"
     );
-    load.tally_heals(&corner.open().counter()).await;
+    load.tally_recovers(&namespace.open().counter()).await;
 }
 
-/// A master that becomes a replica keeps its connections, and is asked no more.
+/// A master that becomes a replica keeps its connections, and gets no more commands.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn masters_that_are_replaced_by_hand_are_followed() {
-    let Some((cluster, corner)) = to_break(1).await else {
+async fn a_manual_failover_is_followed() {
+    let Some((cluster, namespace)) = private_cluster(1).await else {
         return;
     };
-    let slot = cluster.slot(&corner.meters()).await;
-    let (load, tasks) = Load::begin(4, || impatient(&corner, &corner.options.url));
-    load.more_answers().await;
+    let slot = cluster.slot(&namespace.uses()).await;
+    let (load, tasks) = Load::begin(4, || {
+        with_short_timeouts(&namespace, &namespace.options.url)
+    });
+    load.wait_for_answers().await;
     for replica in [3, 0, 3] {
         cluster.fail_over(replica, slot).await;
-        load.more_answers().await;
-        // Else it could not be the next to take over.
+        load.wait_for_answers().await;
+        // Otherwise it could not be promoted next.
         let former = 3 - replica;
         eventually(PATIENCE, "the former master follows", async || {
             let info = cluster.nodes()[former].cli(["INFO", "replication"]).await;
@@ -178,5 +180,5 @@ async fn masters_that_are_replaced_by_hand_are_followed() {
         errors.iter().all(|kind| honest.contains(kind)),
         "{errors:?}"
     );
-    load.tally_heals(&corner.open().counter()).await;
+    load.tally_recovers(&namespace.open().counter()).await;
 }

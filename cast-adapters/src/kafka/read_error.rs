@@ -1,35 +1,35 @@
-//! What an error means that a reader of the log is told of.
+//! Classifies the errors that the client reports while it reads.
 //!
-//! The client tells a code and goes on by itself: after some at the same place, after others at a
-//! later one, and after some not at all. Which code does what is in its sources alone, so each that a
-//! reader can be told of is decided on here:
+//! The client reports a code and continues by itself: after some codes at the same offset, after others
+//! at a later one, and after some not at all. Only its source code says which code does what, so every
+//! code that a consumer can get is classified here:
 //!
 //! | code | comes from | the client then | so it is |
 //! |---|---|---|---|
-//! | `BadMessage` | a batch whose check sum is wrong | **steps over the batch** | corrupt |
-//! | `BadCompression` | a batch that cannot be decompressed | asks for it again | corrupt |
-//! | `InvalidMessage`, `InvalidMessageSize` | a broker that finds its own copy damaged | asks again | corrupt |
-//! | `NotImplemented` | a codec that was not built in, or a batch of an unknown version | asks again, or **steps over it** | misconfigured |
-//! | `UnsupportedCompressionType`, `UnsupportedForMessageFormat` | a broker that cannot give a batch in a form for this client | asks again | misconfigured |
-//! | `MessageSizeTooLarge`, `MessageBatchTooLarge` | a batch larger than what may be fetched | asks again | misconfigured |
-//! | `AutoOffsetReset`, `OffsetOutOfRange`, `NoOffset`, `LogTruncation` | a place that the log does not have | stops | misconfigured |
-//! | what [needs somebody](needs_somebody) | a broker that refuses: a permission, a topic, a group | asks again, or stops | misconfigured |
-//! | [what passes](passes) | a broker that is away or has moved; a group that changes | tries again, at the same place | no error |
-//! | any other | nothing that is known | who knows | unavailable |
+//! | `BadMessage` | a batch with a wrong checksum | **skips the batch** | corrupt |
+//! | `BadCompression` | a batch that cannot be decompressed | fetches it again | corrupt |
+//! | `InvalidMessage`, `InvalidMessageSize` | a broker that finds its own copy damaged | fetches again | corrupt |
+//! | `NotImplemented` | a codec that was not compiled in, or a batch of an unknown version | fetches again, or **skips the batch** | misconfigured |
+//! | `UnsupportedCompressionType`, `UnsupportedForMessageFormat` | a broker that cannot convert a batch for this client | fetches again | misconfigured |
+//! | `MessageSizeTooLarge`, `MessageBatchTooLarge` | a batch larger than the fetch limit | fetches again | misconfigured |
+//! | `AutoOffsetReset`, `OffsetOutOfRange`, `NoOffset`, `LogTruncation` | an offset that the log does not have | stops | misconfigured |
+//! | [`needs_operator`] | a broker that refuses: a permission, a topic, a group | retries, or stops | misconfigured |
+//! | [`is_transient`] | a broker that is away or has moved; a rebalance | retries, at the same offset | no error |
+//! | any other | unknown | unknown | unavailable |
 //!
-//! Whatever is an error here ends what is being read: the places are asked for anew, and nothing is
-//! taken in that may have come after a gap.
+//! After an error all partitions of the consumer resume at the store's positions, and no record is
+//! applied that may have come after a gap.
 
 use rdkafka::{error::KafkaError, types::RDKafkaErrorCode as Code};
 
-use super::error::{Error, needs_somebody};
+use super::error::{Error, needs_operator};
 
-/// What a topic may be compressed with that this client was not built for.
-pub(super) const UNREADABLE_CODEC: &str = "zstd";
+/// A codec for topics that this client is built without.
+pub(super) const UNSUPPORTED_CODEC: &str = "zstd";
 
-/// Why the log cannot be read on; `None` if the client reads on by itself. The client's reason is
-/// what it said with the error.
-pub(super) fn of(error: &KafkaError, reason: String) -> Option<Error> {
+/// The error that ends the reading; `None` if the client continues at the same offset. `reason` is the
+/// text that the client gave with the error.
+pub(super) fn classify(error: &KafkaError, reason: String) -> Option<Error> {
     use Code::{
         AutoOffsetReset, BadCompression, BadMessage, InvalidMessage, InvalidMessageSize,
         LogTruncation, MessageBatchTooLarge, MessageSizeTooLarge, NoOffset, NotImplemented,
@@ -42,21 +42,21 @@ pub(super) fn of(error: &KafkaError, reason: String) -> Option<Error> {
             Some(Error::Damaged(reason))
         }
         Some(NotImplemented | UnsupportedCompressionType | UnsupportedForMessageFormat) => {
-            Some(Error::ForeignForm(reason))
+            Some(Error::UnsupportedFormat(reason))
         }
         Some(MessageSizeTooLarge | MessageBatchTooLarge) => Some(Error::TooLargeToRead(reason)),
         Some(AutoOffsetReset | OffsetOutOfRange | NoOffset | LogTruncation) => {
             Some(Error::PositionLost(reason))
         }
-        Some(code) if !is_fatal && !needs_somebody(code) && passes(code) => None,
-        // The end of a partition, where it is asked for, is no error, and has no code.
+        Some(code) if !is_fatal && !needs_operator(code) && is_transient(code) => None,
+        // The end of a partition is reported only on request; it is not an error, and has no code.
         None if matches!(error, KafkaError::PartitionEOF(_)) => None,
         _ => Some(Error::Read(error.clone())),
     }
 }
 
-/// Whether the client gets over it by itself, without its place having moved.
-const fn passes(code: Code) -> bool {
+/// Whether the client recovers by itself, at the same offset.
+const fn is_transient(code: Code) -> bool {
     matches!(
         code,
         // A broker that is away, slow, or busy with itself.
@@ -78,7 +78,7 @@ const fn passes(code: Code) -> bool {
             | Code::ThrottlingQuotaExceeded
             | Code::RebootstrapRequired
             | Code::Retry
-            // A partition on its way to another leader.
+            // A partition that changes its leader.
             | Code::LeaderNotAvailable
             | Code::NotLeaderForPartition
             | Code::ReplicaNotAvailable
@@ -90,7 +90,7 @@ const fn passes(code: Code) -> bool {
             | Code::ReassignmentInProgress
             | Code::FetchSessionIdNotFound
             | Code::InvalidFetchSessionEpoch
-            // A group that changes. Who is thrown out is told that its partitions are gone.
+            // A rebalance. A member that is removed gets a revocation of its partitions.
             | Code::WaitingForCoordinator
             | Code::CoordinatorLoadInProgress
             | Code::CoordinatorNotAvailable
@@ -117,13 +117,13 @@ mod tests {
 
     use super::*;
 
-    fn verdict(code: Code) -> Option<PortErrorKind> {
-        let error = of(&KafkaError::MessageConsumption(code), "why".into())?;
-        Some(error.while_("reading").kind())
+    fn classified(code: Code) -> Option<PortErrorKind> {
+        let error = classify(&KafkaError::MessageConsumption(code), "why".into())?;
+        Some(error.with_operation("reading").kind())
     }
 
     #[test]
-    fn what_the_client_steps_over_is_never_taken_as_reading_on() {
+    fn an_error_after_which_the_client_may_skip_a_batch_ends_the_reading() {
         use PortErrorKind::{Corrupt, Misconfigured, Unavailable};
 
         for (code, kind) in [
@@ -135,26 +135,26 @@ mod tests {
             (Code::MessageSizeTooLarge, Misconfigured),
             (Code::OffsetOutOfRange, Misconfigured),
             (Code::TopicAuthorizationFailed, Misconfigured),
-            // What nobody has decided on is told and read anew.
+            // An unknown code is an error, and the partitions are read again.
             (Code::Unknown, Unavailable),
             (Code::Fail, Unavailable),
             (Code::InvalidRecord, Unavailable),
         ] {
-            assert_eq!(verdict(code), Some(kind), "{code:?}");
+            assert_eq!(classified(code), Some(kind), "{code:?}");
         }
     }
 
     #[test]
-    fn what_the_client_gets_over_is_no_error_unless_it_is_fatal() {
+    fn an_error_that_the_client_recovers_from_is_ignored_unless_it_is_fatal() {
         for code in [
             Code::AllBrokersDown,
             Code::NotLeaderForPartition,
             Code::PollExceeded,
         ] {
-            assert_eq!(verdict(code), None, "{code:?}");
+            assert_eq!(classified(code), None, "{code:?}");
             let fatal = KafkaError::MessageConsumptionFatal(code);
-            assert!(of(&fatal, String::new()).is_some(), "{code:?}");
+            assert!(classify(&fatal, String::new()).is_some(), "{code:?}");
         }
-        assert!(of(&KafkaError::PartitionEOF(0), String::new()).is_none());
+        assert!(classify(&KafkaError::PartitionEOF(0), String::new()).is_none());
     }
 }

@@ -1,4 +1,4 @@
-//! The newest record of a topic: how many partitions there were when it was written.
+//! Reads from the newest record of a topic how many partitions the topic had when it was written.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -17,22 +17,22 @@ use rdkafka::{
 use super::{
     blocking,
     cluster::{Ends, number},
-    context::Quiet,
+    context::LoggingContext,
     error::Error,
     options::KafkaOptions,
-    verdict,
+    read_error,
 };
 use crate::{record, system::SystemClock};
 
-/// One turn of waiting for an answer.
-const TURN: Duration = Duration::from_millis(100);
+/// How long one poll waits for a record.
+const POLL_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// How many partitions the newest record was written for. `None` if there is no record, or none
-/// that says.
+/// How many partitions the newest record was written for. `None` if there is no record, or it does not
+/// say.
 ///
-/// This is what tells a topic that grew under a running deployment, without anything else to be kept
-/// anywhere. The last record of each partition is read, and the one with the latest time counts.
-pub(super) async fn written_for(
+/// This detects a topic that grew under a running deployment, without any other state. The last record
+/// of each partition is read, and the one with the latest timestamp counts.
+pub(super) async fn partitions_when_written(
     options: &Arc<KafkaOptions>,
     ends: &[Ends],
 ) -> Result<Option<Partitions>, Error> {
@@ -55,11 +55,13 @@ fn read_last(
     options: &KafkaOptions,
     last: &TopicPartitionList,
 ) -> Result<Option<Partitions>, Error> {
-    // A group is named because the client wants one; nothing joins it.
+    // The client requires the name of a group; it joins none.
     let mut config = options.reader("cast-newest-record");
-    // What is last may be no record of anybody's (a transaction's mark): then the end is told.
+    // The last offset may be a transaction marker instead of a record: then the end is reported.
     config.set("enable.partition.eof", "true");
-    let client: BaseConsumer<Quiet> = config.create_with_context(Quiet).map_err(Error::Client)?;
+    let client: BaseConsumer<LoggingContext> = config
+        .create_with_context(LoggingContext)
+        .map_err(Error::Client)?;
     client.assign(last).map_err(Error::Ask)?;
     let elements = last.elements();
     let partitions = elements.iter().map(TopicPartitionListElem::partition);
@@ -67,14 +69,14 @@ fn read_last(
     let mut newest = None;
     let began = SystemClock.monotonic();
     while SystemClock.monotonic().saturating_sub(began) < options.request_timeout {
-        let partition = match client.poll(TURN) {
+        let partition = match client.poll(POLL_TIMEOUT) {
             Some(Ok(message)) => {
                 newest = newest.max(timed(&message));
                 message.partition()
             }
             Some(Err(KafkaError::PartitionEOF(partition))) => partition,
-            Some(Err(error)) => match verdict::of(&error, error.to_string()) {
-                // It stays so, and whoever is to read the log cannot either.
+            Some(Err(error)) => match read_error::classify(&error, error.to_string()) {
+                // It persists, and a consumer could not read the log either.
                 Some(why) if why.is_of_records() => return Err(why),
                 // A broker may be away for a moment.
                 _ => continue,
@@ -89,7 +91,7 @@ fn read_last(
     Err(Error::TimedOut)
 }
 
-/// When a record was written, and for how many partitions.
+/// The timestamp of a record, and the number of partitions that it was written for.
 fn timed(message: &BorrowedMessage<'_>) -> Option<(Option<i64>, u32)> {
     let record = record::decode(message.payload()?).ok()?;
     Some((message.timestamp().to_millis(), record.partitions?.count()))

@@ -1,4 +1,4 @@
-//! Making the topic.
+//! Creates the topic.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,38 +13,38 @@ use rdkafka::{
 
 use super::{
     blocking,
-    cluster::{self, LOOK_AGAIN},
-    context::Quiet,
+    cluster::{self, RETRY_INTERVAL},
+    context::LoggingContext,
     error::Error,
     options::KafkaOptions,
     producer::Sender,
 };
 use crate::{record::MAX_BYTES, system::SystemClock};
 
-const CREATING: &str = "making the topic of the log";
+const CREATING: &str = "creating the topic of the log";
 
-/// How long it may take until a new topic has a leader everywhere.
+/// How long a new topic may take until all its partitions have leaders.
 const LEADERS_DEADLINE: Duration = Duration::from_secs(15);
 
-/// How a topic is made.
+/// The settings of a new topic.
 #[derive(Clone, Copy, Debug)]
 pub struct TopicOptions {
-    /// How many partitions it has, for good: their number decides where a ballot belongs.
+    /// The number of partitions. It can never change: it decides the partition of each ballot.
     pub partitions: Partitions,
-    /// On how many brokers each record is.
+    /// The number of brokers that keep a copy of each record.
     pub replication_factor: u16,
-    /// How many of them must have a record before it is acknowledged; fewer in sync, and nothing is
-    /// taken. Below two, a single broker acknowledges from its memory, and what it acknowledged is
-    /// gone when it loses power.
+    /// How many replicas must have a record before it is acknowledged. With fewer replicas in sync, the
+    /// brokers refuse records. Below two, a single broker acknowledges from its memory, and acknowledged
+    /// records are lost when it loses power.
     pub min_insync_replicas: u16,
-    /// How long records are kept. A backup of the store can be put back for as long, and the store
-    /// must remember ballot ids for longer.
+    /// How long records are kept. A backup of the store can be restored for as long, and the store must
+    /// remember ballot ids for longer.
     pub retention: Duration,
 }
 
 impl TopicOptions {
-    /// A topic of so many partitions on a cluster of three brokers or more: three replicas, two of
-    /// which acknowledge, kept for seven days.
+    /// A topic for a cluster of three brokers or more: three replicas, two of which must acknowledge,
+    /// and a retention of seven days.
     pub const fn new(partitions: Partitions) -> Self {
         Self {
             partitions,
@@ -54,7 +54,7 @@ impl TopicOptions {
         }
     }
 
-    /// The same on a single broker: one replica. What it promises is what that broker's disk does.
+    /// The same for a single broker: one replica, so the records are as durable as that broker's disk.
     pub const fn on_one_broker(self) -> Self {
         Self {
             replication_factor: 1,
@@ -64,23 +64,24 @@ impl TopicOptions {
     }
 }
 
-/// Makes the topic that `options` name, and waits until it can be used. Does nothing to one that is
-/// there, whatever it is like; says whether it made one.
+/// Creates the topic that `options` name, and waits until it can be used. An existing topic stays as it
+/// is. Returns whether the topic was created.
 ///
 /// # Errors
 ///
-/// [`Misconfigured`](cast_core::ports::PortErrorKind::Misconfigured) where the cluster refuses, for
-/// want of brokers or of a permission.
+/// [`Misconfigured`](cast_core::ports::PortErrorKind::Misconfigured) if the cluster refuses: it has too
+/// few brokers, or the user lacks a permission.
 pub async fn create_topic(options: &KafkaOptions, topic: &TopicOptions) -> Result<bool, PortError> {
     let created = create(options, topic).await;
-    created.map_err(|error| error.while_(CREATING))
+    created.map_err(|error| error.with_operation(CREATING))
 }
 
 async fn create(options: &KafkaOptions, topic: &TopicOptions) -> Result<bool, Error> {
     let config = options.admin();
-    let admin: AdminClient<Quiet> = blocking::run(move || config.create_with_context(Quiet))
-        .await
-        .map_err(Error::Client)?;
+    let admin: AdminClient<LoggingContext> =
+        blocking::run(move || config.create_with_context(LoggingContext))
+            .await
+            .map_err(Error::Client)?;
     let settings = Settings::of(topic);
     let partitions = i32::try_from(topic.partitions.count()).unwrap_or(i32::MAX);
     let replication = TopicReplication::Fixed(i32::from(topic.replication_factor));
@@ -92,20 +93,20 @@ async fn create(options: &KafkaOptions, topic: &TopicOptions) -> Result<bool, Er
         .request_timeout(Some(options.request_timeout))
         .operation_timeout(Some(options.request_timeout));
     let answer = admin.create_topics([&new_topic], &limits).await;
-    // Its thread is waited for.
+    // Dropping the client waits for its thread.
     blocking::run(move || drop(admin)).await;
-    let is_new = match answer.map_err(Error::Ask)?.pop() {
+    let not_started = match answer.map_err(Error::Ask)?.pop() {
         Some(Ok(_)) => true,
         Some(Err((_, RDKafkaErrorCode::TopicAlreadyExists))) => false,
         Some(Err((_, code))) => return Err(Error::CreateTopic(code)),
         None => return Err(Error::TimedOut),
     };
-    until_led(options).await?;
-    Ok(is_new)
+    wait_for_leaders(options).await?;
+    Ok(not_started)
 }
 
-/// Waits until every partition has a leader that answers. It takes a moment after a topic is made.
-async fn until_led(options: &KafkaOptions) -> Result<(), Error> {
+/// Waits until every partition has a leader that answers, which takes a moment in a new topic.
+async fn wait_for_leaders(options: &KafkaOptions) -> Result<(), Error> {
     let options = Arc::new(options.clone());
     let sender = Sender::new(&options).await?;
     let began = SystemClock.monotonic();
@@ -121,11 +122,11 @@ async fn until_led(options: &KafkaOptions) -> Result<(), Error> {
         if SystemClock.monotonic().saturating_sub(began) > LEADERS_DEADLINE {
             return Err(error);
         }
-        SystemClock.sleep(LOOK_AGAIN).await;
+        SystemClock.sleep(RETRY_INTERVAL).await;
     }
 }
 
-/// What a topic needs whatever the cluster's defaults are.
+/// The topic settings that must not be left to the cluster's defaults.
 struct Settings {
     min_insync_replicas: String,
     retention_ms: String,
@@ -134,7 +135,7 @@ struct Settings {
 
 impl Settings {
     fn of(topic: &TopicOptions) -> Self {
-        // Kafka's own default, unless records are larger than it foresees.
+        // Kafka's default, unless records may be larger.
         let max_message_bytes = (MAX_BYTES + MAX_BYTES / 32).max(1_048_588);
         Self {
             min_insync_replicas: topic.min_insync_replicas.to_string(),
@@ -146,15 +147,15 @@ impl Settings {
     fn pairs(&self) -> [(&str, &str); 7] {
         [
             ("min.insync.replicas", &self.min_insync_replicas),
-            // A replica that missed acknowledged records must not become the leader: better no
-            // leader than a log that lost its end.
+            // A replica that missed acknowledged records must not become the leader: no leader is
+            // better than a log that lost its end.
             ("unclean.leader.election.enable", "false"),
-            // Every record counts: none is a newer state of an older one.
+            // Every record counts: no record replaces an older one.
             ("cleanup.policy", "delete"),
             ("retention.ms", &self.retention_ms),
             ("retention.bytes", "-1"),
-            // As it was sent: a broker that compresses anew may do so in a way that no reader here
-            // was built for.
+            // As the producer sent it: a broker may recompress with a codec that the readers here were
+            // built without.
             ("compression.type", "producer"),
             ("max.message.bytes", &self.max_message_bytes),
         ]

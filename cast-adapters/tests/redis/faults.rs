@@ -1,4 +1,4 @@
-//! What the tests that break a server have in common.
+//! Shared by the tests that stop, kill or freeze a server.
 
 use std::time::Duration;
 
@@ -12,30 +12,30 @@ use cast_testkit::{
     servers::{self, Private},
 };
 
-use crate::redis::Corner;
+use crate::redis::Namespace;
 
-/// What a test's adapters wait for: short, so that there is something to wait for in vain.
+/// The timeouts of a test's adapters, short because the tests wait for them to expire.
 pub(crate) const TIMEOUT: Duration = Duration::from_millis(250);
 
-/// A server to break, and a corner of it.
-pub(crate) async fn to_break() -> Option<(Private<servers::Redis>, Corner)> {
+/// A private server, and a namespace on it.
+pub(crate) async fn private_server() -> Option<(Private<servers::Redis>, Namespace)> {
     let server = servers::Redis::start().await?;
-    let corner = Corner::on(&server).await;
-    Some((server, corner))
+    let namespace = Namespace::on(&server).await;
+    Some((server, namespace))
 }
 
-/// Handles that lose patience soon.
-pub(crate) fn impatient(corner: &Corner, url: &str) -> Redis {
+/// Adapters with short timeouts.
+pub(crate) fn with_short_timeouts(namespace: &Namespace, url: &str) -> Redis {
     let options = RedisOptions {
         url: url.to_owned(),
         connect_timeout: TIMEOUT,
         response_timeout: TIMEOUT,
-        ..corner.options.clone()
+        ..namespace.options.clone()
     };
     Redis::open(options).expect("the options make sense")
 }
 
-/// A ticket for a period that begins now.
+/// Publishes a ticket for a period that begins now.
 pub(crate) async fn issue(
     tickets: &RedisTickets,
     fixtures: &Fixtures,
@@ -51,7 +51,7 @@ pub(crate) async fn issue(
     tickets.publish(&period).await.map(|_| genuine)
 }
 
-pub(crate) fn tail(candidate: &Candidate, offset: u64) -> PendingVotes {
+pub(crate) fn pending(candidate: &Candidate, offset: u64) -> PendingVotes {
     PendingVotes {
         position: LogPosition {
             partition: Partition::new(0),

@@ -1,26 +1,26 @@
-//! The settings of a topic that was there before: what nobody can make good afterwards, and what puts
-//! acknowledged votes at risk.
+//! Checks the settings of an existing topic: those that lose records are refused, those that put
+//! acknowledged votes at risk are warned about.
 
 use std::{collections::HashMap, sync::Arc};
 
 use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
 
 use super::{
-    blocking, context::Quiet, error::Error, options::KafkaOptions, producer::Sender,
-    verdict::UNREADABLE_CODEC,
+    blocking, context::LoggingContext, error::Error, options::KafkaOptions, producer::Sender,
+    read_error::UNSUPPORTED_CODEC,
 };
 use crate::record::MAX_BYTES;
 
-/// What a topic is set to, by name.
+/// The settings of a topic, by name.
 type Settings = HashMap<String, String>;
 
-/// From how many replicas on a topic can lose a broker, and should not acknowledge on one alone.
+/// With this many replicas a topic can lose a broker, and should not acknowledge on one replica alone.
 const MANY_REPLICAS: usize = 3;
 
-/// Refuses a topic whose settings lose records, and warns of those that may. Where the cluster does
-/// not tell them, in time or at all, it is taken as it is: a right to read settings is not needed to
-/// vote.
-pub(super) async fn inspect(
+/// Refuses a topic whose settings lose records, and warns about settings that may. If the cluster does
+/// not return the settings, the topic is used as it is: the permission to read settings is not needed
+/// to vote.
+pub(super) async fn check_settings(
     options: &Arc<KafkaOptions>,
     sender: &Arc<Sender>,
 ) -> Result<(), Error> {
@@ -29,7 +29,7 @@ pub(super) async fn inspect(
     let settings = match settings {
         Ok(settings) => settings,
         Err(why) => {
-            tracing::info!(%why, topic, "the topic's settings are not told, and not checked");
+            tracing::info!(%why, topic, "could not read the topic's settings; they are not checked");
             return Ok(());
         }
     };
@@ -42,24 +42,25 @@ pub(super) async fn inspect(
 
 async fn settings(options: &Arc<KafkaOptions>) -> Result<Settings, Error> {
     let config = options.admin();
-    let admin: AdminClient<Quiet> = blocking::run(move || config.create_with_context(Quiet))
-        .await
-        .map_err(Error::Client)?;
+    let admin: AdminClient<LoggingContext> =
+        blocking::run(move || config.create_with_context(LoggingContext))
+            .await
+            .map_err(Error::Client)?;
     let limits = AdminOptions::new()
         .request_timeout(Some(options.request_timeout))
         .operation_timeout(Some(options.request_timeout));
     let asked = [ResourceSpecifier::Topic(&options.topic)];
-    let told = admin.describe_configs(&asked, &limits).await;
-    // Its thread is waited for.
+    let answer = admin.describe_configs(&asked, &limits).await;
+    // Dropping the client waits for its thread.
     blocking::run(move || drop(admin)).await;
-    let told = told.map_err(Error::Ask)?.pop().ok_or(Error::TimedOut)?;
-    let entries = told.map_err(Error::DescribeTopic)?.entries.into_iter();
+    let topic = answer.map_err(Error::Ask)?.pop().ok_or(Error::TimedOut)?;
+    let entries = topic.map_err(Error::DescribeTopic)?.entries.into_iter();
     Ok(entries
         .filter_map(|entry| Some((entry.name, entry.value?)))
         .collect())
 }
 
-/// On how many brokers the topic is.
+/// The smallest number of replicas of a partition.
 async fn replicas(options: &Arc<KafkaOptions>, sender: &Arc<Sender>) -> Option<usize> {
     let (options, sender) = (Arc::clone(options), Arc::clone(sender));
     blocking::run(move || {
@@ -74,7 +75,7 @@ async fn replicas(options: &Arc<KafkaOptions>, sender: &Arc<Sender>) -> Option<u
     .await
 }
 
-/// What loses records whatever anybody does.
+/// Refuses settings that lose records for certain.
 fn refuse(topic: &str, settings: &Settings) -> Result<(), Error> {
     let refusal = |setting, instead, why| Error::TopicSetting {
         topic: topic.to_owned(),
@@ -88,17 +89,17 @@ fn refuse(topic: &str, settings: &Settings) -> Result<(), Error> {
         value.is_some_and(|value| value.split(',').any(|one| one.trim() == what))
     };
     if is("cleanup.policy", "compact") {
-        let why = "compaction removes records, and each of them is votes";
+        let why = "compaction removes records, and with them votes";
         return Err(refusal("cleanup.policy", "delete", why));
     }
-    if is("compression.type", UNREADABLE_CODEC) {
-        let why = "what is compressed so is not read here";
+    if is("compression.type", UNSUPPORTED_CODEC) {
+        let why = "this program cannot read records that are compressed like that";
         return Err(refusal("compression.type", "producer", why));
     }
     Ok(())
 }
 
-/// What may lose acknowledged records, or refuse some, when something else goes wrong.
+/// Warnings about settings that lose acknowledged records, or refuse records, when a broker fails.
 fn risks(settings: &Settings, replicas: usize) -> Vec<String> {
     let number = |setting: &str| settings.get(setting)?.parse::<usize>().ok();
     let mut risks = Vec::new();
@@ -106,23 +107,23 @@ fn risks(settings: &Settings, replicas: usize) -> Vec<String> {
         && let Some(enough @ ..2) = number("min.insync.replicas")
     {
         risks.push(format!(
-            "min.insync.replicas={enough}: while others are behind, one broker alone acknowledges \
-             votes, and they are lost with it; set it to 2"
+            "min.insync.replicas={enough}: while the other replicas lag, one broker alone acknowledges \
+             votes, and they are lost with that broker; set it to 2"
         ));
     }
     let unclean = "unclean.leader.election.enable";
     if settings.get(unclean).is_some_and(|value| value == "true") {
         risks.push(format!(
-            "{unclean}=true: a replica that lacks acknowledged votes may become the leader, and they \
-             are lost; set it to false"
+            "{unclean}=true: a replica that lacks acknowledged votes may become the leader, and those \
+             votes are lost; set it to false"
         ));
     }
     if let Some(bytes) = number("max.message.bytes")
         && bytes < MAX_BYTES
     {
         risks.push(format!(
-            "max.message.bytes={bytes}: a record has up to {MAX_BYTES} bytes, and the largest are \
-             refused; set it to its default, 1048588"
+            "max.message.bytes={bytes}: a record has up to {MAX_BYTES} bytes, and the brokers refuse \
+             the largest; set it to its default, 1048588"
         ));
     }
     risks
@@ -140,22 +141,25 @@ mod tests {
     }
 
     #[test]
-    fn what_loses_records_is_refused_and_the_way_out_is_named() {
+    fn a_setting_that_loses_records_is_refused_with_the_value_to_set_instead() {
         for (setting, value, way_out) in [
             ("cleanup.policy", "compact", "cleanup.policy=delete"),
             ("cleanup.policy", "delete,compact", "cleanup.policy=delete"),
             ("compression.type", "zstd", "compression.type=producer"),
         ] {
             let refused = refuse("votes", &set(&[(setting, value)])).expect_err(value);
-            let told = refused.to_string();
-            assert!(told.contains(way_out) && told.contains("votes"), "{told}");
+            let message = refused.to_string();
+            assert!(
+                message.contains(way_out) && message.contains("votes"),
+                "{message}"
+            );
         }
         let sound = [("cleanup.policy", "delete"), ("compression.type", "lz4")];
         refuse("votes", &set(&sound)).expect("nothing is lost");
     }
 
     #[test]
-    fn what_may_lose_records_is_named() {
+    fn settings_that_may_lose_records_are_named() {
         let alone = set(&[("min.insync.replicas", "1")]);
         assert_eq!(risks(&alone, 1), [] as [&str; 0], "a single broker is one");
         assert!(risks(&alone, 3)[0].contains("min.insync.replicas=1"));
