@@ -3,6 +3,7 @@
 
 pub mod deadline;
 pub mod domain;
+pub mod ledger;
 pub mod ports;
 
 mod audit;

@@ -1,6 +1,10 @@
 //! Whether the promises were kept, once everything is calm and drained.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use cast_core::{
@@ -11,8 +15,9 @@ use cast_core::{
 
 use super::{
     coverage::RareState,
+    ledger::{Finding, Ledger, Variant, VoterBallot},
     processes::Processes,
-    truth::Votes,
+    truth::{Truth, Votes},
     world::{Promise, World},
 };
 
@@ -88,37 +93,22 @@ async fn check_log(world: &World, ports: &Ports) -> Result<(), PortError> {
     Ok(())
 }
 
-/// Each ballot in the log is one that a voter sent and was not told to be refused; each one that was
-/// acknowledged is there; and each voter has one.
+/// The ballots in the log are those that voters sent, that were not refused, and that include all that
+/// were acknowledged; and each voter has one.
 fn check_ledger(world: &World) {
-    let mut by_voter: BTreeMap<u32, Vec<(BallotId, usize)>> = BTreeMap::new();
     let mut wrong: Vec<(Promise, String)> = Vec::new();
     let (truth, ledger) = (world.truth(), world.ledger());
-    for (position, ballot) in truth
-        .log
+    let by_voter = logged_by_voter(&truth, &ledger, &mut wrong);
+    let logged: BTreeSet<VoterBallot> = by_voter
         .iter()
-        .flat_map(|(at, b)| b.iter().map(move |b| (at, b)))
-    {
-        let name = ballot
-            .voter
-            .as_ref()
-            .and_then(|name| name.as_str().strip_prefix("voter "));
-        let voter = name.and_then(|number| number.parse().ok());
-        let sent = voter.and_then(|voter| ledger.find(voter));
-        let variant = sent.and_then(|sent| sent.variant_of(ballot));
-        let (Some(voter), Some(sent), Some(variant)) = (voter, sent, variant) else {
-            let how = format!("nobody sent the ballot at {position:?}: {ballot:?}");
-            wrong.push((Promise::RefusedIsNotCounted, how));
-            continue;
+        .flat_map(|(voter, logged)| logged.iter().map(|(_, variant)| (*voter, *variant)))
+        .collect();
+    for finding in ledger.check(logged) {
+        let promise = match finding {
+            Finding::Missing { .. } => Promise::AcknowledgedIsLogged,
+            _ => Promise::RefusedIsNotCounted,
         };
-        if !sent.possible[variant] {
-            let how = format!("voter {voter} was refused, and is in the log at {position:?}");
-            wrong.push((Promise::RefusedIsNotCounted, how));
-        }
-        by_voter
-            .entry(voter)
-            .or_default()
-            .push((ballot.id, variant));
+        wrong.push((promise, format!("in the log, {finding}")));
     }
     for (voter, sent) in ledger.voters() {
         let logged = by_voter.get(&voter).map_or(&[][..], |logged| logged);
@@ -127,12 +117,6 @@ fn check_ledger(world: &World) {
         if ids_differ || (contents_differ && !truth.ids_lost) {
             let how = format!("voter {voter} is in the log as two: {logged:?}");
             wrong.push((Promise::StoreIsExact, how));
-        }
-        let is_logged = |variant: usize| logged.iter().any(|(_, logged)| *logged == variant);
-        let mut acknowledged = (0..).zip(&sent.acknowledged).filter(|(_, told)| **told);
-        if acknowledged.any(|(variant, _)| !is_logged(variant)) {
-            let how = format!("voter {voter} was acknowledged, and the log does not have them");
-            wrong.push((Promise::AcknowledgedIsLogged, how));
         }
         if sent.hung_up {
             world.reached(if logged.is_empty() {
@@ -146,6 +130,32 @@ fn check_ledger(world: &World) {
     for (promise, how) in wrong {
         world.violated(promise, || how);
     }
+}
+
+/// The ballots in the log by voter: the id and the variant of each. One that no voter sent is wrong.
+fn logged_by_voter(
+    truth: &Truth,
+    ledger: &Ledger,
+    wrong: &mut Vec<(Promise, String)>,
+) -> BTreeMap<u32, Vec<(BallotId, Variant)>> {
+    let mut by_voter: BTreeMap<u32, Vec<(BallotId, Variant)>> = BTreeMap::new();
+    let records = truth.log.iter();
+    let ballots = records.flat_map(|(at, ballots)| ballots.iter().map(move |it| (at, it)));
+    for (position, ballot) in ballots {
+        let name = ballot.voter.as_ref();
+        let number = name.and_then(|name| name.as_str().strip_prefix("voter "));
+        let voter = number.and_then(|number| number.parse().ok());
+        let sent = voter.and_then(|voter| ledger.find(voter));
+        let variant = sent.and_then(|sent| sent.variant_of(ballot));
+        if let (Some(voter), Some(variant)) = (voter, variant) {
+            let logged = by_voter.entry(voter).or_default();
+            logged.push((ballot.id, variant));
+        } else {
+            let how = format!("no voter sent the ballot at {position:?}: {ballot:?}");
+            wrong.push((Promise::RefusedIsNotCounted, how));
+        }
+    }
+    by_voter
 }
 
 /// The store has each ballot of the log once: in its totals, and in its ballots.
@@ -187,7 +197,7 @@ fn expected(world: &World) -> Votes {
     world.candidates.iter().map(of).collect()
 }
 
-/// Each api shows what the store has, once it had the time to heal.
+/// Each api shows what the store has, once it had the time to refresh.
 async fn check_tallies(world: &World, processes: &Processes) {
     let refresh_after = Duration::from_millis(world.setup.refresh_after_ms);
     let expected = expected(world);
@@ -195,7 +205,7 @@ async fn check_tallies(world: &World, processes: &Processes) {
         let Some(cast) = processes.api(slot).and_then(|instance| instance.cast()) else {
             continue;
         };
-        // Shown once, whatever is old is asked for; shown again, it has healed.
+        // The first read refreshes what is old; the second shows it.
         world.clock.pause(refresh_after).await;
         let _ = cast.tallies(&world.candidates).await;
         world.clock.pause(Duration::from_secs(2)).await;

@@ -158,8 +158,8 @@ fn inject(world: &World, deployment: &dyn Deployment, what: &What) {
     world.reached(state);
     let mut truth = world.truth();
     match fault {
-        ServerFault::ForgetCounter => world.candidates.iter().for_each(|who| truth.forgot(who)),
-        ServerFault::ForgetCandidate { candidate } => truth.forgot(&candidate),
+        ServerFault::ForgetCounter => world.candidates.iter().for_each(|who| truth.lost(who)),
+        ServerFault::ForgetCandidate { candidate } => truth.lost(&candidate),
         ServerFault::ForgetTicketsAndIds => truth.ids_lost = true,
         _ => {}
     }
@@ -233,7 +233,7 @@ async fn last_votes(world: &World, processes: &Processes) {
             again: false,
         };
         voter::vote(world, processes, &plan).await;
-        if !world.ledger().voter(voter).acknowledged[0] {
+        if !world.ledger().is_acknowledged((voter, 0)) {
             world.violated(Promise::Liveness, || {
                 format!("API process {api} accepts no votes again")
             });

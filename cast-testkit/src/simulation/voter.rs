@@ -8,6 +8,7 @@ use cast_core::{
         Ballot, BallotError, BallotId, Candidate, LoggedBallot, Outcome, Partition, Partitions,
         Receipt, Refusal, Selections, Ticket,
     },
+    ledger::Answer,
 };
 
 use super::{
@@ -27,7 +28,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One attempt of a voter.
 struct Attempt {
-    variant: Variant,
     ticket: Ticket,
     ballot: Ballot,
     /// The least tallies that were to be shown when it began.
@@ -137,7 +137,6 @@ async fn attempt_at(
         None => ballot,
     };
     let attempt = Attempt {
-        variant,
         ticket,
         ballot,
         lower_bound: LowerBound::now(world),
@@ -145,22 +144,14 @@ async fn attempt_at(
     if variant == 1 {
         world.reached(RareState::SentAltered);
     }
-    let was_possible = {
-        let mut ledger = world.ledger();
-        let sent = ledger.voter(plan.voter);
-        std::mem::replace(&mut sent.possible[variant], true)
-    };
+    let sent = (plan.voter, variant);
+    world.ledger().send(sent, &ticket);
     let response = send(world, plan, instance, &cast, attempt.ballot.clone()).await;
     world.trace(mix(plan.voter.into()) ^ response.code(), || {
         format!("{name} {}", response.in_words())
     });
-    let (next, is_certain) = handle(world, plan, &attempt, response);
-    let mut ledger = world.ledger();
-    let sent = ledger.voter(plan.voter);
-    if is_certain {
-        sent.possible[variant] = was_possible;
-    }
-    next
+    world.ledger().answer(sent, &ticket, response.answer());
+    handle(world, plan, &attempt, response)
 }
 
 /// The ticket that the voter votes with.
@@ -215,9 +206,8 @@ async fn send(
     }
 }
 
-/// Handles a response. Returns what the voter does next, and whether this attempt certainly did not
-/// count.
-fn handle(world: &World, plan: &Vote, attempt: &Attempt, response: VoteResponse) -> (Next, bool) {
+/// Handles a response. Returns what the voter does next.
+fn handle(world: &World, plan: &Vote, attempt: &Attempt, response: VoteResponse) -> Next {
     match response {
         VoteResponse::HungUp => {
             world.reached(RareState::HungUp);
@@ -226,19 +216,19 @@ fn handle(world: &World, plan: &Vote, attempt: &Attempt, response: VoteResponse)
                 world.violated(Promise::Liveness, how);
             }
             world.ledger().voter(plan.voter).hung_up = true;
-            (may_try_again(attempt), false)
+            may_try_again(attempt)
         }
         VoteResponse::ConnectionLost => {
             world.reached(RareState::ConnectionLost);
-            (may_try_again(attempt), false)
+            may_try_again(attempt)
         }
         VoteResponse::Reply(Ok(Outcome::Accepted(receipt))) => {
             accepted(world, plan, attempt, &receipt);
-            (Next::Stop, false)
+            Next::Stop
         }
         VoteResponse::Reply(Ok(Outcome::Refused { why, .. })) => {
             refused(world, plan, &why);
-            (Next::TryAgain, true)
+            Next::TryAgain
         }
         VoteResponse::Reply(Err(fault)) => failed(world, plan, attempt, &fault),
     }
@@ -272,23 +262,23 @@ fn refused(world: &World, plan: &Vote, why: &Refusal) {
     }
 }
 
-fn failed(world: &World, plan: &Vote, attempt: &Attempt, fault: &Fault) -> (Next, bool) {
-    let (state, is_certain) = match fault.kind() {
-        FaultKind::Overloaded => (RareState::Overloaded, true),
-        FaultKind::Unavailable => (RareState::Unavailable, true),
-        FaultKind::NoTicket => (RareState::NoTicket, true),
-        FaultKind::OutcomeUnknown | FaultKind::Internal => (RareState::OutcomeUnknown, false),
+fn failed(world: &World, plan: &Vote, attempt: &Attempt, fault: &Fault) -> Next {
+    let state = match fault.kind() {
+        FaultKind::Overloaded => RareState::Overloaded,
+        FaultKind::Unavailable => RareState::Unavailable,
+        FaultKind::NoTicket => RareState::NoTicket,
+        FaultKind::OutcomeUnknown | FaultKind::Internal => RareState::OutcomeUnknown,
     };
     world.reached(state);
-    if is_certain {
-        return (Next::TryAgain, true);
+    if answer_of(fault) == Answer::Refused {
+        return Next::TryAgain;
     }
     match fault.ballot() {
         Some(id) => {
             world.ledger().voter(plan.voter).id = Some(id);
-            (Next::TryAgain, false)
+            Next::TryAgain
         }
-        None => (may_try_again(attempt), false),
+        None => may_try_again(attempt),
     }
 }
 
@@ -314,10 +304,11 @@ fn accepted(world: &World, plan: &Vote, attempt: &Attempt, receipt: &Receipt) {
         lower_bound.add(&own);
     }
     check_shown(world, &receipt.tallies, lower_bound.as_ref());
-    let bought =
-        world
-            .ledger()
-            .acknowledged(plan.voter, attempt.variant, &attempt.ticket, receipt, own);
+    let bought = {
+        let mut ledger = world.ledger();
+        ledger.receipt(plan.voter, receipt, own);
+        ledger.uses(&attempt.ticket)
+    };
     if bought > u64::from(world.setup.ticket_uses) {
         let how = || format!("{bought} voters got a receipt for the same ticket");
         world.violated(Promise::TicketLimit, how);
@@ -349,7 +340,26 @@ fn votes_of(selections: &Selections) -> Votes {
     votes
 }
 
+/// What a fault says of the ballot.
+const fn answer_of(fault: &Fault) -> Answer {
+    match fault.kind() {
+        FaultKind::Overloaded | FaultKind::Unavailable | FaultKind::NoTicket => Answer::Refused,
+        FaultKind::OutcomeUnknown | FaultKind::Internal => Answer::Unknown,
+    }
+}
+
 impl VoteResponse {
+    /// What it says of the ballot.
+    fn answer(&self) -> Answer {
+        match self {
+            Self::HungUp | Self::ConnectionLost => Answer::Unknown,
+            Self::Reply(Ok(Outcome::Accepted(receipt))) if receipt.repeated => Answer::Duplicate,
+            Self::Reply(Ok(Outcome::Accepted(_))) => Answer::Accepted,
+            Self::Reply(Ok(Outcome::Refused { .. })) => Answer::Refused,
+            Self::Reply(Err(fault)) => answer_of(fault),
+        }
+    }
+
     /// A hash of the response.
     fn code(&self) -> u64 {
         match self {
