@@ -83,12 +83,11 @@ impl Server {
 
     async fn post(&self, body: &[u8]) -> (u16, Value) {
         let mut connection = self.connection.lock().await;
-        let stream = match connection.take() {
-            Some(stream) => stream,
-            None => {
-                let stream = TcpStream::connect(self.address).await;
-                BufReader::new(stream.expect("the server listens"))
-            }
+        let stream = if let Some(stream) = connection.take() {
+            stream
+        } else {
+            let stream = TcpStream::connect(self.address).await;
+            BufReader::new(stream.expect("the server listens"))
         };
         let (stream, reply) = exchange(stream, body).await;
         *connection = stream;
