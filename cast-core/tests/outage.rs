@@ -36,14 +36,14 @@ async fn an_outage_is_logged_once_when_it_begins_and_once_when_it_is_over() {
         assert_eq!(log.count(Level::WARN, meaning), 1, "{:?}", log.lines());
 
         // A single success in between does not end the outage.
-        plan.heal();
+        plan.clear();
         vote(&cast, 1).await;
         plan.always(operation, Fault::Refused);
         vote(&cast, 5).await;
         assert_eq!(log.count(Level::WARN, meaning), 1, "{:?}", log.lines());
         assert_eq!(log.count(Level::INFO, meaning), 0, "{:?}", log.lines());
 
-        plan.heal();
+        plan.clear();
         world.clock.advance(Duration::from_secs(1));
         vote(&cast, 3).await;
         assert_eq!(log.count(Level::INFO, meaning), 1, "{:?}", log.lines());

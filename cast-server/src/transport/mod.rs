@@ -1,25 +1,38 @@
-//! HTTP connections: taken in up to a cap, each under deadlines, drained at the end.
+//! Connections: accepted up to a cap, served over hyper, each with a deadline on every wait for its
+//! client, and drained before the process exits.
 //!
-//! | file | does |
+//! | file | holds |
 //! |---|---|
-//! | `acceptor` | takes connections in, up to a cap |
-//! | `server` | serves them over the HTTP library |
-//! | `connection`, `drain` | a deadline on all that a client may keep us waiting for |
-//! | `inbound`, `head`, `body_scan` | where requests begin and end in what a client sends |
-//! | `canned` | answers to connections that never made a request |
+//! | `server` | accepts connections and serves them, until it is drained |
+//! | `listener` | accepts connections, with a cap and a back-off |
+//! | `connection` | serves one over hyper, until its client or a drain ends it |
+//! | `in_flight` | whether a request is being served |
+//! | `stream` | the deadlines: idle, slow head, stalled reader |
+//! | `rejection` | the response to what is not a request |
+//! | `handler` | what the rest of the server provides: what serves requests, what counts connections |
+//! | `shared` | what all connections of a server share |
+//! | `drain` | how long a drain waits for clients |
+//! | `settings` | what can be set |
 //!
-//! Only HTTP/1.1 is spoken: whatever terminates TLS in front of CAST speaks HTTP/2 to the world.
+//! hyper parses, and keeps its own limits on heads. Only HTTP/1.1 is spoken: a TLS-terminating proxy in
+//! front of CAST speaks HTTP/2 to the world.
+//!
+//! Architecture invariant: this module imports nothing of the server but `protocol`. What serves requests
+//! is a `Handler`, and what counts connections is a `ConnectionEvents`.
 
-pub(crate) mod acceptor;
-mod body_scan;
-mod canned;
-pub(crate) mod connection;
-pub(crate) mod drain;
-#[cfg(feature = "fuzzing")]
-pub(crate) mod fuzzing;
-mod head;
-mod inbound;
-pub(crate) mod server;
+mod connection;
+mod drain;
+mod handler;
+mod in_flight;
+mod listener;
+mod rejection;
+mod server;
 mod settings;
+mod shared;
+mod stream;
 
 pub use self::settings::HttpSettings;
+pub(crate) use self::{
+    handler::{ConnectionEvents, Handler},
+    server::{Server, serve},
+};

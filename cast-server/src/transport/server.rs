@@ -1,108 +1,105 @@
-//! Serves connections over the HTTP library, and ends with the last of them.
+//! Accepts connections and serves them, until it is drained.
 
-use std::{
-    convert::Infallible,
-    future::{Future, poll_fn},
-    net::SocketAddr,
-    pin::pin,
-    sync::Arc,
-    task::Poll,
-};
+use std::{io, net::SocketAddr, sync::Arc};
 
-use http::{HeaderValue, header, uri::Scheme};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::TokioIo;
-use poem::{
-    Response,
-    web::{LocalAddr, RemoteAddr},
-};
+use cast_core::ports::{Clock, Entropy};
+use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::task::TaskTracker;
 
-use super::{acceptor::CappedAcceptor, connection::Connection, drain::Drain};
+use super::{
+    connection,
+    drain::Drain,
+    handler::{ConnectionEvents, Handler},
+    listener::Listener,
+    settings::HttpSettings,
+    shared::Shared,
+};
 
-/// How many connections that the system had accepted before the drain are still taken in: as many as
-/// it lets wait.
-const MAX_WAITING: usize = 1_024;
+/// How many connections that the system had established before the drain are still served: as many as
+/// its queue holds.
+const MAX_BACKLOG: usize = 1_024;
+
+/// A server that accepts connections. Dropping it starts its drain.
+pub(crate) struct Server {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    task: JoinHandle<()>,
+}
+
+/// Serves connections on a bound listener with `handler`.
+pub(crate) fn serve<H: Handler>(
+    listener: TcpListener,
+    settings: HttpSettings,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    events: Arc<dyn ConnectionEvents>,
+    handler: Arc<H>,
+) -> io::Result<Server> {
+    let address = listener.local_addr()?;
+    let drain = Drain::new(Arc::clone(&clock), settings.drain_timeout);
+    let shared = Arc::new(Shared {
+        clock,
+        entropy,
+        settings,
+        events,
+        drain,
+    });
+    let listener = Listener::new(listener, Arc::clone(&shared));
+    let task = tokio::spawn(run(listener, Arc::clone(&shared), handler));
+    Ok(Server {
+        address,
+        shared,
+        task,
+    })
+}
 
 /// Serves until the drain begins, and every request that had begun is answered.
-pub(crate) async fn run<A, F>(mut acceptor: CappedAcceptor, answer: A, drain: Arc<Drain>)
-where
-    A: Fn(poem::Request) -> F + Clone + Send + Sync + 'static,
-    F: Future<Output = Response> + Send + 'static,
-{
-    let local = acceptor.address();
+async fn run<H: Handler>(mut listener: Listener, shared: Arc<Shared>, handler: Arc<H>) {
     let connections = TaskTracker::new();
-    let serve = |(connection, remote)| {
-        let (answer, drain) = (answer.clone(), Arc::clone(&drain));
-        connections.spawn(one(connection, local, remote, answer, drain));
+    let serve = |accepted| {
+        let (shared, handler) = (Arc::clone(&shared), Arc::clone(&handler));
+        connections.spawn(connection::serve(accepted, shared, handler));
     };
     loop {
         tokio::select! {
             biased;
-            () = drain.begun() => break,
-            accepted = acceptor.accept() => serve(accepted),
+            () = shared.drain.begun() => break,
+            accepted = listener.accept() => serve(accepted),
         };
     }
-    // Their clients are connected, and may have sent a request: closed unseen, it would be lost.
-    for waiting in acceptor.waiting(MAX_WAITING) {
-        serve(waiting);
+    // Their clients are connected, and may have sent a request: it would be lost with a reset.
+    for accepted in listener.close(MAX_BACKLOG) {
+        serve(accepted);
     }
     connections.close();
     connections.wait().await;
 }
 
-/// Serves one connection.
-async fn one<A, F>(
-    connection: Connection,
-    local: SocketAddr,
-    remote: SocketAddr,
-    answer: A,
-    drain: Arc<Drain>,
-) where
-    A: Fn(poem::Request) -> F,
-    F: Future<Output = Response>,
-{
-    let draining = Arc::clone(&drain);
-    let service = service_fn(move |request: http::Request<Incoming>| {
-        let (local, remote) = (LocalAddr(local.into()), RemoteAddr(remote.into()));
-        let request = poem::Request::from((request, local, remote, Scheme::HTTP));
-        let (answered, drain) = (answer(request), Arc::clone(&draining));
-        async move {
-            let mut response: http::Response<_> = answered.await.into();
-            if drain.deadline().is_some() {
-                // The last one on this connection: its client sends the next one elsewhere.
-                let close = HeaderValue::from_static("close");
-                response.headers_mut().insert(header::CONNECTION, close);
-            }
-            Ok::<_, Infallible>(response)
-        }
-    });
-    let serving = http1::Builder::new().serve_connection(TokioIo::new(connection), service);
-    let mut serving = pin!(serving.with_upgrades());
-    let mut begun = pin!(drain.begun());
-    let mut is_watched = false;
-    let ended = poll_fn(|cx| {
-        if serving.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(true);
-        }
-        // Polled once, so that it wakes this task, whose waker never changes; polled each time it
-        // would take a lock that all connections share.
-        if drain.deadline().is_none() && is_watched {
-            return Poll::Pending;
-        }
-        is_watched = true;
-        begun.as_mut().poll(cx).map(|()| false)
-    });
-    if ended.await {
-        return;
+impl Server {
+    /// Where it listens.
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.address
     }
-    // A client may just be sending a request on a connection that is silent, and could not tell whether
-    // it was served if that were closed now. So it is answered, with the word that it is the last one.
-    tokio::select! {
-        _ = serving.as_mut() => return,
-        () = drain.last_call() => {}
+
+    /// Waits until it ends, which it does not by itself.
+    pub(crate) async fn failed(&mut self) {
+        let _ = (&mut self.task).await;
     }
-    serving.as_mut().graceful_shutdown();
-    // What goes wrong with a connection is its client's affair.
-    let _ = serving.await;
+
+    /// Accepts no more connections, and waits until every request that had begun is answered. A client
+    /// that keeps it waiting is cut off; see [`HttpSettings::drain_timeout`]. There is no other
+    /// deadline: the caller has one for its whole drain.
+    pub(crate) async fn drain(mut self) {
+        self.shared.drain.begin();
+        // A task that has ended must not be polled again.
+        if !self.task.is_finished() {
+            self.failed().await;
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.shared.drain.begin();
+    }
 }

@@ -1,4 +1,4 @@
-//! `health`, the real program, asks others how they are.
+//! The command `health`, as the real program.
 
 use tokio::net::TcpListener;
 
@@ -10,7 +10,7 @@ async fn health(args: &[&str]) -> (Option<i32>, String, String) {
 }
 
 #[tokio::test]
-async fn a_server_that_is_well_is_a_success_that_says_so() {
+async fn a_ready_server_is_a_success() {
     let process = Process::serve(&[]).await;
     for path in ["/livez", "/readyz"] {
         let url = format!("{}{path}", process.url());
@@ -19,9 +19,9 @@ async fn a_server_that_is_well_is_a_success_that_says_so() {
     }
 }
 
-/// As the check of an image does, whose process may have been told to listen elsewhere.
+/// As in an image's health check, whose process may listen at another address.
 #[tokio::test]
-async fn whoever_listens_elsewhere_is_asked_there() {
+async fn the_address_follows_from_the_listen_setting() {
     let process = Process::serve(&[]).await;
     let port = process.url().rsplit(':').next().unwrap().to_owned();
     let mut command = program(&["health"]);
@@ -34,11 +34,11 @@ async fn whoever_listens_elsewhere_is_asked_there() {
 }
 
 #[tokio::test]
-async fn a_server_that_waits_is_a_failure_that_says_for_what() {
+async fn a_server_that_is_not_ready_is_a_failure_that_says_what_is_missing() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     drop(listener);
-    // Its log is at an address where nobody listens.
+    // No server listens at the address of its log.
     let args = ["vote-consumer", "--listen", &address];
     let urls = [
         "--counter-url",
@@ -64,10 +64,10 @@ async fn a_server_that_waits_is_a_failure_that_says_for_what() {
 }
 
 #[tokio::test]
-async fn nobody_there_is_a_failure_and_so_is_silence() {
+async fn a_refused_connection_and_a_silent_server_are_failures() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/livez", listener.local_addr().unwrap());
-    // It is accepted by the system, and nobody answers.
+    // The system accepts the connection, and no server answers.
     let args = ["--url", &*url, "--timeout", "200ms"];
     let ((code, stdout, stderr), took) = timed(health(&args)).await;
     assert_eq!((code, &*stdout), (Some(1), ""));
@@ -80,7 +80,7 @@ async fn nobody_there_is_a_failure_and_so_is_silence() {
 }
 
 #[tokio::test]
-async fn what_is_no_address_is_a_wrong_command_line() {
+async fn an_invalid_url_is_a_usage_error() {
     let (code, stdout, stderr) = health(&["--url", "127.0.0.1:8000"]).await;
     assert_eq!((code, &*stdout), (Some(2), ""));
     assert!(stderr.contains("http://HOST:PORT/livez"), "{stderr}");

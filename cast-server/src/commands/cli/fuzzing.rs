@@ -5,10 +5,7 @@ use std::{ffi::OsString, path::Path};
 use clap::CommandFactory as _;
 
 use super::{Cli, Role, Usage, parse_with, setting_names, with_variables};
-use crate::{
-    config::{ConfigError, File, Http, duration, size},
-    transport,
-};
+use crate::config::{ConfigError, File, duration, size};
 
 /// What stands in the secrets of the corpus: whoever shows it shows a secret.
 const SECRET: &str = "5eC2e7";
@@ -96,23 +93,19 @@ fn use_settings(role: &Role) -> Result<(), ConfigError> {
     let settings = match role {
         Role::Serve(config) => {
             let _ = config.documents.limits();
-            bind(&config.http);
             let _ = config.telemetry.collector()?;
             config.settings()?
         }
         Role::Api(config) => {
             let _ = config.documents.limits();
-            bind(&config.http);
             let _ = config.telemetry.collector()?;
             config.settings()?
         }
         Role::TicketGenerator(config) => {
-            bind(&config.http);
             let _ = config.telemetry.collector()?;
             config.settings()?
         }
         Role::VoteConsumer(config) => {
-            bind(&config.http);
             let _ = config.telemetry.collector()?;
             config.settings()?
         }
@@ -128,8 +121,4 @@ fn use_settings(role: &Role) -> Result<(), ConfigError> {
     settings
         .check()
         .map_err(|error| ConfigError(error.to_string()))
-}
-
-fn bind(config: &Http) {
-    transport::fuzzing::bind(&config.settings());
 }

@@ -1,10 +1,10 @@
 //! Requests and connections.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use metrics::{Counter, Gauge, Histogram};
 
-use super::{Metrics, catalog, registry::Registry};
+use super::{catalog, registry::Registry};
 use crate::protocol::Route;
 
 /// The classes of a status.
@@ -43,36 +43,29 @@ impl HttpMetrics {
         self.seconds[route as usize].record(took);
     }
 
-    /// Counts an answer to what was no request.
-    pub(crate) fn no_request(&self, status: u16) {
+    /// Counts a connection that was accepted.
+    pub(crate) fn connection_opened(&self) {
+        self.accepted.increment(1);
+        self.open.increment(1.0);
+    }
+
+    /// Counts the end of a connection that was accepted.
+    pub(crate) fn connection_closed(&self) {
+        self.open.decrement(1.0);
+    }
+
+    /// Counts a connection that was turned away: as many are open as may be.
+    pub(crate) fn connection_refused(&self) {
+        self.turned_away.increment(1);
+    }
+
+    /// Counts a connection that was closed with this status because it made no valid request.
+    pub(crate) fn connection_rejected(&self, status: u16) {
         self.count(Route::None, status);
     }
 
     fn count(&self, route: Route, status: u16) {
         let class = usize::from(status / 100).clamp(1, CLASSES.len()) - 1;
         self.requests[route as usize][class].increment(1);
-    }
-
-    /// Counts a connection for which there was no place.
-    pub(crate) fn turned_away(&self) {
-        self.turned_away.increment(1);
-    }
-}
-
-/// A connection that is open, for as long as this lives.
-pub(crate) struct OpenConnection(Arc<Metrics>);
-
-impl OpenConnection {
-    /// One more.
-    pub(crate) fn new(metrics: &Arc<Metrics>) -> Self {
-        metrics.http.accepted.increment(1);
-        metrics.http.open.increment(1.0);
-        Self(Arc::clone(metrics))
-    }
-}
-
-impl Drop for OpenConnection {
-    fn drop(&mut self) {
-        self.0.http.open.decrement(1.0);
     }
 }
