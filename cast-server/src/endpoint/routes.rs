@@ -14,7 +14,7 @@ use poem::{
 use super::{app_state::AppState, health, negotiation::MediaType, response::error_response};
 use crate::protocol::{ErrorCode, RequestId};
 
-/// All paths. `POST /graphql` is answered before they are asked, see [`HttpService`](super::HttpService).
+/// All paths. `POST /graphql` is answered before they are asked, see `HttpService`.
 ///
 /// Middleware goes around them here. Left out on purpose are poem's own metrics and traces, which label
 /// by full URL and log query strings, and so tickets; and its compression.
@@ -56,7 +56,7 @@ fn not_found() -> Response {
         MediaType::Json,
         StatusCode::NOT_FOUND,
         ErrorCode::BadUserInput,
-        "There is nothing at this path: GraphQL is at /graphql",
+        "Not found: GraphQL is at /graphql, health checks at /livez and /readyz, metrics at /metrics",
     )
 }
 
