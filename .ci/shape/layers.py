@@ -45,7 +45,7 @@ BELOW = {
         "endpoint": ["schema", "telemetry", "coalesced", "protocol"],
         "transport": ["protocol"],
         "schema": ["telemetry", "coalesced", "config", "protocol"],
-        "telemetry": ["config", "protocol"],
+        "telemetry": ["client", "config", "protocol"],
         "failpoints": ["config", "protocol"],
         "client": ["protocol"],
         "config": ["protocol"],

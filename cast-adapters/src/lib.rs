@@ -76,9 +76,6 @@
 //! [`VoteStore`]: cast_core::ports::VoteStore
 #![forbid(unsafe_code)]
 
-#[cfg(feature = "fuzzing")]
-#[doc(hidden)]
-pub mod fuzzing;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 #[cfg(feature = "memory")]

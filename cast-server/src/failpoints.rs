@@ -1,8 +1,8 @@
 //! Points at which a process stops, for tests that kill it there.
 //!
 //! Compiled only with the feature `failpoints`, which no release has. The variable
-//! `CAST_TEST_FAILPOINT` names the point: `before-` or `after-`, and an operation of a port by the
-//! testkit's name for it, as in `after-tickets.redeem` or `before-bus.publish`. With a number behind
+//! `CAST_TEST_FAILPOINT` names the point: `before-` or `after-`, and an operation of a port by its
+//! [name](Operation::name), as in `after-tickets.redeem` or `before-bus.publish`. With a number behind
 //! it, so many calls pass first: `after-store.apply:3`. There may be several, with commas between.
 //!
 //! The whole process stops there (SIGSTOP), all its threads with it, so that no deadline passes and
@@ -19,9 +19,7 @@ use std::{
     time::Duration,
 };
 
-use async_trait::async_trait;
-use cast_core::{Ports, ports::Clock};
-use cast_testkit::faults::{Call, Fault, Intercept, Late, Moment, Operation, intercept};
+use cast_core::ports::{Call, Clock, Interceptor, Operation, Ports, Reply};
 use rustix::process::{Signal, getpid, kill_process};
 
 use crate::config::ConfigError;
@@ -36,9 +34,15 @@ const STOPPED_WITHIN: Duration = Duration::from_millis(100);
 pub(crate) fn around(mut ports: Ports) -> Result<Ports, ConfigError> {
     for name in env::var(VARIABLE).iter().flat_map(|names| names.split(',')) {
         let point = Failpoint::parse(name.into(), Arc::clone(&ports.clock))?;
-        ports = intercept(&ports, &Arc::new(point));
+        ports = ports.intercepted(&Arc::new(point));
     }
     Ok(ports)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Moment {
+    Before,
+    After,
 }
 
 struct Failpoint {
@@ -74,8 +78,8 @@ impl Failpoint {
         }
     }
 
-    async fn pass(&self, moment: Moment, call: Call) {
-        let is_here = (moment, call.operation) == (self.moment, self.operation);
+    async fn pass(&self, moment: Moment, operation: Operation) {
+        let is_here = (moment, operation) == (self.moment, self.operation);
         if !is_here || self.passes.fetch_sub(1, Ordering::Relaxed) != 0 {
             return;
         }
@@ -86,16 +90,12 @@ impl Failpoint {
     }
 }
 
-#[async_trait]
-impl Intercept for Failpoint {
-    async fn before(&self, call: Call) -> Fault {
-        self.pass(Moment::Before, call).await;
-        Fault::None
+impl Interceptor for Failpoint {
+    async fn around<R: Reply>(&self, call: Call<'_, R>, run: impl Future<Output = R> + Send) -> R {
+        let operation = call.operation;
+        self.pass(Moment::Before, operation).await;
+        let reply = run.await;
+        self.pass(Moment::After, operation).await;
+        reply
     }
-
-    async fn after(&self, call: Call) {
-        self.pass(Moment::After, call).await;
-    }
-
-    fn hold(&self, _: Call, _: Late) {}
 }

@@ -10,7 +10,7 @@ use cast_core::{
 };
 use cast_testkit::{
     Seed, TestCast, dropped_after, eventually,
-    faults::{Counts, Fault, FaultPlan, Gate, Moment, Odds, Operation, intercept},
+    faults::{Counts, Fault, FaultPlan, Gate, Moment, Odds, Operation},
     fixtures::Fixtures,
     race,
 };
@@ -41,7 +41,7 @@ async fn without_a_generator_tickets_end() {
         .cast()
         .current_ticket()
         .await
-        .expect_err("nobody issues tickets");
+        .expect_err("no generator issues tickets");
     assert_eq!(fault.kind(), FaultKind::NoTicket);
 }
 
@@ -76,13 +76,13 @@ async fn a_seed_gives_the_same_tickets_again() {
 }
 
 #[tokio::test]
-async fn two_doors_share_the_uses_of_a_ticket() {
+async fn two_vote_services_share_the_uses_of_a_ticket() {
     let test = TestCast::start(memory::ports_on).await;
-    let doors = [test.cast().clone(), test.another_door().await];
+    let apis = [test.cast().clone(), test.another_api().await];
     let mut accepted = 0;
     for number in 0..150 {
         let ballot = test.ballot([("alice", 1)]).await;
-        let outcome = doors[number % 2].vote(ballot).await.expect("an answer");
+        let outcome = apis[number % 2].vote(ballot).await.expect("an answer");
         accepted += u32::from(matches!(outcome, Outcome::Accepted(_)));
     }
     assert_eq!(accepted, 100);
@@ -96,14 +96,14 @@ async fn port_calls_a_ballot_fall_as_load_rises() {
     for voters in [1, 64] {
         let (counts, gate) = (Counts::new(), Gate::new());
         let ports = |clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>| {
-            let counted = intercept(&memory::ports_on(clock, entropy), &counts);
-            intercept(&counted, &gate)
+            let counted = memory::ports_on(clock, entropy).intercepted(&counts);
+            counted.intercepted(&gate)
         };
         let mut settings = Settings::default();
         settings.tickets.uses = 10_000;
         let test = TestCast::start_with(settings, Seed::from_env_or_random(), ports).await;
         let ballot = test.ballot([("alice", 1)]).await;
-        // A log that takes its time, told by votes instead of by a clock: it goes on when all
+        // A slow log, whose time is counted in votes instead of by a clock: it goes on when all
         // voters wait for it.
         counts.reset();
         for _ in 0..10 {
@@ -150,24 +150,24 @@ async fn port_calls_a_ballot_fall_as_load_rises() {
 async fn the_promises_hold_whatever_the_ports_do() {
     let seed = Seed::from_env_or_random();
     let mut fired = BTreeMap::new();
-    let again = history_of(seed.part(0)).await.fired();
+    let again = history_of(seed.part(0)).await.injected();
     for history in 0..12 {
         let plan = history_of(seed.part(history)).await;
         assert!(
-            history > 0 || plan.fired() == again,
+            history > 0 || plan.injected() == again,
             "a seed gives the same history again"
         );
-        for ((_, fault), count) in plan.fired() {
+        for ((_, fault), count) in plan.injected() {
             *fired.entry(fault).or_insert(0) += count;
         }
     }
     // A fault that never fired has proven nothing.
     for fault in [
-        Fault::DoneButUntold,
-        Fault::DoneInSilence,
+        Fault::DoneOutcomeUnknown,
+        Fault::DoneNoReply,
         Fault::Refused,
         Fault::Lost,
-        Fault::LostInSilence,
+        Fault::LostNoReply,
         Fault::Delayed(Duration::ZERO),
         Fault::Twice,
         Fault::HeldBack,
@@ -179,9 +179,9 @@ async fn the_promises_hold_whatever_the_ports_do() {
     }
 }
 
-/// What voters were told of a ballot.
+/// The answer to a voter's ballot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Told {
+enum Answer {
     Accepted,
     Refused,
     /// Of a try that may count or not.
@@ -201,25 +201,25 @@ async fn history_of(seed: Seed) -> Arc<FaultPlan> {
             bus: Arc::new(bus),
             ..good
         };
-        let faulty = intercept(&good, &plan);
+        let faulty = good.intercepted(&plan);
         faults = Some((plan, good));
         faulty
     };
     let mut test = TestCast::start_with(Settings::default(), seed, ports).await;
     let (plan, good) = faults.expect("made at the start");
-    plan.throw(seed, Odds::some_of_all());
+    plan.randomly(seed, Odds::some_of_all());
     let fixtures = Fixtures::of(seed.part(1));
     let mut ledger = BTreeMap::new();
     for _ in 0..40 {
         let id = fixtures.ballot_id();
-        let told = vote_until_told(&mut test, id).await;
-        ledger.insert(id, told);
+        let answer = vote_until_answered(&mut test, id).await;
+        ledger.insert(id, answer);
         if fixtures.entropy().below(8) == 0 {
             // A fold that fails half way is one more fault.
             drop(dropped_after(1, test.consume()).await);
         }
     }
-    plan.heal();
+    plan.clear();
     plan.deliver_held().await;
     test.drain().await;
     check(&good, &ledger).await;
@@ -227,8 +227,8 @@ async fn history_of(seed: Seed) -> Arc<FaultPlan> {
 }
 
 /// Sends a ballot again and again under its id, as a client does that wants to know.
-async fn vote_until_told(test: &mut TestCast, id: BallotId) -> Told {
-    let mut last = Told::Refused;
+async fn vote_until_answered(test: &mut TestCast, id: BallotId) -> Answer {
+    let mut last = Answer::Refused;
     for _ in 0..4 {
         let cast = test.cast().clone();
         let Ok(ticket) = test.patiently(cast.current_ticket()).await else {
@@ -242,30 +242,30 @@ async fn vote_until_told(test: &mut TestCast, id: BallotId) -> Told {
         match test.patiently(cast.vote(ballot)).await {
             Ok(Outcome::Accepted(receipt)) => {
                 assert_eq!(receipt.ballot, id);
-                return Told::Accepted;
+                return Answer::Accepted;
             }
             Ok(Outcome::Refused { ballot, why }) => {
                 assert_eq!(ballot, id);
                 assert_ne!(why, Refusal::TicketInvalid, "no meter was lost");
             }
-            Err(fault) if fault.kind() == FaultKind::OutcomeUnknown => last = Told::Unknown,
+            Err(fault) if fault.kind() == FaultKind::OutcomeUnknown => last = Answer::Unknown,
             Err(fault) => assert!(fault.is_retryable(), "{fault:?}"),
         }
     }
     last
 }
 
-async fn check(good: &Ports, ledger: &BTreeMap<BallotId, Told>) {
+async fn check(good: &Ports, ledger: &BTreeMap<BallotId, Answer>) {
     let mut counted = 0;
-    for (id, told) in ledger {
+    for (id, answer) in ledger {
         let fate = good.store.ballot(*id).await.expect("memory answers");
         let counts = matches!(fate, Some(Fate::Counted(_)));
         assert!(
-            counts || *told != Told::Accepted,
+            counts || *answer != Answer::Accepted,
             "{id} was acknowledged, and is {fate:?}"
         );
         assert!(
-            !counts || *told != Told::Refused,
+            !counts || *answer != Answer::Refused,
             "{id} was refused, and is {fate:?}"
         );
         counted += u64::from(counts);

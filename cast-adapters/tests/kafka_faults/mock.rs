@@ -16,7 +16,7 @@ use cast_core::{
 };
 use cast_testkit::{
     eventually,
-    faults::{Gate, Moment, Operation, intercept},
+    faults::{Gate, Moment, Operation},
     fixtures::Fixtures,
     within,
 };
@@ -336,7 +336,7 @@ async fn vote_service(bus: &Arc<KafkaBus>, gate: &Arc<Gate>) -> Cast {
         consumers: 0,
     };
     let keys = cast_core::domain::KeyRing::generate(&SystemEntropy);
-    let cast = Cast::builder(intercept(&ports, gate), keys);
+    let cast = Cast::builder(ports.intercepted(gate), keys);
     let cast = cast.settings(settings).roles(roles).start().await;
     cast.expect("it starts")
 }

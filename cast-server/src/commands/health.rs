@@ -1,30 +1,19 @@
-//! `health`: asks a process how it is, for whoever has no other program to ask with: an image that
-//! holds this one alone.
+//! `health`: asks a process for its health, for images that hold no other program to ask with.
 
 use std::{io::Write as _, process::ExitCode};
 
 use bytes::Bytes;
-use cast_core::deadline::in_time;
-use http::{Request, header};
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
-use tokio::{net::TcpStream, runtime};
+use http::Request;
+use http_body_util::Full;
+use tokio::runtime;
 
-use crate::{
-    config::{HealthConfig, HttpUrl},
-    process::terminal::print,
-    wiring,
-};
-
-/// The most bytes of an answer: some lines.
-const MAX_ANSWER: usize = 16 * 1_024;
+use crate::{client::Connection, config::HealthConfig, process::terminal::print, wiring};
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// Asks, and says what the answer is: with success only if the process says that all is well.
+/// Asks, and prints the answer: with success only if the process is healthy.
 pub(super) fn run(config: &HealthConfig) -> ExitCode {
-    match asked(config) {
+    match ask(config) {
         Ok((true, text)) => print(&text),
         Ok((false, text)) => fail(&text),
         Err(error) => fail(&format!("{error}\n")),
@@ -32,12 +21,13 @@ pub(super) fn run(config: &HealthConfig) -> ExitCode {
 }
 
 fn fail(text: &str) -> ExitCode {
-    // Where even that cannot be said, the exit code says it.
+    // Where even that cannot be written, the exit code says it.
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
     ExitCode::FAILURE
 }
 
-fn asked(config: &HealthConfig) -> Result<(bool, String), Error> {
+/// Whether the answer is a success, and its text.
+fn ask(config: &HealthConfig) -> Result<(bool, String), Error> {
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -45,24 +35,9 @@ fn asked(config: &HealthConfig) -> Result<(bool, String), Error> {
     let url = config
         .url()
         .ok_or("no process listens at what is no address: say --url")?;
-    runtime.block_on(async {
-        let answer = in_time(&*clock, config.timeout, ask(&url)).await;
-        answer.ok_or_else(|| format!("no answer within {:?}", config.timeout))?
-    })
-}
-
-/// Whether the answer is good, and what it says.
-async fn ask(url: &HttpUrl) -> Result<(bool, String), Error> {
-    let stream = TcpStream::connect((&*url.host, url.port)).await?;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    // It ends when its sender is dropped; what went wrong, the sender is told.
-    tokio::spawn(connection);
-    let request = Request::get(&*url.path)
-        .header(header::HOST, &*url.authority)
-        .body(Empty::<Bytes>::new())?;
-    let response = sender.send_request(request).await?;
-    let is_good = response.status().is_success();
-    let body = Limited::new(response.into_body(), MAX_ANSWER);
-    let body = body.collect().await?.to_bytes();
-    Ok((is_good, String::from_utf8_lossy(&body).into_owned()))
+    let request = Request::get(url.path_or("/")).body(Full::<Bytes>::default())?;
+    let mut connection = Connection::new(&url, &*clock, config.timeout);
+    let response = runtime.block_on(connection.send(request))?;
+    let text = String::from_utf8_lossy(response.body()).into_owned();
+    Ok((response.status().is_success(), text))
 }

@@ -4,10 +4,8 @@ use std::{net::SocketAddr, time::Duration};
 
 use clap::Args;
 
-use super::{
-    http_url::HttpUrl,
-    values::{address as listen_address, duration},
-};
+use super::values::{address as listen_address, duration};
+use crate::protocol::{HttpUrl, HttpUrlError};
 
 /// Whom to ask, and for how long.
 #[derive(Args, Clone, Debug)]
@@ -46,12 +44,17 @@ fn livez_at(listen: &str) -> Option<HttpUrl> {
         Ok(SocketAddr::V6(v6)) if v6.ip().is_unspecified() => format!("[::1]:{}", v6.port()),
         _ => listen.to_owned(),
     };
-    HttpUrl::parse(&format!("http://{authority}/livez"))
+    format!("http://{authority}/livez").parse().ok()
 }
 
 /// An address that answers how a process is.
-fn address(text: &str) -> Result<HttpUrl, &'static str> {
-    HttpUrl::parse(text).ok_or("the address is written http://HOST:PORT/livez")
+fn address(text: &str) -> Result<HttpUrl, String> {
+    let url = text.parse::<HttpUrl>();
+    url.and_then(|url| match url.path_or("") {
+        "" => Err(HttpUrlError::Form),
+        _ => Ok(url),
+    })
+    .map_err(|error| format!("{error}, with the path /livez or /readyz"))
 }
 
 #[cfg(test)]

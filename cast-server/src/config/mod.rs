@@ -12,7 +12,6 @@ mod file;
 mod fold;
 mod health;
 mod http;
-mod http_url;
 mod ingest;
 mod log;
 mod migrate;
@@ -44,7 +43,6 @@ pub use self::{
 pub(crate) use self::{
     environment::check as check_environment,
     file::File,
-    http_url::HttpUrl,
     values::{count, duration},
 };
 

@@ -6,10 +6,12 @@ use clap::Args;
 
 use super::{
     ConfigError,
-    http_url::HttpUrl,
     values::{Secret, duration},
 };
-use crate::telemetry::{TelemetrySettings, traces::Collector};
+use crate::{
+    protocol::HttpUrl,
+    telemetry::{TelemetrySettings, traces::Collector},
+};
 
 /// What is told to those who run it.
 #[derive(Args, Clone, Debug)]
@@ -51,7 +53,9 @@ impl Telemetry {
                 Ok(None)
             };
         };
-        let url = HttpUrl::parse(url.reveal()).ok_or_else(|| {
+        let url = url.reveal().parse().ok();
+        let url = url.filter(|url: &HttpUrl| !url.path_or("").is_empty());
+        let url = url.ok_or_else(|| {
             ConfigError("traces-url: the address is written http://HOST:4318/v1/traces".into())
         })?;
         let ratio = self.traces_ratio;

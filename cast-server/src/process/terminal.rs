@@ -1,23 +1,63 @@
-//! What people are shown.
+//! Output for people: text, its colours, errors.
+//!
+//! Colours appear where the output is a terminal, and nowhere if `NO_COLOR` is set.
 
-use std::{io::Write as _, process::ExitCode};
+use std::{
+    fmt::Display,
+    io::{self, Write as _},
+    process::ExitCode,
+};
 
-/// Writes to standard output. Whoever stopped reading it wants no more.
+use console::{StyledObject, style};
+
+/// Writes to standard output. A reader that closed it is no failure: it wants no more.
 pub(crate) fn print(text: &str) -> ExitCode {
-    let mut stdout = std::io::stdout().lock();
+    let mut stdout = io::stdout().lock();
     match stdout
         .write_all(text.as_bytes())
         .and_then(|()| stdout.flush())
     {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }
 }
 
-/// Says on standard error why it failed.
+/// Writes an error to standard error.
 pub(crate) fn fail(why: &str) -> ExitCode {
-    // Where even that cannot be said, the exit code says it.
-    let _ = writeln!(std::io::stderr(), "error: {why}");
+    let label = style("error:").for_stderr().red().bold();
+    // Where even that cannot be written, the exit code says it.
+    let _ = writeln!(io::stderr(), "{label} {why}");
     ExitCode::FAILURE
+}
+
+/// Writes a warning to standard error.
+pub(crate) fn warn(what: &str) {
+    let label = style("warning:").for_stderr().yellow().bold();
+    let _ = writeln!(io::stderr(), "{label} {what}");
+}
+
+/// A success, on standard output.
+pub(crate) fn good<T: Display>(text: T) -> StyledObject<T> {
+    style(text).green()
+}
+
+/// A failure, on standard output.
+pub(crate) fn bad<T: Display>(text: T) -> StyledObject<T> {
+    style(text).red().bold()
+}
+
+/// What is neither, or not known, on standard output.
+pub(crate) fn uncertain<T: Display>(text: T) -> StyledObject<T> {
+    style(text).yellow()
+}
+
+/// A heading or the number that matters, on standard output.
+pub(crate) fn strong<T: Display>(text: T) -> StyledObject<T> {
+    style(text).bold()
+}
+
+/// Details, on standard output.
+pub(crate) fn dim<T: Display>(text: T) -> StyledObject<T> {
+    style(text).dim()
 }

@@ -18,11 +18,11 @@ mod health;
 mod hostile;
 mod install;
 mod metrics;
-mod middleman;
 mod process;
 #[path = "../support/mod.rs"]
 mod program;
 mod protocol;
+mod rewriting_proxy;
 mod roles;
 mod schema;
 mod secrets;

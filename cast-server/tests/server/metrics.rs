@@ -12,7 +12,7 @@ use cast_adapters::system::SystemClock;
 use cast_core::Ports;
 use cast_testkit::{
     eventually,
-    faults::{Fault, FaultPlan, Operation, intercept},
+    faults::{Fault, FaultPlan, Operation},
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -212,7 +212,7 @@ async fn voters_and_candidates_make_no_series() {
 #[tokio::test]
 async fn each_vote_is_counted_by_what_its_voter_was_told() {
     let plan = FaultPlan::quiet(Arc::new(SystemClock));
-    let server = server_over(intercept(&ports(), &plan)).await;
+    let server = server_over(ports().intercepted(&plan)).await;
     let client = &server.client;
     let ticket = client.ticket().await;
     let mut vote = one_vote(&ticket, "ada");
@@ -263,12 +263,12 @@ async fn each_vote_is_counted_by_what_its_voter_was_told() {
 #[tokio::test]
 async fn a_vote_whose_answer_nobody_waits_for_is_counted_as_unanswered() {
     let plan = FaultPlan::quiet(Arc::new(SystemClock));
-    let mut app = app_over(intercept(&ports(), &plan));
+    let mut app = app_over(ports().intercepted(&plan));
     app.settings.ingest.publish_deadline = SOON;
     app.http.request_deadline = Duration::from_millis(50);
     let server = Server::of(app).await;
     let ticket = server.client.ticket().await;
-    plan.next(Operation::Publish, Fault::LostInSilence);
+    plan.next(Operation::Publish, Fault::LostNoReply);
     let reply = server.client.ask(VOTE, one_vote(&ticket, "ada")).await;
     assert_eq!((reply.status, reply.code()), (504, "OUTCOME_UNKNOWN"));
     server
@@ -286,13 +286,13 @@ async fn a_vote_whose_answer_nobody_waits_for_is_counted_as_unanswered() {
 #[tokio::test]
 async fn each_call_of_a_port_is_counted_by_how_it_ended() {
     let plan = FaultPlan::quiet(Arc::new(SystemClock));
-    let mut app = app_over(intercept(&ports(), &plan));
+    let mut app = app_over(ports().intercepted(&plan));
     app.settings.ingest.record_deadline = Duration::from_millis(20);
     let server = Server::of(app).await;
     let ticket = server.client.ticket().await;
     plan.next(Operation::Redeem, Fault::Refused);
-    plan.next(Operation::Publish, Fault::DoneButUntold);
-    plan.next(Operation::Record, Fault::LostInSilence);
+    plan.next(Operation::Publish, Fault::DoneOutcomeUnknown);
+    plan.next(Operation::Record, Fault::LostNoReply);
     for code in ["UNAVAILABLE", "OUTCOME_UNKNOWN", "", ""] {
         let reply = server.client.ask(VOTE, one_vote(&ticket, "ada")).await;
         assert_eq!(reply.code(), code, "{reply:?}");
@@ -327,7 +327,7 @@ async fn each_call_of_a_port_is_counted_by_how_it_ended() {
 #[tokio::test]
 async fn a_store_that_does_not_follow_grows_old_until_it_does() {
     let plan = FaultPlan::quiet(Arc::new(SystemClock));
-    let server = server_over(intercept(&ports(), &plan)).await;
+    let server = server_over(ports().intercepted(&plan)).await;
     let ticket = server.client.ticket().await;
     let age = "cast_store_age_seconds{partition=\"0\"}";
     let progress = "cast_store_progress_offset{partition=\"0\"}";
@@ -354,7 +354,7 @@ async fn a_store_that_does_not_follow_grows_old_until_it_does() {
     let older = server.until_scraped("a greater age", is_older(then.value(age).unwrap() + 0.3));
     let read = "cast_store_read_timestamp_seconds";
     let older = older.await.value(read).unwrap();
-    plan.heal();
+    plan.clear();
     server
         .until_values(&[(progress, 4.0), (end, 4.0), (age, 0.0), (lag, 0.0)])
         .await;
@@ -364,7 +364,7 @@ async fn a_store_that_does_not_follow_grows_old_until_it_does() {
 #[tokio::test]
 async fn a_ticket_that_is_not_there_shows() {
     let plan = FaultPlan::quiet(Arc::new(SystemClock));
-    let server = server_over(intercept(&ports(), &plan)).await;
+    let server = server_over(ports().intercepted(&plan)).await;
     let (current, uses) = ("cast_ticket_current", "cast_ticket_uses_left");
     server
         .until_values(&[(current, 1.0), (uses, 1_000_000.0)])
