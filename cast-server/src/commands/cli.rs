@@ -15,7 +15,7 @@ use clap::{
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
-use super::{bench::BenchConfig, demo::DemoConfig};
+use super::{bench::BenchConfig, completions::CompletionsConfig, demo::DemoConfig};
 use crate::config::{
     ApiConfig, AuditConfig, ConfigError, File, HealthConfig, MigrateConfig, ServeConfig,
     TicketGeneratorConfig, VoteConsumerConfig, check_environment, variable_of,
@@ -24,53 +24,57 @@ use crate::config::{
 /// A voting backend: tickets, votes and tallies over GraphQL.
 ///
 /// Settings come from a flag, or its environment variable, or cast.toml, or the default, in this
-/// order. Sizes are written 4096, 16KB or 1MB, durations 2s or 500ms.
+/// order. Sizes are written 4096, 16KiB or 1MB, durations 2s or 500ms.
 #[derive(Debug, Parser)]
 #[command(name = "cast-server", version, subcommand_required = true)]
 pub struct Cli {
-    /// A file with settings: `ticket-uses = 100`, one a line. Otherwise ./cast.toml, if it is there
+    /// A file with settings: `ticket-uses = 100`, one a line. Otherwise ./cast.toml, if it exists
     #[arg(long, global = true, value_name = "PATH")]
     config: Option<PathBuf>,
 
-    /// What to do.
+    /// The command.
     #[command(subcommand)]
     pub role: Role,
 }
 
-/// What a process does.
+/// A command.
 #[derive(Debug, Subcommand)]
 pub enum Role {
     /// Does everything in one process; with no flags, needs no other server
     Serve(Box<ServeConfig>),
-    /// Takes votes and shows tallies: one role of a deployment of many processes
+    /// Accepts votes and shows tallies: one role of a deployment of several processes
     Api(Box<ApiConfig>),
-    /// Issues a ticket each period; any number of them agree on one
+    /// Issues a ticket each period; several instances agree on one
     TicketGenerator(Box<TicketGeneratorConfig>),
-    /// Folds the log into the store; any number of them share the work
+    /// Applies logged votes to the database; instances share the partitions
     VoteConsumer(Box<VoteConsumerConfig>),
-    /// Makes the tables and the topic that the other roles need, or brings them up to date
+    /// Creates the tables and the topic that the roles need, or updates them
     Migrate(Box<MigrateConfig>),
-    /// Compares store, counter and log; exit code 3 says that something differs
+    /// Compares database, counter and log; exits with 3 where they differ
     Audit(Box<AuditConfig>),
-    /// Asks a process how it is; exit code 1 says that it is not well, or does not answer
+    /// Health check: exits with 1 if a process is not ready or does not answer
     Health(Box<HealthConfig>),
     /// Prints the GraphQL schema in its own language
     Schema,
-    /// Drives a server and checks that every vote it accepted was counted once
+    /// Prints a script with which a shell completes commands and flags
     ///
-    /// It votes for candidates of its own over connections of its own, then sends every ballot that
-    /// had no answer again until its fate is known, and then compares the tallies with what it was
-    /// told. Exit codes: 0 every accepted vote counts once; 3 one is missing or doubled; 1 nothing
-    /// was accepted, or the check could not be made; 2 usage.
+    /// For example: `source <(cast-server completions bash)`.
+    Completions(CompletionsConfig),
+    /// Load generator: measures a server and checks that each accepted vote was counted once
+    ///
+    /// It votes for candidates of its own over its own connections, then sends each ballot without
+    /// an answer again until its outcome is known, and then compares the tallies with the answers.
+    /// Exit codes: 0 every accepted vote counts once; 3 a vote is missing or doubled; 1 nothing was
+    /// accepted, or the check failed; 2 usage.
     Bench(Box<BenchConfig>),
-    /// Walks through tickets and votes against a server, says what happens and why, and checks it
+    /// Walks through tickets and votes against a server, explains each step, and checks it
     ///
-    /// It votes for candidates of its own, with a dozen uses of the tickets that are good meanwhile.
-    /// Exit codes: 0 the server did what each step says; 1 it did not, or did not answer; 2 usage.
+    /// It votes for candidates of its own, with a dozen uses of the current tickets. Exit codes: 0
+    /// each step went as expected; 1 one did not, or the server does not answer; 2 usage.
     Demo(Box<DemoConfig>),
 }
 
-/// Why there is nothing to do.
+/// Why no command runs.
 #[derive(Debug, thiserror::Error)]
 pub enum Usage {
     /// The command line is wrong, or asks for help.
@@ -81,12 +85,17 @@ pub enum Usage {
     Config(#[from] ConfigError),
 }
 
+/// The command line as clap describes it, with the variable of each setting.
+pub(crate) fn command() -> Command {
+    with_variables(Cli::command())
+}
+
 /// Reads the command line, the environment and the file.
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, Usage> {
     let args: Vec<OsString> = args.into_iter().collect();
-    let command = with_variables(Cli::command());
+    let command = command();
     let names = setting_names(&command);
-    // Whoever asks for help is helped, whatever is in the file.
+    // Help is shown whatever is in the file.
     let file = if asks_for_help(&args) {
         File::default()
     } else {
@@ -101,7 +110,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, Usage> {
     parse_with(command, &file, &args)
 }
 
-/// Reads the command line, and what it leaves open from the file.
+/// Reads the command line, and the settings that it does not give from the file.
 fn parse_with(command: Command, file: &File, args: &[OsString]) -> Result<Cli, Usage> {
     let matches = with_file(command, file)
         .try_get_matches_from(args)
@@ -127,7 +136,7 @@ fn with_variables(command: Command) -> Command {
     })
 }
 
-/// Makes what the file says the flags' defaults.
+/// Makes the settings of the file the flags' defaults.
 fn with_file(command: Command, file: &File) -> Command {
     command.mut_subcommands(|subcommand| {
         if !has_settings(&subcommand) {
@@ -136,7 +145,7 @@ fn with_file(command: Command, file: &File) -> Command {
         subcommand.mut_args(|arg| {
             let value = arg.get_long().and_then(|long| file.value_of(long));
             match value.map(str::to_owned) {
-                // The file may hold passwords: help shows what is built in, or nothing.
+                // The file may hold passwords: help shows built-in defaults only.
                 Some(value) => arg.default_value(value).hide_default_value(true),
                 None => arg,
             }
@@ -144,7 +153,7 @@ fn with_file(command: Command, file: &File) -> Command {
     })
 }
 
-/// The long names of all settings, of whatever subcommand: one file serves all roles.
+/// The long names of the settings of all subcommands: one file serves all roles.
 fn setting_names(command: &Command) -> BTreeSet<String> {
     command
         .get_subcommands()
@@ -156,10 +165,18 @@ fn setting_names(command: &Command) -> BTreeSet<String> {
         .collect()
 }
 
-/// The flags of `bench`, `demo` and `health` say what to do once with another process: no variable
-/// and no file has them.
+/// Whether the flags of a subcommand are settings, with a variable and a key. Those of `bench`,
+/// `demo` and `health` are about one run against another process.
 fn has_settings(subcommand: &Command) -> bool {
-    !matches!(subcommand.get_name(), "bench" | "demo" | "health")
+    !matches!(
+        subcommand.get_name(),
+        "bench" | "demo" | "health" | "completions"
+    )
+}
+
+/// Whether a flag of a subcommand is a setting.
+pub(crate) fn is_setting_of(subcommand: &Command, arg: &Arg) -> bool {
+    has_settings(subcommand) && arg.get_long().is_some_and(is_setting)
 }
 
 fn is_setting(long: &str) -> bool {
@@ -173,7 +190,7 @@ fn asks_for_help(args: &[OsString]) -> bool {
         || args.get(1).is_none_or(|arg| arg == "help")
 }
 
-/// Where the file is: needed before the rest of the command line can be read.
+/// The path of the file: needed before the rest of the command line can be read.
 fn config_path(args: &[OsString]) -> Option<PathBuf> {
     let mut args = args.iter();
     while let Some(arg) = args.next() {
@@ -187,7 +204,7 @@ fn config_path(args: &[OsString]) -> Option<PathBuf> {
     env::var_os(variable_of("config")).map(PathBuf::from)
 }
 
-/// Says where a wrong value stands, if it is the file's.
+/// Names the file in the error about a value of its.
 fn name_the_file(mut error: clap::Error, file: &File) -> clap::Error {
     if !matches!(
         error.kind(),
@@ -213,15 +230,16 @@ fn name_the_file(mut error: clap::Error, file: &File) -> clap::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::process::settings;
 
     #[test]
     fn the_command_line_is_sound() {
-        with_variables(Cli::command()).debug_assert();
+        command().debug_assert();
     }
 
     #[test]
     fn every_setting_has_a_variable_and_a_help_text() {
-        let command = with_variables(Cli::command());
+        let command = command();
         let settings = command
             .get_subcommands()
             .filter(|subcommand| has_settings(subcommand))
@@ -244,20 +262,20 @@ mod tests {
             panic!("not serve");
         };
         let shown = |value: &dyn std::fmt::Debug| format!("{value:#?}");
-        let settings = config.settings().unwrap();
-        assert_eq!(shown(&settings), shown(&cast_core::Settings::default()));
+        let of_core = config.settings().unwrap();
+        assert_eq!(shown(&of_core), shown(&cast_core::Settings::default()));
         assert_eq!(
-            shown(&config.http.settings()),
+            shown(&settings::http(&config.http)),
             shown(&crate::transport::HttpSettings::default())
         );
         assert_eq!(
-            shown(&config.documents.limits()),
+            shown(&settings::documents(&config.documents)),
             shown(&crate::schema::DocumentLimits::default())
         );
         assert_eq!(
-            shown(&config.telemetry.settings()),
+            shown(&settings::telemetry(&config.telemetry)),
             shown(&crate::telemetry::TelemetrySettings::default())
         );
-        assert_eq!(config.fold.consumers(), cast_core::Roles::ALL.consumers);
+        assert_eq!(config.fold.consumers, cast_core::Roles::ALL.consumers);
     }
 }

@@ -1,19 +1,19 @@
-//! `health`: asks a process how it is, for whoever has no other program to ask with: an image that
-//! holds this one alone.
+//! `health`: the health check of an image that holds no other program to make it with.
 
-use std::{io::Write as _, process::ExitCode};
+use std::process::ExitCode;
 
 use bytes::Bytes;
 use cast_core::deadline::in_time;
-use http::{Request, header};
+use http::{Request, StatusCode, header};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::{net::TcpStream, runtime};
 
 use crate::{
-    config::{HealthConfig, HttpUrl},
-    process::terminal::print,
+    config::HealthConfig,
+    process::terminal::{fail, print},
+    protocol::HttpUrl,
     wiring,
 };
 
@@ -22,47 +22,42 @@ const MAX_ANSWER: usize = 16 * 1_024;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// Asks, and says what the answer is: with success only if the process says that all is well.
+/// Asks the process, and prints its answer: with success only if it is ready.
 pub(super) fn run(config: &HealthConfig) -> ExitCode {
-    match asked(config) {
-        Ok((true, text)) => print(&text),
-        Ok((false, text)) => fail(&text),
-        Err(error) => fail(&format!("{error}\n")),
+    let url = match config.url() {
+        Ok(url) => url,
+        Err(why) => return fail(&format!("--listen: {why}")),
+    };
+    match answer(config, &url) {
+        Ok((status, text)) if status.is_success() => print(&text),
+        Ok((_, text)) => fail(&format!("{url}: {text}")),
+        Err(error) => fail(&format!("{url}: {error}")),
     }
 }
 
-fn fail(text: &str) -> ExitCode {
-    // Where even that cannot be said, the exit code says it.
-    let _ = std::io::stderr().lock().write_all(text.as_bytes());
-    ExitCode::FAILURE
-}
-
-fn asked(config: &HealthConfig) -> Result<(bool, String), Error> {
+fn answer(config: &HealthConfig, url: &HttpUrl) -> Result<(StatusCode, String), Error> {
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     let (clock, _) = wiring::system();
-    let url = config
-        .url()
-        .ok_or("no process listens at what is no address: say --url")?;
     runtime.block_on(async {
-        let answer = in_time(&*clock, config.timeout, ask(&url)).await;
-        answer.ok_or_else(|| format!("no answer within {:?}", config.timeout))?
+        let answer = in_time(&*clock, config.timeout, ask(url)).await;
+        answer.ok_or_else(|| format!("no answer within {:?} (--timeout)", config.timeout))?
     })
 }
 
-/// Whether the answer is good, and what it says.
-async fn ask(url: &HttpUrl) -> Result<(bool, String), Error> {
-    let stream = TcpStream::connect((&*url.host, url.port)).await?;
+async fn ask(url: &HttpUrl) -> Result<(StatusCode, String), Error> {
+    let stream = TcpStream::connect((&*url.host, url.port)).await;
+    let stream = stream.map_err(|error| format!("no process listens there: {error}"))?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    // It ends when its sender is dropped; what went wrong, the sender is told.
+    // It ends when its sender is dropped; its errors reach the sender too.
     tokio::spawn(connection);
     let request = Request::get(&*url.path)
         .header(header::HOST, &*url.authority)
         .body(Empty::<Bytes>::new())?;
     let response = sender.send_request(request).await?;
-    let is_good = response.status().is_success();
+    let status = response.status();
     let body = Limited::new(response.into_body(), MAX_ANSWER);
     let body = body.collect().await?.to_bytes();
-    Ok((is_good, String::from_utf8_lossy(&body).into_owned()))
+    Ok((status, String::from_utf8_lossy(&body).into_owned()))
 }

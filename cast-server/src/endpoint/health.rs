@@ -6,7 +6,7 @@ use cast_core::{Cast, Check, ports::Clock};
 use http::{HeaderValue, StatusCode, header};
 use poem::Response;
 
-use crate::coalesced::Coalesced;
+use crate::{coalesced::Coalesced, protocol::ServerPlaces};
 
 /// `/livez`: the process works. It asks nobody: a server that lost its dependencies must not be
 /// restarted for it.
@@ -27,13 +27,15 @@ pub(crate) fn waiting(what: &str) -> Response {
 /// Each is asked for it, so that whoever asks too often must not be able to ask all at once.
 pub(crate) struct Readiness {
     cast: Cast,
+    places: ServerPlaces,
     asked: Coalesced<(StatusCode, String)>,
 }
 
 impl Readiness {
-    pub(crate) fn new(cast: Cast, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(cast: Cast, places: ServerPlaces, clock: Arc<dyn Clock>) -> Self {
         Self {
             cast,
+            places,
             asked: Coalesced::new(clock),
         }
     }
@@ -55,18 +57,20 @@ impl Readiness {
             None => StatusCode::OK,
             Some(_) => StatusCode::SERVICE_UNAVAILABLE,
         };
-        (status, describe(&checks, status == StatusCode::OK))
+        let text = describe(&checks, &self.places, status == StatusCode::OK);
+        (status, text)
     }
 }
 
 /// One line for the whole, and one for each thing that does not answer.
-fn describe(checks: &[Check], is_ready: bool) -> String {
+fn describe(checks: &[Check], places: &ServerPlaces, is_ready: bool) -> String {
     let mut text = String::from(if is_ready { "ok\n" } else { "not ready\n" });
     for check in checks {
         if let Err(fault) = &check.result {
             let role = if check.needed { "needed" } else { "not needed" };
             // The kind only: what lies beneath is for the log, not for whoever asks.
-            let _ = writeln!(text, "{}: {} ({role})", check.name, fault.kind());
+            let (label, kind) = (places.label(check.name), fault.kind());
+            let _ = writeln!(text, "{label}: {kind} ({role})");
         }
     }
     text

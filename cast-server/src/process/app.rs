@@ -1,33 +1,29 @@
-//! What a process that listens is made of.
+//! A process that listens: its use cases, and the HTTP server in front of them.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc};
 
-use cast_core::{
-    Cast, Check, Ports, Roles, Settings, StartError,
-    domain::KeyRing,
-    ports::{Clock, PortErrorKind},
-};
+use cast_core::{Cast, Ports, Roles, Settings, StartError, domain::KeyRing};
 use tokio::net::TcpListener;
 use tokio_util::sync::DropGuard;
 
 use super::{
+    exit::Failure,
     http::{self, HttpServer},
-    run::Failure,
+    readiness,
 };
 use crate::{
     endpoint::Waiting,
+    protocol::ServerPlaces,
     schema::{self, Backend, CastSchema, DocumentLimits},
     telemetry::{self, TelemetrySettings, metrics::Metrics},
     transport::HttpSettings,
 };
 
-/// How long to wait before asking again whether everything is there: at first, and at most.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(2));
-
-/// A server that has yet to start.
+/// A server before its start.
 #[expect(missing_docs, reason = "each field is documented at its type")]
 pub struct App {
     pub ports: Ports,
+    pub places: ServerPlaces,
     pub keys: KeyRing,
     pub settings: Settings,
     pub roles: Roles,
@@ -36,27 +32,26 @@ pub struct App {
     pub telemetry: TelemetrySettings,
 }
 
-/// A server that runs.
+/// A running server.
 pub struct Running {
     cast: Cast,
     http: HttpServer<CastSchema>,
     has_graphql: bool,
-    /// Ends with this.
+    /// Stops the gauges' tasks when it is dropped.
     _watch: DropGuard,
 }
 
 impl App {
-    /// Listens, and starts all tasks. While it waits for a server that it needs, its health is told.
+    /// Listens, and starts all tasks. It answers health checks while it waits for its servers.
     pub async fn start(mut self, listen: &str) -> Result<Running, Failure> {
-        let refused = |error| Failure::System {
-            what: format!("listening on {listen}"),
+        let refused = |error| Failure::Listen {
+            address: listen.into(),
             error,
         };
         let listener = TcpListener::bind(listen).await.map_err(refused)?;
         let metrics = Metrics::new(&self.ports.clock);
         self.ports = telemetry::measured(&self.ports, &metrics);
         let Ports { clock, entropy, .. } = self.ports.clone();
-        // GraphQL is the door's.
         let has_graphql = self.roles.api;
         let shared = Arc::clone(&metrics);
         let http = http::serve(listener, has_graphql, clock, entropy, &self.http, shared);
@@ -64,9 +59,9 @@ impl App {
         let (group, interval) = (&self.settings.fold.group, self.telemetry.metrics_interval);
         let watch = telemetry::watch(&self.ports, self.roles, group, interval, &metrics);
         let cast = self.start_cast(http.waiting()).await?;
-        let engine =
-            has_graphql.then(|| schema::engine(&self.backend(&cast, metrics), self.documents));
-        http.open(engine, Some(cast.clone()));
+        let engine = has_graphql
+            .then(|| schema::engine(&self.backend(&cast, metrics), self.documents.clone()));
+        http.open(engine, Some((cast.clone(), self.places)));
         Ok(Running {
             cast,
             http,
@@ -85,9 +80,9 @@ impl App {
         }
     }
 
-    /// Starts the use cases, as soon as what they stand on is there.
+    /// Starts the use cases, as soon as the servers answer that they need for it.
     async fn start_cast(&self, waiting: &Waiting) -> Result<Cast, StartError> {
-        let mut pauses = pauses();
+        let mut pauses = readiness::pauses();
         loop {
             let started = Cast::builder(self.ports.clone(), self.keys.clone())
                 .settings(self.settings.clone())
@@ -95,8 +90,9 @@ impl App {
                 .start();
             match started.await {
                 Err(StartError::Port(error)) if error.is_transient() => {
-                    // What lies beneath is for the log, not for whoever asks.
-                    if waiting.set(&error.to_string()) {
+                    // The causes are for the log, not for the callers of `/readyz`.
+                    let missing = readiness::unanswered(&self.ports, self.roles, &self.places);
+                    if waiting.set(missing.await.trim_end()) {
                         tracing::warn!(cause = error.chain(), "waiting for a server");
                     }
                     self.ports.clock.sleep(pauses()).await;
@@ -108,7 +104,7 @@ impl App {
 }
 
 impl Running {
-    /// Where it listens.
+    /// The address that it listens at.
     pub const fn address(&self) -> SocketAddr {
         self.http.address()
     }
@@ -123,7 +119,7 @@ impl Running {
         self.has_graphql
     }
 
-    /// Waits until a part of it ended, which none does by itself.
+    /// Waits until a part of it fails.
     pub(crate) async fn died(&mut self) -> Failure {
         tokio::select! {
             died = self.cast.failed() => Failure::Died(died.to_string()),
@@ -131,66 +127,10 @@ impl Running {
         }
     }
 
-    /// Takes nothing new, answers what was taken in, and ends.
+    /// Accepts nothing new, answers what was accepted, and ends.
     pub async fn drain(self) {
-        // Answers first, for which votes need their flushes; then what nobody waits for.
+        // Answers first, for which votes need their flushes; then the tasks without a caller.
         self.http.drain().await;
         self.cast.shutdown().await;
-    }
-}
-
-/// Waits until everything that is needed answers. A server that answers and is not what it must
-/// be will not become it by waiting, needed or not.
-pub(crate) async fn ready(cast: &Cast, clock: &dyn Clock) -> Result<(), Failure> {
-    let mut pauses = pauses();
-    let mut told = None;
-    loop {
-        let checks = cast.readiness().await;
-        if let Some(wrong) = misconfigured(&checks) {
-            return Err(Failure::Misconfigured(wrong));
-        }
-        let Some(missing) = missing(&checks) else {
-            return Ok(());
-        };
-        // Once for each thing that is missing, not once a try.
-        if told.as_ref() != Some(&missing) {
-            tracing::warn!(missing, "waiting");
-            told = Some(missing);
-        }
-        clock.sleep(pauses()).await;
-    }
-}
-
-/// What answers as it never should, with what to do about it. A ticket of another key ring is left
-/// out: rings are changed while processes run, and the next ticket may be one of ours.
-fn misconfigured(checks: &[Check]) -> Option<String> {
-    checks
-        .iter()
-        .filter(|check| check.name != "tickets")
-        .filter_map(|check| check.result.as_ref().err()?.port_error())
-        .find(|error| error.kind() == PortErrorKind::Misconfigured)
-        .map(cast_core::ports::PortError::chain)
-}
-
-/// What is needed and missing, and why; `None` when the process can do its job.
-fn missing(checks: &[Check]) -> Option<String> {
-    let needed = checks.iter().filter(|check| check.needed);
-    let missing: Vec<_> = needed
-        .filter_map(|check| {
-            let fault = check.result.as_ref().err()?;
-            let why = fault.port_error().map(cast_core::ports::PortError::chain);
-            let why = why.unwrap_or_else(|| fault.to_string());
-            Some(format!("{}: {why}", check.name))
-        })
-        .collect();
-    (!missing.is_empty()).then(|| missing.join("; "))
-}
-
-pub(crate) fn pauses() -> impl FnMut() -> Duration {
-    let (mut next, longest) = PAUSES;
-    move || {
-        let pause = next;
-        next = (next * 2).min(longest);
-        pause
     }
 }

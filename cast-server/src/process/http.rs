@@ -18,6 +18,7 @@ use crate::{
         scrape::Scrape,
         site::{Opened, Site},
     },
+    protocol::ServerPlaces,
     schema::engine::Engine,
     telemetry::metrics::Metrics,
     transport::{
@@ -29,9 +30,9 @@ use crate::{
     },
 };
 
-/// Starts to answer on a bound listener: at first that the process lives, and waits.
+/// Starts to answer on a bound listener: at first health checks only.
 ///
-/// `has_graphql` says whether an engine will be there once it [opens](HttpServer::open).
+/// `has_graphql` says whether it will have an engine once it [opens](HttpServer::open).
 pub fn serve<E: Executor>(
     listener: TcpListener,
     has_graphql: bool,
@@ -64,7 +65,7 @@ pub fn serve<E: Executor>(
         let routes = Arc::clone(&routes);
         async move { routes.call(request).await }
     };
-    // No deadline here: whoever drains has one for the whole of it.
+    // No deadline here: the process has one for the whole shutdown.
     let task = tokio::spawn(server::run(acceptor, answer, Arc::clone(&drain)));
     Ok(HttpServer {
         address,
@@ -78,7 +79,7 @@ pub fn serve<E: Executor>(
     })
 }
 
-/// A server that takes requests. Dropping it stops it.
+/// A server that accepts requests. Dropping it stops it.
 pub struct HttpServer<E> {
     address: SocketAddr,
     task: JoinHandle<()>,
@@ -91,36 +92,37 @@ pub struct HttpServer<E> {
 }
 
 impl<E: Executor> HttpServer<E> {
-    /// Opens the door: from now on GraphQL is executed, and `/readyz` asks the CAST. With no `cast`
-    /// the server is ready as long as it lives.
-    pub fn open(&self, engine: Option<Engine<E>>, cast: Option<Cast>) {
+    /// From now on GraphQL is executed, and `/readyz` checks the servers behind `cast`. Without a
+    /// `cast` the server is ready as long as it lives.
+    pub fn open(&self, engine: Option<Engine<E>>, cast: Option<(Cast, ServerPlaces)>) {
         let endpoint = |engine| {
             let (clock, metrics) = (Arc::clone(&self.clock), Arc::clone(&self.metrics));
             GraphqlEndpoint::new(engine, clock, self.endpoint.clone(), metrics)
         };
-        let readiness = cast.map(|cast| Readiness::new(cast, Arc::clone(&self.clock)));
+        let readiness =
+            cast.map(|(cast, places)| Readiness::new(cast, places, Arc::clone(&self.clock)));
         self.site.open(Opened {
             graphql: engine.map(endpoint),
             readiness,
         });
     }
 
-    /// What it says it waits for, until it opens.
+    /// What `/readyz` says until it opens.
     pub const fn waiting(&self) -> &Waiting {
         &self.waiting
     }
 
-    /// Where it listens.
+    /// The address that it listens at.
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Waits until it ends, which it does not by itself.
+    /// Waits until it fails.
     pub async fn failed(&mut self) {
         let _ = (&mut self.task).await;
     }
 
-    /// Takes no connection any more, and waits until every request that had begun is answered. A
+    /// Accepts no more connections, and waits until every request that had begun is answered. A
     /// client that keeps it waiting is cut off; see [`HttpSettings::drain_timeout`].
     pub async fn drain(mut self) {
         self.drain.begin();

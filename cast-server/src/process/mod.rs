@@ -2,20 +2,28 @@
 //!
 //! | file | does |
 //! |---|---|
-//! | `app`, `http` | what a process that listens is made of |
-//! | `run` | runs one, from its start to its exit code |
-//! | `signals` | what the system tells a process to do |
-//! | `open_files` | how many files it may have open |
-//! | `terminal` | what people are shown |
+//! | `app` | starts what a process that listens is made of |
+//! | `http` | its HTTP server: connections, and what their paths lead to |
+//! | `settings` | turns plain configuration into the settings of the rooms below |
+//! | `readiness` | waits for the servers that a process needs, and names those that are missing |
+//! | `run` | runs an app until a signal or a failure, and drains it |
+//! | `exit` | why a process ends, what it prints then, and its exit codes |
+//! | `signals` | SIGTERM and SIGINT |
+//! | `open_files` | the limit of open files |
+//! | `terminal` | standard output, standard error, colour |
 
 pub mod app;
+pub mod exit;
 pub mod http;
 pub(crate) mod open_files;
+pub(crate) mod readiness;
 pub mod run;
+pub mod settings;
 pub(crate) mod signals;
 pub(crate) mod terminal;
 
-pub use self::app::App;
-
-/// The command line or the settings are wrong.
-pub const EXIT_USAGE: u8 = 2;
+pub use self::{
+    app::{App, Running},
+    exit::Failure,
+    run::serve,
+};

@@ -1,23 +1,55 @@
-//! What people are shown.
+//! Standard output and standard error.
+//!
+//! Results go to standard output, all else to standard error. There is colour where that is a
+//! terminal, unless `NO_COLOR` is set.
 
-use std::{io::Write as _, process::ExitCode};
+use std::{
+    fmt,
+    io::{self, Write as _},
+    process::ExitCode,
+};
 
-/// Writes to standard output. Whoever stopped reading it wants no more.
+use anstream::{AutoStream, ColorChoice};
+use anstyle::{AnsiColor, Style};
+
+use super::exit::{EXIT_FAILED, EXIT_OK};
+
+/// As clap marks its errors.
+const ERROR: Style = AnsiColor::Red.on_default().bold();
+/// A name or a URL that a reader looks for.
+pub(crate) const STRONG: Style = Style::new().bold();
+/// A label beside a value.
+pub(crate) const LABEL: Style = AnsiColor::Cyan.on_default();
+/// What must not be overlooked.
+pub(crate) const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+
+/// Writes a result to standard output. A reader that closed its end wants no more: that is no
+/// failure.
 pub(crate) fn print(text: &str) -> ExitCode {
-    let mut stdout = std::io::stdout().lock();
+    let mut stdout = io::stdout().lock();
     match stdout
         .write_all(text.as_bytes())
         .and_then(|()| stdout.flush())
     {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
+        Ok(()) => EXIT_OK,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => EXIT_OK,
+        Err(_) => EXIT_FAILED,
     }
 }
 
-/// Says on standard error why it failed.
+/// Writes to standard error, in colour where that can be seen. A failure to do so has no place
+/// left to be reported.
+pub(crate) fn note(text: fmt::Arguments<'_>) {
+    let _ = anstream::stderr().lock().write_fmt(text);
+}
+
+/// Reports on standard error why the process failed.
 pub(crate) fn fail(why: &str) -> ExitCode {
-    // Where even that cannot be said, the exit code says it.
-    let _ = writeln!(std::io::stderr(), "error: {why}");
-    ExitCode::FAILURE
+    note(format_args!("{ERROR}error:{ERROR:#} {}\n", why.trim_end()));
+    EXIT_FAILED
+}
+
+/// Whether standard error shows colour.
+pub(crate) fn stderr_has_colour() -> bool {
+    AutoStream::choice(&io::stderr()) != ColorChoice::Never
 }

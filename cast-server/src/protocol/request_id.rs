@@ -27,14 +27,9 @@ impl RequestId {
 
     /// A fresh one.
     pub(crate) fn fresh(entropy: &dyn Entropy) -> Self {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let mut random = [0; 16];
+        let (mut random, mut text) = ([0; 16], [0; 32]);
         entropy.fill(&mut random);
-        let mut text = [0; 32];
-        for (pair, byte) in text.chunks_exact_mut(2).zip(random) {
-            pair[0] = DIGITS[usize::from(byte >> 4)];
-            pair[1] = DIGITS[usize::from(byte & 0xF)];
-        }
+        hex::encode_to_slice(random, &mut text).expect("two digits a byte");
         Self(HeaderValue::from_bytes(&text).expect("hex digits may stand in a header"))
     }
 

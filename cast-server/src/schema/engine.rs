@@ -159,12 +159,7 @@ impl<E: Executor> Engine<E> {
         let limits = &self.limits;
         guard::check(text, limits.max_size, limits.max_nesting)
             .map_err(|why| validation(why.to_string()))?;
-        let document = parse_query(text).map_err(|error| {
-            let mut errors = [ServerError::from(error)];
-            ErrorCode::ParseFailed.mark_bare(&mut errors);
-            let [error] = errors;
-            Refused::Parse(error)
-        })?;
+        let document = parse_query(text).map_err(|error| Refused::Parse(syntax_error(error)))?;
         variables::check_defaults(&document).map_err(|why| validation(why.to_string()))?;
         let is_keepable =
             document::check(&document, limits).map_err(|why| validation(why.to_string()))?;
@@ -237,6 +232,26 @@ fn answer(response: Response) -> Result<Answer, Refused> {
         ErrorCode::ValidationFailed.mark_bare(&mut errors);
         Err(Refused::Validation(errors))
     }
+}
+
+/// The parser's error as one sentence; its own text draws the line of the document below it.
+fn syntax_error(error: async_graphql::parser::Error) -> ServerError {
+    let mut error = ServerError::from(error);
+    let at = error.locations.first().map(|at| {
+        let (line, column) = (at.line, at.column);
+        format!(" at line {line}, column {column}")
+    });
+    // The last line of the drawing says what the grammar allows: `  = expected selection_set`.
+    let why = error.message.lines().rev().find_map(|line| {
+        let why = line.trim().strip_prefix("= ")?;
+        Some(format!(": {}", why.replace('_', " ")))
+    });
+    let (at, why) = (at.unwrap_or_default(), why.unwrap_or_default());
+    error.message = format!("The document has a syntax error{at}{why}");
+    let mut errors = [error];
+    ErrorCode::ParseFailed.mark_bare(&mut errors);
+    let [error] = errors;
+    error
 }
 
 fn validation(message: String) -> Refused {

@@ -16,7 +16,7 @@ mod watch;
 
 use std::time::Duration;
 
-pub use self::log::init;
+pub use self::log::init as init_log;
 pub use self::measured::measured;
 pub(crate) use self::watch::watch;
 

@@ -39,6 +39,7 @@ pub(crate) fn app_over(ports: Ports) -> App {
     settings.tickets.uses = 1_000_000;
     App {
         ports,
+        places: ServerPlaces::default(),
         keys: KeyRing::generate(&SystemEntropy),
         settings,
         roles: Roles::ALL,

@@ -6,7 +6,8 @@ use clap::CommandFactory as _;
 
 use super::{Cli, Role, Usage, parse_with, setting_names, with_variables};
 use crate::{
-    config::{ConfigError, File, Http, duration, size},
+    config::{ConfigError, File, HttpConfig, duration, size},
+    process::settings,
     transport,
 };
 
@@ -95,13 +96,13 @@ fn assert_written(text: &str) {
 fn use_settings(role: &Role) -> Result<(), ConfigError> {
     let settings = match role {
         Role::Serve(config) => {
-            let _ = config.documents.limits();
+            let _ = settings::documents(&config.documents);
             bind(&config.http);
             let _ = config.telemetry.collector()?;
             config.settings()?
         }
         Role::Api(config) => {
-            let _ = config.documents.limits();
+            let _ = settings::documents(&config.documents);
             bind(&config.http);
             let _ = config.telemetry.collector()?;
             config.settings()?
@@ -119,6 +120,7 @@ fn use_settings(role: &Role) -> Result<(), ConfigError> {
         Role::Migrate(_)
         | Role::Audit(_)
         | Role::Bench(_)
+        | Role::Completions(_)
         | Role::Demo(_)
         | Role::Health(_)
         | Role::Schema => {
@@ -130,6 +132,6 @@ fn use_settings(role: &Role) -> Result<(), ConfigError> {
         .map_err(|error| ConfigError(error.to_string()))
 }
 
-fn bind(config: &Http) {
-    transport::fuzzing::bind(&config.settings());
+fn bind(config: &HttpConfig) {
+    transport::fuzzing::bind(&settings::http(config));
 }

@@ -29,10 +29,7 @@ use opentelemetry_sdk::{
 use tokio::{net::TcpStream, runtime};
 
 use super::{Collector, MAX_BALLOTS};
-use crate::{
-    config::{ConfigError, HttpUrl},
-    wiring,
-};
+use crate::protocol::HttpUrl;
 
 /// How long a collector may take to answer.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -43,16 +40,18 @@ const MAX_ANSWER: usize = 64 * 1_024;
 type Failed = Box<dyn Error + Send + Sync>;
 
 /// What makes spans, and sends them.
-pub(super) fn provider(collector: &Collector) -> Result<SdkTracerProvider, ConfigError> {
-    let wrong = |error: &dyn fmt::Display| ConfigError(format!("traces-url: {error}"));
-    let client = Client::new(&collector.url).map_err(|error| wrong(&error))?;
+pub(super) fn provider(
+    collector: &Collector,
+    clock: Arc<dyn Clock>,
+) -> Result<SdkTracerProvider, String> {
+    let client = Client::new(&collector.url, clock).map_err(|error| error.to_string())?;
     let exporter = SpanExporter::builder()
         .with_http()
         .with_http_client(client)
         .with_protocol(Protocol::HttpBinary)
         .with_endpoint(collector.url.to_string())
         .build()
-        .map_err(|error| wrong(&error))?;
+        .map_err(|error| error.to_string())?;
     let by_chance = Box::new(Sampler::TraceIdRatioBased(collector.ratio));
     Ok(SdkTracerProvider::builder()
         .with_batch_exporter(exporter)
@@ -83,11 +82,10 @@ struct Client {
 }
 
 impl Client {
-    fn new(url: &HttpUrl) -> std::io::Result<Self> {
+    fn new(url: &HttpUrl, clock: Arc<dyn Clock>) -> std::io::Result<Self> {
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let (clock, _) = wiring::system();
         Ok(Self {
             url: url.clone(),
             clock,

@@ -30,7 +30,7 @@ pub(crate) use self::imp::{finish, fold, publish, request, start, vote, within};
 use self::none as imp;
 #[cfg(feature = "otlp")]
 use self::spans as imp;
-use crate::config::HttpUrl;
+use crate::protocol::HttpUrl;
 
 /// How many ballots one span is about at most, as far as a trace shows.
 #[cfg(feature = "otlp")]

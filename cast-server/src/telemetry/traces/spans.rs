@@ -1,10 +1,14 @@
 //! The spans: what they say, and when they are made.
 
-use std::{sync::OnceLock, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use cast_core::{
     Fault,
     domain::{Ballot, FoldStep, LoggedBallot, Outcome, Record, TraceContext},
+    ports::Clock,
 };
 use http::HeaderMap;
 use opentelemetry::{
@@ -18,7 +22,6 @@ use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 
 use super::{Collector, MAX_BALLOTS, collector, traceparent};
 use crate::{
-    config::ConfigError,
     protocol::{RequestId, Route, VoteCode},
     telemetry::metrics::Ended,
 };
@@ -42,8 +45,8 @@ struct Tracing {
 }
 
 /// Begins to send traces, until the process ends. To be called once, outside of any runtime.
-pub(crate) fn start(to: &Collector) -> Result<(), ConfigError> {
-    let provider = collector::provider(to)?;
+pub(crate) fn start(to: &Collector, clock: Arc<dyn Clock>) -> Result<(), String> {
+    let provider = collector::provider(to, clock)?;
     let tracing = Tracing {
         tracer: provider.tracer("cast-server"),
         provider,
