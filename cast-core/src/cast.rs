@@ -12,28 +12,13 @@ use crate::{
     },
     fault::{Fault, FaultKind},
     ingest::{Intake, IntakeLoad, VoteService},
-    ports::{Clock, Entropy, EventBus, PortError, TicketSource, VoteCounter, VoteStore},
+    ports::{PortError, Ports},
     projection::{Consumer, FoldOutages},
     settings::{Settings, SettingsError},
     tallies::{Refresher, Tallies},
     tasks::{TaskDied, Tasks},
     tickets::Generator,
 };
-
-/// What a CAST stands on. Any of them can be swapped for one of your own.
-#[derive(Clone)]
-#[expect(
-    missing_docs,
-    reason = "each field is named as its trait, which says all there is"
-)]
-pub struct Ports {
-    pub clock: Arc<dyn Clock>,
-    pub entropy: Arc<dyn Entropy>,
-    pub tickets: Arc<dyn TicketSource>,
-    pub bus: Arc<dyn EventBus>,
-    pub counter: Arc<dyn VoteCounter>,
-    pub store: Arc<dyn VoteStore>,
-}
 
 /// Which of its tasks a process runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -21,9 +21,10 @@ mod tasks;
 mod tickets;
 
 pub use audit::{Audit, AuditReport, AuditSettings, AuditedPartition, CounterAudit, Finding};
-pub use cast::{Cast, CastBuilder, Check, Ports, Roles, StartError};
+pub use cast::{Cast, CastBuilder, Check, Roles, StartError};
 pub use fault::{Fault, FaultKind};
 pub use ingest::IntakeLoad;
+pub use ports::Ports;
 pub use projection::Consumer;
 pub use settings::{
     FoldSettings, IngestSettings, Settings, SettingsError, TallySettings, TicketSettings,

@@ -12,11 +12,10 @@ use super::{
     report::{AuditReport, AuditedPartition, Finding},
 };
 use crate::{
-    cast::Ports,
     deadline::within,
     domain::{BallotId, Candidate, LogBatch, Offset, Partition},
     ports::{
-        Clock, EventBus, GroupName, PartitionLag, PortError, Reading, Recount, VoteCounter,
+        Clock, EventBus, GroupName, PartitionLag, PortError, Ports, Reading, Recount, VoteCounter,
         VoteStore,
     },
 };

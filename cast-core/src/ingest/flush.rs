@@ -13,7 +13,6 @@ use tokio::sync::oneshot;
 
 use super::{recent::Recent, service::Pending};
 use crate::{
-    cast::Ports,
     deadline::{in_time, passed, within},
     domain::{
         BallotId, Candidate, Claim, GenuineTicket, LogPosition, LoggedBallot, Outcome, Partition,
@@ -22,7 +21,8 @@ use crate::{
     fault::{Fault, FaultKind},
     outage::Outage,
     ports::{
-        Clock, Entropy, EventBus, PendingVotes, PortError, Published, TicketSource, VoteCounter,
+        Clock, Entropy, EventBus, PendingVotes, PortError, Ports, Published, TicketSource,
+        VoteCounter,
     },
     settings::IngestSettings,
     tallies::{Shown, Tallies},

@@ -12,8 +12,8 @@ use super::{
     service::{Pending, VoteService},
 };
 use crate::{
-    cast::Ports,
     domain::{KeyRing, Partitions},
+    ports::Ports,
     settings::Settings,
     tallies::Tallies,
 };

@@ -6,13 +6,12 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::recent::Recent;
 use crate::{
-    cast::Ports,
     domain::{
         Ballot, BallotError, BallotId, GenuineTicket, KeyRing, LogPosition, Outcome, Partition,
         Partitions, Refusal,
     },
     fault::{Fault, FaultKind},
-    ports::{Clock, Entropy},
+    ports::{Clock, Entropy, Ports},
     settings::{IngestSettings, TicketSettings},
 };
 

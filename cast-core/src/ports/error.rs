@@ -101,6 +101,15 @@ impl PortError {
         }
     }
 
+    /// An error that says the same, with the causes as text.
+    pub(crate) fn copied(&self) -> Self {
+        let copy = Self::new(self.kind, self.operation);
+        match self.causes() {
+            Some(causes) => copy.because(causes),
+            None => copy,
+        }
+    }
+
     /// The causes alone, in one line; `None` if nothing lies beneath.
     pub(crate) fn causes(&self) -> Option<String> {
         let mut cause = std::error::Error::source(self)?;

@@ -17,6 +17,10 @@ mod clock;
 mod entropy;
 mod error;
 mod event_bus;
+mod forward;
+mod intercept;
+mod operation;
+mod set;
 mod ticket_source;
 mod vote_counter;
 mod vote_store;
@@ -25,6 +29,12 @@ pub use clock::Clock;
 pub use entropy::Entropy;
 pub use error::{BoxError, PortError, PortErrorKind};
 pub use event_bus::{EventBus, GroupName, PartitionLag, Published, ResumeFrom, Subscription};
+pub use forward::{
+    ForwardingEventBus, ForwardingTicketSource, ForwardingVoteCounter, ForwardingVoteStore,
+};
+pub use intercept::{Call, DetachedCall, Intercepted, Interceptor, Reply};
+pub use operation::Operation;
+pub use set::Ports;
 pub use ticket_source::TicketSource;
 pub use vote_counter::{Checkpoint, PendingVotes, Reading, VoteCounter};
 pub use vote_store::{Applied, Recount, Recounted, StoredBallot, VoteStore};

@@ -8,12 +8,12 @@ use tokio_util::sync::CancellationToken;
 use super::{narrow::Stage, progress::StoreProgress, reconciler::Reconciler};
 use crate::{
     backoff::Backoff,
-    cast::Ports,
     deadline::{in_time, within},
     domain::{FoldStep, LogBatch, Offset, Partition},
     outage::Outage,
     ports::{
-        Applied, Clock, EventBus, PortError, PortErrorKind, ResumeFrom, Subscription, VoteStore,
+        Applied, Clock, EventBus, PortError, PortErrorKind, Ports, ResumeFrom, Subscription,
+        VoteStore,
     },
     settings::FoldSettings,
 };

@@ -6,11 +6,10 @@ use std::{
 };
 
 use crate::{
-    cast::Ports,
     deadline::within,
     domain::{AppliedTotal, Candidate, FoldStep},
     outage::Outage,
-    ports::{Checkpoint, Clock, PortError, VoteCounter, VoteStore},
+    ports::{Checkpoint, Clock, PortError, Ports, VoteCounter, VoteStore},
     settings::FoldSettings,
 };
 

@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use super::refresher::Refresher;
 use crate::{
-    cast::Ports,
     deadline::within,
     domain::{Candidate, StoredTally, Tally},
     fault::Fault,
     outage::Outage,
-    ports::{Clock, PortError, Reading, VoteCounter, VoteStore},
+    ports::{Clock, PortError, Ports, Reading, VoteCounter, VoteStore},
     settings::TallySettings,
 };
 

@@ -13,11 +13,10 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    cast::Ports,
     deadline::within,
     domain::{Candidate, StoredTally, Tally},
     outage::Outage,
-    ports::{Checkpoint, Clock, PortError, Reading, VoteCounter, VoteStore},
+    ports::{Checkpoint, Clock, PortError, Ports, Reading, VoteCounter, VoteStore},
     settings::TallySettings,
 };
 

@@ -6,11 +6,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     backoff::Backoff,
-    cast::Ports,
     deadline::within,
     domain::{KeyRing, PeriodTicket, Timestamp},
     outage::Outage,
-    ports::{Clock, Entropy, PortError, TicketSource},
+    ports::{Clock, Entropy, PortError, Ports, TicketSource},
     settings::TicketSettings,
 };
 
