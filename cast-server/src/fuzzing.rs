@@ -4,6 +4,6 @@
 //! `tests/fuzz.rs` with what that has found. Each stands beside what it is about.
 
 pub use crate::{
-    commands::cli::fuzzing::settings, endpoint::fuzzing::graphql_request,
-    schema::fuzzing::document, transport::fuzzing::requests,
+    commands::fuzzing::settings, endpoint::fuzzing::graphql_request, schema::fuzzing::document,
+    transport::fuzzing::requests,
 };

@@ -3,8 +3,8 @@
 use cast_core::Roles;
 
 use crate::{
+    app::{App, settings},
     config::{ApiConfig, ConfigError},
-    process::{App, settings},
     wiring,
 };
 

@@ -9,13 +9,13 @@ use cast_core::{Audit, AuditReport, AuditSettings, Ports, Settings, StartError};
 use serde_json::{Value, json};
 
 use crate::{
-    config::{AuditConfig, Urls},
-    process::{
-        exit::{self, Failure, exit_code},
+    app::{
+        failure::{Failure, exit_code},
         run::block_on,
         settings,
-        terminal::print,
     },
+    config::{AuditConfig, Urls},
+    process::{exit, terminal::print},
     wiring,
 };
 

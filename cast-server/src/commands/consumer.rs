@@ -3,8 +3,8 @@
 use cast_core::{Roles, domain::KeyRing};
 
 use crate::{
+    app::{App, settings},
     config::{ConfigError, Urls, VoteConsumerConfig},
-    process::{App, settings},
     schema::DocumentLimits,
     wiring,
 };

@@ -3,8 +3,8 @@
 use cast_core::Roles;
 
 use crate::{
+    app::{App, settings},
     config::{ConfigError, TicketGeneratorConfig, Urls},
-    process::{App, settings},
     schema::DocumentLimits,
     wiring,
 };

@@ -5,14 +5,14 @@ use std::{process::ExitCode, time::Duration};
 use cast_core::ports::Clock;
 
 use crate::{
-    config::MigrateConfig,
-    process::{
-        exit::{Failure, exit_code},
+    app::{
+        failure::{Failure, exit_code},
         readiness::{is_long, pauses},
         run::block_on,
         settings,
-        terminal::print,
     },
+    config::MigrateConfig,
+    process::terminal::print,
     wiring::{self, Migration},
 };
 

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use clap::{Arg, Command, builder::StyledStr};
 
-use super::cli;
+use crate::config::is_setting_of;
 
 const HEAD: &str = "\
 # Settings
@@ -24,17 +24,13 @@ struct Setting {
 }
 
 /// The text of docs/SETTINGS.md.
-pub fn settings_reference() -> String {
-    let command = cli::command();
+pub(super) fn text(command: &Command) -> String {
     let mut headings: Vec<String> = Vec::new();
     let mut settings: BTreeMap<String, Setting> = BTreeMap::new();
     let mut order: Vec<(String, String)> = Vec::new();
     for subcommand in command.get_subcommands() {
         for arg in subcommand.get_arguments() {
-            let Some(long) = arg
-                .get_long()
-                .filter(|_| cli::is_setting_of(subcommand, arg))
-            else {
+            let Some(long) = arg.get_long().filter(|_| is_setting_of(subcommand, arg)) else {
                 continue;
             };
             let heading = arg.get_help_heading().unwrap_or("The command itself");
@@ -63,7 +59,7 @@ pub fn settings_reference() -> String {
             }
         }
     }
-    text.push_str(&commands(&command));
+    text.push_str(&commands(command));
     text
 }
 

@@ -3,11 +3,9 @@
 use cast_core::{Roles, domain::KeyRing, ports::Entropy};
 
 use crate::{
+    app::{App, settings},
     config::{ConfigError, ServeConfig},
-    process::{
-        App, settings,
-        terminal::{LABEL, STRONG, WARNING, note},
-    },
+    process::terminal::{LABEL, STRONG, WARNING, note},
     wiring,
 };
 

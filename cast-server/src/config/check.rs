@@ -19,18 +19,16 @@ pub(super) fn check_request_deadline(
     http: &HttpConfig,
 ) -> Result<(), ConfigError> {
     let (ingest, tallies) = (&settings.ingest, &settings.tallies);
-    // What a flush may take, a candidate whose tally has to be refreshed included.
-    let flush = ingest.redeem_deadline
-        + ingest.publish_deadline
+    // A flush may have to refresh the tally of a candidate.
+    let others = ingest.redeem_deadline
         + ingest.record_deadline
         + tallies.store_deadline
         + 2 * tallies.read_deadline;
-    let vote = ingest.max_wait + flush;
+    let vote = ingest.max_wait + ingest.publish_deadline + others;
     let request = http.request_deadline;
     if request > vote {
         return Ok(());
     }
-    let others = vote - ingest.max_wait - ingest.publish_deadline;
     Err(ConfigError(format!(
         "--request-deadline ({request:?}) must be longer than a vote may take ({vote:?}): \
          --max-wait ({:?}), --publish-deadline ({:?}) and {others:?} for the other steps together",

@@ -3,7 +3,7 @@
 //!
 //! One struct a file and a concern, each field a flag. The names of the variable
 //! (`CAST_TICKET_USES`) and of the file's key (`ticket-uses`) follow from the flag's
-//! (`--ticket-uses`), and what the file says goes in as the flag's default: so the order above is
+//! (`--ticket-uses`), and the values of the file become the flags' defaults: so the order above is
 //! clap's own. docs/SETTINGS.md lists them all, and is written from the same source as `--help`.
 //!
 //! Architecture invariant: plain data. Nothing here imports another part of the server but the
@@ -24,6 +24,7 @@ mod ingest;
 mod log;
 mod migrate;
 mod serve;
+mod sources;
 mod tallies;
 mod telemetry;
 mod tickets;
@@ -32,6 +33,8 @@ mod values;
 
 #[cfg(feature = "fuzzing")]
 pub(crate) use self::values::size;
+#[cfg(test)]
+pub(crate) use self::values::variable_of;
 pub use self::{
     api::ApiConfig,
     audit::AuditConfig,
@@ -45,14 +48,19 @@ pub use self::{
     log::{LogConfig, LogFormat},
     migrate::{MigrateConfig, TopicConfig},
     serve::ServeConfig,
+    sources::Usage,
     tallies::TallyConfig,
     telemetry::TelemetryConfig,
     tickets::TicketConfig,
     urls::{BusUrl, CounterUrl, StoreUrl, TicketsUrl, Urls},
     values::{ConfigError, PortUrl, Secret},
 };
+#[cfg(feature = "fuzzing")]
 pub(crate) use self::{
-    environment::check as check_environment,
     file::File,
-    values::{count, duration, variable_of},
+    sources::{matches_with, setting_names},
+};
+pub(crate) use self::{
+    sources::{is_setting_of, matches, with_variables},
+    values::{count, duration},
 };

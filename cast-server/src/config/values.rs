@@ -71,7 +71,7 @@ pub(crate) fn count() -> RangedU64ValueParser<usize> {
     RangedU64ValueParser::new().range(1..)
 }
 
-/// A number that GraphQL's `Int` can tell, at least one.
+/// A number that fits GraphQL's `Int`, at least one.
 pub(super) fn int() -> RangedU64ValueParser<u32> {
     RangedU64ValueParser::new().range(1..=i32::MAX.unsigned_abs().into())
 }

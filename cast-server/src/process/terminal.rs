@@ -12,7 +12,7 @@ use std::{
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 
-use super::exit::{EXIT_FAILED, EXIT_OK};
+use super::exit;
 
 /// As clap marks its errors.
 const ERROR: Style = AnsiColor::Red.on_default().bold();
@@ -31,9 +31,9 @@ pub(crate) fn print(text: &str) -> ExitCode {
         .write_all(text.as_bytes())
         .and_then(|()| stdout.flush())
     {
-        Ok(()) => EXIT_OK,
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => EXIT_OK,
-        Err(_) => EXIT_FAILED,
+        Ok(()) => exit::OK,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => exit::OK,
+        Err(_) => exit::FAILED,
     }
 }
 
@@ -46,7 +46,7 @@ pub(crate) fn note(text: fmt::Arguments<'_>) {
 /// Reports on standard error why the process failed.
 pub(crate) fn fail(why: &str) -> ExitCode {
     note(format_args!("{ERROR}error:{ERROR:#} {}\n", why.trim_end()));
-    EXIT_FAILED
+    exit::FAILED
 }
 
 /// Whether standard error shows colour.

@@ -1,4 +1,4 @@
-//! Names a request, in its answer and in the log.
+//! The id of a request, in its answer and in the log.
 
 use std::fmt;
 
@@ -8,11 +8,11 @@ use http::HeaderValue;
 /// The header that carries it, both ways.
 pub(crate) const HEADER: &str = "x-request-id";
 
-/// The longest id that is taken from a caller: a UUID's length. A ticket is longer, so that none
-/// ends in the log when a client mixes its headers up.
+/// The longest id that a caller may give: as long as a UUID. A ticket is longer, so that none ends in
+/// the log when a client confuses its headers.
 const MAX_LEN: usize = 36;
 
-/// A request's name: the caller's, if it is well formed, or 32 random hex digits.
+/// The id of a request: the caller's, if it is well formed, or 32 random hex digits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RequestId(HeaderValue);
 

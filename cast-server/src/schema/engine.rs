@@ -1,4 +1,4 @@
-//! Executes documents: strictly the first time, and fast once a document is known to be right.
+//! Executes documents: validated the first time, without validation once a document is known to be valid.
 
 use std::sync::Arc;
 
@@ -14,22 +14,24 @@ use moka::sync::Cache;
 use super::{document, guard, variables};
 use crate::protocol::{ErrorCode, error_code::has_code};
 
-/// What a document may be.
+/// The limits of documents.
 #[derive(Clone, Debug)]
 pub struct DocumentLimits {
-    /// The most bytes of its text.
+    /// The most bytes of a document.
     pub max_size: usize,
-    /// How deep its brackets may nest.
+    /// How deep its brackets may nest. The parser recurses with each: a thousand would overflow the
+    /// stack; no document of a client has more than a dozen.
     pub max_nesting: usize,
-    /// How many root fields an operation may have.
+    /// How many root fields an operation may have: each is a query of its own.
     pub max_root_fields: usize,
     /// How deep its fields may nest.
     pub max_depth: usize,
     /// The most fields that answering it is expected to take.
     pub max_cost: u64,
-    /// How many directives it may have.
+    /// How many directives it may have: the validation compares each with each.
     pub max_directives: usize,
-    /// How many bytes of text the documents that are kept parsed may have together.
+    /// The bytes of text of all documents that are kept parsed. Clients send a few documents of some
+    /// hundred bytes.
     pub cache_size: u64,
 }
 
@@ -48,7 +50,7 @@ impl Default for DocumentLimits {
     }
 }
 
-/// A pair of executors of the same schema, and the documents that are known to be right.
+/// A pair of executors of the same schema, and the documents that are known to be valid.
 ///
 /// Parsing and validating a document costs several times as much as executing it, and clients send
 /// the same few. A document is known once it was executed strictly without an error that the engine
@@ -71,7 +73,7 @@ enum Source {
     Known(Arc<ExecutableDocument>),
     New {
         document: ExecutableDocument,
-        /// Whether its text alone decides whether it is right.
+        /// Whether its text alone decides whether it is valid.
         is_keepable: bool,
     },
 }
@@ -79,15 +81,15 @@ enum Source {
 /// Why a request was not executed.
 #[derive(Debug)]
 pub(crate) enum Refused {
-    /// The document is none.
+    /// A syntax error.
     Parse(ServerError),
-    /// It is one that must not be executed, or not with these variables.
+    /// The document is not valid, or not with these variables.
     Validation(Vec<ServerError>),
-    /// It changes something, and came by a method that must not.
+    /// A mutation over GET.
     NotOverGet,
 }
 
-/// What became of an execution.
+/// The result of an execution.
 pub(crate) struct Answer {
     pub(crate) data: Value,
     pub(crate) errors: Vec<ServerError>,
@@ -115,12 +117,12 @@ impl<E: Executor> Engine<E> {
         }
     }
 
-    /// Executes a document that has one operation: the way of a request without what HTTP adds.
+    /// Executes a document that has one operation, without HTTP.
     pub async fn answer(&self, text: &str, variables: Variables) -> Response {
         let refused = |refused| match refused {
             Refused::Parse(error) => vec![error],
             Refused::Validation(errors) => errors,
-            Refused::NotOverGet => unreachable!("it did not come by GET"),
+            Refused::NotOverGet => unreachable!("not over GET"),
         };
         let answer = match self.plan(text, None, false) {
             Ok(plan) => self.execute(plan, text, None, variables).await,
@@ -136,7 +138,7 @@ impl<E: Executor> Engine<E> {
         }
     }
 
-    /// Finds out what a document is, and whether it may be executed at all.
+    /// Parses a document and checks whether it may be executed.
     pub(crate) fn plan(
         &self,
         text: &str,
@@ -198,7 +200,7 @@ impl<E: Executor> Engine<E> {
                 let kept = is_keepable.then(|| Arc::new(document.clone()));
                 request.set_parsed_query(document);
                 let answer = answer(Box::pin(self.strict.execute(request)).await)?;
-                // What our own resolvers refuse says nothing about the document.
+                // The errors of our own resolvers are not about the document.
                 if let Some(document) = kept
                     && answer.errors.iter().all(has_code)
                 {
@@ -219,8 +221,8 @@ impl Source {
     }
 }
 
-/// Tells an execution with errors from a request that was not executed: only what was executed has
-/// a path.
+/// Distinguishes an execution with errors from a request that was not executed: only the errors of
+/// an execution have a path.
 fn answer(response: Response) -> Result<Answer, Refused> {
     let Response {
         data, mut errors, ..
@@ -241,7 +243,7 @@ fn syntax_error(error: async_graphql::parser::Error) -> ServerError {
         let (line, column) = (at.line, at.column);
         format!(" at line {line}, column {column}")
     });
-    // The last line of the drawing says what the grammar allows: `  = expected selection_set`.
+    // The last line of the drawing is what the grammar allows: `  = expected selection_set`.
     let why = error.message.lines().rev().find_map(|line| {
         let why = line.trim().strip_prefix("= ")?;
         Some(format!(": {}", why.replace('_', " ")))

@@ -19,7 +19,9 @@ use cast_testkit::ManualClock;
 use tokio::runtime::Runtime;
 
 use super::{
-    Backend, CastSchema, DocumentLimits, Engine, document as weight,
+    CastSchema, DocumentLimits, Engine,
+    backend::Backend,
+    document as weight,
     engine::{Answer, Refused},
     guard, schemas,
 };

@@ -53,7 +53,7 @@ pub(super) enum BadVariable {
     Unfit { name: String, expected: String },
 }
 
-/// Checks what an operation declares; variables that it does not declare are nobody's business.
+/// Checks what an operation declares; variables that it does not declare are ignored.
 pub(super) fn check(
     operation: &OperationDefinition,
     variables: &Variables,
@@ -94,7 +94,7 @@ fn fits(value: &Value, expected: &Type) -> bool {
 
 fn fits_scalar(value: &Value, name: &str) -> bool {
     match (name, value) {
-        // Wider than GraphQL's: a count beyond 32 bits is told its limit like any other.
+        // Wider than GraphQL's: a count beyond 32 bits gets the error about its limit.
         ("Int" | "ID", Value::Number(number)) => number.is_i64(),
         ("Long", Value::Number(number)) => number.is_i64() || number.is_u64(),
         ("Float", Value::Number(_))
@@ -167,7 +167,7 @@ mod tests {
         for (declared, unknown) in [
             ("[Int!]! = [1]", None),
             ("[[String]] = [[\"a\"]]", None),
-            // The validation knows what to say of those.
+            // The validation has an error for those.
             ("Nothing = 1", None),
             ("[Nothing]", None),
             ("[Nothing!]! = [1]", Some("Nothing")),

@@ -116,7 +116,7 @@ impl Connection {
     ) -> Self {
         let deadline = shared.clock.monotonic() + shared.limits.idle;
         Self {
-            _open: OpenConnection::new(&shared.metrics),
+            _open: OpenConnection::new(&shared.metrics.http),
             stream,
             shared,
             phase: Phase::Idle,

@@ -47,7 +47,7 @@ const PYTHON: Snippet = Snippet {
 };
 
 impl Snippet {
-    /// Writes it down, to vote at this server. Nothing if there is nobody who could run it.
+    /// Writes it down, to vote at this server. `None` if its interpreter is not installed.
     fn write(&self, url: &str) -> Option<Written> {
         let is_there = |(program, args): &Needed| has_program(program, args);
         if !self.needs.iter().all(is_there) {
@@ -85,7 +85,7 @@ impl Written {
 /// What became of votes on their way: how often each was sent, and with what id.
 type Ids = Arc<Mutex<Vec<String>>>;
 
-/// A server whose answer to the first vote is lost, and who says after the second that it is full.
+/// A server that loses its answer to the first vote, and answers the second with `OVERLOADED`.
 async fn troubled(server: &Client) -> (Middleman, Ids) {
     let ids = Ids::default();
     let seen = Arc::clone(&ids);
@@ -126,7 +126,7 @@ async fn does_what_a_client_does(snippet: Snippet) {
     assert_eq!(tries.len(), 3, "{tries:?}");
     assert!(tries.iter().all(|id| *id == tries[0]), "{tries:?}");
 
-    // The vote counts, and so a client that hears no tally has not failed: who runs it again votes twice.
+    // The vote counts, so a client without a tally has not failed: to run it again is to vote twice.
     let hides_tallies = |request: &Value, answer| {
         let asks = request["query"].as_str().unwrap_or_default();
         (!asks.contains("tally(")).then_some(answer)

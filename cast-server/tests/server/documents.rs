@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Client, Server, VOTE, one_vote};
 
-/// Asks with a document that nobody has sent yet, and again when it is known.
+/// Sends a document that is new to the server, and again when it is known.
 async fn unknown_and_known(client: &Client, query: &str, good: Value, tried: &Value) -> [Value; 2] {
     // A comment makes it another text, and so another document.
     let fresh = format!("{query} # {}", uuid::Uuid::from_u128(0));
@@ -16,7 +16,7 @@ async fn unknown_and_known(client: &Client, query: &str, good: Value, tried: &Va
 }
 
 #[tokio::test]
-async fn variables_that_do_not_fit_are_told_the_same() {
+async fn variables_that_do_not_fit_get_the_same_error() {
     let server = Server::start().await;
     let ticket = server.client.ticket().await;
     let good = one_vote(&ticket, "a");
@@ -66,7 +66,7 @@ async fn variables_that_do_not_fit_are_told_the_same() {
 }
 
 #[tokio::test]
-async fn variables_that_are_missing_are_told_the_same() {
+async fn missing_variables_get_the_same_error() {
     let server = Server::start().await;
     let ticket = server.client.ticket().await;
     let good = one_vote(&ticket, "a");

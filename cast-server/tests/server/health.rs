@@ -1,4 +1,4 @@
-//! `health`, the real program, asks others how they are.
+//! `health`, the real program: health checks of other processes.
 
 use tokio::net::TcpListener;
 
@@ -10,18 +10,18 @@ async fn health(args: &[&str]) -> (Option<i32>, String, String) {
 }
 
 #[tokio::test]
-async fn a_server_that_is_well_is_a_success_that_says_so() {
+async fn a_server_that_is_ready_is_a_success_that_says_so() {
     let process = Process::serve(&[]).await;
-    for path in ["/livez", "/readyz"] {
+    for path in ["/livez", "/readyz", "", "/"] {
         let url = format!("{}{path}", process.url());
         let (code, stdout, stderr) = health(&["--url", &url]).await;
         assert_eq!((code, &*stdout, &*stderr), (Some(0), "ok\n", ""), "{path}");
     }
 }
 
-/// As the check of an image does, whose process may have been told to listen elsewhere.
+/// As the health check of an image does, whose process may listen elsewhere.
 #[tokio::test]
-async fn whoever_listens_elsewhere_is_asked_there() {
+async fn a_process_that_listens_elsewhere_is_asked_there() {
     let process = Process::serve(&[]).await;
     let port = process.url().rsplit(':').next().unwrap().to_owned();
     let mut command = program(&["health"]);
@@ -34,11 +34,11 @@ async fn whoever_listens_elsewhere_is_asked_there() {
 }
 
 #[tokio::test]
-async fn a_server_that_waits_is_a_failure_that_says_for_what() {
+async fn a_server_that_waits_is_a_failure_that_names_what_it_waits_for() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     drop(listener);
-    // Its log is at an address where nobody listens.
+    // Nothing listens at the address of its servers.
     let args = ["vote-consumer", "--listen", &address];
     let urls = [
         "--counter-url",
@@ -58,16 +58,28 @@ async fn a_server_that_waits_is_a_failure_that_says_for_what() {
         (health(&["--url", &live]).await.0 == Some(0)).then_some(())
     })
     .await;
-    let (code, stdout, stderr) = health(&["--url", &ready]).await;
-    assert_eq!((code, &*stdout), (Some(1), ""));
-    assert!(stderr.starts_with("not ready\n"), "{stderr}");
+    cast_testkit::eventually(SOON, "the names of what is missing", || async {
+        let (code, stdout, stderr) = health(&["--url", &ready]).await;
+        assert_eq!((code, &*stdout), (Some(1), ""));
+        let head = format!("error: {ready}: not ready\n");
+        assert!(stderr.starts_with(&head), "{stderr}");
+        let servers = [
+            "log (kafka://127.0.0.1:1)",
+            "store (postgres://127.0.0.1:1)",
+        ];
+        servers
+            .iter()
+            .all(|name| stderr.contains(name))
+            .then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]
-async fn nobody_there_is_a_failure_and_so_is_silence() {
+async fn a_refused_connection_is_a_failure_and_so_is_silence() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/livez", listener.local_addr().unwrap());
-    // It is accepted by the system, and nobody answers.
+    // The system accepts the connection, and no process answers.
     let args = ["--url", &*url, "--timeout", "200ms"];
     let ((code, stdout, stderr), took) = timed(health(&args)).await;
     assert_eq!((code, &*stdout), (Some(1), ""));
@@ -80,8 +92,8 @@ async fn nobody_there_is_a_failure_and_so_is_silence() {
 }
 
 #[tokio::test]
-async fn what_is_no_address_is_a_wrong_command_line() {
+async fn a_url_without_a_scheme_is_a_wrong_command_line() {
     let (code, stdout, stderr) = health(&["--url", "127.0.0.1:8000"]).await;
     assert_eq!((code, &*stdout), (Some(2), ""));
-    assert!(stderr.contains("http://HOST:PORT/livez"), "{stderr}");
+    assert!(stderr.contains("http://HOST:PORT"), "{stderr}");
 }

@@ -104,7 +104,7 @@ async fn it_installs_votes_and_keeps_the_secrets_when_it_is_run_again() {
     let store = format!("store-url=postgres://cast:{password}@postgres:5432/cast\n");
     assert!(urls.ends_with(&store), "{urls}");
     assert_eq!(urls.lines().count(), 4);
-    // Its own image everywhere, and nobody else's.
+    // Its own image in each manifest, and no other.
     let applied = "a:\n- image: cast:test-1\n  image: cast:test-1\n- image: kafka:1\n";
     assert_eq!(fakes.read("applied"), applied);
     let calls = fakes.read("calls");
@@ -140,7 +140,7 @@ async fn it_installs_votes_and_keeps_the_secrets_when_it_is_run_again() {
 }
 
 #[tokio::test]
-async fn elsewhere_it_must_be_told_where_the_servers_are() {
+async fn without_the_servers_urls_it_refuses_another_overlay() {
     let fakes = Fakes::make();
     let (code, _, stderr) = fakes
         .install(

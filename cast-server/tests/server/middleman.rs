@@ -1,4 +1,4 @@
-//! Somebody between a client and a server, who changes what the server answers.
+//! A proxy between a client and a server that changes the answers.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::support::Client;
 
-/// Hands requests on, and answers as he likes. He is there until the test ends.
+/// Forwards requests, and changes answers, until it is dropped.
 pub(crate) struct Middleman {
     pub(crate) url: String,
     running: tokio::task::JoinHandle<std::io::Result<()>>,
@@ -22,7 +22,7 @@ impl Drop for Middleman {
     }
 }
 
-/// What he makes of a request and the server's answer to it; nothing where he hangs up.
+/// The answer to a request, from the server's; `None` closes the connection.
 type Meddle = dyn Fn(&Value, Value) -> Option<Value> + Send + Sync;
 
 struct Meddling {
@@ -31,7 +31,7 @@ struct Meddling {
 }
 
 impl Middleman {
-    /// Before this server.
+    /// A proxy before this server.
     pub(crate) async fn before(
         server: &Client,
         meddle: impl Fn(&Value, Value) -> Option<Value> + Send + Sync + 'static,

@@ -12,7 +12,8 @@ use cast_adapters::{
 };
 use cast_core::{Ports, Roles, Settings, domain::KeyRing};
 use cast_server::{
-    process::app::{App, Running},
+    app::{App, Running},
+    protocol::ServerPlaces,
     schema::DocumentLimits,
     telemetry::TelemetrySettings,
     transport::HttpSettings,

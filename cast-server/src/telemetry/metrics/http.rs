@@ -1,19 +1,19 @@
 //! Requests and connections.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use metrics::{Counter, Gauge, Histogram};
 
-use super::{Metrics, catalog, registry::Registry};
+use super::{catalog, registry::Registry};
 use crate::protocol::Route;
 
 /// The classes of a status.
 const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 
-/// What came in over HTTP.
+/// Requests and connections over HTTP.
 pub(crate) struct HttpMetrics {
     requests: [[Counter; CLASSES.len()]; Route::ALL.len()],
-    /// Of all routes but the last, which is none.
+    /// Of all routes but `None`.
     seconds: Vec<Histogram>,
     open: Gauge,
     accepted: Counter,
@@ -53,26 +53,26 @@ impl HttpMetrics {
         self.requests[route as usize][class].increment(1);
     }
 
-    /// Counts a connection for which there was no place.
+    /// Counts a connection that was refused because there were too many.
     pub(crate) fn turned_away(&self) {
         self.turned_away.increment(1);
     }
 }
 
-/// A connection that is open, for as long as this lives.
-pub(crate) struct OpenConnection(Arc<Metrics>);
+/// An open connection, for as long as this lives.
+pub(crate) struct OpenConnection(Gauge);
 
 impl OpenConnection {
-    /// One more.
-    pub(crate) fn new(metrics: &Arc<Metrics>) -> Self {
-        metrics.http.accepted.increment(1);
-        metrics.http.open.increment(1.0);
-        Self(Arc::clone(metrics))
+    /// Counts one more.
+    pub(crate) fn new(metrics: &HttpMetrics) -> Self {
+        metrics.accepted.increment(1);
+        metrics.open.increment(1.0);
+        Self(metrics.open.clone())
     }
 }
 
 impl Drop for OpenConnection {
     fn drop(&mut self) {
-        self.0.http.open.decrement(1.0);
+        self.0.decrement(1.0);
     }
 }

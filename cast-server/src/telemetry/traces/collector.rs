@@ -1,6 +1,6 @@
-//! The way to the collector: a queue, a thread of its own, and plain HTTP.
+//! The exporter: a queue, a thread of its own, and plain HTTP.
 //!
-//! Whoever ends a span puts it into the queue, or drops it where that is full; nobody waits.
+//! The end of a span puts it into the queue, or drops it where that is full; no request waits.
 
 use std::{
     error::Error,
@@ -39,7 +39,7 @@ const MAX_ANSWER: usize = 64 * 1_024;
 
 type Failed = Box<dyn Error + Send + Sync>;
 
-/// What makes spans, and sends them.
+/// Creates spans, and sends them.
 pub(super) fn provider(
     collector: &Collector,
     clock: Arc<dyn Clock>,
@@ -61,19 +61,19 @@ pub(super) fn provider(
         .build())
 }
 
-/// Who sends: what the variables `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` say, under our own name
-/// if they say none.
+/// The sender, from the variables `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES`; `cast-server`
+/// without a name.
 fn resource() -> Resource {
-    let told = Resource::builder().build();
-    let name = told.get(&Key::from_static_str("service.name"));
+    let named = Resource::builder().build();
+    let name = named.get(&Key::from_static_str("service.name"));
     if name.is_some_and(|name| !name.as_str().starts_with("unknown_service")) {
-        return told;
+        return named;
     }
     Resource::builder().with_service_name("cast-server").build()
 }
 
-/// Posts to the collector, on the thread of whoever asks: a runtime of its own, so that no vote shares a
-/// worker with it.
+/// Posts to the collector on the exporter's thread, in a runtime of its own: no vote shares a worker
+/// with it.
 struct Client {
     url: HttpUrl,
     clock: Arc<dyn Clock>,
@@ -98,7 +98,7 @@ impl Client {
         let url = &self.url;
         let stream = TcpStream::connect((&*url.host, url.port)).await?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        // It ends when its sender is dropped; what went wrong, the sender is told.
+        // It ends when its sender is dropped; its errors reach the sender too.
         tokio::spawn(connection);
         let mut request = request.map(Full::new);
         *request.uri_mut() = Uri::try_from(&*url.path)?;
@@ -120,9 +120,9 @@ impl Client {
         let url = &self.url;
         match failure {
             Some(error) if !was_failing => {
-                tracing::warn!(%url, error, "the collector takes no traces");
+                tracing::warn!(%url, error, "the collector does not accept traces");
             }
-            None if was_failing => tracing::info!(%url, "the collector takes traces again"),
+            None if was_failing => tracing::info!(%url, "the collector accepts traces again"),
             _ => {}
         }
     }

@@ -12,7 +12,7 @@ use http::HeaderMap;
 use super::Collector;
 use crate::{
     protocol::{RequestId, Route},
-    telemetry::metrics::Ended,
+    telemetry::metrics::CallOutcome,
 };
 
 pub(crate) struct Span;
@@ -53,5 +53,5 @@ impl Span {
 
     pub(crate) const fn voted(self, _: &Result<Outcome, Fault>) {}
 
-    pub(crate) const fn ended(self, _: Ended) {}
+    pub(crate) const fn ended(self, _: CallOutcome) {}
 }

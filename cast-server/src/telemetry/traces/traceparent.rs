@@ -1,4 +1,4 @@
-//! The header by which a caller says in which trace a request belongs: W3C's Trace Context.
+//! The header that names the trace of a request: W3C's Trace Context.
 
 use cast_core::domain::TraceContext;
 use http::HeaderMap;
@@ -6,7 +6,7 @@ use http::HeaderMap;
 /// The header.
 const HEADER: &str = "traceparent";
 
-/// The flag of a trace that somebody keeps.
+/// The flag of a trace that is recorded.
 const SAMPLED: u8 = 1;
 
 /// The caller's context; `None` if there is no header, more than one, or one that is not well formed: to

@@ -9,8 +9,13 @@ use cast_core::{
     ports::{Clock, PortError, PortErrorKind},
 };
 
-use super::exit::Failure;
+use futures_util::future::{BoxFuture, join_all};
+
+use super::failure::Failure;
 use crate::protocol::ServerPlaces;
+
+/// A call that shows whether a server answers.
+type Probe<'a> = BoxFuture<'a, Result<(), PortError>>;
 
 /// The first pause between two attempts, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(2));
@@ -102,14 +107,13 @@ pub(crate) async fn unanswered(ports: &Ports, roles: Roles, places: &ServerPlace
     let log = Box::pin(async { ports.bus.partitions().await.map(drop) });
     let counter = Box::pin(async { ports.counter.read(&[]).await.map(drop) });
     let store = Box::pin(async { ports.store.progress(Partition::new(0)).await.map(drop) });
-    type Call<'a> = std::pin::Pin<Box<dyn Future<Output = Result<(), PortError>> + Send + 'a>>;
-    let calls: [(&str, bool, Call<'_>); 4] = [
+    let calls: [(&str, bool, Probe<'_>); 4] = [
         ("tickets", votes || roles.generator, tickets),
         ("log", votes || folds, log),
         ("counter", votes || folds, counter),
         ("store", votes || folds, store),
     ];
     let checks = calls.map(|(name, is_used, call)| check(name, is_used, call));
-    let lines = futures_util::future::join_all(checks).await;
+    let lines = join_all(checks).await;
     lines.into_iter().flatten().collect()
 }

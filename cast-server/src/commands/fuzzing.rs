@@ -2,12 +2,12 @@
 
 use std::{ffi::OsString, path::Path};
 
-use clap::CommandFactory as _;
+use clap::FromArgMatches as _;
 
-use super::{Cli, Role, Usage, parse_with, setting_names, with_variables};
+use super::{Cli, Role, command};
 use crate::{
-    config::{ConfigError, File, HttpConfig, duration, size},
-    process::settings,
+    app::settings,
+    config::{ConfigError, File, HttpConfig, Usage, duration, matches_with, setting_names, size},
     transport,
 };
 
@@ -48,7 +48,7 @@ pub fn settings(bytes: &[u8]) {
     for (_, value) in file.values() {
         assert_written(value);
     }
-    let command = with_variables(Cli::command());
+    let command = command();
     let values = file.values();
     let shown =
         values.map(|(key, value)| [key, if HIDDEN.contains(&key) { "" } else { value }].concat());
@@ -59,7 +59,8 @@ pub fn settings(bytes: &[u8]) {
     // The role that has all settings, and one of the others.
     for role in ["serve", ROLES[text.len() % ROLES.len()]] {
         let args = ["cast-server", role].map(OsString::from);
-        let used = parse_with(command.clone(), &file, &args)
+        let used = matches_with(command.clone(), &file, &args)
+            .and_then(|matches| Ok(Cli::from_arg_matches(&matches)?))
             .and_then(|cli| use_settings(&cli.role).map_err(Usage::Config));
         if let Err(error) = used {
             assert_hides(&error.to_string(), &shown);

@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::DropGuard;
 
 use super::{
-    exit::Failure,
+    failure::Failure,
     http::{self, HttpServer},
     readiness,
 };

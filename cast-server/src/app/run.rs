@@ -6,14 +6,13 @@ use cast_core::ports::Clock;
 use tokio::runtime;
 
 use super::{
-    app::{App, Running},
-    exit::{Failure, exit_code},
-    open_files, readiness, settings,
-    signals::Signals,
-    terminal,
+    failure::{Failure, exit_code},
+    readiness, settings,
+    start::{App, Running},
 };
 use crate::{
     config::{ConfigError, HttpConfig, LogConfig, LogFormat, TelemetryConfig},
+    process::{open_files, signals::Signals, terminal},
     telemetry::traces,
 };
 

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The limits of connections and requests.
-pub fn http(config: &HttpConfig) -> HttpSettings {
+pub(crate) fn http(config: &HttpConfig) -> HttpSettings {
     HttpSettings {
         max_connections: config.max_connections,
         idle_timeout: config.idle_timeout,
@@ -27,7 +27,7 @@ pub fn http(config: &HttpConfig) -> HttpSettings {
 }
 
 /// The limits of GraphQL documents.
-pub fn documents(config: &DocumentConfig) -> DocumentLimits {
+pub(crate) fn documents(config: &DocumentConfig) -> DocumentLimits {
     DocumentLimits {
         max_size: config.max_document_size,
         max_cost: config.max_cost,
@@ -36,7 +36,7 @@ pub fn documents(config: &DocumentConfig) -> DocumentLimits {
 }
 
 /// What `/metrics` is kept up to date with.
-pub const fn telemetry(config: &TelemetryConfig) -> TelemetrySettings {
+pub(crate) const fn telemetry(config: &TelemetryConfig) -> TelemetrySettings {
     TelemetrySettings {
         metrics_interval: config.metrics_interval,
     }
