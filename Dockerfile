@@ -1,31 +1,33 @@
-# The program alone, on what it is linked with: no shell, no package manager, nobody's root.
+# The program alone, with the libraries that it is linked with: no shell, no package manager, no root.
 #
 #   docker build --tag cast:0.1.0 .
 #   docker run --rm --publish 127.0.0.1:8000:8000 cast:0.1.0        # all in one process, in memory
 #
-# CAST_FEATURES adds features that are no default: `kafka-tls` for a log behind TLS or SASL, `otlp` for traces.
+# CAST_FEATURES adds features of cast-server to its defaults. An image speaks TLS and SASL to Kafka and sends
+# traces; `cargo build` does neither unless asked (docs/adr/0021-profiles-and-features.md says why).
 ARG RUST_IMAGE=docker.io/library/rust:1.95.0-slim-bookworm
-# Of the same Debian release as the image above: it has that glibc. It also has OpenSSL and the roots of
-# the web's certificates.
+# The same Debian release as the image above, hence the same glibc and OpenSSL. It also has the web's root
+# certificates.
 ARG RUNTIME_IMAGE=gcr.io/distroless/cc-debian12:nonroot
 
 FROM ${RUST_IMAGE} AS build
-ARG CAST_FEATURES=""
-# librdkafka is built from source, with make; libssl-dev is for kafka-tls alone. Debian keeps no old
-# versions of a package, so none is named: the release is.
+ARG CAST_FEATURES="kafka-tls,otlp"
+# librdkafka is built from source, with make, and with OpenSSL's headers for kafka-tls. Debian removes old
+# versions of a package, so no version is pinned: the release is.
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends g++ libssl-dev make pkg-config \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
-# What was compiled stays in caches outside of the image's layers: a change of the source compiles what
-# changed. zlib goes into the program, because the image below has none.
+# Compiled crates stay in caches outside of the image's layers: after a change of the source only the changed
+# crates are compiled. zlib is linked statically, because the runtime image has none; OpenSSL dynamically, so
+# that a newer runtime image brings its fixes. The profile `dist` optimises most and strips the program.
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,target=/src/target,sharing=locked \
-    LIBZ_SYS_STATIC=1 CARGO_PROFILE_RELEASE_STRIP=debuginfo \
-    cargo build --locked --release --package cast-server --features "${CAST_FEATURES}" \
-    && install -D target/release/cast-server /out/cast-server
+    LIBZ_SYS_STATIC=1 \
+    cargo build --locked --profile dist --package cast-server --features "${CAST_FEATURES}" \
+    && install -D target/dist/cast-server /out/cast-server
 
 FROM ${RUNTIME_IMAGE}
 ARG VERSION=0.1.0
@@ -36,11 +38,11 @@ LABEL org.opencontainers.image.title="CAST" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 COPY --from=build /out/cast-server /usr/local/bin/cast-server
-# A library that it is linked with and that is not here would be missed when it starts: it starts here first.
+# Fails the build if a shared library that the program needs is missing from the runtime image.
 RUN ["/usr/local/bin/cast-server", "--version"]
-# By number: whoever demands that no container runs as root looks at this, and knows no names.
+# By number: Kubernetes' runAsNonRoot cannot check a user name.
 USER 65532:65532
-# In a container of its own, 127.0.0.1 is nobody's address but its own.
+# Inside a container, 127.0.0.1 cannot be reached from outside of it.
 ENV CAST_LISTEN=0.0.0.0:8000
 EXPOSE 8000
 STOPSIGNAL SIGTERM

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the image, deploys it to the Kubernetes cluster that kubectl talks to, waits until it is ready,
+# Builds the image, deploys it to the Kubernetes cluster of kubectl's current context, waits until it is ready
 # and casts one vote.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -12,17 +12,18 @@ usage() {
   production    CAST alone; the first time, CAST_TICKETS_URL, CAST_COUNTER_URL, CAST_BUS_URL and
                 CAST_STORE_URL must say where Redis, Kafka and PostgreSQL are
   --dry-run     prints what it would do, and needs neither Docker nor kubectl
-  --image       what to call the image: cast:VERSION-REVISION, and its features, unless it is said
-  --features    what to build it with beyond the default: kafka-tls, for a log behind TLS or SASL; otlp,
-                for traces; both with a comma in between
+  --image       the name of the image; by default cast:VERSION-REVISION, and the features if --features is given
+  --features    features of cast-server beside its defaults, separated by commas; by default kafka-tls,otlp
+                (TLS and SASL to Kafka, and traces), "" for none
   --push        pushes the image, which --image must name with its registry; otherwise it is loaded into
-                kind, minikube or k3d, and a cluster that shares Docker's images (Docker Desktop) has it
+                kind, minikube or k3d; a cluster that shares Docker's images (Docker Desktop) needs neither
 
-Secrets that are there are kept: to deploy again changes no key and no password.
+Existing secrets are kept: deploying again changes no key and no password.
 END
 }
 
-overlay=single-node image="" features="" dry_run=false push=false
+overlay=single-node image="" dry_run=false push=false
+unset features
 while [ $# -gt 0 ]; do
   case "$1" in
     --dry-run) dry_run=true ;;
@@ -38,7 +39,7 @@ done
 
 say() { printf '\n== %s\n' "$*"; }
 
-# Runs a command; or prints it.
+# Runs a command, or prints it with --dry-run.
 run() {
   if $dry_run; then printf '+ %s\n' "$*"; else "$@"; fi
 }
@@ -50,28 +51,31 @@ need() {
   local tool
   for tool in "$@"; do
     command -v "$tool" >/dev/null && continue
-    echo "$tool is needed" >&2
+    echo "error: $tool is missing" >&2
     exit 1
   done
 }
 
-# A tag of its own for each state of the sources: the same one would not roll the processes.
+# Each state of the sources has its own tag: with an unchanged tag, Kubernetes would not replace the pods.
 image_of_sources() {
-  local version revision
+  local version revision suffix
   version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
   revision=$(git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
   [ -z "$(git status --porcelain 2>/dev/null)" ] || revision="$revision-$(date -u +%Y%m%d%H%M%S)"
-  # Built with other features it is another program.
-  echo "cast:$version-$revision${features:+-${features//[!a-z0-9]/-}}"
+  # With other features it is another program, hence another tag.
+  suffix=""
+  [ -z "${features+given}" ] || suffix="-${features:-default}"
+  suffix=${suffix//[!a-z0-9]/-}
+  echo "cast:$version-$revision$suffix"
 }
 
 build() {
-  run docker build --tag "$image" --build-arg "CAST_FEATURES=$features" \
+  run docker build --tag "$image" ${features+--build-arg "CAST_FEATURES=$features"} \
     --build-arg "VERSION=${image##*:}" \
     --build-arg "REVISION=$(git rev-parse HEAD 2>/dev/null || echo unknown)" .
 }
 
-# Brings the image to where the cluster's nodes find it.
+# Makes the image available to the cluster's nodes.
 hand_over() {
   if $push; then
     run docker push "$image"
@@ -83,17 +87,17 @@ hand_over() {
     kind-*) run kind load docker-image "$image" --name "${context#kind-}" ;;
     minikube*) run minikube image load "$image" --profile "$context" ;;
     k3d-*) run k3d image import "$image" --cluster "${context#k3d-}" ;;
-    *) echo "$context is expected to share Docker's images: if it does not, use --push" ;;
+    *) echo "$context must share Docker's images: if it does not, use --push" ;;
   esac
 }
 
 has_secret() { ! $dry_run && kubectl --namespace cast get secret "$1" >/dev/null 2>&1; }
 
-# Makes a secret of NAME=VALUE lines on standard input. They go by a pipe: what stands on a command line,
-# others on the machine can read.
+# Makes a secret of NAME=VALUE lines on standard input. They are piped, because other users of the machine can
+# read command lines.
 make_secret() {
   if has_secret "$1"; then
-    echo "secret $1 is there, and is kept"
+    echo "secret $1 exists and is kept"
   elif $dry_run; then
     printf '+ kubectl --namespace cast create secret generic %s --from-env-file=/dev/stdin\n' "$1"
     sed 's/=.*/=.../; s/^/    /'
@@ -104,7 +108,7 @@ make_secret() {
 
 random_hex() { if $dry_run; then echo ...; else openssl rand -hex "$1"; fi; }
 
-# The URLs of a deployment whose servers are somebody else's.
+# The URLs of a deployment that uses existing servers.
 given_urls() {
   local setting variable missing=()
   for setting in tickets counter bus store; do
@@ -112,14 +116,14 @@ given_urls() {
     [ -n "${!variable:-}" ] || missing+=("$variable")
   done
   if [ "${#missing[@]}" != 0 ] && ! $dry_run; then
-    echo "the first time, the variables ${missing[*]} must say where the servers are" >&2
+    echo "error: the first deployment needs the variables ${missing[*]}, the URLs of the servers" >&2
     exit 1
   fi
   printf '%s\n' "tickets-url=${CAST_TICKETS_URL:-}" "counter-url=${CAST_COUNTER_URL:-}" \
     "bus-url=${CAST_BUS_URL:-}" "store-url=${CAST_STORE_URL:-}"
 }
 
-# The password of PostgreSQL is in two secrets: they are made together or not at all.
+# PostgreSQL's password is in two secrets, which are made together or not at all.
 own_urls() {
   local password
   password=$(random_hex 24)
@@ -135,27 +139,27 @@ END
 secrets() {
   make_secret cast-ticket-keys <<<"ticket-keys=1:$(random_hex 32)"
   if has_secret cast-urls; then
-    echo "secret cast-urls is there, and is kept"
+    echo "secret cast-urls exists and is kept"
   elif [ "$overlay" = production ]; then
     local urls
     urls=$(given_urls)
     make_secret cast-urls <<<"$urls"
   elif has_secret cast-postgres; then
-    echo "there is the secret cast-postgres and not cast-urls, whose store-url holds the same" \
-      "password: delete both and the volume of PostgreSQL, or make cast-urls again" >&2
+    echo "error: the secret cast-postgres exists and cast-urls, whose store-url has the same password, does" \
+      "not: delete cast-postgres and PostgreSQL's volume, or create cast-urls again" >&2
     exit 1
   else
     own_urls
   fi
 }
 
-# The overlay, with the image that was built.
+# The overlay, with the built image.
 rendered() {
   kubectl kustomize "k8s/overlays/$overlay" |
     sed -E "s|^( *(- )?image: )([^ ]*/)?cast:[^ ]*$|\1$image|"
 }
 
-# Applies the overlay; what else is said selects some of it.
+# Applies the overlay; arguments select a part of it.
 apply() {
   if $dry_run; then
     echo "+ kubectl kustomize k8s/overlays/$overlay, with the image $image | kubectl apply --filename - $*"
@@ -164,7 +168,7 @@ apply() {
   rendered | kubectl apply --filename - "$@"
 }
 
-# Waits until the tables and the topic are there. A Job that gave up says why, and is not waited for.
+# Waits until the tables and the topic exist. Returns at once, with its last log lines, if the Job failed.
 await_migration() {
   if $dry_run; then
     echo "+ kubectl --namespace cast get job migrate, until it is complete or failed, for 10m at most"
@@ -172,7 +176,7 @@ await_migration() {
   fi
   local ended
   for _ in $(seq 300); do
-    # A server that is busy is asked again.
+    # An API server that does not answer is asked again.
     ended=$(kubectl --namespace cast get job migrate \
       --output 'jsonpath={.status.conditions[?(@.status=="True")].type}') || ended=""
     case "$ended" in
@@ -182,12 +186,12 @@ await_migration() {
     sleep 2
   done
   kubectl --namespace cast logs job/migrate --tail 20 >&2 || true
-  echo "the migration ${ended:-did not end}: what it said is above" >&2
+  echo "error: the migration ${ended:-did not end}: its last log lines are above" >&2
   return 1
 }
 
-# First who reads the log, and only then who writes into it: an older consumer may not understand what a
-# newer API server writes.
+# The log's readers before its writers: an older consumer may not understand the records of a newer API
+# server.
 deploy_readers() {
   # A Job cannot be changed.
   kube delete job migrate --ignore-not-found
@@ -215,12 +219,12 @@ graphql() {
     --header 'content-type: application/json' --data "$1"
 }
 
-# Votes once: the ticket that is good now may end before the vote is there, and an answer may be lost, so the
-# same ballot is sent up to five times.
+# Casts one vote. The current ticket may expire before the vote arrives, and a response may be lost, so the same
+# ballot is sent up to five times.
 vote() {
   local id ticket answer document
   id=$(openssl rand -hex 16 | sed -E 's/^(.{8})(.{4}).(.{3}).(.{3})(.{12})$/\1-\2-4\3-8\4-\5/')
-  # shellcheck disable=SC2016 # $t is GraphQL's
+  # shellcheck disable=SC2016 # $t is a variable of GraphQL
   document='mutation($t: String!, $i: ID) { vote(usernames: [\"alice\"], voteCount: [1], ticket: $t, ballotId: $i) { success message votes } }'
   for pause in 0 0.5 1 2 2; do
     sleep "$pause"
@@ -229,32 +233,32 @@ vote() {
     echo "$answer"
     case "$answer" in *'"success":true'*) return ;; esac
   done
-  echo "the vote was not accepted" >&2
+  echo "error: the vote was not accepted" >&2
   return 1
 }
 
 cast_one_vote() {
   if $dry_run; then
     echo "+ kubectl --namespace cast port-forward service/api :8000 &"
-    echo "+ a ticket, and a vote for alice with it, through that"
+    echo "+ gets a ticket and votes for alice with it, through that port"
     return
   fi
   local log
   log=$(mktemp)
   kubectl --namespace cast port-forward service/api :8000 >"$log" &
-  # shellcheck disable=SC2064 # both are known now, and no longer when the shell ends
+  # shellcheck disable=SC2064 # expanded now: both are unset when the shell ends
   trap "kill $! 2>/dev/null || true; rm -f '$log'" EXIT
   for _ in $(seq 50); do
     port=$(sed -n 's/^Forwarding from 127\.0\.0\.1:\([0-9]*\) .*/\1/p' "$log" | head -n 1)
     [ -z "$port" ] || break
     sleep 0.2
   done
-  [ -n "$port" ] || { echo "no way to the service api" >&2; exit 1; }
+  [ -n "$port" ] || { echo "error: kubectl cannot forward a port to the service api" >&2; exit 1; }
   vote
 }
 
 if $push && [[ "$image" != */* ]]; then
-  echo "--push needs --image REGISTRY/NAME:TAG: a name without a registry has nowhere to go" >&2
+  echo "error: --push needs --image REGISTRY/NAME:TAG, a name with a registry" >&2
   exit 2
 fi
 [ -n "$image" ] || image=$(image_of_sources)

@@ -1,4 +1,4 @@
-"""Checks what deploys CAST: see .ci/check-deploy, which calls this with the folder of its tools."""
+"""Checks everything that deploys CAST; .ci/check-deploy calls it with the folder of its tools."""
 
 import subprocess
 import sys
@@ -19,7 +19,6 @@ def main(tools: Path) -> int:
         objects = policy.rendered(tools / "kubectl", ROOT / "k8s/overlays" / overlay)
         found = schema.problems(objects) + policy.problems(objects)
         if not found:
-            # A check that cannot fail says nothing.
             found = schema.self_test(objects) + policy.self_test(objects)
         print(f"overlay {overlay}: {len(objects)} objects")
         problems += [f"k8s/overlays/{overlay}: {problem}" for problem in found]
@@ -33,7 +32,7 @@ def main(tools: Path) -> int:
 
 
 def committed_secrets() -> list[str]:
-    """Files that hold secrets by their names, and objects that do by their kind."""
+    """Committed files whose name, or objects whose kind, says that they contain secrets."""
     listed = subprocess.run(
         ["git", "ls-files", "--", ".env", "*/.env", "k8s"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.split()
@@ -44,7 +43,7 @@ def committed_secrets() -> list[str]:
         if name.endswith(".yaml") and "kind: Secret\n" in (ROOT / name).read_text()
     ]
     if "k8s/base/kustomization.yaml" not in listed:
-        kinds.append("git does not list the manifests, so this looked at nothing")
+        kinds.append("git lists no manifests: no file was checked")
     return named + kinds
 
 

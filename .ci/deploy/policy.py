@@ -1,5 +1,5 @@
-"""Rules that the manifests keep: each is a function that yields what breaks it, and each is seen to fail
-on a copy of the manifests that was broken for it."""
+"""Rules for the manifests. Each is a function that yields violations, and has changes that break it: the
+self-test applies each to a copy of the manifests and expects a violation."""
 
 import copy
 import re
@@ -8,14 +8,14 @@ from pathlib import Path
 
 import yaml
 
-# Made by build-and-deploy.sh when CAST is installed.
+# Created by build-and-deploy.sh when CAST is installed.
 SECRETS = {
     "cast-urls": {"tickets-url", "counter-url", "bus-url", "store-url"},
     "cast-ticket-keys": {"ticket-keys"},
     "cast-postgres": {"password"},
 }
 WORKLOADS = ("Deployment", "StatefulSet", "Job")
-# Its image writes beside its program: see its manifest.
+# Its image writes to the root file system: see its manifest.
 MAY_WRITE = {"kafka"}
 LONG_HEX = re.compile(r"[0-9a-f]{40}")
 
@@ -38,11 +38,11 @@ def self_test(objects: list[dict]) -> list[str]:
             broken = copy.deepcopy(objects)
             break_it(broken)
             if not list(rule(broken)):
-                missed.append(f"self-test: break {number} of {rule.__name__} was not found")
+                missed.append(f"self-test: change {number} that breaks {rule.__name__} yields no violation")
     return missed
 
 
-# What is in the objects.
+# Access to the objects.
 
 
 def _named(it):
@@ -88,7 +88,7 @@ def _millicores(quantity):
 
 
 def restricted_pods(objects):
-    """Kubernetes' level `restricted`, which the namespace enforces."""
+    """Kubernetes' Pod Security Standard `restricted`, which the namespace enforces."""
     for it in _workloads(objects):
         pod = _pod(it)
         context = pod.get("securityContext", {})
@@ -99,11 +99,11 @@ def restricted_pods(objects):
         if any(pod.get(name) for name in ("hostNetwork", "hostPID", "hostIPC")):
             yield f"{_named(it)} shares the node's namespaces"
         if any("hostPath" in volume for volume in pod.get("volumes", [])):
-            yield f"{_named(it)} has a folder of the node"
+            yield f"{_named(it)} mounts a folder of the node"
         if pod.get("automountServiceAccountToken") is not False:
-            yield f"{_named(it)} has a token of the API server"
+            yield f"{_named(it)} has a token for the Kubernetes API"
         if pod.get("enableServiceLinks") is not False:
-            yield f"{_named(it)} is told of services by variables"
+            yield f"{_named(it)} gets variables for Services"
     for it, container in _containers(objects):
         context = container.get("securityContext", {})
         if context.get("allowPrivilegeEscalation") is not False or context.get("privileged"):
@@ -113,7 +113,7 @@ def restricted_pods(objects):
         if not context.get("readOnlyRootFilesystem") and it["metadata"]["name"] not in MAY_WRITE:
             yield f"{_named(it)} may write to its image"
         if any("hostPort" in port for port in container.get("ports", [])):
-            yield f"{_named(it)} takes a port of the node"
+            yield f"{_named(it)} binds a port of the node"
 
 
 def restricted_namespace(objects):
@@ -124,16 +124,16 @@ def restricted_namespace(objects):
     names = {it["metadata"]["name"] for it in namespaces}
     for it in objects:
         if it["kind"] != "Namespace" and it["metadata"].get("namespace") not in names:
-            yield f"{_named(it)} is in no namespace of these"
+            yield f"{_named(it)} is in a namespace that the manifests do not define"
 
 
 def pinned_images(objects):
     for it, container in _containers(objects):
         _, colon, tag = container["image"].rpartition("/")[2].partition(":")
         if not colon or tag == "latest" or not any(digit.isdigit() for digit in tag):
-            yield f"{_named(it)} has the image {container['image']}, which is no version"
+            yield f"{_named(it)} has the image {container['image']}, whose tag is no version"
         if container.get("imagePullPolicy") == "Always":
-            yield f"{_named(it)} needs its registry whenever it starts"
+            yield f"{_named(it)} pulls its image at every start"
 
 
 def bounded_containers(objects):
@@ -144,7 +144,7 @@ def bounded_containers(objects):
 
 
 def modest_requests(objects):
-    """With its servers it is meant for one node, of two cores, of which the cluster's own pods want one."""
+    """An overlay with its servers fits on a node of two cores, of which the cluster's own pods take one."""
     if not _of_kind(objects, "StatefulSet"):
         return
     wanted = sum(
@@ -152,7 +152,7 @@ def modest_requests(objects):
         for it, container in _containers(objects)
     )
     if wanted > 1000:
-        yield f"it wants {wanted}m of processor, and one node has 1000m for it"
+        yield f"the containers request {wanted}m CPU, and 1000m are available"
 
 
 def probed_containers(objects):
@@ -167,11 +167,11 @@ def probed_containers(objects):
             probe = container.get(name, {})
             for way in ("httpGet", "tcpSocket"):
                 if way in probe and probe[way]["port"] not in ports:
-                    yield f"{_named(it)} is probed at a port that it does not name"
+                    yield f"{_named(it)} has a probe of a port that it does not declare"
 
 
 def draining_roles(objects):
-    """Kubernetes kills what takes longer than the grace period, which preStop is part of."""
+    """Kubernetes kills a pod after its grace period, which includes preStop."""
     (settings,) = _of_kind(objects, "ConfigMap")
     drain = _seconds(settings["data"]["CAST_DRAIN_TIMEOUT"])
     for it in _of_kind(objects, "Deployment"):
@@ -179,50 +179,50 @@ def draining_roles(objects):
         stop = container.get("lifecycle", {}).get("preStop", {})
         sleep = stop.get("sleep", {}).get("seconds", 0)
         if _pod(it).get("terminationGracePeriodSeconds", 30) <= sleep + drain:
-            yield f"{_named(it)} may be killed while it drains"
+            yield f"{_named(it)} may be killed during graceful shutdown"
         if "exec" in stop:
-            yield f"{_named(it)}: the image has nothing to execute"
+            yield f"{_named(it)}: preStop executes a program, and the image has none"
         if it["metadata"]["name"] == "api" and sleep == 0:
-            yield f"{_named(it)} stops listening before its Service knows"
+            yield f"{_named(it)} stops listening before its Service stops sending to it"
 
 
 def sound_references(objects):
-    """What is named is there."""
+    """Every referenced object exists."""
     maps = {it["metadata"]["name"] for it in _of_kind(objects, "ConfigMap")}
     for it, container in _containers(objects):
         for source in container.get("envFrom", []):
             if source.get("configMapRef", {}).get("name") not in maps:
-                yield f"{_named(it)} takes variables from {source}"
+                yield f"{_named(it)} takes variables from {source}, which does not exist"
         for variable in container.get("env", []):
             ref = variable.get("valueFrom", {}).get("secretKeyRef")
             if ref and ref["key"] not in SECRETS.get(ref["name"], set()):
-                yield f"{_named(it)} takes {variable['name']} from what is in no secret: {ref}"
+                yield f"{_named(it)} takes {variable['name']} from a secret that does not exist: {ref}"
         for volume in _pod(it).get("volumes", []):
             if "secret" in volume and volume["secret"]["secretName"] not in SECRETS:
-                yield f"{_named(it)} has a volume of a secret that nobody makes"
+                yield f"{_named(it)} has a volume of a secret that does not exist"
     pods = [it["spec"]["template"]["metadata"]["labels"] for it in _workloads(objects)]
     for it in _of_kind(objects, "Service"):
         chosen = [labels for labels in pods if _selects({"matchLabels": it["spec"]["selector"]}, labels)]
         if len(chosen) != 1:
-            yield f"{_named(it)} leads to {len(chosen)} workloads"
+            yield f"{_named(it)} selects {len(chosen)} workloads"
     for it in _of_kind(objects, "NetworkPolicy", "PodDisruptionBudget"):
         selector = it["spec"].get("podSelector", it["spec"].get("selector"))
         if not any(_selects(selector, labels) for labels in pods):
-            yield f"{_named(it)} is about no pod"
+            yield f"{_named(it)} selects no pod"
     names = {(it["kind"], it["metadata"]["name"]) for it in objects}
     for it in _of_kind(objects, "HorizontalPodAutoscaler", "ScaledObject"):
         target = it["spec"]["scaleTargetRef"]
         if (target.get("kind", "Deployment"), target["name"]) not in names:
-            yield f"{_named(it)} scales what is not there"
+            yield f"{_named(it)} scales a workload that does not exist"
     for it in _of_kind(objects, "Ingress"):
         for rule in it["spec"]["rules"]:
             for path in rule["http"]["paths"]:
                 if ("Service", path["backend"]["service"]["name"]) not in names:
-                    yield f"{_named(it)} leads nowhere"
+                    yield f"{_named(it)} routes to a Service that does not exist"
 
 
 def scaled_by_one(objects):
-    """Who is scaled by an autoscaler has no number in its manifest: applied again, it would undo that."""
+    """A Deployment with an autoscaler has no replicas in its manifest, which would reset them when applied."""
     scaled = {
         it["spec"]["scaleTargetRef"]["name"]
         for it in _of_kind(objects, "HorizontalPodAutoscaler", "ScaledObject")
@@ -230,27 +230,27 @@ def scaled_by_one(objects):
     for it in _of_kind(objects, "Deployment"):
         has_number = "replicas" in it["spec"]
         if has_number == (it["metadata"]["name"] in scaled):
-            yield f"{_named(it)} is scaled by two, or by nobody"
+            yield f"{_named(it)} has both replicas and an autoscaler, or neither"
         if has_number and it["spec"]["replicas"] < 2:
-            yield f"{_named(it)} is alone: no rolling update without an outage"
+            yield f"{_named(it)} has one replica: a rolling update would be an outage"
 
 
 def denied_networks(objects):
     policies = [it["spec"] for it in _of_kind(objects, "NetworkPolicy")]
     deny = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
     if deny not in policies:
-        yield "nothing is denied by default"
+        yield "no policy denies all connections by default"
     for it in _workloads(objects):
         labels = it["spec"]["template"]["metadata"]["labels"]
         listens = any(container.get("ports") for container in _pod(it)["containers"])
         admits = any("ingress" in spec and _selects(spec["podSelector"], labels) for spec in policies)
         if listens != admits:
-            yield f"{_named(it)} listens and nobody may come, or the other way round"
+            yield f"{_named(it)} listens without a policy that admits connections, or the other way round"
 
 
 def no_secrets(objects):
     for it in _of_kind(objects, "Secret"):
-        yield f"{_named(it)} is in the manifests"
+        yield f"{_named(it)} must not be in the manifests"
     for it, container in _containers(objects):
         for variable in container.get("env", []):
             value = variable.get("value", "")
@@ -262,7 +262,7 @@ def no_secrets(objects):
                 yield f"{_named(it)} has a secret in {name}"
 
 
-# Ways to break each.
+# Changes that break the rules.
 
 
 def _first(objects, kind):
@@ -274,7 +274,7 @@ def _container(objects):
 
 
 def _set(path, value):
-    """Sets what is at `path` in the first Deployment; None takes it away."""
+    """Sets the value at `path` in the first Deployment; None removes it."""
 
     def break_it(objects):
         at = _first(objects, "Deployment")

@@ -5,14 +5,15 @@ use std::time::Duration;
 /// Doubles from the least to the longest pause. Without jitter: the few processes that share a
 /// server do not come in herds.
 #[derive(Debug)]
-pub(crate) struct Backoff {
+pub struct Backoff {
     min: Duration,
     max: Duration,
     next: Duration,
 }
 
 impl Backoff {
-    pub(crate) fn new(min: Duration, max: Duration) -> Self {
+    /// Pauses from `min`, at least 1 ms, to `max`.
+    pub fn new(min: Duration, max: Duration) -> Self {
         let min = min.max(Duration::from_millis(1));
         Self {
             min,
@@ -22,14 +23,14 @@ impl Backoff {
     }
 
     /// The pause after one more failure.
-    pub(crate) fn next_pause(&mut self) -> Duration {
+    pub fn next_pause(&mut self) -> Duration {
         let pause = self.next;
         self.next = (pause * 2).min(self.max);
         pause
     }
 
     /// Something worked again.
-    pub(crate) fn reset(&mut self) {
+    pub fn reset(&mut self) {
         self.next = self.min;
     }
 }

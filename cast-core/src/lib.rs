@@ -21,6 +21,7 @@ mod tasks;
 mod tickets;
 
 pub use audit::{Audit, AuditReport, AuditSettings, AuditedPartition, CounterAudit, Finding};
+pub use backoff::Backoff;
 pub use cast::{Cast, CastBuilder, Check, Roles, StartError};
 pub use fault::{Fault, FaultKind};
 pub use ingest::IntakeLoad;

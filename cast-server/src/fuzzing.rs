@@ -5,5 +5,4 @@
 
 pub use crate::{
     commands::fuzzing::settings, endpoint::fuzzing::graphql_request, schema::fuzzing::document,
-    transport::fuzzing::requests,
 };

@@ -6,11 +6,6 @@ use cast_testkit::fuzz::replay;
 const CORPUS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus");
 
 #[test]
-fn requests() {
-    replay(format!("{CORPUS}/requests"), 3_000, fuzzing::requests);
-}
-
-#[test]
 fn document() {
     replay(format!("{CORPUS}/document"), 3_000, fuzzing::document);
 }

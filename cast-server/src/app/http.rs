@@ -1,38 +1,30 @@
-//! An HTTP server: connections, and what their paths lead to.
+//! An HTTP server: its connections, and what answers their requests.
 
 use std::{io, net::SocketAddr, sync::Arc};
 
 use async_graphql::Executor;
+use bytes::Bytes;
 use cast_core::{
     Cast,
     ports::{Clock, Entropy},
 };
-use tokio::{net::TcpListener, task::JoinHandle};
+use http::{Request, Response, StatusCode, uri::Scheme};
+use http_body_util::combinators::BoxBody;
+use hyper::body::Incoming;
+use poem::web::{LocalAddr, RemoteAddr};
+use tokio::net::TcpListener;
 
 use crate::{
-    endpoint::{
-        EndpointSettings, Waiting,
-        graphql::GraphqlEndpoint,
-        health::Readiness,
-        routes::Routes,
-        scrape::Scrape,
-        site::{Opened, Site},
-    },
+    endpoint::{EndpointSettings, HttpService, Waiting},
     protocol::ServerPlaces,
     schema::engine::Engine,
     telemetry::metrics::Metrics,
-    transport::{
-        HttpSettings,
-        acceptor::CappedAcceptor,
-        connection::{Limits, Shared},
-        drain::Drain,
-        server,
-    },
+    transport::{self, ConnectionEvents, Handler, HttpSettings},
 };
 
-/// Starts to answer on a bound listener: at first health checks only.
+/// Serves a bound listener: at first only that the process lives, and what it waits for.
 ///
-/// `has_graphql` says whether it will have an engine once it [opens](HttpServer::open).
+/// `has_graphql` says whether there will be an engine once it [opens](HttpServer::open).
 pub fn serve<E: Executor>(
     listener: TcpListener,
     has_graphql: bool,
@@ -41,108 +33,89 @@ pub fn serve<E: Executor>(
     settings: &HttpSettings,
     metrics: Arc<Metrics>,
 ) -> io::Result<HttpServer<E>> {
-    let drain = Arc::new(Drain::new(Arc::clone(&clock), settings.drain_timeout));
-    let shared = Arc::new(Shared {
-        clock: Arc::clone(&clock),
-        entropy: Arc::clone(&entropy),
-        limits: Limits::new(settings),
-        drain: Arc::clone(&drain),
-        metrics: Arc::clone(&metrics),
-    });
-    let acceptor = CappedAcceptor::new(listener, shared, settings.max_connections)?;
-    let address = acceptor.address();
-    let waiting = Waiting::default();
-    waiting.set("starting");
-    let site = Arc::new(Site::new(has_graphql, waiting.clone()));
-    let routes = Arc::new(Routes {
-        site: Arc::clone(&site),
-        clock: Arc::clone(&clock),
-        entropy,
-        scrape: Scrape::default(),
-        metrics: Arc::clone(&metrics),
-    });
-    let answer = move |request| {
-        let routes = Arc::clone(&routes);
-        async move { routes.call(request).await }
+    let endpoint = EndpointSettings {
+        body_deadline: settings.body_deadline,
+        request_deadline: settings.request_deadline,
+        max_body_size: settings.max_body_size,
     };
-    // No deadline here: the process has one for the whole shutdown.
-    let task = tokio::spawn(server::run(acceptor, answer, Arc::clone(&drain)));
-    Ok(HttpServer {
-        address,
-        task,
-        drain,
-        site,
-        waiting,
-        clock,
-        endpoint: endpoint_settings(settings),
-        metrics,
-    })
+    let events = Arc::clone(&metrics);
+    let (shared_clock, shared_entropy) = (Arc::clone(&clock), Arc::clone(&entropy));
+    let service = HttpService::new(has_graphql, endpoint, shared_clock, shared_entropy, metrics);
+    let served = Arc::new(Served {
+        service,
+        local: listener.local_addr()?,
+    });
+    let handler = Arc::clone(&served);
+    let server = transport::serve(listener, settings.clone(), clock, entropy, events, handler)?;
+    Ok(HttpServer { served, server })
 }
 
-/// A server that accepts requests. Dropping it stops it.
+/// A server that accepts requests. Dropping it starts its drain.
 pub struct HttpServer<E> {
-    address: SocketAddr,
-    task: JoinHandle<()>,
-    drain: Arc<Drain>,
-    site: Arc<Site<E>>,
-    waiting: Waiting,
-    clock: Arc<dyn Clock>,
-    endpoint: EndpointSettings,
-    metrics: Arc<Metrics>,
+    served: Arc<Served<E>>,
+    server: transport::Server,
 }
 
 impl<E: Executor> HttpServer<E> {
-    /// From now on GraphQL is executed, and `/readyz` checks the servers behind `cast`. Without a
-    /// `cast` the server is ready as long as it lives.
+    /// From now on GraphQL is executed, and `/readyz` checks the servers behind
+    /// `cast`. Without a `cast` the server is ready
+    /// as long as it lives.
     pub fn open(&self, engine: Option<Engine<E>>, cast: Option<(Cast, ServerPlaces)>) {
-        let endpoint = |engine| {
-            let (clock, metrics) = (Arc::clone(&self.clock), Arc::clone(&self.metrics));
-            GraphqlEndpoint::new(engine, clock, self.endpoint.clone(), metrics)
-        };
-        let readiness =
-            cast.map(|(cast, places)| Readiness::new(cast, places, Arc::clone(&self.clock)));
-        self.site.open(Opened {
-            graphql: engine.map(endpoint),
-            readiness,
-        });
+        self.served.service.open(engine, cast);
     }
 
-    /// What `/readyz` says until it opens.
-    pub const fn waiting(&self) -> &Waiting {
-        &self.waiting
+    /// What `/readyz` reports until it opens.
+    pub fn waiting(&self) -> &Waiting {
+        self.served.service.waiting()
     }
 
     /// The address that it listens at.
     pub const fn address(&self) -> SocketAddr {
-        self.address
+        self.server.address()
     }
 
     /// Waits until it fails.
     pub async fn failed(&mut self) {
-        let _ = (&mut self.task).await;
+        self.server.failed().await;
     }
 
-    /// Accepts no more connections, and waits until every request that had begun is answered. A
-    /// client that keeps it waiting is cut off; see [`HttpSettings::drain_timeout`].
-    pub async fn drain(mut self) {
-        self.drain.begin();
-        // One that has failed was waited for already, and must not be again.
-        if !self.task.is_finished() {
-            self.failed().await;
-        }
+    /// Accepts no more connections, and waits until every request that had begun is answered. A client
+    /// that keeps it waiting is cut off; see [`HttpSettings::drain_timeout`].
+    pub async fn drain(self) {
+        self.server.drain().await;
     }
 }
 
-impl<E> Drop for HttpServer<E> {
-    fn drop(&mut self) {
-        self.drain.begin();
+/// What the connections of a server lead to.
+struct Served<E> {
+    service: HttpService<E>,
+    local: SocketAddr,
+}
+
+impl<E: Executor> Handler for Served<E> {
+    type Body = BoxBody<Bytes, io::Error>;
+
+    async fn handle(&self, request: Request<Incoming>, remote: SocketAddr) -> Response<Self::Body> {
+        let (local, remote) = (LocalAddr(self.local.into()), RemoteAddr(remote.into()));
+        let request = poem::Request::from((request, local, remote, Scheme::HTTP));
+        self.service.answer(request).await
     }
 }
 
-const fn endpoint_settings(settings: &HttpSettings) -> EndpointSettings {
-    EndpointSettings {
-        body_deadline: settings.body_deadline,
-        request_deadline: settings.request_deadline,
-        max_body_size: settings.max_body_size,
+impl ConnectionEvents for Metrics {
+    fn opened(&self) {
+        self.http.connection_opened();
+    }
+
+    fn closed(&self) {
+        self.http.connection_closed();
+    }
+
+    fn refused(&self) {
+        self.http.connection_refused();
+    }
+
+    fn rejected(&self, status: StatusCode) {
+        self.http.connection_rejected(status.as_u16());
     }
 }

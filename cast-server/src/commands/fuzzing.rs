@@ -7,8 +7,7 @@ use clap::FromArgMatches as _;
 use super::{Cli, Role, command};
 use crate::{
     app::settings,
-    config::{ConfigError, File, HttpConfig, Usage, duration, matches_with, setting_names, size},
-    transport,
+    config::{ConfigError, File, Usage, duration, matches_with, setting_names, size},
 };
 
 /// What stands in the secrets of the corpus: whoever shows it shows a secret.
@@ -98,23 +97,19 @@ fn use_settings(role: &Role) -> Result<(), ConfigError> {
     let settings = match role {
         Role::Serve(config) => {
             let _ = settings::documents(&config.documents);
-            bind(&config.http);
             let _ = config.telemetry.collector()?;
             config.settings()?
         }
         Role::Api(config) => {
             let _ = settings::documents(&config.documents);
-            bind(&config.http);
             let _ = config.telemetry.collector()?;
             config.settings()?
         }
         Role::TicketGenerator(config) => {
-            bind(&config.http);
             let _ = config.telemetry.collector()?;
             config.settings()?
         }
         Role::VoteConsumer(config) => {
-            bind(&config.http);
             let _ = config.telemetry.collector()?;
             config.settings()?
         }
@@ -131,8 +126,4 @@ fn use_settings(role: &Role) -> Result<(), ConfigError> {
     settings
         .check()
         .map_err(|error| ConfigError(error.to_string()))
-}
-
-fn bind(config: &HttpConfig) {
-    transport::fuzzing::bind(&settings::http(config));
 }

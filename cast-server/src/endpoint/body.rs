@@ -1,4 +1,4 @@
-//! Reads a request's body, and no more of it than it may have.
+//! Reads a request's body, up to a limit.
 
 use std::io;
 
@@ -6,36 +6,36 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, combinators::BoxBody};
 use poem::Body;
 
-/// How many times the limit is read and thrown away before the connection is given up: a client that
-/// is cut off while it writes never reads why.
+/// How many times the limit is read and thrown away before the connection is closed: a client that is
+/// cut off while it writes may never read the 413.
 const GRACE: usize = 16;
 
-/// Why there is no body.
+/// Why a body could not be read.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum NoBody {
-    /// It has more bytes than it may have.
+pub(super) enum BodyError {
+    /// It is larger than the limit.
     TooLarge,
-    /// It broke off.
+    /// It ended early, or is not valid HTTP.
     Broken,
 }
 
 /// Reads a body of at most `limit` bytes.
-pub(crate) async fn read(body: Body, limit: usize) -> Result<Bytes, NoBody> {
+pub(super) async fn read(body: Body, limit: usize) -> Result<Bytes, BodyError> {
     let mut body: BoxBody<Bytes, io::Error> = body.into();
     let mut read = Bytes::new();
     let mut len = 0;
     while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(|_| NoBody::Broken)?.into_data() else {
+        let Ok(data) = frame.map_err(|_| BodyError::Broken)?.into_data() else {
             continue;
         };
         len += data.len();
         if len > limit.saturating_mul(GRACE) {
-            return Err(NoBody::TooLarge);
+            return Err(BodyError::TooLarge);
         }
         if len > limit {
             read = Bytes::new();
         } else if read.is_empty() {
-            // Nearly always all of it: not copied.
+            // Mostly the whole body: it is not copied.
             read = data;
         } else {
             let mut joined = BytesMut::from(read);
@@ -44,7 +44,7 @@ pub(crate) async fn read(body: Body, limit: usize) -> Result<Bytes, NoBody> {
         }
     }
     if len > limit {
-        Err(NoBody::TooLarge)
+        Err(BodyError::TooLarge)
     } else {
         Ok(read)
     }
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_body_is_read_whole_however_it_is_cut() {
+    async fn a_body_is_read_whole_in_any_number_of_frames() {
         for cut in [&[][..], &[10], &[3, 4, 3], &[1; 10]] {
             let len = cut.iter().sum();
             assert_eq!(read(chunks(cut), 10).await, Ok(vec![b'x'; len].into()));
@@ -77,7 +77,7 @@ mod tests {
         for cut in [&[11][..], &[5, 6], &[10, 1], &[100, 100, 100]] {
             assert_eq!(
                 read(chunks(cut), 10).await,
-                Err(NoBody::TooLarge),
+                Err(BodyError::TooLarge),
                 "{cut:?}"
             );
         }

@@ -1,18 +1,18 @@
-//! GraphQL over HTTP, by the standard of that name: a thin endpoint over an [`Engine`].
+//! GraphQL over HTTP, by the draft of that name: a thin endpoint over an [`Engine`].
 //!
 //! | request | answer |
 //! |---|---|
 //! | `POST` with `application/json` | executed |
 //! | `GET` | executed, if it is a query; otherwise 405 |
-//! | other content types, among them all that a foreign page can send unasked | 415 |
-//! | an `Accept` that names neither of our two types | 406 |
-//! | a body that is too large, or too slow | 413, 408 |
-//! | a body that is no JSON, or a list of requests | 400 |
-//! | JSON that is no GraphQL request | 422 |
+//! | other content types, among them all that a page of another origin may send without CORS | 415 |
+//! | an `Accept` that allows neither of the two response types | 406 |
+//! | a body that is too large, or does not arrive in time | 413, 408 |
+//! | a body that is not JSON, or a list of requests | 400 |
+//! | JSON that is not a GraphQL request | 422 |
 //!
-//! What is well formed gets 200 under `application/json`, whatever came of it. Under
-//! `application/graphql-response+json` a syntax error gets 400, what does not validate 422, and data
-//! with errors beside it 294.
+//! Under `application/json` every well-formed request gets a 200. Under
+//! `application/graphql-response+json` a syntax error gets 400, an invalid document 422, and data with
+//! errors 294.
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
@@ -22,7 +22,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use poem::{Request, Response};
 
 use super::{
-    body::{self, NoBody},
+    body::{self, BodyError},
     negotiation::{self, MediaType},
     request::{Malformed, Parameters, QueryString},
     response::{self, error_response},
@@ -36,19 +36,19 @@ use crate::{
     telemetry::metrics::Metrics,
 };
 
-/// What a request is bound to.
+/// The limits of GraphQL requests.
 #[derive(Clone, Debug)]
 pub struct EndpointSettings {
-    /// How long its body may take.
+    /// How long a request's body may take to arrive.
     pub body_deadline: Duration,
-    /// How long its answer may take.
+    /// How long executing it may take.
     pub request_deadline: Duration,
-    /// The most bytes of its body.
+    /// The most bytes of a request's body.
     pub max_body_size: usize,
 }
 
-/// Serves an engine at one path.
-pub(crate) struct GraphqlEndpoint<E> {
+/// `/graphql`: serves an engine.
+pub(super) struct GraphqlEndpoint<E> {
     engine: Engine<E>,
     clock: Arc<dyn Clock>,
     settings: EndpointSettings,
@@ -56,7 +56,7 @@ pub(crate) struct GraphqlEndpoint<E> {
 }
 
 impl<E: Executor> GraphqlEndpoint<E> {
-    pub(crate) fn new(
+    pub(super) fn new(
         engine: Engine<E>,
         clock: Arc<dyn Clock>,
         settings: EndpointSettings,
@@ -84,7 +84,7 @@ impl<E: Executor> GraphqlEndpoint<E> {
             Method::GET => self.get(request, media_type, id).await,
             _ => not_allowed(
                 media_type,
-                "Only GET and POST are answered here",
+                "/graphql answers GET and POST only",
                 "GET, POST",
             ),
         }
@@ -111,17 +111,17 @@ impl<E: Executor> GraphqlEndpoint<E> {
             );
         }
         let limit = self.settings.max_body_size;
-        // A client that announces far too much is not made to send it.
-        if announced_len(request.headers()) > limit.saturating_mul(64) {
+        // A client that announces far too much need not send it.
+        if content_length(request.headers()) > limit.saturating_mul(64) {
             return too_large(media_type, limit);
         }
-        // Pinned here, and not handed on: futures are large, and would be copied each time.
+        // Pinned here, and not moved on: futures are large, and would be copied each time.
         let reading = pin!(body::read(request.take_body(), limit));
         let body = match in_time(&*self.clock, self.settings.body_deadline, reading).await {
             Some(Ok(body)) => body,
-            Some(Err(NoBody::TooLarge)) => return too_large(media_type, limit),
-            Some(Err(NoBody::Broken)) => {
-                let what = Malformed::Syntax("the body broke off".into());
+            Some(Err(BodyError::TooLarge)) => return too_large(media_type, limit),
+            Some(Err(BodyError::Broken)) => {
+                let what = Malformed::Syntax("the body ended early".into());
                 return malformed(media_type, what);
             }
             None => return too_slow(media_type),
@@ -151,8 +151,8 @@ impl<E: Executor> GraphqlEndpoint<E> {
         };
         let is_mutation = plan.is_mutation();
         let execution = pin!(self.engine.execute(plan, &query, name, variables));
-        // Dropping a vote is safe at any moment: it is withdrawn, or counts all the same. So is a
-        // client that hangs up.
+        // Dropping a vote is safe at any moment: before its flush it is withdrawn, afterwards it counts.
+        // The same happens when a client closes the connection.
         match in_time(&*self.clock, self.settings.request_deadline, execution).await {
             Some(Ok(mut answer)) => {
                 finish(&mut answer.errors, id);
@@ -167,7 +167,7 @@ impl<E: Executor> GraphqlEndpoint<E> {
     }
 }
 
-fn announced_len(headers: &HeaderMap) -> usize {
+fn content_length(headers: &HeaderMap) -> usize {
     headers
         .get(header::CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok()?.parse().ok())
@@ -183,7 +183,7 @@ fn refuse(media_type: MediaType, refused: &Refused) -> Response {
         Refused::Validation(errors) => {
             response::request_error(media_type, StatusCode::UNPROCESSABLE_ENTITY, errors)
         }
-        Refused::NotOverGet => not_allowed(media_type, "A mutation must be sent by POST", "POST"),
+        Refused::NotOverGet => not_allowed(media_type, "Mutations must be sent by POST", "POST"),
     }
 }
 
@@ -198,7 +198,7 @@ fn not_allowed(media_type: MediaType, message: &str, allowed: &'static str) -> R
 fn malformed(media_type: MediaType, error: Malformed) -> Response {
     let (status, message) = match error {
         Malformed::Syntax(what) => (StatusCode::BAD_REQUEST, what),
-        Malformed::Batch => (StatusCode::BAD_REQUEST, "batches are not served".into()),
+        Malformed::Batch => (StatusCode::BAD_REQUEST, "batches are not supported".into()),
         Malformed::Form(what) => (StatusCode::UNPROCESSABLE_ENTITY, what),
     };
     let message = format!("Not a GraphQL request: {message}");
@@ -206,7 +206,7 @@ fn malformed(media_type: MediaType, error: Malformed) -> Response {
 }
 
 fn too_large(media_type: MediaType, limit: usize) -> Response {
-    let message = format!("The body has more than {limit} bytes");
+    let message = format!("The body is larger than {limit} bytes");
     let status = StatusCode::PAYLOAD_TOO_LARGE;
     let response = error_response(media_type, status, ErrorCode::BadUserInput, &message);
     closing(response)
@@ -217,21 +217,21 @@ fn too_slow(media_type: MediaType) -> Response {
         media_type,
         StatusCode::REQUEST_TIMEOUT,
         ErrorCode::Unavailable,
-        "The body of the request did not come in time",
+        "The body did not arrive in time",
     ))
 }
 
 fn out_of_time(media_type: MediaType, is_mutation: bool) -> Response {
     let (code, message) = if is_mutation {
-        let message = "No answer in time: whether the ballot counts is not known";
+        let message = "No result in time: it is not known whether the ballot counts. Send the same ballotId again to find out";
         (ErrorCode::OutcomeUnknown, message)
     } else {
-        (ErrorCode::Unavailable, "No answer in time: try again")
+        (ErrorCode::Unavailable, "No result in time: try again")
     };
     error_response(media_type, StatusCode::GATEWAY_TIMEOUT, code, message)
 }
 
-/// What is left of the request is not read: the connection is of no further use.
+/// The rest of the request is not read, so the connection cannot be used again.
 fn closing(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::CONNECTION, HeaderValue::from_static("close"));

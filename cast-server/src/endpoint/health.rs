@@ -1,4 +1,4 @@
-//! What those who run CAST ask: does the process work, and can it do its job now?
+//! Health checks: does the process work, and can it do its job now?
 
 use std::{fmt::Write as _, sync::Arc};
 
@@ -8,45 +8,45 @@ use poem::Response;
 
 use crate::{coalesced::Coalesced, protocol::ServerPlaces};
 
-/// `/livez`: the process works. It asks nobody: a server that lost its dependencies must not be
-/// restarted for it.
-pub(crate) fn live() -> Response {
+/// `/livez`: the process works. It checks no dependency: a server that lost one must not be restarted
+/// for it.
+pub(super) fn live() -> Response {
     plain(StatusCode::OK, "ok\n".into())
 }
 
-/// `/readyz` and `/healthz` of a process that has not begun its job.
-pub(crate) fn waiting(what: &str) -> Response {
+/// `/readyz` and `/healthz` of a process that cannot do its job yet.
+pub(super) fn waiting(what: &str) -> Response {
     plain(
         StatusCode::SERVICE_UNAVAILABLE,
         format!("not ready\n{what}\n"),
     )
 }
 
-/// `/readyz` and `/healthz`: whether each thing that the job needs answers, by name.
+/// `/readyz` and `/healthz`: whether each dependency answers, by name.
 ///
-/// Each is asked for it, so that whoever asks too often must not be able to ask all at once.
-pub(crate) struct Readiness {
+/// A check asks each of them, so checks that come at the same time share one.
+pub(super) struct Readiness {
     cast: Cast,
     places: ServerPlaces,
-    asked: Coalesced<(StatusCode, String)>,
+    shared: Coalesced<(StatusCode, String)>,
 }
 
 impl Readiness {
-    pub(crate) fn new(cast: Cast, places: ServerPlaces, clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn new(cast: Cast, places: ServerPlaces, clock: Arc<dyn Clock>) -> Self {
         Self {
             cast,
             places,
-            asked: Coalesced::new(clock),
+            shared: Coalesced::new(clock),
         }
     }
 
-    /// Whose it is.
-    pub(crate) const fn cast(&self) -> &Cast {
+    /// The CAST whose dependencies it checks.
+    pub(super) const fn cast(&self) -> &Cast {
         &self.cast
     }
 
-    pub(crate) async fn answer(&self) -> Response {
-        let (status, text) = self.asked.ask(self.check()).await;
+    pub(super) async fn answer(&self) -> Response {
+        let (status, text) = self.shared.ask(self.check()).await;
         plain(status, text)
     }
 
@@ -62,13 +62,13 @@ impl Readiness {
     }
 }
 
-/// One line for the whole, and one for each thing that does not answer.
+/// A line for all of it, and one for each dependency that does not answer.
 fn describe(checks: &[Check], places: &ServerPlaces, is_ready: bool) -> String {
     let mut text = String::from(if is_ready { "ok\n" } else { "not ready\n" });
     for check in checks {
         if let Err(fault) = &check.result {
             let role = if check.needed { "needed" } else { "not needed" };
-            // The kind only: what lies beneath is for the log, not for whoever asks.
+            // The kind only: the cause is for the log, and may hold a secret.
             let (label, kind) = (places.label(check.name), fault.kind());
             let _ = writeln!(text, "{label}: {kind} ({role})");
         }

@@ -1,18 +1,18 @@
-//! Which media types come in and go out.
+//! Content negotiation: the media types of requests and responses.
 
 use http::{HeaderMap, HeaderValue, header};
 
-/// What an answer is written as.
+/// The media type of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum MediaType {
-    /// `application/json`, as before the standard: every well-formed request gets a 200.
+pub(super) enum MediaType {
+    /// `application/json`, as before the draft: every well-formed request gets a 200.
     Json,
-    /// `application/graphql-response+json`: the status says how it went.
+    /// `application/graphql-response+json`: the status says what happened.
     GraphqlResponse,
 }
 
 impl MediaType {
-    pub(crate) fn header(self) -> HeaderValue {
+    pub(super) fn header(self) -> HeaderValue {
         HeaderValue::from_static(match self {
             Self::Json => "application/json; charset=utf-8",
             Self::GraphqlResponse => "application/graphql-response+json; charset=utf-8",
@@ -20,21 +20,21 @@ impl MediaType {
     }
 }
 
-/// What the caller wants most of what we have; `None` where we have nothing of it.
+/// The response type that the client prefers; `None` if it accepts neither.
 ///
-/// A caller that does not say, or takes anything, gets `application/json`: the clients of old know
+/// Without an `Accept`, or with a wildcard, it is `application/json`: clients of the first CAST know
 /// nothing else.
-pub(crate) fn accepted(headers: &HeaderMap) -> Option<MediaType> {
+pub(super) fn accepted(headers: &HeaderMap) -> Option<MediaType> {
     let mut best: Option<(MediaType, u16)> = None;
     let mut asked = false;
     for value in headers.get_all(header::ACCEPT) {
         asked = true;
-        // A header that is no text asks for nothing we know.
+        // A header that is not text names no type of ours.
         for range in value.to_str().unwrap_or_default().split(',') {
             let Some((media_type, weight)) = parse_range(range) else {
                 continue;
             };
-            // Of two that are wanted as much, the one that was named first.
+            // Of two with the same weight, the one that was named first.
             if weight > best.map_or(0, |(_, best)| best) {
                 best = Some((media_type, weight));
             }
@@ -47,7 +47,7 @@ pub(crate) fn accepted(headers: &HeaderMap) -> Option<MediaType> {
     }
 }
 
-/// A media range that we can serve, with its weight in thousandths.
+/// The response type that a media range allows, with its weight in thousandths.
 fn parse_range(range: &str) -> Option<(MediaType, u16)> {
     let mut parts = range.split(';').map(str::trim);
     let name = parts.next()?;
@@ -86,7 +86,7 @@ fn parse_weight(text: &str) -> Option<u16> {
 }
 
 /// Whether a body is JSON in UTF-8.
-pub(crate) fn is_json(headers: &HeaderMap) -> bool {
+pub(super) fn is_json(headers: &HeaderMap) -> bool {
     let Some(value) = headers.get(header::CONTENT_TYPE) else {
         return false;
     };
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn who_asks_for_nothing_or_anything_gets_json() {
+    fn without_accept_or_with_a_wildcard_the_response_is_json() {
         for values in [
             &[][..],
             &["*/*"],
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_of_ours_is_not_acceptable() {
+    fn an_accept_without_a_type_of_ours_is_not_acceptable() {
         for value in [
             "text/html",
             "application/json;q=0",
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn only_json_in_utf_8_comes_in() {
+    fn only_json_in_utf_8_is_accepted() {
         let is_json = |value: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_str(value).unwrap());

@@ -1,4 +1,4 @@
-//! What a GraphQL request looks like on the wire.
+//! The parameters of a GraphQL request, from a body or a query string.
 
 use std::borrow::Cow;
 
@@ -7,16 +7,16 @@ use serde::{Deserialize, Deserializer};
 
 /// The parameters of a request. Others are ignored, `extensions` among them.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Parameters<'a> {
+pub(super) struct Parameters<'a> {
     /// The document. A text without escapes is borrowed from the body.
     #[serde(borrow)]
-    pub(crate) query: Cow<'a, str>,
-    /// Which of its operations is meant; the empty name stands for none.
+    pub(super) query: Cow<'a, str>,
+    /// Which of its operations to execute; an empty name is the same as none.
     #[serde(borrow, rename = "operationName", default, deserialize_with = "name")]
-    pub(crate) operation_name: Option<Cow<'a, str>>,
+    pub(super) operation_name: Option<Cow<'a, str>>,
     /// Variables; those that the operation does not declare are ignored.
     #[serde(default)]
-    pub(crate) variables: Variables,
+    pub(super) variables: Variables,
 }
 
 /// Serde borrows a `Cow` inside an `Option` only behind a type of its own.
@@ -28,24 +28,24 @@ fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Cow<'de, st
     Ok(name.filter(|name| !name.is_empty()))
 }
 
-/// Why a request has no parameters.
+/// Why a request could not be read.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Malformed {
+pub(super) enum Malformed {
     /// It is not JSON.
     Syntax(String),
     /// It is a list of requests.
     Batch,
-    /// It is JSON, but not of this form.
+    /// It is JSON, but not a GraphQL request.
     Form(String),
 }
 
 impl<'a> Parameters<'a> {
     /// Reads a body.
-    pub(crate) fn from_json(body: &'a [u8]) -> Result<Self, Malformed> {
+    pub(super) fn from_json(body: &'a [u8]) -> Result<Self, Malformed> {
         match body.iter().find(|byte| !byte.is_ascii_whitespace()) {
             Some(b'[') => return Err(Malformed::Batch),
             Some(b'{') | None => {}
-            // Otherwise a string or a number would be told that it is no map, and no string a list.
+            // serde's own message for a string or a number would be about maps and sequences.
             Some(_) if serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok() => {
                 return Err(Malformed::Form("the request must be a JSON object".into()));
             }
@@ -53,8 +53,7 @@ impl<'a> Parameters<'a> {
         }
         serde_json::from_slice(body).map_err(|error| {
             let place = format!("line {}, column {}", error.line(), error.column());
-            // Serde's own text may quote the request, which is the caller's to know, not the log's;
-            // it only ever goes back to the caller.
+            // serde's message may quote the request: it is sent to the client, and never logged.
             match error.classify() {
                 serde_json::error::Category::Data => Malformed::Form(error.to_string()),
                 _ => Malformed::Syntax(format!("the body is not JSON ({place})")),
@@ -65,7 +64,7 @@ impl<'a> Parameters<'a> {
 
 /// The parameters of a GET, as the query string holds them.
 #[derive(Debug, Deserialize)]
-pub(crate) struct QueryString {
+pub(super) struct QueryString {
     query: String,
     #[serde(rename = "operationName", default)]
     operation_name: Option<String>,
@@ -75,7 +74,7 @@ pub(crate) struct QueryString {
 }
 
 impl QueryString {
-    pub(crate) fn parameters(&self) -> Result<Parameters<'_>, Malformed> {
+    pub(super) fn parameters(&self) -> Result<Parameters<'_>, Malformed> {
         let variables = match self.variables.as_deref() {
             None | Some("") => Variables::default(),
             Some(json) => serde_json::from_str(json)
@@ -101,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_document_is_needed_and_nothing_else_is_refused() {
+    fn only_the_document_is_required_and_unknown_fields_are_ignored() {
         let request = parse(r#"{"query":"{cas{ticket}}"}"#).unwrap();
         assert!(matches!(request.query, Cow::Borrowed("{cas{ticket}}")));
         assert_eq!(request.operation_name.as_deref(), None);
@@ -121,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_is_told_apart_from_json_of_another_form() {
+    fn syntax_errors_are_distinguished_from_json_of_another_form() {
         for body in [
             "",
             "{",
@@ -159,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn json_nested_without_end_is_refused() {
+    fn deeply_nested_json_is_refused() {
         let deep = format!(r#"{{"query":"x","variables":{{"a":{}"#, "[".repeat(10_000));
         assert!(parse(&deep).is_err());
     }

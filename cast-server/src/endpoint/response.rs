@@ -1,4 +1,4 @@
-//! What a GraphQL answer looks like on the wire.
+//! GraphQL responses.
 
 use async_graphql::{ServerError, Value};
 use http::{HeaderValue, StatusCode, header};
@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::negotiation::MediaType;
 use crate::protocol::{ErrorCode, RequestId};
 
-/// How an answer is written: without `data` where nothing was executed.
+/// A response's body: without `data` if nothing was executed.
 #[derive(Serialize)]
 struct Body<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
@@ -17,11 +17,11 @@ struct Body<'a> {
     data: Option<&'a Value>,
 }
 
-/// Most answers fit.
+/// Most responses fit.
 const TYPICAL_LEN: usize = 512;
 
-/// An answer of the engine: `data`, perhaps with errors beside it.
-pub(crate) fn executed(media_type: MediaType, data: &Value, errors: &[ServerError]) -> Response {
+/// The response to an executed request: `data`, perhaps with errors.
+pub(super) fn executed(media_type: MediaType, data: &Value, errors: &[ServerError]) -> Response {
     let status = match media_type {
         MediaType::GraphqlResponse if !errors.is_empty() => partial_success(),
         _ => StatusCode::OK,
@@ -36,10 +36,10 @@ pub(crate) fn executed(media_type: MediaType, data: &Value, errors: &[ServerErro
     )
 }
 
-/// An answer to a request that was well formed, and not executed.
+/// The response to a well-formed request that was not executed.
 ///
-/// `status` is what its media type lets it say: `application/json` always says 200.
-pub(crate) fn request_error(
+/// `application/json` always says 200 instead of `status`.
+pub(super) fn request_error(
     media_type: MediaType,
     status: StatusCode,
     errors: &[ServerError],
@@ -51,8 +51,8 @@ pub(crate) fn request_error(
     write(media_type, status, &Body { errors, data: None })
 }
 
-/// An answer to what was no GraphQL request, or could not be answered as one.
-pub(crate) fn error_response(
+/// The response to what is not a GraphQL request, or could not be executed.
+pub(super) fn error_response(
     media_type: MediaType,
     status: StatusCode,
     code: ErrorCode,
@@ -62,8 +62,8 @@ pub(crate) fn error_response(
     write(media_type, status, &Body { errors, data: None })
 }
 
-/// An answer to a request that we failed to answer: what happened is in the log, under its id.
-pub(crate) fn masked_error(request: &RequestId) -> Response {
+/// The response after an internal error: what happened is in the log, under the request's id.
+pub(super) fn masked_error(request: &RequestId) -> Response {
     let (errors, status) = (
         &[ErrorCode::masked(request)],
         StatusCode::INTERNAL_SERVER_ERROR,
@@ -71,7 +71,7 @@ pub(crate) fn masked_error(request: &RequestId) -> Response {
     write(MediaType::Json, status, &Body { errors, data: None })
 }
 
-/// `data` and `errors` together, by the standard's first edition.
+/// The draft's status for `data` with `errors`.
 fn partial_success() -> StatusCode {
     StatusCode::from_u16(294).expect("294 is a status")
 }
@@ -84,7 +84,7 @@ fn write(media_type: MediaType, status: StatusCode, body: &Body<'_>) -> Response
     response.set_body(bytes);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, media_type.header());
-    // Tallies change with each vote, and `cas` hands out a ticket.
+    // Tallies change with each vote, and `cas` returns a ticket.
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

@@ -1,4 +1,4 @@
-//! `/metrics`: in Prometheus' text format.
+//! `/metrics`, in Prometheus' text format.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -9,26 +9,26 @@ use bytes::Bytes;
 use http::{HeaderValue, header};
 use poem::Response;
 
-/// How old an answer may be. To write one takes a thousand times what it takes to send it again: who
-/// asks without end, or in great number, must not keep votes waiting.
+/// How old a response may be. Rendering one takes a thousand times longer than sending it again: frequent
+/// scrapes must not delay votes.
 const MAX_AGE: Duration = Duration::from_millis(100);
 
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// The last answer, and when it was written by the monotonic clock.
+/// Caches the last response, with the time of its rendering by the monotonic clock.
 #[derive(Default)]
-pub(crate) struct Scrape {
+pub(super) struct Scrape {
     last: Mutex<Option<(Duration, Bytes)>>,
 }
 
 impl Scrape {
-    /// The last answer if it is young, or one that is written now, by one caller at a time.
-    pub(crate) fn text(&self, now: Duration, write: impl FnOnce() -> String) -> Bytes {
+    /// The last response if it is recent, or a new one; one caller renders at a time.
+    pub(super) fn text(&self, now: Duration, render: impl FnOnce() -> String) -> Bytes {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         match &*last {
-            Some((written, text)) if now.saturating_sub(*written) < MAX_AGE => text.clone(),
+            Some((rendered, text)) if now.saturating_sub(*rendered) < MAX_AGE => text.clone(),
             _ => {
-                let text = Bytes::from(write());
+                let text = Bytes::from(render());
                 *last = Some((now, text.clone()));
                 text
             }
@@ -36,7 +36,7 @@ impl Scrape {
     }
 }
 
-pub(crate) fn response(text: Bytes) -> Response {
+pub(super) fn response(text: Bytes) -> Response {
     let mut response = Response::default();
     response.set_body(text);
     let headers = response.headers_mut();
@@ -51,11 +51,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_asks_too_often_is_told_the_same_again() {
+    fn frequent_scrapes_get_the_same_response() {
         let scrape = Scrape::default();
         let ask = |ms, text: &str| {
-            let told = scrape.text(Duration::from_millis(ms), || text.to_owned());
-            String::from_utf8(told.into()).unwrap()
+            let text = scrape.text(Duration::from_millis(ms), || text.to_owned());
+            String::from_utf8(text.into()).unwrap()
         };
         assert_eq!(ask(1_000, "first"), "first");
         assert_eq!(ask(1_099, "second"), "first");

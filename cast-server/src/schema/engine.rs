@@ -1,37 +1,35 @@
-//! Executes documents: validated the first time, without validation once a document is known to be valid.
+//! Executes documents: the first time with validation, and without once a document is known to be valid.
 
 use std::sync::Arc;
 
 use async_graphql::{
-    Executor, Request, Response, ServerError, Value, Variables,
+    Executor, Pos, Request, Response, ServerError, Value, Variables,
     parser::{
-        parse_query,
+        self, parse_query,
         types::{ExecutableDocument, OperationType},
     },
 };
 use moka::sync::Cache;
 
 use super::{document, guard, variables};
-use crate::protocol::{ErrorCode, error_code::has_code};
+use crate::protocol::error_code::{ErrorCode, has_code};
 
 /// The limits of documents.
 #[derive(Clone, Debug)]
 pub struct DocumentLimits {
-    /// The most bytes of a document.
+    /// The most bytes of a document's text.
     pub max_size: usize,
-    /// How deep its brackets may nest. The parser recurses with each: a thousand would overflow the
-    /// stack; no document of a client has more than a dozen.
+    /// How deep its brackets may nest.
     pub max_nesting: usize,
-    /// How many root fields an operation may have: each is a query of its own.
+    /// How many root fields an operation may have.
     pub max_root_fields: usize,
     /// How deep its fields may nest.
     pub max_depth: usize,
-    /// The most fields that answering it is expected to take.
+    /// The most fields that executing it is expected to resolve.
     pub max_cost: u64,
-    /// How many directives it may have: the validation compares each with each.
+    /// How many directives it may have.
     pub max_directives: usize,
-    /// The bytes of text of all documents that are kept parsed. Clients send a few documents of some
-    /// hundred bytes.
+    /// How many bytes of text the cached documents may have together.
     pub cache_size: u64,
 }
 
@@ -50,12 +48,12 @@ impl Default for DocumentLimits {
     }
 }
 
-/// A pair of executors of the same schema, and the documents that are known to be valid.
+/// A pair of executors of the same schema, and a cache of documents that are known to be valid.
 ///
-/// Parsing and validating a document costs several times as much as executing it, and clients send
-/// the same few. A document is known once it was executed strictly without an error that the engine
-/// found. Then its parsed form is executed by `fast`, which skips validation. What validation
-/// would find out about variables is checked for both alike; see `variables`.
+/// Parsing and validating a document costs several times as much as executing it, and clients send the
+/// same few: docs/adr/0021 has the numbers. A document is cached once `strict` has executed it and the
+/// engine found no error in it. From then on its parsed form is executed by `fast`, which does not
+/// validate. What validation would find in variables is checked for both alike; see `variables`.
 pub struct Engine<E> {
     strict: E,
     fast: E,
@@ -65,27 +63,28 @@ pub struct Engine<E> {
 
 /// A document that may be executed.
 pub(crate) struct Plan {
-    source: Source,
+    document: ExecutableDocument,
+    validity: Validity,
     kind: OperationType,
 }
 
-enum Source {
-    Known(Arc<ExecutableDocument>),
-    New {
-        document: ExecutableDocument,
-        /// Whether its text alone decides whether it is valid.
-        is_keepable: bool,
-    },
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Validity {
+    Known,
+    /// Not known yet; the text alone decides.
+    Unknown,
+    /// It depends on the variables or on the operation's name too, so it is never known.
+    Varying,
 }
 
 /// Why a request was not executed.
 #[derive(Debug)]
 pub(crate) enum Refused {
-    /// A syntax error.
+    /// The text is not a document.
     Parse(ServerError),
-    /// The document is not valid, or not with these variables.
+    /// The document must not be executed, or not with these variables.
     Validation(Vec<ServerError>),
-    /// A mutation over GET.
+    /// A mutation came by a method that must not change anything.
     NotOverGet,
 }
 
@@ -117,13 +116,8 @@ impl<E: Executor> Engine<E> {
         }
     }
 
-    /// Executes a document that has one operation, without HTTP.
+    /// Executes a document that has one operation: the path of a request without HTTP.
     pub async fn answer(&self, text: &str, variables: Variables) -> Response {
-        let refused = |refused| match refused {
-            Refused::Parse(error) => vec![error],
-            Refused::Validation(errors) => errors,
-            Refused::NotOverGet => unreachable!("not over GET"),
-        };
         let answer = match self.plan(text, None, false) {
             Ok(plan) => self.execute(plan, text, None, variables).await,
             Err(refused) => Err(refused),
@@ -134,41 +128,47 @@ impl<E: Executor> Engine<E> {
                 response.errors = errors;
                 response
             }
-            Err(why) => Response::from_errors(refused(why)),
+            Err(Refused::Parse(error)) => Response::from_errors(vec![error]),
+            Err(Refused::Validation(errors)) => Response::from_errors(errors),
+            Err(Refused::NotOverGet) => unreachable!("it did not come by GET"),
         }
     }
 
-    /// Parses a document and checks whether it may be executed.
+    /// Finds out what a document is, and whether it may be executed at all.
     pub(crate) fn plan(
         &self,
         text: &str,
         operation: Option<&str>,
         read_only: bool,
     ) -> Result<Plan, Refused> {
-        let source = match self.known.get(text) {
-            Some(document) => Source::Known(document),
+        let (document, validity) = match self.known.get(text) {
+            Some(document) => (ExecutableDocument::clone(&document), Validity::Known),
             None => self.parse(text)?,
         };
-        let selected = document::select(source.document(), operation);
-        let kind = selected.map_err(|why| validation(why.to_string()))?.ty;
+        let selected = document::select(&document, operation);
+        let kind = selected.map_err(|error| invalid(&error))?.ty;
         if read_only && kind == OperationType::Mutation {
             return Err(Refused::NotOverGet);
         }
-        Ok(Plan { source, kind })
+        Ok(Plan {
+            document,
+            validity,
+            kind,
+        })
     }
 
-    fn parse(&self, text: &str) -> Result<Source, Refused> {
+    fn parse(&self, text: &str) -> Result<(ExecutableDocument, Validity), Refused> {
         let limits = &self.limits;
-        guard::check(text, limits.max_size, limits.max_nesting)
-            .map_err(|why| validation(why.to_string()))?;
+        guard::check(text, limits.max_size, limits.max_nesting).map_err(|error| invalid(&error))?;
         let document = parse_query(text).map_err(|error| Refused::Parse(syntax_error(error)))?;
-        variables::check_defaults(&document).map_err(|why| validation(why.to_string()))?;
-        let is_keepable =
-            document::check(&document, limits).map_err(|why| validation(why.to_string()))?;
-        Ok(Source::New {
-            document,
-            is_keepable,
-        })
+        variables::check_defaults(&document).map_err(|error| invalid(&error))?;
+        let is_keepable = document::check(&document, limits).map_err(|error| invalid(&error))?;
+        let validity = if is_keepable {
+            Validity::Unknown
+        } else {
+            Validity::Varying
+        };
+        Ok((document, validity))
     }
 
     /// Executes a plan that was made for `text` and `operation`.
@@ -179,50 +179,40 @@ impl<E: Executor> Engine<E> {
         operation: Option<&str>,
         variables: Variables,
     ) -> Result<Answer, Refused> {
+        let Plan {
+            document, validity, ..
+        } = plan;
         // It was selected before, so it is there.
-        if let Ok(selected) = document::select(plan.source.document(), operation) {
-            variables::check(selected, &variables).map_err(|why| {
-                Refused::Validation(vec![ErrorCode::BadUserInput.server_error(why.to_string())])
+        if let Ok(selected) = document::select(&document, operation) {
+            variables::check(selected, &variables).map_err(|error| {
+                Refused::Validation(vec![
+                    ErrorCode::BadUserInput.server_error(error.to_string()),
+                ])
             })?;
         }
-        // The text is not needed any more: what is parsed is not parsed again.
+        // Without the text: what is parsed is not parsed again.
         let mut request = Request::new(String::new()).variables(variables);
         request.operation_name = operation.map(Into::into);
-        match plan.source {
-            Source::Known(document) => {
-                request.set_parsed_query((*document).clone());
-                answer(self.fast.execute(request).await)
-            }
-            Source::New {
-                document,
-                is_keepable,
-            } => {
-                let kept = is_keepable.then(|| Arc::new(document.clone()));
-                request.set_parsed_query(document);
-                let answer = answer(Box::pin(self.strict.execute(request)).await)?;
-                // The errors of our own resolvers are not about the document.
-                if let Some(document) = kept
-                    && answer.errors.iter().all(has_code)
-                {
-                    self.known.insert(text.into(), document);
-                }
-                Ok(answer)
-            }
+        if validity == Validity::Known {
+            request.set_parsed_query(document);
+            return answer(self.fast.execute(request).await);
         }
+        let kept = (validity == Validity::Unknown).then(|| Arc::new(document.clone()));
+        request.set_parsed_query(document);
+        // Boxed, so that the future of a known document does not hold the room for it.
+        let answer = answer(Box::pin(self.strict.execute(request)).await)?;
+        // What the resolvers of CAST refuse says nothing about the document.
+        if let Some(document) = kept
+            && answer.errors.iter().all(has_code)
+        {
+            self.known.insert(text.into(), document);
+        }
+        Ok(answer)
     }
 }
 
-impl Source {
-    fn document(&self) -> &ExecutableDocument {
-        match self {
-            Self::Known(document) => document,
-            Self::New { document, .. } => document,
-        }
-    }
-}
-
-/// Distinguishes an execution with errors from a request that was not executed: only the errors of
-/// an execution have a path.
+/// Tells an execution with errors from a request that was not executed: only what was executed has a
+/// path.
 fn answer(response: Response) -> Result<Answer, Refused> {
     let Response {
         data, mut errors, ..
@@ -236,26 +226,19 @@ fn answer(response: Response) -> Result<Answer, Refused> {
     }
 }
 
-/// The parser's error as one sentence; its own text draws the line of the document below it.
-fn syntax_error(error: async_graphql::parser::Error) -> ServerError {
-    let mut error = ServerError::from(error);
-    let at = error.locations.first().map(|at| {
-        let (line, column) = (at.line, at.column);
-        format!(" at line {line}, column {column}")
-    });
-    // The last line of the drawing is what the grammar allows: `  = expected selection_set`.
-    let why = error.message.lines().rev().find_map(|line| {
-        let why = line.trim().strip_prefix("= ")?;
-        Some(format!(": {}", why.replace('_', " ")))
-    });
-    let (at, why) = (at.unwrap_or_default(), why.unwrap_or_default());
-    error.message = format!("The document has a syntax error{at}{why}");
-    let mut errors = [error];
-    ErrorCode::ParseFailed.mark_bare(&mut errors);
-    let [error] = errors;
-    error
+fn invalid(error: &dyn std::error::Error) -> Refused {
+    Refused::Validation(vec![
+        ErrorCode::ValidationFailed.server_error(error.to_string()),
+    ])
 }
 
-fn validation(message: String) -> Refused {
-    Refused::Validation(vec![ErrorCode::ValidationFailed.server_error(message)])
+/// One sentence: the parser's own message draws the line, with a marker beneath, over five lines.
+fn syntax_error(error: parser::Error) -> ServerError {
+    let at = error.positions().next();
+    let mut error = ServerError::from(error);
+    if let (Some(Pos { line, column }), Some((_, what))) = (at, error.message.rsplit_once("= ")) {
+        error.message = format!("Syntax error at line {line}, column {column}: {what}");
+    }
+    ErrorCode::ParseFailed.mark_bare(std::slice::from_mut(&mut error));
+    error
 }

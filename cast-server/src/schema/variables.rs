@@ -1,7 +1,7 @@
-//! Checks variables against their declarations, as GraphQL has it, before anything is executed.
+//! Checks variables against their declarations before anything is executed.
 //!
-//! The engine leaves that to validation, which a known document skips, and to the fields, which is
-//! too late: with this check a request is answered the same whether its document was known or not.
+//! The engine does that while it validates, which a cached document skips, and in the fields, which is
+//! too late: with this check a request gets the same response whether its document is cached or not.
 
 use async_graphql::{
     Value, Variables,
@@ -11,7 +11,7 @@ use async_graphql::{
 /// The types that an argument of our schema may be made of: none is an enum or an input object.
 const SCALARS: [&str; 6] = ["Int", "Long", "Float", "String", "ID", "Boolean"];
 
-/// A list of what there is not.
+/// A list of an unknown type.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("No argument takes a list of \"{name}\"")]
 pub(super) struct UnknownItem {
@@ -44,7 +44,7 @@ fn innermost(item: &Type) -> &str {
     }
 }
 
-/// Why variables do not fit. The value is not repeated: it may be a ticket.
+/// Why variables are refused. Values are not repeated: one may be a ticket.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum BadVariable {
     #[error("Variable \"${name}\" of type \"{expected}\" was not given")]
@@ -53,7 +53,7 @@ pub(super) enum BadVariable {
     Unfit { name: String, expected: String },
 }
 
-/// Checks what an operation declares; variables that it does not declare are ignored.
+/// Checks the variables that an operation declares; others are ignored.
 pub(super) fn check(
     operation: &OperationDefinition,
     variables: &Variables,
@@ -86,7 +86,7 @@ fn fits(value: &Value, expected: &Type) -> bool {
     match (value, &expected.base) {
         (Value::Null, _) => expected.nullable,
         (Value::List(items), BaseType::List(item)) => items.iter().all(|value| fits(value, item)),
-        // One value stands for a list of it.
+        // A single value is coerced to a list.
         (value, BaseType::List(item)) => fits(value, item),
         (value, BaseType::Named(name)) => fits_scalar(value, name),
     }
@@ -94,13 +94,13 @@ fn fits(value: &Value, expected: &Type) -> bool {
 
 fn fits_scalar(value: &Value, name: &str) -> bool {
     match (name, value) {
-        // Wider than GraphQL's: a count beyond 32 bits gets the error about its limit.
+        // Wider than GraphQL's `Int`: a count beyond 32 bits gets the error of its field, with the limit.
         ("Int" | "ID", Value::Number(number)) => number.is_i64(),
         ("Long", Value::Number(number)) => number.is_i64() || number.is_u64(),
         ("Float", Value::Number(_))
         | ("String" | "ID", Value::String(_))
         | ("Boolean", Value::Boolean(_)) => true,
-        // What is no type at all is the validation's to refuse.
+        // Validation refuses unknown types.
         _ => !SCALARS.contains(&name),
     }
 }
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fits() {
+    fn values_of_the_declared_type_fit() {
         for (declared, value) in [
             ("Int", "7"),
             ("Int!", "-9223372036854775808"),
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not() {
+    fn values_of_another_type_do_not_fit() {
         for (declared, value) in [
             ("Int", "\"7\""),
             ("Int", "7.5"),
@@ -163,11 +163,11 @@ mod tests {
     }
 
     #[test]
-    fn a_list_with_a_default_is_made_of_what_there_is() {
+    fn the_items_of_a_list_with_a_default_have_a_known_type() {
         for (declared, unknown) in [
             ("[Int!]! = [1]", None),
             ("[[String]] = [[\"a\"]]", None),
-            // The validation has an error for those.
+            // Validation refuses these.
             ("Nothing = 1", None),
             ("[Nothing]", None),
             ("[Nothing!]! = [1]", Some("Nothing")),
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_may_be_null_or_has_a_default_may_be_missing() {
+    fn a_variable_may_be_missing_if_it_is_nullable_or_has_a_default() {
         assert_eq!(check_one("Int", "{}"), Ok(()));
         assert_eq!(check_one("Int! = 3", "{}"), Ok(()));
         assert!(matches!(

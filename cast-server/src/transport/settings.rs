@@ -1,22 +1,22 @@
-//! What connections are bound to.
+//! The limits of connections and requests.
 
 use std::time::Duration;
 
-/// What connections are bound to.
+/// The limits of connections and requests.
 #[derive(Clone, Debug)]
 pub struct HttpSettings {
-    /// How many connections there may be; one more is turned away with a 503.
+    /// How many connections may be open; one more is rejected with a 503.
     pub max_connections: usize,
-    /// How long a connection may be silent between requests.
+    /// How long a connection may be silent between requests, and how long a client may take to read a
+    /// response.
     pub idle_timeout: Duration,
     /// How long a request's head may take from its first byte to its last.
     pub header_deadline: Duration,
     /// How long a request's body may take.
     pub body_deadline: Duration,
-    /// How long the answer to a request may take.
+    /// How long executing a request may take.
     pub request_deadline: Duration,
-    /// How long whoever drains the server lets that take; a quarter of it is left to clients that
-    /// neither send nor read.
+    /// How long a drain may take; a quarter of it is left to clients that neither send nor read.
     pub drain_timeout: Duration,
     /// The most bytes of a request's head.
     pub max_head_size: usize,

@@ -1,4 +1,4 @@
-//! What bad input gets: a refusal that names the field and the limit, and nothing else happens.
+//! Invalid input: a refusal names the field and the limit, and changes nothing.
 
 use cast_adapters::system::{SystemClock, SystemEntropy};
 use cast_core::domain::KeyRing;
@@ -98,10 +98,11 @@ async fn a_bad_ballot_is_refused_with_its_field_and_limit_and_burns_no_use() {
 }
 
 #[tokio::test]
-async fn a_ticket_that_is_none_of_ours_is_invalid_however_it_is_wrong() {
+async fn a_ticket_that_this_key_ring_did_not_issue_is_invalid() {
     let server = Server::start().await;
     let good = server.client.ticket().await;
-    let foreign = KeyRing::generate(&SystemEntropy).issue(SystemClock.now(), &SystemEntropy);
+    let of_another_ring =
+        KeyRing::generate(&SystemEntropy).issue(SystemClock.now(), &SystemEntropy);
     let mut flipped = good.clone().into_bytes();
     flipped[63] = if flipped[63] == b'0' { b'1' } else { b'0' };
     let flipped = String::from_utf8(flipped).unwrap();
@@ -114,7 +115,7 @@ async fn a_ticket_that_is_none_of_ours_is_invalid_however_it_is_wrong() {
         &"0".repeat(64),
         &"\u{e9}".repeat(32),
         &flipped,
-        &foreign.ticket().to_hex(),
+        &of_another_ring.ticket().to_hex(),
     ] {
         let changes = json!({"ticket": ticket});
         is_refused(&server, changes, "TICKET_INVALID", &["Invalid ticket"]).await;
@@ -122,7 +123,7 @@ async fn a_ticket_that_is_none_of_ours_is_invalid_however_it_is_wrong() {
 }
 
 #[tokio::test]
-async fn a_bad_ballot_is_a_bad_ballot_whatever_its_ticket() {
+async fn a_bad_ballot_is_refused_as_such_whatever_its_ticket() {
     let server = Server::start().await;
     let forged = "0".repeat(64);
     for ticket in ["x", &forged] {
@@ -147,7 +148,7 @@ async fn a_refusal_repeats_the_ballot_id_it_was_given() {
 }
 
 #[tokio::test]
-async fn an_empty_voter_is_none() {
+async fn an_empty_voter_is_the_same_as_none() {
     let server = Server::start().await;
     let mut vote = one_vote(&server.client.ticket().await, "a");
     vote["voterUsername"] = json!("");
@@ -155,7 +156,7 @@ async fn an_empty_voter_is_none() {
 }
 
 #[tokio::test]
-async fn questions_with_bad_arguments_are_bad_user_input() {
+async fn queries_with_bad_arguments_are_bad_user_input() {
     let server = Server::start().await;
     let names: Vec<_> = (0..101).map(|n| format!("n{n}")).collect();
     for (query, words) in [

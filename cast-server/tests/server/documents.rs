@@ -1,11 +1,16 @@
-//! A document that is known is answered as one that is not: the second time is as the first.
+//! A cached document is answered as one that is not: the second time like the first.
 
 use serde_json::{Value, json};
 
 use crate::support::{Client, Server, VOTE, one_vote};
 
-/// Sends a document that is new to the server, and again when it is known.
-async fn unknown_and_known(client: &Client, query: &str, good: Value, tried: &Value) -> [Value; 2] {
+/// Sends a document that is not cached, and again when it is.
+async fn before_and_after_caching(
+    client: &Client,
+    query: &str,
+    good: Value,
+    tried: &Value,
+) -> [Value; 2] {
     // A comment makes it another text, and so another document.
     let fresh = format!("{query} # {}", uuid::Uuid::from_u128(0));
     let unknown = client.ask(&fresh, tried.clone()).await;
@@ -16,7 +21,7 @@ async fn unknown_and_known(client: &Client, query: &str, good: Value, tried: &Va
 }
 
 #[tokio::test]
-async fn variables_that_do_not_fit_get_the_same_error() {
+async fn variables_that_do_not_fit_get_the_same_errors() {
     let server = Server::start().await;
     let ticket = server.client.ticket().await;
     let good = one_vote(&ticket, "a");
@@ -43,7 +48,8 @@ async fn variables_that_do_not_fit_get_the_same_error() {
     ] {
         let mut tried = good.clone();
         tried[name] = value;
-        let [unknown, known] = unknown_and_known(&server.client, VOTE, good.clone(), &tried).await;
+        let [unknown, known] =
+            before_and_after_caching(&server.client, VOTE, good.clone(), &tried).await;
         let errors = |answer: &Value| answer.get("errors").cloned();
         assert_eq!(errors(&unknown), errors(&known), "{tried}");
         assert_eq!(
@@ -66,14 +72,15 @@ async fn variables_that_do_not_fit_get_the_same_error() {
 }
 
 #[tokio::test]
-async fn missing_variables_get_the_same_error() {
+async fn missing_variables_get_the_same_errors() {
     let server = Server::start().await;
     let ticket = server.client.ticket().await;
     let good = one_vote(&ticket, "a");
     for name in ["usernames", "voteCount", "ticket"] {
         let mut tried = good.clone();
         tried.as_object_mut().unwrap().remove(name);
-        let [unknown, known] = unknown_and_known(&server.client, VOTE, good.clone(), &tried).await;
+        let [unknown, known] =
+            before_and_after_caching(&server.client, VOTE, good.clone(), &tried).await;
         assert_eq!(unknown, known);
         assert_eq!(known["errors"][0]["extensions"]["code"], "BAD_USER_INPUT");
         assert!(
@@ -97,7 +104,8 @@ async fn defaults_and_nulls_mean_the_same() {
         json!({"first": 2}),
         json!({"first": 0}),
     ] {
-        let [unknown, known] = unknown_and_known(client, query, json!({"first": 1}), &tried).await;
+        let [unknown, known] =
+            before_and_after_caching(client, query, json!({"first": 1}), &tried).await;
         let place_free = |mut answer: Value| {
             if let Some(error) = answer["errors"].get_mut(0) {
                 error["locations"] = Value::Null;
@@ -109,7 +117,7 @@ async fn defaults_and_nulls_mean_the_same() {
 }
 
 #[tokio::test]
-async fn a_document_with_an_error_stays_unknown() {
+async fn a_document_with_an_error_is_not_cached() {
     let server = Server::start().await;
     for query in [
         "{ colour }",
@@ -130,13 +138,13 @@ async fn a_document_with_an_error_stays_unknown() {
 }
 
 #[tokio::test]
-async fn what_a_directive_hides_is_validated_when_it_shows() {
+async fn what_a_directive_skips_is_validated_when_it_is_included() {
     let server = Server::start().await;
     let query = "query($hide: Boolean!, $n: [String!]) { \
                  a: query(username: \"a\") tallies(usernames: $n) @skip(if: $hide) { votes } }";
     let hidden = json!({"hide": true});
     for tried in [json!({"hide": false}), json!({"hide": false, "n": ["a"]})] {
-        let both = unknown_and_known(&server.client, query, hidden.clone(), &tried).await;
+        let both = before_and_after_caching(&server.client, query, hidden.clone(), &tried).await;
         assert_eq!(both[0], both[1], "{tried}");
     }
     let query = "query($hide: Boolean!) { a: query(username: \"a\") \

@@ -1,5 +1,5 @@
-//! What an enemy sends: an error with the right status within a second, honest clients beside it
-//! notice nothing, and the process lives.
+//! Hostile requests: each gets an error with the right status within a second, other clients are not
+//! affected, and the process lives.
 
 use std::{fmt::Write as _, time::Duration};
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Reply, Server, raw, timed};
 
-/// What an enemy gets of a server at most, without optimisation and beside all other tests.
+/// The most time that a hostile request may take, without optimisation and beside all other tests.
 pub(crate) const AT_ONCE: Duration = Duration::from_secs(1);
 
 /// Sends a document that must be refused, at once.
@@ -105,8 +105,8 @@ async fn fragments_that_multiply_are_weighed_before_they_are_followed() {
     };
     let at_the_root = ("{ ...f0 }", "Query", "cas { ticket }");
     let beneath_it = ("{ cas { ...f0 } }", "TicketInfo", "ticket");
-    // Some dozen fragments of two spreads: less than a kilobyte. Eight of many: no deeper than
-    // anybody may nest.
+    // A dozen and a half fragments of two spreads: less than a kilobyte. Eight of many: no deeper than
+    // the limit for fields.
     for (length, width) in [(18, 2), (24, 2), (8, 60), (4, 110), (3, 180)] {
         for place in [at_the_root, beneath_it] {
             is_refused(&server, &chain(place, length, width), INVALID).await;
@@ -153,7 +153,7 @@ async fn what_may_be_asked_at_most_is_answered_soon() {
 }
 
 #[tokio::test]
-async fn a_request_votes_once_however_the_second_vote_is_dressed() {
+async fn a_request_votes_once_in_whatever_form_the_second_vote_comes() {
     let server = Server::start().await;
     let ticket = server.client.ticket().await;
     let vote = format!(
@@ -223,7 +223,7 @@ async fn floods_of_fields_aliases_directives_and_operations_are_bounded() {
 }
 
 #[tokio::test]
-async fn a_body_over_the_limit_is_413_however_it_comes() {
+async fn a_body_over_the_limit_is_413_announced_or_not() {
     let server = Server::start().await;
     let url = server.client.graphql_url();
     for len in [16 * 1_024 + 1, 200 * 1_024] {

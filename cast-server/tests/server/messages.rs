@@ -131,7 +131,7 @@ async fn a_syntax_error_is_one_sentence_with_its_place() {
         let reply = server.client.post(&json!({ "query": query })).await;
         assert_eq!(reply.code(), "GRAPHQL_PARSE_FAILED");
         let message = reply.body["errors"][0]["message"].as_str().unwrap();
-        let begin = format!("The document has a syntax error at {place}");
+        let begin = format!("Syntax error at {place}");
         assert!(message.starts_with(&begin), "{query}: {message}");
         assert_eq!(message.lines().count(), 1, "{message}");
     }

@@ -1,4 +1,4 @@
-//! GraphQL over HTTP, as its standard has it; and what else is at the door.
+//! GraphQL over HTTP by its draft, and the other paths of the server.
 
 use reqwest::{Method, header};
 use serde_json::{Value, json};
@@ -119,7 +119,7 @@ async fn the_status_follows_from_the_media_type_and_from_what_happened() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_served_is_said_by_its_status() {
+async fn unsupported_requests_get_the_status_that_says_why() {
     let server = Server::start().await;
     let body = "{\"query\":\"{ cas { ticket } }\"}";
     assert_eq!(server.post_as("text/html", body).await.status, 406);
@@ -170,7 +170,7 @@ async fn what_cannot_be_served_is_said_by_its_status() {
 }
 
 #[tokio::test]
-async fn queries_come_by_get_too_and_mutations_do_not() {
+async fn queries_are_answered_over_get_and_mutations_are_not() {
     let server = Server::start().await;
     let query = "query($u: String!) { query(username: $u) }";
     let variables = "{\"u\":\"a\"}";
@@ -200,7 +200,7 @@ async fn queries_come_by_get_too_and_mutations_do_not() {
     let mutation = crate::support::VOTE;
     let vote = one_vote(&ticket, "got").to_string();
     let parameters = [("query", mutation), ("variables", &*vote)];
-    // Unknown, and then known.
+    // Before the document is cached, and after.
     assert_eq!(server.get_as(Method::GET, &parameters).await.status, 405);
     server.client.vote(one_vote(&ticket, "posted")).await;
     assert_eq!(server.get_as(Method::GET, &parameters).await.status, 405);
@@ -216,7 +216,7 @@ async fn queries_come_by_get_too_and_mutations_do_not() {
 }
 
 #[tokio::test]
-async fn an_operation_is_chosen_by_its_name() {
+async fn an_operation_is_selected_by_its_name() {
     let server = Server::start().await;
     let query = "query A { a: query(username: \"a\") } query B { b: query(username: \"b\") }";
     let ask = |name: Value| {
@@ -235,7 +235,7 @@ async fn an_operation_is_chosen_by_its_name() {
 }
 
 #[tokio::test]
-async fn every_answer_has_a_request_id_the_callers_if_it_is_well_formed() {
+async fn every_response_has_a_request_id_the_clients_if_it_is_well_formed() {
     let server = Server::start().await;
     let ask = |path: &'static str, id: Option<&'static str>| {
         let client = server.client.clone();
@@ -262,7 +262,7 @@ async fn every_answer_has_a_request_id_the_callers_if_it_is_well_formed() {
 }
 
 #[tokio::test]
-async fn health_is_told_in_plain_text() {
+async fn health_checks_are_plain_text() {
     let server = Server::start().await;
     for path in ["/livez", "/readyz", "/healthz"] {
         let reply = server.client.get(path).await;
@@ -287,7 +287,7 @@ async fn health_is_told_in_plain_text() {
 }
 
 #[tokio::test]
-async fn requests_may_come_one_behind_the_other_on_a_connection() {
+async fn requests_may_be_pipelined() {
     let server = Server::start().await;
     let mut stream = server.connect().await;
     let one = "GET /livez HTTP/1.1\r\nhost: x\r\n\r\n";

@@ -43,36 +43,29 @@ impl HttpMetrics {
         self.seconds[route as usize].record(took);
     }
 
-    /// Counts an answer to what was no request.
-    pub(crate) fn no_request(&self, status: u16) {
+    /// Counts a connection that was accepted.
+    pub(crate) fn connection_opened(&self) {
+        self.accepted.increment(1);
+        self.open.increment(1.0);
+    }
+
+    /// Counts the end of a connection that was accepted.
+    pub(crate) fn connection_closed(&self) {
+        self.open.decrement(1.0);
+    }
+
+    /// Counts a connection that was refused: as many are open as may be.
+    pub(crate) fn connection_refused(&self) {
+        self.turned_away.increment(1);
+    }
+
+    /// Counts a connection that was closed with this status because it made no valid request.
+    pub(crate) fn connection_rejected(&self, status: u16) {
         self.count(Route::None, status);
     }
 
     fn count(&self, route: Route, status: u16) {
         let class = usize::from(status / 100).clamp(1, CLASSES.len()) - 1;
         self.requests[route as usize][class].increment(1);
-    }
-
-    /// Counts a connection that was refused because there were too many.
-    pub(crate) fn turned_away(&self) {
-        self.turned_away.increment(1);
-    }
-}
-
-/// An open connection, for as long as this lives.
-pub(crate) struct OpenConnection(Gauge);
-
-impl OpenConnection {
-    /// Counts one more.
-    pub(crate) fn new(metrics: &HttpMetrics) -> Self {
-        metrics.accepted.increment(1);
-        metrics.open.increment(1.0);
-        Self(metrics.open.clone())
-    }
-}
-
-impl Drop for OpenConnection {
-    fn drop(&mut self) {
-        self.0.decrement(1.0);
     }
 }

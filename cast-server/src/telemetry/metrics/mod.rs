@@ -19,7 +19,7 @@ use metrics::{Gauge, Histogram};
 pub(crate) use self::{
     calls::{CallOutcome, Calls},
     fold::{FoldMetrics, PartitionGauges},
-    http::{HttpMetrics, OpenConnection},
+    http::HttpMetrics,
     votes::{GraphqlErrors, Votes},
 };
 use self::{catalog::Metric, registry::Registry};
