@@ -19,7 +19,7 @@ pub struct AuditConfig {
     #[command(flatten)]
     pub store_url: StoreUrl,
     /// Writes the report as one JSON object
-    #[arg(long)]
+    #[arg(long, help_heading = "Report")]
     pub json: bool,
     #[command(flatten)]
     pub log: LogConfig,

@@ -24,7 +24,7 @@ pub struct IngestConfig {
     flushes_in_flight: usize,
 
     /// The most votes for one name in one ballot
-    #[arg(long, value_name = "COUNT", default_value = "1000", value_parser = int())]
+    #[arg(long, value_name = "COUNT", default_value = "1000", value_parser = int)]
     max_votes: u32,
 
     /// How long a ballot may wait for its flush before it gets `OVERLOADED`

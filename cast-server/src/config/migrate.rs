@@ -21,7 +21,7 @@ pub struct MigrateConfig {
     #[command(flatten)]
     pub topic: TopicConfig,
     /// How long to wait for servers that do not answer yet
-    #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = duration)]
+    #[arg(long, help_heading = "Migration", value_name = "DURATION", default_value = "1m", value_parser = duration)]
     pub wait: Duration,
     #[command(flatten)]
     pub log: LogConfig,

@@ -22,7 +22,7 @@ pub struct TicketConfig {
     ticket_ttl: Duration,
 
     /// How many ballots a ticket is good for
-    #[arg(long, value_name = "COUNT", default_value = "100", value_parser = int())]
+    #[arg(long, value_name = "COUNT", default_value = "100", value_parser = int)]
     ticket_uses: u32,
 
     #[command(flatten)]

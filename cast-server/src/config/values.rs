@@ -3,7 +3,6 @@
 use std::{convert::Infallible, fmt, str::FromStr, time::Duration};
 
 use bytesize::ByteSize;
-use clap::builder::RangedU64ValueParser;
 use zeroize::Zeroizing;
 
 /// Settings that cannot work: a sentence that names each flag as it is typed.
@@ -67,13 +66,20 @@ pub(super) fn address(text: &str) -> Result<String, String> {
 }
 
 /// A number of things, at least one.
-pub(crate) fn count() -> RangedU64ValueParser<usize> {
-    RangedU64ValueParser::new().range(1..)
+pub(crate) fn count() -> impl Fn(&str) -> Result<usize, String> + Clone + Send + Sync + 'static {
+    |text| match text.parse() {
+        Ok(count) if count > 0 => Ok(count),
+        _ => Err("it must be a whole number, at least 1".into()),
+    }
 }
 
 /// A number that fits GraphQL's `Int`, at least one.
-pub(super) fn int() -> RangedU64ValueParser<u32> {
-    RangedU64ValueParser::new().range(1..=i32::MAX.unsigned_abs().into())
+pub(super) fn int(text: &str) -> Result<u32, String> {
+    const MAX: u32 = i32::MAX.unsigned_abs();
+    match text.parse() {
+        Ok(number @ 1..=MAX) => Ok(number),
+        _ => Err(format!("it must be a whole number from 1 to {MAX}")),
+    }
 }
 
 /// A text that is never shown. Parsing it cannot fail, for an error would show it.

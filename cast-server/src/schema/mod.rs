@@ -13,6 +13,7 @@ pub(crate) mod error;
 pub(crate) mod fuzzing;
 mod guard;
 mod leaderboard;
+mod limits;
 mod long;
 mod query;
 mod tallies;
@@ -27,7 +28,8 @@ use async_graphql::{EmptySubscription, MergedObject, SDLExportOptions, Schema, V
 use self::leaderboard::Leaders;
 pub use self::{
     backend::Backend,
-    engine::{DocumentLimits, Engine},
+    engine::Engine,
+    limits::DocumentLimits,
     vote::VoteMutation,
 };
 
