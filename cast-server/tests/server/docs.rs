@@ -14,13 +14,14 @@ const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 const OTHER_VARIABLES: [&str; 2] = ["CAST_FEATURES", "CAST_MODEL_BOUND"];
 
 /// Flags in running text that are other programs'.
-const OTHER_FLAGS: [&str; 10] = [
+const OTHER_FLAGS: [&str; 11] = [
     // build-and-deploy.sh
     "--dry-run",
     // cargo, and what it runs
     "--in-diff",
     "--shard",
     "--histories",
+    "--instructions",
     "--seed",
     "--duration",
     // docker

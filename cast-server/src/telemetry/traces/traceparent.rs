@@ -10,7 +10,7 @@ const HEADER: &str = "traceparent";
 const SAMPLED: u8 = 1;
 
 /// The caller's context; `None` if there is no header, more than one, or one that is not well formed: to
-/// whoever asks, all of these are the same.
+/// the callers, all of these are the same.
 pub(super) fn of(headers: &HeaderMap) -> Option<TraceContext> {
     let mut given = headers.get_all(HEADER).iter();
     let only = given.next()?;
