@@ -14,7 +14,7 @@ use poem::{
 use super::{app_state::AppState, health, negotiation::MediaType, response::error_response};
 use crate::protocol::{ErrorCode, RequestId};
 
-/// All paths. `POST /graphql` is answered before they are asked, see [`HttpService`](super::HttpService).
+/// All paths. `POST /graphql` is answered before they are asked, see `HttpService`.
 ///
 /// Middleware goes around them here. Left out on purpose are poem's own metrics and traces, which label
 /// by full URL and log query strings, and so tickets; and its compression.

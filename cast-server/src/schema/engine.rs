@@ -17,7 +17,7 @@ use crate::protocol::error_code::{ErrorCode, has_code};
 /// A pair of executors of the same schema, and a cache of documents that are known to be valid.
 ///
 /// Parsing and validating a document costs several times as much as executing it, and clients send the
-/// same few: docs/adr/0021 has the numbers. A document is cached once `strict` has executed it and the
+/// same few: docs/adr/0022 has the numbers. A document is cached once `strict` has executed it and the
 /// engine found no error in it. From then on its parsed form is executed by `fast`, which does not
 /// validate. What validation would find in variables is checked for both alike; see `variables`.
 pub struct Engine<E> {

@@ -13,10 +13,11 @@ use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 
 use super::{
-    Handler, Shared,
+    handler::Handler,
     in_flight::{Requests, ResponseBody},
     listener::Accepted,
     rejection::Rejection,
+    shared::Shared,
     stream::TimedStream,
 };
 

@@ -8,7 +8,7 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
 };
 
-use super::{Shared, rejection::Rejection};
+use super::{rejection::Rejection, shared::Shared};
 
 /// The first pause after the system refused to accept a connection; it doubles with each refusal in a
 /// row.

@@ -14,7 +14,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::{Shared, in_flight::Requests};
+use super::{in_flight::Requests, shared::Shared};
 
 /// A connection as hyper sees it: a stream that fails when its client takes too long.
 ///

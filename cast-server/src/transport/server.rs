@@ -1,0 +1,105 @@
+//! Accepts connections and serves them, until it is drained.
+
+use std::{io, net::SocketAddr, sync::Arc};
+
+use cast_core::ports::{Clock, Entropy};
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::task::TaskTracker;
+
+use super::{
+    connection,
+    drain::Drain,
+    handler::{ConnectionEvents, Handler},
+    listener::Listener,
+    settings::HttpSettings,
+    shared::Shared,
+};
+
+/// How many connections that the system had established before the drain are still served: as many as
+/// its queue holds.
+const MAX_BACKLOG: usize = 1_024;
+
+/// A server that accepts connections. Dropping it starts its drain.
+pub(crate) struct Server {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    task: JoinHandle<()>,
+}
+
+/// Serves connections on a bound listener with `handler`.
+pub(crate) fn serve<H: Handler>(
+    listener: TcpListener,
+    settings: HttpSettings,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    events: Arc<dyn ConnectionEvents>,
+    handler: Arc<H>,
+) -> io::Result<Server> {
+    let address = listener.local_addr()?;
+    let drain = Drain::new(Arc::clone(&clock), settings.drain_timeout);
+    let shared = Arc::new(Shared {
+        clock,
+        entropy,
+        settings,
+        events,
+        drain,
+    });
+    let listener = Listener::new(listener, Arc::clone(&shared));
+    let task = tokio::spawn(run(listener, Arc::clone(&shared), handler));
+    Ok(Server {
+        address,
+        shared,
+        task,
+    })
+}
+
+/// Serves until the drain begins, and every request that had begun is answered.
+async fn run<H: Handler>(mut listener: Listener, shared: Arc<Shared>, handler: Arc<H>) {
+    let connections = TaskTracker::new();
+    let serve = |accepted| {
+        let (shared, handler) = (Arc::clone(&shared), Arc::clone(&handler));
+        connections.spawn(connection::serve(accepted, shared, handler));
+    };
+    loop {
+        tokio::select! {
+            biased;
+            () = shared.drain.begun() => break,
+            accepted = listener.accept() => serve(accepted),
+        };
+    }
+    // Their clients are connected, and may have sent a request: it would be lost with a reset.
+    for accepted in listener.close(MAX_BACKLOG) {
+        serve(accepted);
+    }
+    connections.close();
+    connections.wait().await;
+}
+
+impl Server {
+    /// Where it listens.
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Waits until it ends, which it does not by itself.
+    pub(crate) async fn failed(&mut self) {
+        let _ = (&mut self.task).await;
+    }
+
+    /// Accepts no more connections, and waits until every request that had begun is answered. A client
+    /// that keeps it waiting is cut off; see [`HttpSettings::drain_timeout`]. There is no other
+    /// deadline: the caller has one for its whole drain.
+    pub(crate) async fn drain(mut self) {
+        self.shared.drain.begin();
+        // A task that has ended must not be polled again.
+        if !self.task.is_finished() {
+            self.failed().await;
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.shared.drain.begin();
+    }
+}

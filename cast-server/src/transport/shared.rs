@@ -1,0 +1,16 @@
+//! What all connections of a server share.
+
+use std::sync::Arc;
+
+use cast_core::ports::{Clock, Entropy};
+
+use super::{drain::Drain, handler::ConnectionEvents, settings::HttpSettings};
+
+/// What all connections of a server share.
+pub(super) struct Shared {
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) entropy: Arc<dyn Entropy>,
+    pub(super) settings: HttpSettings,
+    pub(super) events: Arc<dyn ConnectionEvents>,
+    pub(super) drain: Drain,
+}
