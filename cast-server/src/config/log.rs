@@ -67,7 +67,7 @@ mod tests {
             "INFO",
             "info,poem=warn",
             "off,cast_core=trace",
-            "warn,[vote{id=\"a,b\"}]=debug",
+            "warn,[request]=debug",
         ] {
             assert_eq!(filter(text).as_deref(), Ok(text));
         }

@@ -32,7 +32,7 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let duration = humantime::parse_duration(text)
         .map_err(|_| String::from("a duration is written 2s, 500ms or 1m30s"))?;
     if duration.is_zero() {
-        Err("a duration must be longer than 0".into())
+        Err("a duration must be longer than nothing".into())
     } else if duration > LONGEST {
         Err("a duration must be at most 10 years".into())
     } else {
