@@ -45,7 +45,7 @@ BELOW = {
         "endpoint": ["schema", "telemetry", "coalesced", "protocol"],
         "transport": ["protocol"],
         "schema": ["telemetry", "coalesced", "protocol"],
-        "telemetry": ["protocol"],
+        "telemetry": ["client", "protocol"],
         "failpoints": ["config"],
         "client": ["protocol"],
         "config": ["protocol"],

@@ -9,10 +9,7 @@
 //! ratio of a round, and its median. The server is a private one; with `CAST_TEST_KAFKA_URL` it is
 //! that one. Bounded: it ends by itself, in about a minute.
 
-#![expect(
-    clippy::print_stdout,
-    reason = "a benchmark reports to whoever started it"
-)]
+#![expect(clippy::print_stdout, reason = "a benchmark prints its results")]
 
 use std::{sync::Arc, time::Duration};
 
@@ -30,7 +27,7 @@ use tokio::task::JoinSet;
 
 const ROUNDS: usize = 7;
 const PARTITIONS: Partitions = Partitions::new(4).expect("four");
-/// As the door has it by default.
+/// As the vote service has it by default.
 const FLUSHES_IN_FLIGHT: usize = 4;
 
 /// One way to publish.
@@ -218,11 +215,11 @@ impl Log {
         }
     }
 
-    /// One flush, as the door would have it: for one partition, the partitions taking turns.
+    /// One flush, as the vote service would write it: for one partition, round robin.
     fn flush(&self, way: &Way, number: usize) -> Vec<Record> {
         let number = u32::try_from(number).expect("a few");
-        let home = Partition::new(number % PARTITIONS.count());
-        let record = || self.fixtures.record(home, PARTITIONS, way.record);
+        let test_db = Partition::new(number % PARTITIONS.count());
+        let record = || self.fixtures.record(test_db, PARTITIONS, way.record);
         std::iter::repeat_with(record)
             .take(way.flush / way.record)
             .collect()

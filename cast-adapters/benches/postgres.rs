@@ -9,10 +9,7 @@
 //! of a round, and its median. The server is the benchmark's own, and waits for the disk. It ends by
 //! itself, in well under a minute.
 
-#![expect(
-    clippy::print_stdout,
-    reason = "a benchmark reports to whoever started it"
-)]
+#![expect(clippy::print_stdout, reason = "a benchmark prints its results")]
 
 #[path = "postgres/copy.rs"]
 mod copy;
@@ -108,7 +105,7 @@ async fn fold(store: &PostgresStore, steps: &[FoldStep]) {
     }
 }
 
-/// Where ballots come from: all different, their ids in the order of time, as doors mint them.
+/// Where ballots come from: all different, their ids in the order of time, as the vote service mints them.
 struct Source {
     fixtures: Fixtures,
     candidates: Vec<Candidate>,
@@ -132,7 +129,7 @@ impl Source {
         (0..BALLOTS / size).map(|_| self.step(size)).collect()
     }
 
-    /// As a door mints it, a millisecond after the ids of the record before.
+    /// As the vote service mints it, a millisecond after the ids of the record before.
     fn id(&self, offset: u64) -> BallotId {
         let now = ManualClock::START.plus(Duration::from_millis(offset));
         BallotId::mint(

@@ -9,10 +9,7 @@
 //! ratio of a round, and its median. What Redis spends of its processor hardly drifts. The server is a private one; with `CAST_TEST_REDIS_URL` it is
 //! that one. Bounded: it ends by itself, in about half a minute.
 
-#![expect(
-    clippy::print_stdout,
-    reason = "a benchmark reports to whoever started it"
-)]
+#![expect(clippy::print_stdout, reason = "a benchmark prints its results")]
 
 use std::{sync::Arc, time::Duration};
 
@@ -149,17 +146,17 @@ impl Bench {
             .collect();
         let (commands, cpu_s) = (self.commands().await, self.cpu_s().await);
         let started = SystemClock.monotonic().as_secs_f64();
-        let mut doors = JoinSet::new();
+        let mut servers = JoinSet::new();
         for share in shares {
             let bench = Arc::clone(self);
-            doors.spawn(async move {
+            servers.spawn(async move {
                 let (tickets, counter) = (bench.redis.tickets(), bench.redis.counter());
                 for flush in share.chunks(at_a_time) {
                     bench.vote(&tickets, &counter, &ticket, flush).await;
                 }
             });
         }
-        doors.join_all().await;
+        servers.join_all().await;
         let seconds = SystemClock.monotonic().as_secs_f64() - started;
         let (commands, cpu_s) = (self.commands().await - commands, self.cpu_s().await - cpu_s);
         let ballots = f64::from(u32::try_from(ballots).expect("a few"));
@@ -194,9 +191,9 @@ impl Bench {
         let redeemed = tickets.redeem(ticket, claims).await.expect("redeemed");
         assert!(redeemed.iter().all(|answer| *answer == Redemption::Granted));
         let offset = self.next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let tail = self.tail(offset, claims.len());
-        let show: Vec<Candidate> = tail.votes.iter().map(|(who, _)| who.clone()).collect();
-        let shown = counter.record(&[tail], &show).await.expect("recorded");
+        let pending = self.pending(offset, claims.len());
+        let show: Vec<Candidate> = pending.votes.iter().map(|(who, _)| who.clone()).collect();
+        let shown = counter.record(&[pending], &show).await.expect("recorded");
         assert!(shown.iter().all(|reading| reading.tally.votes > 0));
         if offset % LAG == LAG - 1 {
             let checkpoints: Vec<_> = self
@@ -209,7 +206,7 @@ impl Bench {
     }
 
     /// A record of so many ballots, each for the next candidate in turn.
-    fn tail(&self, offset: u64, ballots: usize) -> PendingVotes {
+    fn pending(&self, offset: u64, ballots: usize) -> PendingVotes {
         let first = usize::try_from(offset).expect("a few") % CANDIDATES;
         let votes = (0..CANDIDATES.min(ballots)).map(|n| {
             let candidate = self.candidates[(first + n) % CANDIDATES].clone();
@@ -241,15 +238,15 @@ impl Bench {
         .await
     }
 
-    /// Sums the numbers that `pick` finds in what the server tells of itself.
+    /// Sums the numbers that `pick` finds in the server's INFO.
     async fn sum(&self, section: &str, pick: fn(&str) -> Option<&str>) -> f64 {
         let mut info = cmd("INFO");
         info.arg(section);
-        let told: String = info
+        let reported: String = info
             .query_async(&mut self.raw.clone())
             .await
-            .expect("the server tells");
-        let numbers = told.lines().filter_map(pick);
+            .expect("answered");
+        let numbers = reported.lines().filter_map(pick);
         numbers
             .filter_map(|number| number.trim().parse::<f64>().ok())
             .sum()

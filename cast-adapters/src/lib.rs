@@ -1,34 +1,71 @@
-//! Adapters for the ports of CAST: each turns something that exists into what a port's contract
-//! asks for.
+//! Adapters for the ports of CAST: memory, Redis, Apache Kafka, PostgreSQL, and the system's clock and
+//! randomness.
 //!
-//! | adapter | port | feature | guarantee |
+//! | port | adapter | feature | guarantee |
 //! |---|---|---|---|
-//! | [`system::SystemClock`] | [`Clock`] | | the system's wall clock, and a monotonic one that the whole process shares |
-//! | [`system::SystemEntropy`] | [`Entropy`] | | a cryptographic generator a thread, seeded by the system: fit for keys, cheap enough for ids |
-//! | [`memory::MemoryTickets`] | [`TicketSource`] | `memory` | exact in one process; forgets tickets with it, and then refuses them |
-//! | `redis::RedisTickets` | [`TicketSource`] | `redis` | exact over any number of processes; a server that lost its data, or took over another's, refuses open tickets; a single server or a cluster |
-//! | [`memory::MemoryBus`] | [`EventBus`] | `memory` | a log that lives as long as the process |
-//! | `kafka::KafkaBus` | [`EventBus`] | `kafka` | a record that was acknowledged is on as many replicas as the topic's `min.insync.replicas` asks for |
-//! | [`memory::MemoryCounter`] | [`VoteCounter`] | `memory` | exact in one process; forgets what can be loaded from the store |
-//! | `redis::RedisCounter` | [`VoteCounter`] | `redis` | exact over any number of processes; what the server loses is missed, and loaded from the store |
-//! | [`memory::MemoryStore`] | [`VoteStore`] | `memory` | exact and atomic; lives as long as the process |
-//! | `postgres::PostgresStore` | [`VoteStore`] | `postgres` | exact and durable, one transaction a step, for any number of consumers; may be put back to any backup that the log reaches back to |
+//! | [`TicketSource`] | [`memory::MemoryTickets`] | `memory` | exact in one process; after a restart all tickets are refused |
+//! | | `redis::RedisTickets` | `redis` | exact for any number of processes, on a single server or a cluster; a server that lost its data, or replaced another one, refuses the open tickets |
+//! | [`EventBus`] | [`memory::MemoryBus`] | `memory` | the log is lost when the process ends |
+//! | | `kafka::KafkaBus` | `kafka` | an acknowledged record is on as many replicas as the topic's `min.insync.replicas` says |
+//! | [`VoteCounter`] | [`memory::MemoryCounter`] | `memory` | exact in one process; lost tallies are loaded from the store |
+//! | | `redis::RedisCounter` | `redis` | exact for any number of processes; lost tallies are loaded from the store |
+//! | [`VoteStore`] | [`memory::MemoryStore`] | `memory` | exact and atomic; lost when the process ends |
+//! | | `postgres::PostgresStore` | `postgres` | exact and durable, one transaction a step, for any number of consumers; may be restored from any backup that the log still reaches back to |
+//! | [`Clock`] | [`system::SystemClock`] | | the system's wall clock, and a monotonic clock that the whole process shares |
+//! | [`Entropy`] | [`system::SystemEntropy`] | | a cryptographic generator for each thread, seeded by the system |
 //!
-//! `memory` is a default feature. Whatever an adapter remembers, it remembers within a bound that
-//! its options name.
+//! `memory` is a default feature. Every adapter bounds its memory; its options name the bounds.
 //!
-//! A whole CAST in one process, for a game night, a test, or a first look:
+//! # In one process
+//!
+//! All four ports in memory, for a test or an event whose votes may be lost when the process ends:
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! use cast_core::domain::Ballot;
+//! use cast_core::domain::{Ballot, Outcome};
 //!
 //! let cast = cast_adapters::memory::start().await?;
 //! let ticket = cast.current_ticket().await?;
 //! let outcome = cast.vote(Ballot::new(ticket.id).select("alice", 1)?).await?;
-//! println!("{outcome:?}");
+//! assert!(matches!(outcome, Outcome::Accepted(_)));
 //! cast.shutdown().await;
 //! # Ok(()) }
+//! ```
+//!
+//! # With servers
+//!
+//! Each port may have another adapter. Redis and Kafka connect in the background or with the first call,
+//! so a process may start before its servers.
+//!
+//! ```no_run
+//! # #[cfg(all(feature = "kafka", feature = "postgres", feature = "redis"))]
+//! # async fn start() -> Result<(), Box<dyn std::error::Error>> {
+//! use std::sync::Arc;
+//!
+//! use cast_adapters::{
+//!     kafka::KafkaBus,
+//!     postgres::{self, PostgresOptions, PostgresStore},
+//!     redis::{Redis, RedisOptions},
+//!     system::{SystemClock, SystemEntropy},
+//! };
+//! use cast_core::{Cast, Ports, domain::KeyRing};
+//!
+//! let redis = Redis::open(RedisOptions::at("redis://127.0.0.1:6379/0"))?;
+//! let bus = KafkaBus::open("kafka://127.0.0.1:9092/votes".parse()?);
+//! let options: PostgresOptions = "postgres://cast:secret@127.0.0.1/cast".parse()?;
+//! postgres::migrate(&options).await?;
+//! let ports = Ports {
+//!     tickets: Arc::new(redis.tickets()),
+//!     bus: Arc::new(bus),
+//!     counter: Arc::new(redis.counter()),
+//!     store: Arc::new(PostgresStore::new(options)),
+//!     clock: Arc::new(SystemClock),
+//!     entropy: Arc::new(SystemEntropy),
+//! };
+//! // All processes of a deployment need the same keys.
+//! let keys = KeyRing::generate(&SystemEntropy);
+//! let cast = Cast::builder(ports, keys).start().await?;
+//! # drop(cast); Ok(()) }
 //! ```
 //!
 //! [`Clock`]: cast_core::ports::Clock
@@ -39,9 +76,6 @@
 //! [`VoteStore`]: cast_core::ports::VoteStore
 #![forbid(unsafe_code)]
 
-#[cfg(feature = "fuzzing")]
-#[doc(hidden)]
-pub mod fuzzing;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 #[cfg(feature = "memory")]

@@ -1,4 +1,4 @@
-//! A whole CAST in this process, by its one line.
+//! A whole CAST in one process, started with one line.
 #![cfg(feature = "memory")]
 
 use std::{collections::HashSet, time::Duration};
@@ -16,7 +16,7 @@ fn ballot_id(number: u64) -> BallotId {
         .expect("an id")
 }
 
-/// Votes for alice, again where the ticket ran out in between.
+/// Votes for alice; retries if the ticket expired or was used up in between.
 async fn vote(cast: &Cast, number: u64) -> Receipt {
     loop {
         let ticket = cast.current_ticket().await.expect("a ticket");
@@ -45,7 +45,7 @@ async fn until_counted(cast: &Cast, number: u64) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_many_vote_at_once_is_shown_at_once_and_kept() {
+async fn concurrent_votes_are_shown_at_once_and_stored() {
     let cast = cast_adapters::memory::start().await.expect("started");
     let voters: Vec<_> = (0..VOTERS)
         .map(|number| {

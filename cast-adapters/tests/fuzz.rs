@@ -1,16 +1,20 @@
-//! The laws of what reads bytes from outside, over the corpus of `fuzz/` and mutations of it.
+//! The fuzz targets of the adapters, on a stable compiler: over their corpus and mutations of it.
 
-use cast_adapters::fuzzing;
-use cast_testkit::fuzz::replay;
+#[path = "../../fuzz/laws/record.rs"]
+mod record;
+#[path = "../../fuzz/replay.rs"]
+mod replay;
+#[path = "../../fuzz/laws/url.rs"]
+mod url;
 
-const CORPUS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus");
+use replay::replay;
 
 #[test]
 fn record() {
-    replay(format!("{CORPUS}/record"), 5_000, fuzzing::record);
+    replay("record", 5_000, record::check);
 }
 
 #[test]
 fn url() {
-    replay(format!("{CORPUS}/url"), 5_000, fuzzing::url);
+    replay("url", 5_000, url::check);
 }

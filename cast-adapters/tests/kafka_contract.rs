@@ -1,4 +1,4 @@
-//! The log in Kafka keeps every clause of its port's contract, against a real server, with either
+//! The log in Kafka passes the contract suite on a real server, with either
 //! protocol of groups.
 
 use std::{sync::Arc, time::Duration};
@@ -23,10 +23,10 @@ use rdkafka::{
 #[path = "kafka/setting.rs"]
 mod setting;
 
-/// On a machine that compiles beside it.
+/// On a busy machine.
 const PATIENCE: Duration = Duration::from_secs(45);
 
-/// A topic of its own, on the server that all tests share.
+/// A new topic on the server that all tests share.
 struct Log {
     topic: Topic,
     client: ClientConfig,
@@ -42,7 +42,7 @@ async fn log_with(protocol: GroupProtocol) -> Log {
     client.set("bootstrap.servers", kafka.brokers());
     let mut options: KafkaOptions = topic.url().parse().expect("a URL");
     options.protocol = protocol;
-    // Neither is what the clauses are about, and a broker may stand still for seconds.
+    // The clauses are not about these timeouts, and a broker may not respond for seconds.
     options.request_timeout = Duration::from_secs(20);
     options.delivery_timeout = Duration::from_secs(10);
     Log {
@@ -88,7 +88,7 @@ impl Harness for Log {
         PATIENCE
     }
 
-    /// The topic goes with the harness.
+    /// The topic is deleted with the harness.
     async fn close(&self) {}
 }
 
@@ -110,7 +110,7 @@ impl EventBusHarness for Log {
         Ok(())
     }
 
-    /// A topic that wants more replicas than there are takes nothing.
+    /// A topic that needs more replicas than there are refuses records.
     async fn obstruct(&self, obstructed: bool) -> Result<(), Skipped> {
         let replicas = if obstructed { "2" } else { "1" };
         let brokers = self.client.get("bootstrap.servers").expect("is set");

@@ -1,5 +1,5 @@
-//! A log that is not the one that was folded: nothing is taken from it until somebody decides, and what
-//! the docs say then loses nothing and counts nothing twice.
+//! A log that is not the one that was folded: no record of it is applied until an operator decides, and what
+//! the docs tell the operator to run loses nothing and counts nothing twice.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use cast_core::{
 };
 use cast_testkit::fixtures::Fixtures;
 
-use self::postgres::{Home, P0, votes};
+use self::postgres::{P0, TestDb, votes};
 
 mod postgres;
 
@@ -27,8 +27,8 @@ fn statement_under(heading: &str) -> &'static str {
     rest.split_once("```").expect("which ends").0.trim()
 }
 
-/// What a consumer works on: a log with these ballots, a record for each, and an empty counter.
-async fn ports_with(home: &Home, ballots: &[&LoggedBallot]) -> Ports {
+/// The ports of a consumer: a log with these ballots, a record for each, and an empty counter.
+async fn ports_with(test_db: &TestDb, ballots: &[&LoggedBallot]) -> Ports {
     let bus = MemoryBus::with_options(Partitions::ONE, BusOptions::default().retain_all());
     for ballot in ballots {
         let record = Record::new(P0, vec![(*ballot).clone()]);
@@ -37,7 +37,7 @@ async fn ports_with(home: &Home, ballots: &[&LoggedBallot]) -> Ports {
     }
     Ports {
         bus: Arc::new(bus),
-        store: Arc::new(home.open()),
+        store: Arc::new(test_db.open()),
         ..memory::ports_on(Arc::new(SystemClock), Arc::new(SystemEntropy))
     }
 }
@@ -51,7 +51,7 @@ async fn join(ports: &Ports) -> (Consumer, Box<dyn Subscription>) {
 /// Folds until the store is at the end of the log.
 async fn fold_to(ports: &Ports, end: u64) {
     let (consumer, mut log) = join(ports).await;
-    let progress = async || ports.store.progress(P0).await.expect("the store tells");
+    let progress = async || ports.store.progress(P0).await.expect("answered");
     while progress().await.next < Offset::new(end) {
         consumer.step(&mut *log).await.expect("it is folded");
     }
@@ -72,7 +72,7 @@ async fn shown(ports: &Ports, candidate: &Candidate) -> u64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_that_lost_its_end_is_refused_and_folded_again_as_the_docs_say() {
-    let Some(home) = Home::shared().await else {
+    let Some(test_db) = TestDb::shared().await else {
         return;
     };
     let fixtures = Fixtures::new();
@@ -81,27 +81,28 @@ async fn a_log_that_lost_its_end_is_refused_and_folded_again_as_the_docs_say() {
         .map(|power| fixtures.ballot(&[(&alice, 1 << power)]))
         .collect();
     let all: Vec<_> = ballots.iter().collect();
-    fold_to(&ports_with(&home, &all[..6]).await, 6).await;
-    let store = home.open();
+    fold_to(&ports_with(&test_db, &all[..6]).await, 6).await;
+    let store = test_db.open();
     assert_eq!(votes(&store, &alice).await, 0b11_1111);
 
-    // It lost two, one of which its voter sent again, and grew past where the store is.
+    // It lost two ballots, one of which its voter sent again, and grew beyond the store's progress.
     let grown = [&all[..4], &all[6..], &all[4..5]].concat();
-    let ports = ports_with(&home, &grown).await;
+    let ports = ports_with(&test_db, &grown).await;
     let (consumer, mut log) = join(&ports).await;
     for _ in 0..2 {
         let refused = consumer.step(&mut *log).await.expect_err("another log");
-        let told = refused.chain();
-        assert_eq!(refused.kind(), PortErrorKind::Misconfigured, "{told}");
-        assert!(told.contains(&ballots[5].id.to_string()), "{told}");
+        let reported = refused.chain();
+        assert_eq!(refused.kind(), PortErrorKind::Misconfigured, "{reported}");
+        assert!(reported.contains(&ballots[5].id.to_string()), "{reported}");
     }
     log.close().await.expect("it leaves");
     assert_eq!(votes(&store, &alice).await, 0b11_1111, "nothing was taken");
 
-    home.sql(statement_under(
-        "## When the log is not the one that was folded",
-    ))
-    .await;
+    test_db
+        .sql(statement_under(
+            "## When the log is not the one that was folded",
+        ))
+        .await;
     fold_to(&ports, 9).await;
     assert_eq!(votes(&store, &alice).await, 0b11_1111_1111, "each once");
     assert_eq!(shown(&ports, &alice).await, 0b11_1111_1111);
@@ -111,20 +112,21 @@ async fn a_log_that_lost_its_end_is_refused_and_folded_again_as_the_docs_say() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_record_is_passed_as_the_docs_say() {
-    let Some(home) = Home::shared().await else {
+    let Some(test_db) = TestDb::shared().await else {
         return;
     };
     let fixtures = Fixtures::new();
     let alice = fixtures.candidate("alice");
     let ballots: Vec<_> = (0..45).map(|_| fixtures.ballot(&[(&alice, 1)])).collect();
     let all: Vec<_> = ballots.iter().collect();
-    fold_to(&ports_with(&home, &all[..42]).await, 42).await;
+    fold_to(&ports_with(&test_db, &all[..42]).await, 42).await;
 
-    home.sql(statement_under("## When a record is damaged"))
+    test_db
+        .sql(statement_under("## When a record is damaged"))
         .await;
-    fold_to(&ports_with(&home, &all).await, 45).await;
+    fold_to(&ports_with(&test_db, &all).await, 45).await;
     assert_eq!(
-        votes(&home.open(), &alice).await,
+        votes(&test_db.open(), &alice).await,
         44,
         "all but the one at 42"
     );

@@ -1,4 +1,4 @@
-//! An audit of a real database, in which somebody changes rows by hand.
+//! An audit of a real database, whose rows are changed by hand.
 
 use std::sync::Arc;
 
@@ -12,13 +12,13 @@ use cast_core::{
 };
 use cast_testkit::fixtures::Fixtures;
 
-use self::postgres::{Home, P0};
+use self::postgres::{P0, TestDb};
 
 mod postgres;
 
-/// What the log has: bob 3 at offset 0 and alice 4 at 1, both folded.
+/// The contents of the log: bob 3 at offset 0 and alice 4 at 1, both folded.
 struct Scene {
-    home: Home,
+    test_db: TestDb,
     ports: Ports,
     fixtures: Fixtures,
     ballots: [LoggedBallot; 2],
@@ -26,10 +26,10 @@ struct Scene {
 
 impl Scene {
     async fn set() -> Option<Self> {
-        let home = Home::shared().await?;
+        let test_db = TestDb::shared().await?;
         let fixtures = Fixtures::new();
         let ports = Ports {
-            store: Arc::new(home.open()),
+            store: Arc::new(test_db.open()),
             ..memory::ports_on(Arc::new(SystemClock), Arc::new(SystemEntropy))
         };
         let (alice, bob) = (fixtures.candidate("alice"), fixtures.candidate("bob"));
@@ -51,12 +51,12 @@ impl Scene {
         }
         log.close().await.expect("closed");
         let scene = Self {
-            home,
+            test_db,
             ports,
             fixtures,
             ballots,
         };
-        assert_eq!(scene.audit().await, [], "nobody has changed anything");
+        assert_eq!(scene.audit().await, [], "no row was changed");
         Some(scene)
     }
 
@@ -65,9 +65,9 @@ impl Scene {
         audit.run().await.expect("everything answers").findings
     }
 
-    /// What an audit finds after a statement.
+    /// The findings of an audit after a statement.
     async fn after(&self, statement: &str) -> Vec<Finding> {
-        self.home.sql(statement).await;
+        self.test_db.sql(statement).await;
         self.audit().await
     }
 }
@@ -95,7 +95,7 @@ async fn a_total_changed_by_hand_is_named_and_so_is_a_name_that_is_gone() {
     assert_eq!(scene.after(&set(9)).await, [differs(9)]);
     assert_eq!(scene.after(&set(3)).await, [differs(3)]);
     assert_eq!(scene.after(&set(4)).await, []);
-    // Nobody who looks at `votes` sees alice any more.
+    // The view `votes` no longer shows alice.
     let unnamed = format!("DELETE FROM candidates WHERE username = '{alice}'");
     assert_eq!(scene.after(&unnamed).await, [differs(0)]);
 }
@@ -118,7 +118,7 @@ async fn a_ballot_deleted_by_hand_is_named() {
         ballots: 0,
     };
     assert_eq!(scene.after(&delete).await, [differs, missing.clone()]);
-    // Whoever covers it up is found all the same.
+    // A change of both is found too.
     let cover = "DELETE FROM totals WHERE candidate LIKE 'alice%'";
     assert_eq!(scene.after(cover).await, [missing]);
 }

@@ -1,4 +1,4 @@
-//! What the store makes of callers that give up, and of several that do the same.
+//! The store with callers that give up, and with callers that do the same at once.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,24 +8,24 @@ use cast_core::{
 };
 use cast_testkit::{Seed, dropped_after, fixtures::Fixtures, race};
 
-use self::postgres::{Home, P0, next, votes};
+use self::postgres::{P0, TestDb, next, votes};
 
 mod postgres;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_caller_that_gives_up_leaves_no_transaction_behind() {
+async fn a_caller_that_gives_up_leaves_no_transaction_open() {
     const ROUNDS: u64 = 60;
-    let Some(home) = Home::shared().await else {
+    let Some(test_db) = TestDb::shared().await else {
         return;
     };
     let seed = Seed::from_env_or_random();
-    let (store, entropy) = (home.open(), seed.entropy());
+    let (store, entropy) = (test_db.open(), seed.entropy());
     let fixtures = Fixtures::of(seed);
     let alice = fixtures.candidate("alice");
     for start in 0..ROUNDS {
         let ballots: Vec<_> = (0..20).map(|_| fixtures.ballot(&[(&alice, 1)])).collect();
         let step = next(P0, start, &ballots.iter().collect::<Vec<_>>());
-        // Half of them by how often they were asked, half of them by how long they took.
+        // Half of them give up after some polls, half of them after some time.
         if entropy.below(2) == 0 {
             let polls = usize::try_from(entropy.below(12)).expect("a few");
             drop(dropped_after(polls, store.apply(&step)).await);
@@ -46,13 +46,13 @@ async fn a_caller_that_gives_up_leaves_no_transaction_behind() {
     }
     let open = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
                 AND application_name = 'cast' AND state <> 'idle'";
-    home.until(open, "0").await;
+    test_db.until(open, "0").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_stores_that_race_through_the_same_steps_each_step_is_applied_once() {
     const STEPS: u64 = 40;
-    let Some(home) = Home::shared().await else {
+    let Some(test_db) = TestDb::shared().await else {
         return;
     };
     let fixtures = Fixtures::new();
@@ -66,7 +66,7 @@ async fn of_stores_that_race_through_the_same_steps_each_step_is_applied_once() 
         .collect();
     let steps = Arc::new(steps);
     let applied = race(3, |_| {
-        let (store, steps) = (home.open(), Arc::clone(&steps));
+        let (store, steps) = (test_db.open(), Arc::clone(&steps));
         async move {
             let mut applied = 0;
             for step in &*steps {
@@ -79,5 +79,5 @@ async fn of_stores_that_race_through_the_same_steps_each_step_is_applied_once() 
     })
     .await;
     assert_eq!(applied.iter().sum::<u64>(), STEPS, "{applied:?}");
-    assert_eq!(votes(&home.open(), &alice).await, STEPS);
+    assert_eq!(votes(&test_db.open(), &alice).await, STEPS);
 }

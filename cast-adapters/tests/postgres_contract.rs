@@ -1,4 +1,4 @@
-//! The store in `PostgreSQL` keeps every clause of its port's contract, against a real server.
+//! The store in `PostgreSQL` passes the contract suite on a real server.
 
 mod postgres;
 

@@ -1,4 +1,4 @@
-//! The tables: who makes them, who refuses them, what they cannot hold, and what people see.
+//! The schema: its migrations, its checks, its constraints, and the view of the results.
 
 use std::time::Duration;
 
@@ -14,16 +14,16 @@ use cast_testkit::{
     servers::{self, Database},
 };
 
-use self::postgres::{Home, P0, fold, next, options};
+use self::postgres::{P0, TestDb, fold, next, options};
 
 mod postgres;
 
-/// A database with nothing in it; `None`, and said so, where there is no server.
+/// An empty database; `None`, with a message, if there is no server.
 async fn bare() -> Option<Database> {
     Some(servers::postgres().await?.create_database().await)
 }
 
-/// Why a store is refused: by every call, and by the check that a role makes at its start.
+/// The error of a refused store, from every call, and from the check at the start of a role.
 async fn refused(options: PostgresOptions) -> (PortErrorKind, String) {
     let store = PostgresStore::new(options);
     let checked = store.check().await.expect_err("this database will not do");
@@ -39,47 +39,51 @@ fn assert_says(refusal: &(PortErrorKind, String), what: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_is_not_ours_yet_or_too_old_or_too_new_is_refused_with_the_way_out() {
+async fn a_database_without_the_right_schema_is_refused_with_the_command_to_run() {
     let Some(database) = bare().await else { return };
     let url = database.url().to_owned();
     assert_says(&refused(options(&url)).await, "run `cast-server migrate`");
-    let home = Home::furnished(database).await;
-    home.open().check().await.expect("all is well");
+    let test_db = TestDb::migrated(database).await;
+    test_db.open().check().await.expect("all is well");
 
-    home.sql("CREATE TABLE kept AS TABLE __diesel_schema_migrations")
+    test_db
+        .sql("CREATE TABLE kept AS TABLE __diesel_schema_migrations")
         .await;
-    home.sql("DELETE FROM __diesel_schema_migrations").await;
+    test_db.sql("DELETE FROM __diesel_schema_migrations").await;
     assert_says(&refused(options(&url)).await, "run `cast-server migrate`");
-    home.sql("INSERT INTO __diesel_schema_migrations TABLE kept")
+    test_db
+        .sql("INSERT INTO __diesel_schema_migrations TABLE kept")
         .await;
 
-    home.sql("INSERT INTO __diesel_schema_migrations VALUES ('29991231235959')")
+    test_db
+        .sql("INSERT INTO __diesel_schema_migrations VALUES ('29991231235959')")
         .await;
     assert_says(&refused(options(&url)).await, "upgrade the binary");
     let migrated = migrate(&options(&url))
         .await
         .expect_err("it is from the future");
     assert_says(&(migrated.kind(), migrated.chain()), "upgrade the binary");
-    home.sql("DELETE FROM __diesel_schema_migrations WHERE version = '29991231235959'")
+    test_db
+        .sql("DELETE FROM __diesel_schema_migrations WHERE version = '29991231235959'")
         .await;
 
-    home.open().check().await.expect("all is well again");
-    home.sql("DROP VIEW votes; DROP TABLE totals").await;
+    test_db.open().check().await.expect("all is well again");
+    test_db.sql("DROP VIEW votes; DROP TABLE totals").await;
     assert_says(&refused(options(&url)).await, "totals");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_cannot_be_reached_says_whether_it_is_worth_waiting() {
-    let Some(home) = Home::shared().await else {
+    let Some(test_db) = TestDb::shared().await else {
         return;
     };
-    let url = home.database().url();
-    let elsewhere = url.replace(home.database().name(), "no_such_database");
+    let url = test_db.database().url();
+    let elsewhere = url.replace(test_db.database().name(), "no_such_database");
     assert_says(&refused(options(&elsewhere)).await, "no_such_database");
     let stranger = format!("{url}?user=stranger");
     let stranger = refused(options(&stranger)).await;
     assert_says(&stranger, "stranger");
-    // Nobody listens on port 1.
+    // No server listens on port 1.
     let (kind, said) = refused(options("postgres://cast@127.0.0.1:1/cast")).await;
     assert_eq!(kind, PortErrorKind::Unavailable, "{said}");
 }
@@ -96,7 +100,7 @@ async fn a_database_in_another_encoding_is_refused() {
         ))
         .await;
     let options = options(&elsewhere.url().replace(elsewhere.name(), &name));
-    // Nobody makes tables that nobody can use.
+    // No tables are created that could not be used.
     let made = migrate(&options).await;
     let refusal = refused(options).await;
     elsewhere
@@ -125,24 +129,24 @@ async fn any_number_may_migrate_at_once_and_the_first_does_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn people_see_id_username_count_and_version_in_votes() {
-    let Some(home) = Home::shared().await else {
+    let Some(test_db) = TestDb::shared().await else {
         return;
     };
     let columns = "SELECT string_agg(column_name || ' ' || data_type, ', ' ORDER BY ordinal_position) \
                    FROM information_schema.columns WHERE table_name = 'votes'";
     let shape = "id bigint, username text, count bigint, version bigint";
-    assert_eq!(home.sql(columns).await, shape);
-    let (store, fixtures) = (home.open(), Fixtures::new());
+    assert_eq!(test_db.sql(columns).await, shape);
+    let (store, fixtures) = (test_db.open(), Fixtures::new());
     let (alice, bob) = (fixtures.candidate("alice"), fixtures.candidate("bob"));
     let table = "SELECT * FROM votes ORDER BY id";
-    assert_eq!(home.sql(table).await, "");
+    assert_eq!(test_db.sql(table).await, "");
     fold(
         &store,
         &next(P0, 0, &[&fixtures.ballot(&[(&bob, 2), (&alice, 1)])]),
     )
     .await;
     let before = format!("1|{alice}|1|1\n2|{bob}|2|1");
-    assert_eq!(home.sql(table).await, before);
+    assert_eq!(test_db.sql(table).await, before);
     // In another partition: the same rows, the same ids.
     fold(
         &store,
@@ -153,21 +157,21 @@ async fn people_see_id_username_count_and_version_in_votes() {
     fold(&store, &empty).await;
     let after = format!("1|{alice}|1|1\n2|{bob}|12|2");
     assert_eq!(
-        home.sql(table).await,
+        test_db.sql(table).await,
         after,
         "a version grows with its count, and only then"
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_right_cannot_be_stored() {
-    let Some(home) = Home::shared().await else {
+async fn invalid_rows_cannot_be_stored() {
+    let Some(test_db) = TestDb::shared().await else {
         return;
     };
-    let (store, fixtures) = (home.open(), Fixtures::new());
+    let (store, fixtures) = (test_db.open(), Fixtures::new());
     let alice = fixtures.candidate("alice");
     fold(&store, &next(P0, 0, &[&fixtures.ballot(&[(&alice, 2)])])).await;
-    let session = home.session().await;
+    let session = test_db.session().await;
     for wrong in [
         "UPDATE progress SET next = -1",
         "UPDATE progress SET partition = -1",
@@ -197,10 +201,10 @@ async fn what_cannot_be_right_cannot_be_stored() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn numbers_beyond_the_columns_are_corrupt_and_their_rejection_is_kept_whole() {
-    let Some(home) = Home::shared().await else {
+    let Some(test_db) = TestDb::shared().await else {
         return;
     };
-    let (store, fixtures) = (home.open(), Fixtures::new());
+    let (store, fixtures) = (test_db.open(), Fixtures::new());
     let alice = fixtures.candidate("al\"i\\ce{,}");
     let mut late = fixtures.ballot(&[(&alice, u32::MAX), (&alice, 1)]);
     late.ticket.issued_at = Timestamp::from_unix_ms(u64::MAX);
@@ -225,14 +229,14 @@ async fn numbers_beyond_the_columns_are_corrupt_and_their_rejection_is_kept_whol
     let kept = "SELECT ballot->'ticket'->>'issued_at_ms', ballot->'selections'->0->>'votes', \
                 ballot->'selections'->1->>'candidate', ballot->>'id' = ballot_id::text, reason FROM rejected";
     let expected = format!("{}|{}|{alice}|t|not\u{fffd}this", u64::MAX, u32::MAX);
-    assert_eq!(home.sql(kept).await, expected);
+    assert_eq!(test_db.sql(kept).await, expected);
     assert_eq!(
         store.recount().await.expect("a recount").votes(),
         [(alice, 1)]
     );
 }
 
-/// With a reason that no text of the database can hold as it is.
+/// With a reason that contains a character which PostgreSQL does not allow.
 fn rejection(ballot: &LoggedBallot) -> Rejection {
     Rejection::Ballot {
         placed: PositionedBallot {
@@ -245,23 +249,23 @@ fn rejection(ballot: &LoggedBallot) -> Rejection {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_last_ballot_of_the_prefix_is_kept_beside_the_progress() {
-    let Some(home) = Home::shared().await else {
+    let Some(test_db) = TestDb::shared().await else {
         return;
     };
-    let (store, fixtures) = (home.open(), Fixtures::new());
+    let (store, fixtures) = (test_db.open(), Fixtures::new());
     let alice = fixtures.candidate("alice");
     let ballots: Vec<_> = (0..3).map(|_| fixtures.ballot(&[(&alice, 1)])).collect();
     let placed = (4..).zip(ballots.iter().cloned());
     fold(&store, &step(P0, (0, 9), placed)).await;
     let last = "SELECT next, last_offset, last_ballot FROM progress";
-    assert_eq!(home.sql(last).await, format!("9|6|{}", ballots[2].id));
+    assert_eq!(test_db.sql(last).await, format!("9|6|{}", ballots[2].id));
     fold(&store, &step(P0, (9, 12), [])).await;
-    assert_eq!(home.sql(last).await, format!("12|6|{}", ballots[2].id));
+    assert_eq!(test_db.sql(last).await, format!("12|6|{}", ballots[2].id));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_leaders_found_by_the_index_are_the_leaders() {
-    let Some(home) = Home::shared().await else {
+    let Some(test_db) = TestDb::shared().await else {
         return;
     };
     let entropy = Seed::from_env_or_random().entropy();
@@ -273,16 +277,16 @@ async fn the_leaders_found_by_the_index_are_the_leaders() {
             format!("('c{who:03}', {partition}, {votes}, 1)")
         })
         .collect();
-    home.sql(&format!(
+    test_db.sql(&format!(
         "INSERT INTO totals (candidate, partition, votes, as_of) VALUES {} ON CONFLICT DO NOTHING; \
          INSERT INTO progress (partition, next) SELECT partition, 1 FROM generate_series(0, 4) AS p (partition)",
         rows.join(",")
     ))
     .await;
     let all = "SELECT candidate, sum(votes) FROM totals GROUP BY 1 ORDER BY 2 DESC, 1";
-    let all = home.sql(all).await;
+    let all = test_db.sql(all).await;
     let all: Vec<_> = all.lines().collect();
-    let store = home.open();
+    let store = test_db.open();
     for first in [
         1,
         2,
@@ -294,32 +298,33 @@ async fn the_leaders_found_by_the_index_are_the_leaders() {
         usize::MAX,
     ] {
         let leaders = store.leaders(first).await.expect("the leaders");
-        let told: Vec<_> = leaders
+        let reported: Vec<_> = leaders
             .iter()
             .map(|leader| format!("{}|{}", leader.candidate, leader.votes))
             .collect();
-        assert_eq!(told, all[..first.min(all.len())], "the first {first}");
+        assert_eq!(reported, all[..first.min(all.len())], "the first {first}");
         assert!(leaders.iter().all(|leader| leader.version.get() == 5));
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_recount_has_a_limit_of_its_own() {
-    let Some(home) = Home::shared().await else {
+    let Some(test_db) = TestDb::shared().await else {
         return;
     };
-    let mut hasty = home.options();
+    let mut hasty = test_db.options();
     hasty.statement_timeout = Duration::from_millis(100);
     let (store, fixtures) = (PostgresStore::new(hasty.clone()), Fixtures::new());
     let alice = fixtures.candidate("alice");
     let ballot = fixtures.ballot(&[(&alice, 1)]);
-    fold(&home.open(), &next(P0, 0, &[&ballot])).await;
-    // A view in the place of the table makes each reading of it take long.
-    home.sql(
-        "ALTER TABLE ballots RENAME TO fast; \
+    fold(&test_db.open(), &next(P0, 0, &[&ballot])).await;
+    // A view in the place of the table makes each query slow.
+    test_db
+        .sql(
+            "ALTER TABLE ballots RENAME TO fast; \
          CREATE VIEW ballots AS SELECT fast.* FROM fast, pg_sleep(0.5)",
-    )
-    .await;
+        )
+        .await;
     let fate = store.ballot(ballot.id).await;
     let slow = fate.map_err(|error| error.kind());
     assert_eq!(slow, Err(PortErrorKind::Unavailable));

@@ -1,4 +1,4 @@
-//! Connections by TLS: who listens gets nothing, and who poses as the server is found out.
+//! TLS connections: they are encrypted, and a server with another certificate is refused.
 
 use std::{
     fs::{self, Permissions},
@@ -15,7 +15,7 @@ use self::postgres::options;
 
 mod postgres;
 
-/// A server with a certificate of its own making, which is good for its address.
+/// A server with a self-signed certificate for its address.
 async fn encrypted() -> Option<(Private<Postgres>, PathBuf)> {
     let mut server = Postgres::start().await?;
     let data = server.folder().join("data");
@@ -26,7 +26,7 @@ async fn encrypted() -> Option<(Private<Postgres>, PathBuf)> {
     Some((server, certificate))
 }
 
-/// Makes a key and a certificate, as whoever owns the folder.
+/// Creates a key and a certificate, as the owner of the folder.
 fn certificate(folder: &Path, name: &str) -> PathBuf {
     let (key, certificate) = (
         folder.join(format!("{name}.key")),
@@ -56,7 +56,7 @@ fn certificate(folder: &Path, name: &str) -> PathBuf {
     certificate
 }
 
-/// Connects once, and asks for something.
+/// Connects once, and runs a query.
 async fn check(url: &str) -> Result<(), PortError> {
     PostgresStore::new(options(url)).check().await
 }
@@ -79,7 +79,7 @@ async fn a_connection_is_encrypted_where_the_url_says_so() {
             .check()
             .await
             .unwrap_or_else(|e| panic!("{parameters}: {}", e.chain()));
-        // The store keeps its connection, to be looked at.
+        // The store keeps its connection, for the query below.
         let session = tokio_postgres::connect(url, tokio_postgres::NoTls).await;
         let (session, connection) = session.expect("the server takes plain ones too");
         let looking = tokio::spawn(connection);
@@ -99,7 +99,7 @@ async fn a_connection_is_encrypted_where_the_url_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_poses_as_the_server_is_found_out() {
+async fn a_server_with_another_certificate_is_refused() {
     let Some((server, certificate)) = encrypted().await else {
         return;
     };
@@ -109,7 +109,9 @@ async fn who_poses_as_the_server_is_found_out() {
     let by_name = url.replace("127.0.0.1", "localhost");
     for (url, root) in [(url, &stranger), (&*by_name, &certificate)] {
         let url = format!("{url}?sslmode=verify-full&sslrootcert={}", root.display());
-        let refused = check(&url).await.expect_err("this is somebody else");
+        let refused = check(&url)
+            .await
+            .expect_err("the certificate is another one");
         assert_eq!(
             refused.kind(),
             PortErrorKind::Misconfigured,
@@ -141,7 +143,7 @@ async fn a_server_without_tls_is_not_spoken_to_in_the_open() {
         "{}",
         refused.chain()
     );
-    // Where nobody insists, it is.
+    // With sslmode=prefer it is unencrypted.
     migrate(&options(database.url()))
         .await
         .expect("the tables are made");

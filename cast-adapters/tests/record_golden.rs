@@ -163,8 +163,8 @@ fn records_of_version_1_stay_readable_and_are_written_as_ever() {
         assert_eq!(&decoded.ballots, record.ballots(), "{name}");
         // A trace makes no ballot another one.
         let traces = |ballots: &[LoggedBallot]| ballots.iter().map(|b| b.trace).collect::<Vec<_>>();
-        let (told, written) = (traces(&decoded.ballots), traces(record.ballots()));
-        assert_eq!(told, written, "{name}");
+        let (reported, written) = (traces(&decoded.ballots), traces(record.ballots()));
+        assert_eq!(reported, written, "{name}");
         assert_eq!(decoded.partitions, Some(PARTITIONS), "{name}");
         assert_eq!(encoded, golden, "{name}");
     }
@@ -187,7 +187,7 @@ fn a_trace_is_where_the_schema_says_and_never_a_reason_to_refuse_a_ballot() {
 }
 
 #[test]
-fn another_reader_finds_what_the_schema_says() {
+fn another_reader_decodes_it_by_the_schema() {
     let (_, record) = &golden_records()[1];
     let bytes = record::encode(record, PARTITIONS).expect("it fits");
     let read = schema::Record::decode(bytes.as_slice()).expect("a message of the schema");
@@ -210,7 +210,7 @@ fn another_reader_finds_what_the_schema_says() {
 }
 
 #[test]
-fn fields_to_come_are_skipped() {
+fn unknown_fields_are_skipped() {
     let (_, record) = &golden_records()[1];
     let bytes = record::encode(record, PARTITIONS).expect("it fits");
     let mut later = schema::Record::decode(bytes.as_slice()).expect("a message of the schema");
@@ -247,7 +247,7 @@ fn refusal(spoil: impl FnOnce(&mut schema::Record)) -> String {
 type Spoil = fn(&mut schema::Ballot);
 
 #[test]
-fn a_version_to_come_is_refused_as_such() {
+fn a_newer_version_is_refused() {
     let reason = refusal(|record| record.version = 2);
     assert!(reason.contains("version 2"), "{reason}");
     assert!(reason.contains("update the readers"), "{reason}");
@@ -255,7 +255,7 @@ fn a_version_to_come_is_refused_as_such() {
 }
 
 #[test]
-fn a_ballot_that_is_none_is_named_with_the_reason() {
+fn an_invalid_ballot_is_named_with_the_reason() {
     let second = "ballot 1 (6ba7b810-9dad-11d1-80b4-00c04fd430c8): ";
     let of_second = |spoil: Spoil| {
         let reason = refusal(|record| spoil(&mut record.ballots[1]));
@@ -281,7 +281,7 @@ fn a_ballot_that_is_none_is_named_with_the_reason() {
         ),
         (
             |ballot| ballot.selections = vec![ballot.selections[0].clone(); 17],
-            "it has more selections, and a ballot has 1 to 16",
+            "it has 17 selections, and a ballot has 1 to 16",
         ),
         (
             |ballot| ballot.voter = "\t".into(),
@@ -289,7 +289,7 @@ fn a_ballot_that_is_none_is_named_with_the_reason() {
         ),
         (
             |ballot| ballot.ticket_key = 256,
-            "field 2 holds 256, which is beyond its type",
+            "its ticket_key is 256, and the largest is 255",
         ),
     ];
     for (spoil, expected) in cases {
@@ -304,7 +304,7 @@ fn a_ballot_that_is_none_is_named_with_the_reason() {
     );
     assert_eq!(
         refusal(|record| record.ballots.clear()),
-        "it holds no ballot"
+        "the record has no ballot"
     );
 }
 
@@ -315,7 +315,7 @@ fn arbitrary_bytes_are_unreadable_and_never_a_panic() {
     assert!(record::decode(b"").is_err());
     assert!(record::decode(b"no record").is_err());
     for cut in 1..whole.len() {
-        // Cut between two ballots, what is left is a record of fewer; anywhere else it is none.
+        // Cut between two ballots, the rest is a record of fewer ballots; anywhere else it is undecodable.
         if let Ok(decoded) = record::decode(&whole[..cut]) {
             assert!(decoded.ballots.len() < record.ballots().len());
         }
@@ -330,7 +330,7 @@ fn arbitrary_bytes_are_unreadable_and_never_a_panic() {
 }
 
 #[test]
-fn a_record_of_the_largest_ballots_fits_and_what_is_larger_is_refused() {
+fn a_record_of_the_largest_ballots_fits_and_a_larger_one_is_refused() {
     let largest = LoggedBallot {
         trace: TraceContext::from_bytes(TRACE),
         ..largest_ballot()
@@ -347,7 +347,7 @@ fn a_record_of_the_largest_ballots_fits_and_what_is_larger_is_refused() {
     let error = record::encode(&of(800), PARTITIONS).expect_err("it is too large");
     assert!(error.to_string().contains("800 ballots"), "{error}");
     let reason = record::decode(&vec![0; MAX_BYTES + 1]).expect_err("too large");
-    assert!(reason.reason.contains("at most"), "{}", reason.reason);
+    assert!(reason.reason.contains("the limit is"), "{}", reason.reason);
 }
 
 /// How many bytes a ballot takes in a record.

@@ -1,4 +1,4 @@
-//! The adapters in Redis keep every clause of their ports' contracts, against a real server and a
+//! The contract suites of the adapters in Redis, on a real server and a
 //! real cluster.
 
 use cast_testkit::servers;
@@ -6,29 +6,29 @@ use cast_testkit::servers;
 mod redis;
 
 /// A clause cannot be skipped before it has its harness.
-async fn corner() -> redis::Corner {
+async fn namespace() -> redis::Namespace {
     let server = servers::redis().await;
-    redis::Corner::on(server.expect("a clause needs redis-server: ./test.sh installs it")).await
+    redis::Namespace::on(server.expect("a clause needs redis-server: ./test.sh installs it")).await
 }
 
-async fn corner_of_a_cluster() -> redis::Corner {
+async fn namespace_on_a_cluster() -> redis::Namespace {
     let cluster = servers::RedisCluster::shared().await;
     let cluster = cluster.expect("a clause needs redis-server: ./test.sh installs it");
-    redis::Corner::at(&cluster.urls()).await
+    redis::Namespace::at(&cluster.urls()).await
 }
 
 mod ticket_source {
-    cast_testkit::ticket_source_contract!(super::corner);
+    cast_testkit::ticket_source_contract!(super::namespace);
 }
 
 mod vote_counter {
-    cast_testkit::vote_counter_contract!(super::corner);
+    cast_testkit::vote_counter_contract!(super::namespace);
 }
 
 mod ticket_source_in_a_cluster {
-    cast_testkit::ticket_source_contract!(super::corner_of_a_cluster);
+    cast_testkit::ticket_source_contract!(super::namespace_on_a_cluster);
 }
 
 mod vote_counter_in_a_cluster {
-    cast_testkit::vote_counter_contract!(super::corner_of_a_cluster);
+    cast_testkit::vote_counter_contract!(super::namespace_on_a_cluster);
 }

@@ -1,8 +1,8 @@
-//! Of each call that fails, the error says whether it may have happened; and nothing is done twice to
+//! The error of a failed call says whether it may have happened, and no command is sent twice to
 //! find out.
 
-#[path = "redis/breaking.rs"]
-mod breaking;
+#[path = "redis/faults.rs"]
+mod faults;
 mod redis;
 
 use std::time::Duration;
@@ -23,32 +23,35 @@ use cast_testkit::{
 };
 
 use self::{
-    breaking::{TIMEOUT, impatient, issue, tail, to_break, votes},
+    faults::{TIMEOUT, issue, pending, private_server, votes, with_short_timeouts},
     redis::PATIENCE,
 };
 
 fn kind<T: std::fmt::Debug>(result: Result<T, PortError>) -> PortErrorKind {
-    result.expect_err("nobody answers").kind()
+    result.expect_err("no server answers").kind()
 }
 
-/// Each of many scripts of a pipeline is sent again, and only those that were lacking.
+/// Only the commands of a pipeline whose script was missing are sent again.
 #[tokio::test]
 async fn a_pipeline_survives_forgotten_scripts() {
-    let Some((_server, corner)) = to_break().await else {
+    let Some((_server, namespace)) = private_server().await else {
         return;
     };
-    let counter = corner.open().counter();
+    let counter = namespace.open().counter();
     let fixtures = Fixtures::new();
-    let everybody: Vec<Candidate> = (0..50)
+    let candidates: Vec<Candidate> = (0..50)
         .map(|n| fixtures.candidate(&n.to_string()))
         .collect();
     for offset in 0..3 {
-        let _: String = corner.ask(&["SCRIPT", "FLUSH"]).await;
-        let tail = PendingVotes {
-            votes: everybody[..25].iter().map(|who| (who.clone(), 2)).collect(),
-            ..tail(&everybody[0], offset)
+        let _: String = namespace.ask(&["SCRIPT", "FLUSH"]).await;
+        let votes = PendingVotes {
+            votes: candidates[..25]
+                .iter()
+                .map(|candidate| (candidate.clone(), 2))
+                .collect(),
+            ..pending(&candidates[0], offset)
         };
-        let readings = counter.record(&[tail], &everybody).await;
+        let readings = counter.record(&[votes], &candidates).await;
         for (at, reading) in readings.expect("recorded").iter().enumerate() {
             let expected = if at < 25 { 2 * (offset + 1) } else { 0 };
             assert_eq!(reading.tally.votes, expected);
@@ -58,10 +61,10 @@ async fn a_pipeline_survives_forgotten_scripts() {
 
 #[tokio::test]
 async fn frozen_beyond_the_deadline_it_is_unknown_and_then_unavailable() {
-    let Some((mut server, corner)) = to_break().await else {
+    let Some((mut server, namespace)) = private_server().await else {
         return;
     };
-    let tickets = impatient(&corner, server.url()).tickets();
+    let tickets = with_short_timeouts(&namespace, server.url()).tickets();
     let fixtures = Fixtures::new();
     let ticket = issue(&tickets, &fixtures, 100).await.expect("published");
     let claims = fixtures.claims(5);
@@ -71,7 +74,7 @@ async fn frozen_beyond_the_deadline_it_is_unknown_and_then_unavailable() {
     let asked = fixtures.claims(5);
     let late = within(4 * TIMEOUT, "a deadline", tickets.redeem(&ticket, &asked)).await;
     assert_eq!(kind(late), PortErrorKind::OutcomeUnknown);
-    // The connections that gave no answer are not asked again, and new ones are not made.
+    // The connections without an answer are not used again, and no new ones can be opened.
     eventually(PATIENCE, "nothing more is sent", async || {
         let late = within(4 * TIMEOUT, "a deadline", tickets.current()).await;
         (kind(late) == PortErrorKind::Unavailable).then_some(())
@@ -94,27 +97,27 @@ async fn frozen_beyond_the_deadline_it_is_unknown_and_then_unavailable() {
 }
 
 #[tokio::test]
-async fn what_happened_and_was_not_told_is_unknown_and_not_sent_again() {
-    let Some((server, corner)) = to_break().await else {
+async fn a_call_without_an_answer_is_unknown_and_not_sent_again() {
+    let Some((server, namespace)) = private_server().await else {
         return;
     };
     let proxy = Proxy::before(server.url()).await;
-    let redis = impatient(&corner, proxy.url());
+    let redis = with_short_timeouts(&namespace, proxy.url());
     let (tickets, counter) = (redis.tickets(), redis.counter());
     let fixtures = Fixtures::new();
     let ticket = issue(&tickets, &fixtures, 100).await.expect("published");
     let alice = fixtures.candidate("alice");
-    // The server has the scripts by then, or else it would ask for them in vain.
+    // The server has the scripts by then; otherwise it would answer NOSCRIPT.
     let first = tickets.redeem(&ticket, &fixtures.claims(5)).await;
     first.expect("redeemed");
     counter
-        .record(&[tail(&alice, 0)], &[])
+        .record(&[pending(&alice, 0)], &[])
         .await
         .expect("recorded");
 
     proxy.set(Link::Mute);
     let calls = async || {
-        let stats: String = corner.ask(&["INFO", "commandstats"]).await;
+        let stats: String = namespace.ask(&["INFO", "commandstats"]).await;
         let calls = |line: &str| {
             let (_, rest) = line.split_once(":calls=")?;
             rest.split(',').next()?.parse::<u32>().ok()
@@ -129,7 +132,7 @@ async fn what_happened_and_was_not_told_is_unknown_and_not_sent_again() {
     let redeemed = tickets.redeem(&ticket, &claims).await;
     assert_eq!(kind(redeemed), PortErrorKind::OutcomeUnknown);
     assert_eq!(calls().await, before + 1, "it was sent once");
-    let recorded = counter.record(&[tail(&alice, 1)], &[]).await;
+    let recorded = counter.record(&[pending(&alice, 1)], &[]).await;
     assert_eq!(kind(recorded), PortErrorKind::OutcomeUnknown);
 
     proxy.set(Link::Open);
@@ -142,7 +145,7 @@ async fn what_happened_and_was_not_told_is_unknown_and_not_sent_again() {
     assert_eq!(shown.uses_left, 90, "once");
     assert_eq!(votes(&counter, &alice).await, 2);
     counter
-        .record(&[tail(&alice, 1)], &[])
+        .record(&[pending(&alice, 1)], &[])
         .await
         .expect("recorded");
     assert_eq!(votes(&counter, &alice).await, 2);
@@ -150,12 +153,12 @@ async fn what_happened_and_was_not_told_is_unknown_and_not_sent_again() {
 
 #[tokio::test]
 async fn a_closed_connection_is_noticed_before_it_is_used() {
-    let Some((server, corner)) = to_break().await else {
+    let Some((server, namespace)) = private_server().await else {
         return;
     };
     let proxy = Proxy::before(server.url()).await;
-    let tickets = impatient(&corner, proxy.url()).tickets();
-    tickets.now().await.expect("told the time");
+    let tickets = with_short_timeouts(&namespace, proxy.url()).tickets();
+    tickets.now().await.expect("answered");
     proxy.set(Link::Cut);
     eventually(PATIENCE, "nothing is sent any more", async || {
         let error = tickets.now().await.err()?;
@@ -173,65 +176,67 @@ async fn a_closed_connection_is_noticed_before_it_is_used() {
 }
 
 #[tokio::test]
-async fn what_a_server_refuses_did_not_happen() {
-    let Some((_server, corner)) = to_break().await else {
+async fn a_refused_call_did_not_happen() {
+    let Some((_server, namespace)) = private_server().await else {
         return;
     };
-    let redis = corner.open();
+    let redis = namespace.open();
     let (tickets, counter) = (redis.tickets(), redis.counter());
     let fixtures = Fixtures::new();
     let alice = fixtures.candidate("alice");
     let ticket = issue(&tickets, &fixtures, 10).await.expect("published");
     let claims = fixtures.claims(2);
 
-    let _: String = corner.ask(&["CONFIG", "SET", "maxmemory", "1"]).await;
+    let _: String = namespace.ask(&["CONFIG", "SET", "maxmemory", "1"]).await;
     let full = tickets.redeem(&ticket, &claims).await;
     assert_eq!(kind(full), PortErrorKind::Unavailable, "out of memory");
-    let full = counter.record(&[tail(&alice, 0)], &[]).await;
+    let full = counter.record(&[pending(&alice, 0)], &[]).await;
     assert_eq!(kind(full), PortErrorKind::Unavailable, "out of memory");
-    let _: String = corner.ask(&["CONFIG", "SET", "maxmemory", "0"]).await;
+    let _: String = namespace.ask(&["CONFIG", "SET", "maxmemory", "0"]).await;
 
-    let _: String = corner.ask(&["REPLICAOF", "127.0.0.1", "1"]).await;
+    let _: String = namespace.ask(&["REPLICAOF", "127.0.0.1", "1"]).await;
     let replica = tickets.redeem(&ticket, &claims).await;
     assert_eq!(kind(replica), PortErrorKind::Unavailable, "a replica");
-    let _: String = corner.ask(&["REPLICAOF", "NO", "ONE"]).await;
+    let _: String = namespace.ask(&["REPLICAOF", "NO", "ONE"]).await;
 
-    let key = corner.tally(&fixtures.candidate("bob"));
-    let _: String = corner.ask(&["SET", &key, "a text"]).await;
+    let key = namespace.tally(&fixtures.candidate("bob"));
+    let _: String = namespace.ask(&["SET", &key, "a text"]).await;
     let strange = counter.read(&[fixtures.candidate("bob")]).await;
     assert_eq!(kind(strange), PortErrorKind::Corrupt, "another's key");
 
     assert_eq!(votes(&counter, &alice).await, 0);
-    // It was a replica meanwhile, so the ticket is refused; but its ballots are new.
+    // It was a replica meanwhile, so the ticket is refused.
     let ticket = issue(&tickets, &fixtures, 10).await.expect("published");
     let answers = tickets.redeem(&ticket, &claims).await.expect("redeemed");
     assert_eq!(answers, [Granted; 2]);
 }
 
 #[tokio::test]
-async fn one_key_that_fails_leaves_the_others_done_and_the_whole_unknown() {
-    let Some((_server, corner)) = to_break().await else {
+async fn one_failed_key_makes_the_outcome_of_the_whole_call_unknown() {
+    let Some((_server, namespace)) = private_server().await else {
         return;
     };
-    let counter = corner.open().counter();
+    let counter = namespace.open().counter();
     let fixtures = Fixtures::new();
     let (alice, bob) = (fixtures.candidate("alice"), fixtures.candidate("bob"));
-    let _: String = corner.ask(&["SET", &corner.tally(&bob), "a text"]).await;
+    let _: String = namespace
+        .ask(&["SET", &namespace.tally(&bob), "a text"])
+        .await;
     let both = PendingVotes {
         votes: vec![(alice.clone(), 1), (bob.clone(), 1)],
-        ..tail(&alice, 0)
+        ..pending(&alice, 0)
     };
     let partly = counter.record(std::slice::from_ref(&both), &[]).await;
     assert_eq!(kind(partly), PortErrorKind::OutcomeUnknown);
     assert_eq!(votes(&counter, &alice).await, 1);
-    let _: i64 = corner.ask(&["DEL", &corner.tally(&bob)]).await;
+    let _: i64 = namespace.ask(&["DEL", &namespace.tally(&bob)]).await;
     counter.record(&[both], &[]).await.expect("recorded");
     assert_eq!(votes(&counter, &alice).await, 1);
     assert_eq!(votes(&counter, &bob).await, 1);
 }
 
 #[tokio::test]
-async fn nobody_there_is_unavailable_at_once() {
+async fn a_missing_server_is_unavailable_at_once() {
     let redis = Redis::open(RedisOptions {
         connect_timeout: PATIENCE,
         ..RedisOptions::at("redis://127.0.0.1:1")
@@ -242,26 +247,26 @@ async fn nobody_there_is_unavailable_at_once() {
 }
 
 #[tokio::test]
-async fn passwords_are_sent_and_not_told() {
-    let Some((_server, corner)) = to_break().await else {
+async fn passwords_are_sent_and_appear_in_no_message() {
+    let Some((_server, namespace)) = private_server().await else {
         return;
     };
-    let _: String = corner
+    let _: String = namespace
         .ask(&["CONFIG", "SET", "requirepass", "open sesame"])
         .await;
-    let address = corner.options.url.replace("redis://", "");
+    let address = namespace.options.url.replace("redis://", "");
     let at = |user: &str| RedisOptions {
         url: format!("redis://{user}{address}"),
-        ..corner.options.clone()
+        ..namespace.options.clone()
     };
     let redis = |user| Redis::open(at(user)).expect("the options make sense");
     let right = redis(":open%20sesame@").ping().await;
     right.expect("the password is right");
-    for wrong in ["", ":abracadabra@", "nobody:abracadabra@"] {
+    for wrong in ["", ":abracadabra@", "unknown:abracadabra@"] {
         let error = redis(wrong).ping().await.expect_err("no entry");
         assert_eq!(error.kind(), PortErrorKind::Misconfigured, "{wrong:?}");
-        let told = format!("{error:?} {} {:?}", error.chain(), at(wrong));
-        assert!(!told.contains("abracadabra"), "{told}");
+        let reported = format!("{error:?} {} {:?}", error.chain(), at(wrong));
+        assert!(!reported.contains("abracadabra"), "{reported}");
     }
 }
 

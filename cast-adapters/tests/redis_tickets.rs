@@ -1,5 +1,5 @@
-//! What the tickets in Redis owe beyond their port's contract: limits over many processes, keys that
-//! end, and meters that a server which took over does not trust.
+//! The tickets in Redis beyond their port's contract: limits over many processes, keys that
+//! expire, and use counters that are not trusted after a failover.
 
 mod redis;
 
@@ -26,16 +26,16 @@ use cast_testkit::{
     servers::{self, Mode},
 };
 
-use redis::{Corner, PATIENCE};
+use redis::{Namespace, PATIENCE};
 
-/// A corner of the server that these tests share; `None`, and said so, where there is none.
-async fn shared_corner() -> Option<Corner> {
-    Some(Corner::on(servers::redis().await?).await)
+/// A namespace on the server that these tests share; `None`, with a message, if there is none.
+async fn shared_namespace() -> Option<Namespace> {
+    Some(Namespace::on(servers::redis().await?).await)
 }
 
 /// A ticket for a period that begins now, and lasts longer than a test.
 async fn issue(tickets: &RedisTickets, fixtures: &Fixtures, use_limit: u32) -> GenuineTicket {
-    let now = tickets.now().await.expect("the source tells the time");
+    let now = tickets.now().await.expect("answered");
     let genuine = fixtures.ticket(now);
     let period = PeriodTicket {
         ticket: *genuine.ticket(),
@@ -63,11 +63,11 @@ fn count(answers: &[Redemption], which: Redemption) -> usize {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn sixty_four_redeemers_in_four_processes_never_exceed_the_limit() {
     const LIMIT: u32 = 1_000;
-    let Some(corner) = shared_corner().await else {
+    let Some(namespace) = shared_namespace().await else {
         return;
     };
     let fixtures = Arc::new(Fixtures::new());
-    let handles: Vec<Redis> = (0..4).map(|_| corner.open()).collect();
+    let handles: Vec<Redis> = (0..4).map(|_| namespace.open()).collect();
     let ticket = issue(&handles[0].tickets(), &fixtures, LIMIT).await;
     let tally = Arc::new(Mutex::new(HashMap::new()));
     race(64, |racer| {
@@ -91,10 +91,10 @@ async fn sixty_four_redeemers_in_four_processes_never_exceed_the_limit() {
 
 #[tokio::test]
 async fn a_flush_of_any_size_is_one_redemption() {
-    let Some(corner) = shared_corner().await else {
+    let Some(namespace) = shared_namespace().await else {
         return;
     };
-    let (tickets, fixtures) = (corner.open().tickets(), Fixtures::new());
+    let (tickets, fixtures) = (namespace.open().tickets(), Fixtures::new());
     let ticket = issue(&tickets, &fixtures, 4_100).await;
     let claims = fixtures.claims(4_500);
     let answers = redeem(&tickets, &ticket, &claims).await;
@@ -107,17 +107,17 @@ async fn a_flush_of_any_size_is_one_redemption() {
 
 #[tokio::test]
 async fn every_key_of_the_tickets_ends() {
-    let Some(mut corner) = shared_corner().await else {
+    let Some(mut namespace) = shared_namespace().await else {
         return;
     };
-    corner.options.retry_window = Duration::from_secs(1_000);
-    corner.options.expired_kept = Duration::from_secs(50);
-    let (tickets, fixtures) = (corner.open().tickets(), Fixtures::new());
+    namespace.options.retry_window = Duration::from_secs(1_000);
+    namespace.options.expired_kept = Duration::from_secs(50);
+    let (tickets, fixtures) = (namespace.open().tickets(), Fixtures::new());
     let check = async |after: &str, count: usize| {
-        let keys = corner.keys().await;
+        let keys = namespace.keys().await;
         assert_eq!(keys.len(), count, "after {after}: {keys:?}");
         for key in keys {
-            let left = corner.time_to_live(&key).await;
+            let left = namespace.time_to_live(&key).await;
             let left = left.unwrap_or_else(|| panic!("{key} never ends, after {after}"));
             assert!(left <= Duration::from_secs(3_000), "{key} ends in {left:?}");
         }
@@ -136,15 +136,15 @@ async fn every_key_of_the_tickets_ends() {
 }
 
 #[tokio::test]
-async fn what_ended_long_ago_makes_room() {
-    let Some(mut corner) = shared_corner().await else {
+async fn tickets_that_ended_long_ago_are_removed() {
+    let Some(mut namespace) = shared_namespace().await else {
         return;
     };
-    corner.options.expired_kept = Duration::from_millis(1);
-    let (tickets, fixtures) = (corner.open().tickets(), Fixtures::new());
+    namespace.options.expired_kept = Duration::from_millis(1);
+    let (tickets, fixtures) = (namespace.open().tickets(), Fixtures::new());
     issue(&tickets, &fixtures, 10).await;
     for _ in 0..200 {
-        let now = tickets.now().await.expect("the source tells the time");
+        let now = tickets.now().await.expect("answered");
         let short = PeriodTicket {
             ticket: *fixtures.ticket(now.plus(Duration::from_millis(1))).ticket(),
             valid_until: now.plus(Duration::from_millis(3)),
@@ -156,14 +156,14 @@ async fn what_ended_long_ago_makes_room() {
         PATIENCE,
         "only the ticket that is good is left",
         async || {
-            let now = tickets.now().await.expect("the source tells the time");
+            let now = tickets.now().await.expect("answered");
             let over = PeriodTicket {
                 ticket: *fixtures.ticket(now).ticket(),
                 valid_until: now,
                 use_limit: 1,
             };
             tickets.publish(&over).await.expect("published");
-            let left: i64 = corner.ask(&["ZCARD", &corner.meters()]).await;
+            let left: i64 = namespace.ask(&["ZCARD", &namespace.uses()]).await;
             (left == 1).then_some(())
         },
     )
@@ -172,52 +172,56 @@ async fn what_ended_long_ago_makes_room() {
 
 #[tokio::test]
 async fn ballot_ids_are_forgotten_after_two_retry_windows() {
-    let Some(mut corner) = shared_corner().await else {
+    let Some(mut namespace) = shared_namespace().await else {
         return;
     };
-    corner.options.retry_window = Duration::from_millis(300);
-    let (tickets, fixtures) = (corner.open().tickets(), Fixtures::new());
+    namespace.options.retry_window = Duration::from_millis(300);
+    let (tickets, fixtures) = (namespace.open().tickets(), Fixtures::new());
     let ticket = issue(&tickets, &fixtures, 10).await;
     let claims = fixtures.claims(2);
-    let before = tickets.now().await.expect("the source tells the time");
+    let before = tickets.now().await.expect("answered");
     redeem(&tickets, &ticket, &claims).await;
     let forgotten = eventually(PATIENCE, "the ids are forgotten", async || {
         let answers = redeem(&tickets, &ticket, &claims).await;
         (answers == [Granted; 2]).then_some(())
     });
     forgotten.await;
-    let after = tickets.now().await.expect("the source tells the time");
+    let after = tickets.now().await.expect("answered");
     assert!(after.since(before) >= Duration::from_millis(300));
-    // A publication clears away the bucket that is not looked at any more, or it ends by itself.
+    // A publication removes the bucket that is no longer read, or it expires.
     eventually(PATIENCE, "one bucket is left, and then none", async || {
         tickets.current().await.expect("the source shows a ticket");
-        (corner.keys().await == [corner.meters()]).then_some(())
+        (namespace.keys().await == [namespace.uses()]).then_some(())
     })
     .await;
 }
 
 #[tokio::test]
 async fn any_key_may_be_lost_alone() {
-    let Some(corner) = shared_corner().await else {
+    let Some(namespace) = shared_namespace().await else {
         return;
     };
-    let (tickets, fixtures) = (corner.open().tickets(), Fixtures::new());
+    let (tickets, fixtures) = (namespace.open().tickets(), Fixtures::new());
     let ticket = issue(&tickets, &fixtures, 5).await;
     let claims = fixtures.claims(3);
     redeem(&tickets, &ticket, &claims).await;
-    let keys = corner.keys().await;
-    assert_eq!(keys.len(), 2, "the meters and a bucket of ids: {keys:?}");
+    let keys = namespace.keys().await;
+    assert_eq!(
+        keys.len(),
+        2,
+        "the use counters and a bucket of ids: {keys:?}"
+    );
 
-    // Without its ids it takes ballots for new, and still sells no use twice.
-    let ids = keys.iter().find(|key| **key != corner.meters());
-    let _: i64 = corner.ask(&["DEL", ids.expect("a bucket")]).await;
+    // Without the ids, ballots are new again, and still no use is granted twice.
+    let ids = keys.iter().find(|key| **key != namespace.uses());
+    let _: i64 = namespace.ask(&["DEL", ids.expect("a bucket")]).await;
     let again = redeem(&tickets, &ticket, &claims).await;
     assert_eq!(again, [Granted, Granted, Refused(Exhausted)]);
     let shown = tickets.current().await.expect("the source shows a ticket");
     assert_eq!(shown.expect("it is current").uses_left, 0);
 
-    // Without its meter it is unknown, however often it is asked for or published.
-    let _: i64 = corner.ask(&["DEL", &corner.meters()]).await;
+    // Without its use counter it is unknown, however often it is read or published.
+    let _: i64 = namespace.ask(&["DEL", &namespace.uses()]).await;
     assert_eq!(
         redeem(&tickets, &ticket, &claims).await,
         [Refused(Unknown); 3]
@@ -230,23 +234,23 @@ async fn any_key_may_be_lost_alone() {
     );
 }
 
-/// A server that is back with what it had on disk may have forgotten the last uses, so it sells no
-/// more of them; and a ticket that was good is not good again.
+/// A server that restarts from its disk may have lost the last uses, so it grants no
+/// more uses, and the ticket stays refused.
 #[tokio::test]
 async fn a_server_that_took_over_trusts_no_meter_of_before() {
     let Some(mut server) = servers::Redis::start_as(Mode::Durable).await else {
         return;
     };
-    let corner = Corner::on(&server).await;
-    let (tickets, fixtures) = (corner.open().tickets(), Fixtures::new());
+    let namespace = Namespace::on(&server).await;
+    let (tickets, fixtures) = (namespace.open().tickets(), Fixtures::new());
     let ticket = issue(&tickets, &fixtures, 5).await;
     let claims = fixtures.claims(2);
     redeem(&tickets, &ticket, &claims).await;
 
     server.restart().await;
-    let look = Corner::on(&server).await;
-    let meters: i64 = look.ask(&["ZCARD", &corner.meters()]).await;
-    assert_eq!(meters, 1, "the disk has kept the ticket and its meter");
+    let look = Namespace::on(&server).await;
+    let counters: i64 = look.ask(&["ZCARD", &namespace.uses()]).await;
+    assert_eq!(counters, 1, "the ticket and its use counter were persisted");
     let answers = eventually(PATIENCE, "the way to the server is found", async || {
         tickets.redeem(&ticket, &claims).await.ok()
     });
@@ -254,7 +258,7 @@ async fn a_server_that_took_over_trusts_no_meter_of_before() {
     let current = tickets.current().await.expect("the source shows a ticket");
     assert_eq!(current, None);
 
-    // The same ticket does not begin again; a new one of its period does.
+    // The same ticket cannot be published again; a new one of its period can.
     let period = |genuine: &GenuineTicket| PeriodTicket {
         ticket: *genuine.ticket(),
         valid_until: genuine.issued_at().plus(Duration::from_secs(600)),
@@ -280,8 +284,8 @@ async fn a_server_that_took_over_trusts_no_meter_of_before() {
     );
 }
 
-/// A master that was cut off from a replica, which was promoted, then follows that and takes over
-/// again: it is the same process, but has forgotten what the replica never learned.
+/// A master whose replica was promoted follows its successor and is promoted
+/// again: it is the same process, but has lost the uses that the replica never got.
 #[tokio::test]
 async fn a_server_that_took_over_again_trusts_no_meter_of_its_own() {
     const LIMIT: u32 = 10;
@@ -290,12 +294,12 @@ async fn a_server_that_took_over_again_trusts_no_meter_of_its_own() {
     else {
         return;
     };
-    let (corner, other) = (Corner::on(&server).await, Corner::on(&replica).await);
+    let (namespace, other) = (Namespace::on(&server).await, Namespace::on(&replica).await);
     let port = |server: &servers::Redis| {
         let port = server.url().rsplit_once(':').expect("a port").1;
         port.trim_end_matches("/0").to_owned()
     };
-    let follow = async |who: &Corner, whom: &servers::Redis| {
+    let follow = async |who: &Namespace, whom: &servers::Redis| {
         let _: String = who.ask(&["REPLICAOF", "127.0.0.1", &port(whom)]).await;
         eventually(PATIENCE, "it has what its master has", async || {
             let info: String = who.ask(&["INFO", "replication"]).await;
@@ -303,37 +307,37 @@ async fn a_server_that_took_over_again_trusts_no_meter_of_its_own() {
         })
         .await;
     };
-    let (tickets, fixtures) = (corner.open().tickets(), Fixtures::new());
+    let (tickets, fixtures) = (namespace.open().tickets(), Fixtures::new());
     follow(&other, &server).await;
     let ticket = issue(&tickets, &fixtures, LIMIT).await;
     eventually(PATIENCE, "the replica has the ticket", async || {
-        let meters: i64 = other.ask(&["ZCARD", &corner.meters()]).await;
-        (meters == 1).then_some(())
+        let counters: i64 = other.ask(&["ZCARD", &namespace.uses()]).await;
+        (counters == 1).then_some(())
     })
     .await;
     let _: String = other.ask(&["REPLICAOF", "NO", "ONE"]).await;
     let claims = fixtures.claims(10);
     assert_eq!(redeem(&tickets, &ticket, &claims).await, [Granted; 10]);
 
-    follow(&corner, &replica).await;
-    let _: String = corner.ask(&["REPLICAOF", "NO", "ONE"]).await;
+    follow(&namespace, &replica).await;
+    let _: String = namespace.ask(&["REPLICAOF", "NO", "ONE"]).await;
     let answers = eventually(PATIENCE, "the way back is found", async || {
         tickets.redeem(&ticket, &fixtures.claims(10)).await.ok()
     });
     assert_eq!(answers.await, [Refused(Unknown); 10], "all uses were taken");
 }
 
-/// A replica shares the reign of its master, and must sell none of its tickets.
+/// A replica has the replication epoch of its master, and must not grant uses of its tickets.
 #[tokio::test]
-async fn a_replica_that_takes_writes_trusts_no_meter_of_its_master() {
+async fn a_writable_replica_trusts_no_use_counter_of_its_master() {
     let (Some(server), Some(replica)) =
         (servers::Redis::start().await, servers::Redis::start().await)
     else {
         return;
     };
-    let corner = Corner::on(&server).await;
-    let mut other = Corner::on(&replica).await;
-    other.options.prefix.clone_from(&corner.options.prefix);
+    let namespace = Namespace::on(&server).await;
+    let mut other = Namespace::on(&replica).await;
+    other.options.prefix.clone_from(&namespace.options.prefix);
     let port = server.url().rsplit_once(':').expect("a port").1;
     let port = port.trim_end_matches("/0");
     let _: String = other.ask(&["REPLICAOF", "127.0.0.1", port]).await;
@@ -345,11 +349,11 @@ async fn a_replica_that_takes_writes_trusts_no_meter_of_its_master() {
         info.contains("master_link_status:up").then_some(())
     })
     .await;
-    let (tickets, fixtures) = (corner.open().tickets(), Fixtures::new());
+    let (tickets, fixtures) = (namespace.open().tickets(), Fixtures::new());
     let ticket = issue(&tickets, &fixtures, 1).await;
     eventually(PATIENCE, "the replica has the ticket", async || {
-        let meters: i64 = other.ask(&["ZCARD", &corner.meters()]).await;
-        (meters == 1).then_some(())
+        let counters: i64 = other.ask(&["ZCARD", &namespace.uses()]).await;
+        (counters == 1).then_some(())
     })
     .await;
 
@@ -363,21 +367,21 @@ async fn a_replica_that_takes_writes_trusts_no_meter_of_its_master() {
     assert_eq!(redeem(&tickets, &ticket, &claims).await, [Granted]);
 }
 
-/// Without `INFO` nobody could tell a server from the one that took over from it.
+/// Without `INFO` a server could not be distinguished from its successor.
 #[tokio::test]
-async fn a_user_who_may_not_ask_who_counts_gets_no_tickets() {
+async fn a_user_without_the_permission_for_info_gets_no_tickets() {
     let Some(server) = servers::Redis::start().await else {
         return;
     };
-    let mut corner = Corner::on(&server).await;
-    let _: String = corner
+    let mut namespace = Namespace::on(&server).await;
+    let _: String = namespace
         .ask(&[
             "ACL", "SETUSER", "blind", "on", ">secret", "~*", "+@all", "-info",
         ])
         .await;
-    corner.options.url = server.url().replace("redis://", "redis://blind:secret@");
-    let (tickets, fixtures) = (corner.open().tickets(), Fixtures::new());
-    let now = tickets.now().await.expect("the source tells the time");
+    namespace.options.url = server.url().replace("redis://", "redis://blind:secret@");
+    let (tickets, fixtures) = (namespace.open().tickets(), Fixtures::new());
+    let now = tickets.now().await.expect("answered");
     let period = PeriodTicket {
         ticket: *fixtures.ticket(now).ticket(),
         valid_until: now.plus(Duration::from_secs(600)),
@@ -385,6 +389,6 @@ async fn a_user_who_may_not_ask_who_counts_gets_no_tickets() {
     };
     let error = tickets.publish(&period).await.expect_err("it is refused");
     assert_eq!(error.kind(), PortErrorKind::Misconfigured, "{error}");
-    let told = format!("{:?}", error.source().map(ToString::to_string));
-    assert!(told.contains("let the user ask INFO"), "{error}: {told}");
+    let reported = format!("{:?}", error.source().map(ToString::to_string));
+    assert!(reported.contains("the command INFO"), "{error}: {reported}");
 }

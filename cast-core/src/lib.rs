@@ -3,9 +3,7 @@
 
 pub mod deadline;
 pub mod domain;
-#[cfg(feature = "fuzzing")]
-#[doc(hidden)]
-pub mod fuzzing;
+pub mod ledger;
 pub mod ports;
 
 mod audit;

@@ -9,17 +9,14 @@ use async_trait::async_trait;
 use cast_adapters::memory::{MemoryStore, StoreOptions};
 use cast_core::{
     Audit, AuditReport, AuditSettings, Finding, Ports,
-    domain::{
-        AppliedTotal, BallotId, Candidate, Fate, FoldStep, LogPosition, LoggedBallot, Offset,
-        Partition, Progress, StoredTally, Tally,
-    },
+    domain::{AppliedTotal, LogPosition, LoggedBallot, Offset, Partition},
     ports::{
-        Applied, Checkpoint, EventBus as _, GroupName, PendingVotes, PortError, PortErrorKind,
-        Recount, StoredBallot, VoteCounter as _, VoteStore,
+        Applied, Checkpoint, EventBus as _, ForwardingVoteStore, GroupName, PendingVotes,
+        PortError, PortErrorKind, Recount, VoteCounter as _, VoteStore,
     },
 };
 use cast_testkit::{
-    faults::{Counts, Fault, FaultPlan, Operation, intercept},
+    faults::{Counts, Fault, FaultPlan, Operation},
     fixtures,
 };
 use world::{World, ballot, candidate, current, id, receipt};
@@ -189,7 +186,7 @@ async fn an_audit_that_finds_nothing_waits_for_nothing_and_leaves_the_log() {
     let both = [candidate("alice"), candidate("bob")];
     cast.tallies(&both).await.expect("tallies, as a whole");
     let counts = Counts::new();
-    let ports = intercept(&world.ports(), &counts);
+    let ports = world.ports().intercepted(&counts);
     let audit = Audit::new(&ports, AuditSettings::default());
     // The clock stands still: who waits for it waits in vain.
     let report = cast_testkit::within(Duration::from_secs(10), "the audit", audit.run()).await;
@@ -511,7 +508,7 @@ async fn a_tally_that_is_too_high_for_a_while_is_no_difference() {
     assert_eq!(world.counted("bob").await, 6);
 
     let counts = Counts::new();
-    let (ports, settings) = (intercept(&world.ports(), &counts), AuditSettings::default());
+    let (ports, settings) = (world.ports().intercepted(&counts), AuditSettings::default());
     let audit = tokio::spawn(async move { Audit::new(&ports, settings).run().await });
     // It has looked, found too much, and waits.
     let looked = async || (counts.calls(Operation::Read) == 1).then_some(());
@@ -631,10 +628,10 @@ async fn what_cannot_be_read_is_an_error_and_no_clean_report() {
         Operation::Progress,
     ] {
         let world = folded().await;
-        for fault in [Fault::Refused, Fault::LostInSilence] {
+        for fault in [Fault::Refused, Fault::LostNoReply] {
             let plan = FaultPlan::quiet(world.clock.clone());
             plan.next(operation, fault);
-            let ports = intercept(&world.ports(), &plan);
+            let ports = world.ports().intercepted(&plan);
             let settings = AuditSettings {
                 recount_deadline: Duration::from_secs(30),
                 ..AuditSettings::default()
@@ -675,46 +672,28 @@ struct PutBack {
     backup: cast_adapters::memory::StoreSnapshot,
 }
 
-macro_rules! store_behind {
-    ($type:ty, $self:ident => $recount:expr) => {
-        #[async_trait]
-        impl VoteStore for $type {
-            async fn progress(&self, partition: Partition) -> Result<Progress, PortError> {
-                self.inner.progress(partition).await
-            }
-            async fn apply(&self, step: &FoldStep) -> Result<Applied, PortError> {
-                self.inner.apply(step).await
-            }
-            async fn dry_run(&self, step: &FoldStep) -> Result<(), PortError> {
-                self.inner.dry_run(step).await
-            }
-            async fn tallies(&self, who: &[Candidate]) -> Result<Vec<StoredTally>, PortError> {
-                self.inner.tallies(who).await
-            }
-            async fn leaders(&self, first: usize) -> Result<Vec<Tally>, PortError> {
-                self.inner.leaders(first).await
-            }
-            async fn ballot(&self, id: BallotId) -> Result<Option<Fate>, PortError> {
-                self.inner.ballot(id).await
-            }
-            async fn recount(&$self) -> Result<Recount, PortError> {
-                $recount
-            }
-            async fn stored_ballots(&self, ids: &[BallotId]) -> Result<Vec<Option<StoredBallot>>, PortError> {
-                self.inner.stored_ballots(ids).await
-            }
-        }
-    };
+#[async_trait]
+impl ForwardingVoteStore for Lying {
+    fn inner(&self) -> &dyn VoteStore {
+        &*self.inner
+    }
+
+    async fn recount(&self) -> Result<Recount, PortError> {
+        let mut recount = self.inner.recount().await?;
+        recount.counts[0].total = self.total;
+        Ok(recount)
+    }
 }
 
-store_behind!(Lying, self => {
-    let mut recount = self.inner.recount().await?;
-    recount.counts[0].total = self.total;
-    Ok(recount)
-});
+#[async_trait]
+impl ForwardingVoteStore for PutBack {
+    fn inner(&self) -> &dyn VoteStore {
+        &*self.inner
+    }
 
-store_behind!(PutBack, self => {
-    let recount = self.inner.recount().await?;
-    self.inner.restore(self.backup.clone());
-    Ok(recount)
-});
+    async fn recount(&self) -> Result<Recount, PortError> {
+        let recount = self.inner.recount().await?;
+        self.inner.restore(self.backup.clone());
+        Ok(recount)
+    }
+}

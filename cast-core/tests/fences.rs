@@ -11,17 +11,14 @@ use async_trait::async_trait;
 use cast_adapters::memory::MemoryStore;
 use cast_core::{
     Consumer,
-    domain::{
-        BallotId, Candidate, Fate, FoldStep, LoggedBallot, Offset, Partition, Progress,
-        StoredTally, Tally,
-    },
+    domain::{FoldStep, LoggedBallot, Offset, Partition},
     ports::{
-        Applied, EventBus as _, GroupName, PortError, Recount, StoredBallot, Subscription,
+        Applied, EventBus as _, ForwardingVoteStore, GroupName, PortError, Subscription,
         VoteCounter as _, VoteStore,
     },
 };
 use cast_testkit::{
-    faults::{Counts, Operation, intercept},
+    faults::{Counts, Operation},
     fixtures,
 };
 use world::{World, candidate, id};
@@ -50,7 +47,7 @@ async fn zombie(world: &World) -> (Consumer, Arc<Counts>, Box<dyn Subscription>)
     let counts = Counts::new();
     let mut settings = world.settings.fold.clone();
     settings.max_ballots = 1;
-    let consumer = Consumer::new(&intercept(&world.ports(), &counts), settings);
+    let consumer = Consumer::new(&world.ports().intercepted(&counts), settings);
     let log = consumer.subscribe().await.expect("subscribed");
     (consumer, counts, log)
 }
@@ -152,44 +149,17 @@ struct PutBackInBetween {
 }
 
 #[async_trait]
-impl VoteStore for PutBackInBetween {
+impl ForwardingVoteStore for PutBackInBetween {
+    fn inner(&self) -> &dyn VoteStore {
+        &*self.inner
+    }
+
     async fn apply(&self, step: &FoldStep) -> Result<Applied, PortError> {
         if !self.is_put_back.swap(true, Ordering::Relaxed) {
             let progress = step.start;
             return Ok(Applied::Fenced { progress });
         }
         self.inner.apply(step).await
-    }
-
-    async fn progress(&self, partition: Partition) -> Result<Progress, PortError> {
-        self.inner.progress(partition).await
-    }
-
-    async fn dry_run(&self, step: &FoldStep) -> Result<(), PortError> {
-        self.inner.dry_run(step).await
-    }
-
-    async fn tallies(&self, candidates: &[Candidate]) -> Result<Vec<StoredTally>, PortError> {
-        self.inner.tallies(candidates).await
-    }
-
-    async fn leaders(&self, first: usize) -> Result<Vec<Tally>, PortError> {
-        self.inner.leaders(first).await
-    }
-
-    async fn ballot(&self, id: BallotId) -> Result<Option<Fate>, PortError> {
-        self.inner.ballot(id).await
-    }
-
-    async fn recount(&self) -> Result<Recount, PortError> {
-        self.inner.recount().await
-    }
-
-    async fn stored_ballots(
-        &self,
-        ids: &[BallotId],
-    ) -> Result<Vec<Option<StoredBallot>>, PortError> {
-        self.inner.stored_ballots(ids).await
     }
 }
 
@@ -198,7 +168,7 @@ async fn who_is_fenced_where_the_step_begins_applies_it_again_without_reading_it
     let world = World::new(1);
     world.append(P0, vec![gives(1, "alice", 1)]).await;
     let counts = Counts::new();
-    let mut ports = intercept(&world.ports(), &counts);
+    let mut ports = world.ports().intercepted(&counts);
     ports.store = Arc::new(PutBackInBetween {
         inner: Arc::clone(&world.store),
         is_put_back: AtomicBool::new(false),

@@ -11,7 +11,7 @@ use cast_core::{
     ports::{PendingVotes, PortErrorKind, VoteCounter as _, VoteStore as _},
 };
 use cast_testkit::{
-    faults::{Counts, Fault, FaultPlan, Operation, intercept},
+    faults::{Counts, Fault, FaultPlan, Operation},
     fixtures,
 };
 use tokio_util::sync::CancellationToken;
@@ -118,7 +118,7 @@ async fn a_step_that_the_store_refuses_is_read_again_by_the_next() {
     let world = World::new(1);
     world.append(P0, vec![gives(1, "alice", 1)]).await;
     let (plan, counts) = (FaultPlan::quiet(world.clock.clone()), Counts::new());
-    let ports = intercept(&intercept(&world.ports(), &counts), &plan);
+    let ports = world.ports().intercepted(&counts).intercepted(&plan);
     let consumer = Consumer::new(&ports, world.settings.fold.clone());
     let mut log = consumer.subscribe().await.expect("subscribed");
     plan.next(Operation::Apply, Fault::Refused);
@@ -150,7 +150,7 @@ async fn where_nothing_is_rejected_the_store_is_not_read_for_the_tallies() {
     let world = World::new(1);
     world.append(P0, vec![gives(1, "alice", 1)]).await;
     let counts = Counts::new();
-    let ports = intercept(&world.ports(), &counts);
+    let ports = world.ports().intercepted(&counts);
     let consumer = Consumer::new(&ports, world.settings.fold.clone());
     let mut log = consumer.subscribe().await.expect("subscribed");
     consumer.step(&mut *log).await.expect("folded");
@@ -162,10 +162,10 @@ async fn a_store_that_fails_is_asked_less_and_less_often_and_anew_after_a_succes
     let world = World::new(1);
     let plan = FaultPlan::quiet(world.clock.clone());
     plan.always(Operation::Apply, Fault::Refused);
-    let ports = intercept(&world.ports(), &plan);
+    let ports = world.ports().intercepted(&plan);
     let consumer = Consumer::new(&ports, world.settings.fold.clone());
     let _running = tokio::spawn(consumer.run(CancellationToken::new()));
-    let refused = || plan.fired_in_all(Fault::Refused);
+    let refused = || plan.injected_in_all(Fault::Refused);
     let mut refusals = 0;
     let mut pause = async || {
         refusals += 1;
@@ -178,7 +178,7 @@ async fn a_store_that_fails_is_asked_less_and_less_often_and_anew_after_a_succes
         world.append(P0, vec![gives(number, "alice", 1)]).await;
         let pauses = [pause().await, pause().await, pause().await];
         assert_eq!(pauses, expected);
-        plan.heal();
+        plan.clear();
         let folded = async || (world.behind().await == 0).then_some(());
         cast_testkit::eventually(Duration::from_secs(10), "the fold", folded).await;
         plan.always(Operation::Apply, Fault::Refused);
@@ -199,7 +199,7 @@ async fn a_store_that_goes_away_while_a_record_is_narrowed_rejects_nothing_that_
     let gives = |(number, name)| gives(number, name, if name == "greedy" { 11 } else { 1 });
     world.append(P0, ballots.map(gives).into()).await;
     let plan = FaultPlan::quiet(world.clock.clone());
-    let ports = intercept(&world.ports(), &plan);
+    let ports = world.ports().intercepted(&plan);
     let consumer = Consumer::new(&ports, world.settings.fold.clone());
     let mut log = consumer.subscribe().await.expect("subscribed");
     plan.next(Operation::DryRun, Fault::Refused);
@@ -337,12 +337,12 @@ async fn a_running_consumer_gets_over_every_fault_of_the_log_and_the_store() {
         for fault in [
             Fault::Refused,
             Fault::Lost,
-            Fault::DoneButUntold,
-            Fault::LostInSilence,
-            Fault::DoneInSilence,
+            Fault::DoneOutcomeUnknown,
+            Fault::LostNoReply,
+            Fault::DoneNoReply,
         ] {
             // Waiting for the next batch has no end of its own: silence is what it is made of.
-            let is_silent = matches!(fault, Fault::LostInSilence | Fault::DoneInSilence);
+            let is_silent = matches!(fault, Fault::LostNoReply | Fault::DoneNoReply);
             if operation == Operation::Next && is_silent {
                 continue;
             }
@@ -363,7 +363,7 @@ async fn folded_by_a_run(operation: Operation, fault: Fault) -> u64 {
     }
     let plan = FaultPlan::quiet(world.clock.clone());
     plan.next(operation, fault);
-    let ports = intercept(&world.ports(), &plan);
+    let ports = world.ports().intercepted(&plan);
     let consumer = Consumer::new(&ports, world.settings.fold.clone());
     let stop = CancellationToken::new();
     let run = tokio::spawn(consumer.run(stop.clone()));

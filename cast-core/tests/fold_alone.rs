@@ -10,7 +10,7 @@ use cast_core::{
     ports::{Clock as _, PendingVotes, PortErrorKind, VoteCounter as _, VoteStore as _},
 };
 use cast_testkit::{
-    faults::{Counts, Fault, FaultPlan, Operation, intercept},
+    faults::{Counts, Fault, FaultPlan, Operation},
     fixtures,
 };
 use tokio_util::sync::CancellationToken;
@@ -46,7 +46,7 @@ async fn folding(world: &World, plan: &Arc<FaultPlan>) -> Cast {
         generator: false,
         consumers: 1,
     };
-    let cast = Cast::builder(intercept(&world.ports(), plan), world.keys.clone());
+    let cast = Cast::builder(world.ports().intercepted(plan), world.keys.clone());
     let cast = cast.settings(world.settings.clone()).roles(roles);
     cast.start().await.expect("started")
 }
@@ -173,13 +173,13 @@ async fn a_store_that_does_not_answer_holds_no_drain_up() {
     let world = World::new(1);
     append(&world, P0, 1, "alice").await;
     let plan = FaultPlan::quiet(world.clock.clone());
-    plan.always(Operation::Apply, Fault::LostInSilence);
-    let ports = intercept(&world.ports(), &plan);
+    plan.always(Operation::Apply, Fault::LostNoReply);
+    let ports = world.ports().intercepted(&plan);
     let consumer = cast_core::Consumer::new(&ports, world.settings.fold.clone());
     let stop = CancellationToken::new();
     let run = tokio::spawn(consumer.run(stop.clone()));
     cast_testkit::eventually(SOON, "an apply", async || {
-        let fired = plan.fired_in_all(Fault::LostInSilence);
+        let fired = plan.injected_in_all(Fault::LostNoReply);
         (fired > 0).then_some(())
     })
     .await;
@@ -242,15 +242,15 @@ async fn a_look_that_the_store_does_not_answer_holds_no_drain_up() {
     let world = World::new(1);
     append(&world, P0, 1, "alice").await;
     let plan = FaultPlan::quiet(world.clock.clone());
-    let ports = intercept(&world.ports(), &plan);
+    let ports = world.ports().intercepted(&plan);
     let consumer = cast_core::Consumer::new(&ports, world.settings.fold.clone());
     let stop = CancellationToken::new();
     let run = tokio::spawn(consumer.run(stop.clone()));
     until_stored(&world, "alice", 1).await;
-    plan.always(Operation::Progress, Fault::LostInSilence);
+    plan.always(Operation::Progress, Fault::LostNoReply);
     cast_testkit::eventually(SOON, "a look", async || {
         world.clock.advance(Duration::from_millis(100));
-        (plan.fired_in_all(Fault::LostInSilence) > 0).then_some(())
+        (plan.injected_in_all(Fault::LostNoReply) > 0).then_some(())
     })
     .await;
     stop.cancel();
@@ -262,7 +262,7 @@ async fn a_look_that_the_store_does_not_answer_holds_no_drain_up() {
 /// How long a consumer stays in its group when every reading fails.
 async fn joined_again_after(world: &World, plan: &Arc<FaultPlan>) -> Duration {
     let counts = Counts::new();
-    let ports = intercept(&intercept(&world.ports(), &counts), plan);
+    let ports = world.ports().intercepted(&counts).intercepted(plan);
     let mut settings = world.settings.fold.clone();
     (settings.min_backoff, settings.max_backoff) = (10 * SECOND, 10 * SECOND);
     settings.join_deadline = 30 * SECOND;
@@ -312,7 +312,7 @@ async fn look_again(world: &World, times: usize) {
 async fn what_was_made_up_for_is_not_reconciled_over_and_over() {
     let world = World::new(1);
     let (plan, counts) = (FaultPlan::quiet(world.clock.clone()), Counts::new());
-    let ports = intercept(&intercept(&world.ports(), &counts), &plan);
+    let ports = world.ports().intercepted(&counts).intercepted(&plan);
     plan.next(Operation::Reconcile, Fault::Refused);
     append(&world, P0, 1, "alice").await;
     let consumer = cast_core::Consumer::new(&ports, world.settings.fold.clone());
@@ -333,7 +333,7 @@ async fn what_was_made_up_for_is_not_reconciled_over_and_over() {
 async fn who_is_given_no_partition_any_more_does_not_ask_the_store_about_it() {
     let world = World::new(1);
     let (plan, counts) = (FaultPlan::quiet(world.clock.clone()), Counts::new());
-    let ports = intercept(&intercept(&world.ports(), &counts), &plan);
+    let ports = world.ports().intercepted(&counts).intercepted(&plan);
     append(&world, P0, 1, "alice").await;
     let consumer = cast_core::Consumer::new(&ports, world.settings.fold.clone());
     let run = tokio::spawn(consumer.run(CancellationToken::new()));
@@ -362,7 +362,7 @@ async fn no_more_reconcilings_are_owed_than_there_is_room_for() {
     const ROOM: u64 = 65_536;
     let world = World::new(1);
     let (plan, counts) = (FaultPlan::quiet(world.clock.clone()), Counts::new());
-    let ports = intercept(&intercept(&world.ports(), &counts), &plan);
+    let ports = world.ports().intercepted(&counts).intercepted(&plan);
     let one_more = u128::from(ROOM) + 1;
     let ballots = (0..one_more).step_by(16).map(|first| {
         let names = (first..one_more.min(first + 16)).map(|n| candidate(&format!("c{n}")));
@@ -376,7 +376,7 @@ async fn no_more_reconcilings_are_owed_than_there_is_room_for() {
     let mut log = consumer.subscribe().await.expect("subscribed");
     consumer.step(&mut *log).await.expect("folded");
     log.close().await.expect("closed");
-    plan.heal();
+    plan.clear();
     let run = tokio::spawn(consumer.run(CancellationToken::new()));
     let rounds = usize::try_from(ROOM / 1_000).expect("it fits") + 3;
     look_again(&world, rounds).await;

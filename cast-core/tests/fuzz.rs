@@ -1,21 +1,27 @@
-//! The laws of what reads bytes from outside, over the corpus of `fuzz/` and mutations of it.
+//! The fuzz targets of the domain, on a stable compiler: over their corpus and mutations of it.
 
-use cast_core::fuzzing;
-use cast_testkit::fuzz::replay;
+#[path = "../../fuzz/laws/key_ring.rs"]
+mod key_ring;
+#[path = "../../fuzz/laws/name.rs"]
+mod name;
+#[path = "../../fuzz/replay.rs"]
+mod replay;
+#[path = "../../fuzz/laws/ticket.rs"]
+mod ticket;
 
-const CORPUS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus");
+use replay::replay;
 
 #[test]
 fn ticket() {
-    replay(format!("{CORPUS}/ticket"), 5_000, fuzzing::ticket);
+    replay("ticket", 5_000, ticket::check);
 }
 
 #[test]
 fn key_ring() {
-    replay(format!("{CORPUS}/key_ring"), 5_000, fuzzing::key_ring);
+    replay("key_ring", 5_000, key_ring::check);
 }
 
 #[test]
 fn name() {
-    replay(format!("{CORPUS}/name"), 5_000, fuzzing::name);
+    replay("name", 5_000, name::check);
 }

@@ -9,7 +9,7 @@ use cast_core::{
     domain::{KeyId, KeyRing, Timestamp},
     ports::{PortErrorKind, TicketSource as _},
 };
-use cast_testkit::faults::{Fault, FaultPlan, Operation, intercept};
+use cast_testkit::faults::{Fault, FaultPlan, Operation};
 use tokio_util::sync::CancellationToken;
 use tracing::Level;
 use world::{World, log::Log};
@@ -154,7 +154,7 @@ async fn a_failing_generator_tries_again_soon_then_less_often_and_anew_after_a_s
     let world = World::new(1);
     let plan = FaultPlan::quiet(world.clock.clone());
     plan.always(Operation::PublishTicket, Fault::Refused);
-    let (_stop, _run) = running(&world, &intercept(&world.ports(), &plan));
+    let (_stop, _run) = running(&world, &world.ports().intercepted(&plan));
     let mut pauses = Vec::new();
     for _ in 0..6 {
         pauses.push(next_pause(&world).await.as_millis());
@@ -166,7 +166,7 @@ async fn a_failing_generator_tries_again_soon_then_less_often_and_anew_after_a_s
         world.clock.until_sleepers(1),
     )
     .await;
-    plan.heal();
+    plan.clear();
     next_pause(&world).await;
     cast_testkit::within(
         Duration::from_secs(10),
@@ -188,9 +188,9 @@ async fn a_source_that_is_silent_for_half_a_period_is_given_up() {
     for operation in [Operation::Now, Operation::PublishTicket] {
         let world = World::new(1);
         let plan = FaultPlan::quiet(world.clock.clone());
-        plan.next(operation, Fault::LostInSilence);
+        plan.next(operation, Fault::LostNoReply);
         let settings = world.settings.tickets.clone();
-        let ports = intercept(&world.ports(), &plan);
+        let ports = world.ports().intercepted(&plan);
         let generator = Generator::new(&ports, world.keys.clone(), settings);
         let tick = tokio::spawn(async move { generator.tick().await });
         world.clock.until_sleepers(1).await;

@@ -4,14 +4,13 @@ mod world;
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use async_trait::async_trait;
 use cast_core::{
     Cast,
     domain::{BallotId, Outcome, Partitions, Refusal},
-    ports::EventBus as _,
+    ports::{Call, EventBus as _, Interceptor, Reply},
 };
 use cast_testkit::{
-    faults::{Call, Counts, Fault, FaultPlan, Gate, Intercept, Late, Moment, Operation, intercept},
+    faults::{Counts, Fault, FaultPlan, Gate, Moment, Operation},
     race,
 };
 use world::{World, ballot, current, receipt, refusal, votes_of};
@@ -42,7 +41,7 @@ async fn one_slot(partitions: u32) -> (World, Arc<Gate>, Arc<Counts>, Cast) {
     let mut world = World::new(partitions);
     world.settings.ingest.flushes_in_flight = 1;
     let (gate, counts) = (Gate::new(), Counts::new());
-    let ports = intercept(&intercept(&world.ports(), &counts), &gate);
+    let ports = world.ports().intercepted(&counts).intercepted(&gate);
     let cast = world.door_over(ports).await;
     (world, gate, counts, cast)
 }
@@ -117,7 +116,7 @@ async fn a_flush_of_more_than_a_record_takes_is_several_records_of_one_call() {
     world.settings.ingest.flush_limit = 1_000;
     world.tickets.forget();
     let (gate, counts) = (Gate::new(), Counts::new());
-    let ports = intercept(&intercept(&world.ports(), &counts), &gate);
+    let ports = world.ports().intercepted(&counts).intercepted(&gate);
     let cast = world.door_over(ports).await;
     let outcomes = flushed_together(&cast, &gate, 1_000).await;
     let shown: Vec<u64> = outcomes
@@ -150,7 +149,7 @@ async fn each_voter_is_shown_the_tally_after_their_own_ballot() {
 async fn a_flush_takes_no_more_ballots_than_its_limit() {
     let (mut world, gate, counts, _) = one_slot(1).await;
     world.settings.ingest.flush_limit = 10;
-    let ports = intercept(&intercept(&world.ports(), &counts), &gate);
+    let ports = world.ports().intercepted(&counts).intercepted(&gate);
     let cast = world.door_over(ports).await;
     counts.reset();
     flushed_together(&cast, &gate, 11).await;
@@ -163,7 +162,7 @@ async fn no_more_flushes_are_under_way_than_there_are_slots() {
     let mut world = World::new(1);
     world.settings.ingest.flushes_in_flight = 2;
     let gate = Gate::new();
-    let cast = world.door_over(intercept(&world.ports(), &gate)).await;
+    let cast = world.door_over(world.ports().intercepted(&gate)).await;
     let ticket = current(&cast).await;
     gate.close(Operation::Redeem, Moment::Before);
     let mut votes = Vec::new();
@@ -214,7 +213,7 @@ async fn without_the_counter_nobody_is_shown_less_than_the_store_has() {
     let mut world = World::new(1);
     world.settings.ingest.flushes_in_flight = 1;
     let (gate, plan) = (Gate::new(), FaultPlan::quiet(world.clock.clone()));
-    let ports = intercept(&intercept(&world.ports(), &plan), &gate);
+    let ports = world.ports().intercepted(&plan).intercepted(&gate);
     let cast = world.door_over(ports).await;
     flushed_together(&cast, &gate, 10).await;
     world.drain().await;
@@ -232,7 +231,7 @@ async fn a_flush_that_finds_three_uses_for_five_ballots_grants_the_first_three()
     world.settings.tickets.uses = 4;
     world.tickets.forget();
     let gate = Gate::new();
-    let cast = world.door_over(intercept(&world.ports(), &gate)).await;
+    let cast = world.door_over(world.ports().intercepted(&gate)).await;
     let outcomes = flushed_together(&cast, &gate, 5).await;
     let granted: Vec<bool> = outcomes
         .iter()
@@ -283,7 +282,10 @@ async fn calls_a_ballot(tasks: usize) -> f64 {
     let mut world = World::new(1);
     world.settings.tickets.uses = 1_000_000;
     let counts = Counts::new();
-    let ports = intercept(&intercept(&world.ports(), &counts), &Arc::new(Yielding));
+    let ports = world
+        .ports()
+        .intercepted(&counts)
+        .intercepted(&Arc::new(Yielding));
     let cast = world.door_over(ports).await;
     let ticket = current(&cast).await;
     counts.reset();
@@ -317,18 +319,13 @@ async fn calls_a_ballot(tasks: usize) -> f64 {
 /// Lets other tasks run while a port is asked.
 struct Yielding;
 
-#[async_trait]
-impl Intercept for Yielding {
-    async fn before(&self, _: Call) -> Fault {
+impl Interceptor for Yielding {
+    async fn around<R: Reply>(&self, _: Call<'_, R>, run: impl Future<Output = R> + Send) -> R {
         for _ in 0..16 {
             tokio::task::yield_now().await;
         }
-        Fault::None
+        run.await
     }
-
-    async fn after(&self, _: Call) {}
-
-    fn hold(&self, _: Call, _: Late) {}
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

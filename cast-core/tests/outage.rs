@@ -5,7 +5,7 @@ mod world;
 use std::time::Duration;
 
 use cast_core::{Cast, domain::Ballot};
-use cast_testkit::faults::{Fault, FaultPlan, Operation, intercept};
+use cast_testkit::faults::{Fault, FaultPlan, Operation};
 use tracing::Level;
 use world::{World, ballot, current, log::Log};
 
@@ -30,20 +30,20 @@ async fn an_operation_that_fails_is_told_of_once_and_once_more_when_it_works_aga
         let _logging = tracing::subscriber::set_default(log.clone());
         let world = World::new(1);
         let plan = FaultPlan::quiet(world.clock.clone());
-        let cast = world.door_over(intercept(&world.ports(), &plan)).await;
+        let cast = world.door_over(world.ports().intercepted(&plan)).await;
         plan.always(operation, Fault::Refused);
         vote(&cast, 20).await;
         assert_eq!(log.count(Level::WARN, meaning), 1, "{:?}", log.lines());
 
         // One that works in between does not end it.
-        plan.heal();
+        plan.clear();
         vote(&cast, 1).await;
         plan.always(operation, Fault::Refused);
         vote(&cast, 5).await;
         assert_eq!(log.count(Level::WARN, meaning), 1, "{:?}", log.lines());
         assert_eq!(log.count(Level::INFO, meaning), 0, "{:?}", log.lines());
 
-        plan.heal();
+        plan.clear();
         world.clock.advance(Duration::from_secs(1));
         vote(&cast, 3).await;
         assert_eq!(log.count(Level::INFO, meaning), 1, "{:?}", log.lines());

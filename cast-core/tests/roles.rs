@@ -4,13 +4,12 @@ mod world;
 
 use std::{sync::Arc, time::Duration};
 
-use async_trait::async_trait;
 use cast_core::{
     Cast, CastBuilder, Fault as CastFault, FaultKind, Roles, SettingsError, StartError,
     domain::{KeyId, KeyRing},
-    ports::PortErrorKind,
+    ports::{Call, Interceptor, PortErrorKind, Reply},
 };
-use cast_testkit::faults::{Call, Counts, Fault, FaultPlan, Intercept, Late, Operation, intercept};
+use cast_testkit::faults::{Counts, Fault, FaultPlan, Operation};
 use world::{World, ballot, candidate, current, id, receipt, votes_of};
 
 const DOOR: Roles = Roles {
@@ -82,7 +81,7 @@ async fn readiness_says_of_each_port_whether_it_answers() {
     ] {
         let world = World::new(1);
         let plan = FaultPlan::quiet(world.clock.clone());
-        let cast = world.door_over(intercept(&world.ports(), &plan)).await;
+        let cast = world.door_over(world.ports().intercepted(&plan)).await;
         plan.always(operation, Fault::Refused);
         let checks = cast.readiness().await;
         let failed: Vec<_> = checks.iter().filter(|c| c.result.is_err()).collect();
@@ -142,7 +141,7 @@ async fn a_process_without_a_door_starts_without_a_log() {
         let world = World::new(1);
         let plan = FaultPlan::quiet(world.clock.clone());
         plan.always(Operation::Partitions, Fault::Refused);
-        let ports = intercept(&world.ports(), &plan);
+        let ports = world.ports().intercepted(&plan);
         let cast = Cast::builder(ports, world.keys.clone()).roles(roles);
         assert_eq!(cast.start().await.is_ok(), starts, "{roles:?}");
     }
@@ -169,7 +168,7 @@ async fn a_shutdown_ends_every_task_and_each_consumer_leaves_its_group() {
         consumers: 2,
         ..Roles::ALL
     };
-    let ports = intercept(&world.ports(), &counts);
+    let ports = world.ports().intercepted(&counts);
     let cast = Cast::builder(ports, world.keys.clone()).roles(roles);
     let cast = cast.start().await.expect("started");
     let joined = async || (counts.calls(Operation::Next) >= 2).then_some(());
@@ -185,22 +184,17 @@ async fn a_shutdown_ends_every_task_and_each_consumer_leaves_its_group() {
 /// An adapter with a bug: it panics when it is to publish.
 struct Panics;
 
-#[async_trait]
-impl Intercept for Panics {
-    async fn before(&self, call: Call) -> Fault {
+impl Interceptor for Panics {
+    async fn around<R: Reply>(&self, call: Call<'_, R>, run: impl Future<Output = R> + Send) -> R {
         assert_ne!(call.operation, Operation::Publish, "on purpose");
-        Fault::None
+        run.await
     }
-
-    async fn after(&self, _: Call) {}
-
-    fn hold(&self, _: Call, _: Late) {}
 }
 
 #[tokio::test]
 async fn a_task_that_dies_is_told_and_its_ballot_is_unknown() {
     let world = World::new(1);
-    let ports = intercept(&world.ports(), &Arc::new(Panics));
+    let ports = world.ports().intercepted(&Arc::new(Panics));
     let cast = world.door_over(ports).await;
     let vote = ballot(current(&cast).await, "alice", 1).with_id(id(1));
     let fault = cast.vote(vote).await.expect_err("no answer");

@@ -9,7 +9,7 @@ use cast_core::{
     ports::{Checkpoint, PendingVotes, Reading, VoteCounter as _},
 };
 use cast_testkit::{
-    faults::{Counts, Gate, Moment, Operation, intercept},
+    faults::{Counts, Gate, Moment, Operation},
     fixtures,
 };
 use world::{World, candidate, id, votes_of};
@@ -94,7 +94,7 @@ async fn until_loaded(counts: &Counts, candidates: u64) {
 async fn a_tally_that_is_not_old_is_not_loaded_again() {
     let world = World::new(1);
     let counts = Counts::new();
-    let cast = world.door_over(intercept(&world.ports(), &counts)).await;
+    let cast = world.door_over(world.ports().intercepted(&counts)).await;
     let candidates = old_tallies(&world, 1).await;
     cast.tallies(&candidates).await.expect("tallies");
     until_loaded(&counts, 1).await;
@@ -114,7 +114,7 @@ async fn who_finds_no_room_to_wait_for_healing_is_healed_when_shown_next() {
     const ROOM: usize = 4_096;
     let world = World::new(1);
     let counts = Counts::new();
-    let cast = world.door_over(intercept(&world.ports(), &counts)).await;
+    let cast = world.door_over(world.ports().intercepted(&counts)).await;
     let candidates = old_tallies(&world, ROOM + 3).await;
     cast.tallies(&candidates).await.expect("tallies");
     until_loaded(&counts, ROOM as u64).await;
@@ -126,7 +126,7 @@ async fn who_finds_no_room_to_wait_for_healing_is_healed_when_shown_next() {
 async fn who_is_being_healed_is_not_asked_for_again() {
     let world = World::new(1);
     let (counts, gate) = (Counts::new(), Gate::new());
-    let ports = intercept(&intercept(&world.ports(), &counts), &gate);
+    let ports = world.ports().intercepted(&counts).intercepted(&gate);
     let cast = world.door_over(ports).await;
     let candidates = old_tallies(&world, 1).await;
     gate.close(Operation::Tallies, Moment::Before);
@@ -161,7 +161,7 @@ async fn who_is_being_healed_is_not_asked_for_again() {
 async fn a_tally_that_is_forgotten_while_it_is_loaded_is_shown_as_the_store_has_it() {
     let world = Arc::new(World::new(1));
     let gate = Gate::new();
-    let cast = world.door_over(intercept(&world.ports(), &gate)).await;
+    let cast = world.door_over(world.ports().intercepted(&gate)).await;
     world.append(P0, vec![gives(1, "alice", 3)]).await;
     world.drain().await;
     world.counter.forget();

@@ -11,7 +11,7 @@ use cast_core::{
 };
 use cast_testkit::{
     ManualClock,
-    faults::{Counts, Operation, intercept},
+    faults::{Counts, Operation},
 };
 use world::{World, ballot, candidate, current, id, receipt, refusal, votes_of};
 
@@ -58,7 +58,7 @@ async fn a_vote_is_accepted_shown_logged_and_then_counted() {
 async fn a_forged_or_foreign_ticket_is_invalid_and_touches_no_port() {
     let world = World::new(1);
     let counts = Counts::new();
-    let cast = world.door_over(intercept(&world.ports(), &counts)).await;
+    let cast = world.door_over(world.ports().intercepted(&counts)).await;
     let mut forged = *current(&cast).await.as_bytes();
     forged[31] ^= 1;
     let foreign = KeyRing::new([(KeyId::new(2), [1; 32])]).expect("a ring");
@@ -106,7 +106,7 @@ async fn a_ticket_expires_at_its_end_and_the_next_is_good_from_then_on() {
 async fn a_ticket_old_beyond_any_skew_is_expired_without_asking() {
     let world = World::new(1);
     let counts = Counts::new();
-    let cast = world.door_over(intercept(&world.ports(), &counts)).await;
+    let cast = world.door_over(world.ports().intercepted(&counts)).await;
     let ticket = current(&cast).await;
     counts.reset();
     world

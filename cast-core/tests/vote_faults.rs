@@ -8,7 +8,7 @@ use cast_core::{
     Cast, FaultKind, IntakeLoad, Ports,
     domain::{Ballot, Outcome, Receipt},
 };
-use cast_testkit::faults::{Fault, FaultPlan, Gate, Moment, Operation, intercept};
+use cast_testkit::faults::{Fault, FaultPlan, Gate, Moment, Operation};
 use world::{World, ballot, current, id, receipt, votes_of};
 
 struct Faulty {
@@ -20,7 +20,7 @@ struct Faulty {
 async fn faulty() -> Faulty {
     let world = World::new(2);
     let plan = FaultPlan::quiet(world.clock.clone());
-    let cast = world.door_over(intercept(&world.ports(), &plan)).await;
+    let cast = world.door_over(world.ports().intercepted(&plan)).await;
     Faulty { world, plan, cast }
 }
 
@@ -73,9 +73,9 @@ async fn a_redemption_that_fails_in_any_way_is_unavailable_and_nothing_is_publis
     for fault in [
         Fault::Refused,
         Fault::Lost,
-        Fault::LostInSilence,
-        Fault::DoneButUntold,
-        Fault::DoneInSilence,
+        Fault::LostNoReply,
+        Fault::DoneOutcomeUnknown,
+        Fault::DoneNoReply,
     ] {
         let faulty = faulty().await;
         faulty.plan.next(Operation::Redeem, fault);
@@ -105,9 +105,9 @@ async fn a_publish_that_was_not_sent_is_unavailable_and_wastes_a_use() {
 async fn a_publish_that_may_have_happened_is_unknown_and_the_retry_counts_once() {
     for fault in [
         Fault::Lost,
-        Fault::LostInSilence,
-        Fault::DoneButUntold,
-        Fault::DoneInSilence,
+        Fault::LostNoReply,
+        Fault::DoneOutcomeUnknown,
+        Fault::DoneNoReply,
     ] {
         let faulty = faulty().await;
         faulty.plan.next(Operation::Publish, fault);
@@ -125,7 +125,9 @@ async fn a_publish_that_may_have_happened_is_unknown_and_the_retry_counts_once()
 #[tokio::test]
 async fn a_retry_that_is_not_sent_is_still_unknown_for_the_first_may_be_in_the_log() {
     let faulty = faulty().await;
-    faulty.plan.next(Operation::Publish, Fault::DoneButUntold);
+    faulty
+        .plan
+        .next(Operation::Publish, Fault::DoneOutcomeUnknown);
     faulty.plan.next(Operation::Publish, Fault::Refused);
     let (first, again) = (faulty.ballot(1).await, faulty.ballot(1).await);
     assert_eq!(faulty.fault_of(first).await, FaultKind::OutcomeUnknown);
@@ -164,7 +166,7 @@ async fn a_vote_succeeds_without_the_counter_and_says_so() {
     let receipt = faulty.vote(2).await;
     assert!(receipt.stale);
     assert_eq!(receipt.tallies[0].votes, 1, "what the store has");
-    faulty.plan.heal();
+    faulty.plan.clear();
     assert_eq!(faulty.counted().await, 2);
 }
 
@@ -216,8 +218,8 @@ async fn a_store_that_is_down_is_not_waited_for_by_every_vote() {
     for number in 1..=5 {
         assert!(faulty.vote(number).await.stale);
     }
-    assert_eq!(faulty.plan.fired_in_all(Fault::Refused), 1);
-    faulty.plan.heal();
+    assert_eq!(faulty.plan.injected_in_all(Fault::Refused), 1);
+    faulty.plan.clear();
     faulty.until_store_is_asked_again();
     let healed = faulty.vote(6).await;
     assert!(!healed.stale);
@@ -232,7 +234,7 @@ async fn held(intake_capacity: usize, flushes_in_flight: usize) -> (World, Arc<G
     // Less than a ticket lasts.
     world.settings.ingest.max_wait = Duration::from_secs(1);
     let gate = Gate::new();
-    let ports: Ports = intercept(&world.ports(), &gate);
+    let ports: Ports = world.ports().intercepted(&gate);
     let cast = world.door_over(ports).await;
     gate.close(Operation::Publish, Moment::Before);
     (world, gate, cast)

@@ -10,7 +10,7 @@ use cast_core::{
 };
 use cast_testkit::{
     ManualClock, Seed, dropped_after,
-    faults::{Counts, Fault, FaultPlan, Gate, Moment, Odds, Operation, intercept},
+    faults::{Counts, Fault, FaultPlan, Gate, Moment, Odds, Operation},
     fixtures::{Fixtures, Progress, step},
 };
 
@@ -44,7 +44,7 @@ impl Stage {
         let fixtures = Fixtures::of(Seed::new(2));
         let alice = fixtures.candidate("alice");
         Self {
-            store: intercept(&ports, &plan).store,
+            store: ports.intercepted(&plan).store,
             inner: ports.store,
             step: step(P0, (0, 1), [(0, fixtures.ballot(&[(&alice, 3)]))]),
             alice,
@@ -63,7 +63,11 @@ impl Stage {
 #[tokio::test]
 async fn what_happens_and_what_is_told_are_two_things() {
     for (fault, happens, told) in [
-        (Fault::DoneButUntold, true, PortErrorKind::OutcomeUnknown),
+        (
+            Fault::DoneOutcomeUnknown,
+            true,
+            PortErrorKind::OutcomeUnknown,
+        ),
         (Fault::Refused, false, PortErrorKind::Unavailable),
         (Fault::Lost, false, PortErrorKind::OutcomeUnknown),
     ] {
@@ -86,7 +90,7 @@ async fn what_happens_and_what_is_told_are_two_things() {
 
 #[tokio::test]
 async fn silence_lasts_until_the_caller_gives_up() {
-    for (fault, happens) in [(Fault::DoneInSilence, true), (Fault::LostInSilence, false)] {
+    for (fault, happens) in [(Fault::DoneNoReply, true), (Fault::LostNoReply, false)] {
         let stage = Stage::set();
         stage.plan.next(Operation::Apply, fault);
         let answer = dropped_after(1, stage.store.apply(&stage.step)).await;
@@ -137,7 +141,7 @@ async fn what_is_held_back_happens_after_a_later_call_of_its_kind() {
 async fn a_record_can_be_in_the_log_twice() {
     let (clock, ports) = good_ports();
     let plan = FaultPlan::quiet(clock);
-    let bus = intercept(&ports, &plan).bus;
+    let bus = ports.intercepted(&plan).bus;
     let record = Fixtures::of(Seed::new(3)).record(P0, Partitions::ONE, 2);
     plan.next(Operation::Publish, Fault::Twice);
     let published = bus.publish(std::slice::from_ref(&record)).await;
@@ -163,7 +167,7 @@ async fn a_record_can_be_in_the_log_twice() {
 async fn a_fault_of_a_publication_is_told_for_each_record() {
     let (clock, ports) = good_ports();
     let plan = FaultPlan::quiet(clock);
-    let bus = intercept(&ports, &plan).bus;
+    let bus = ports.intercepted(&plan).bus;
     let fixtures = Fixtures::of(Seed::new(5));
     let records = [1, 2].map(|ballots| fixtures.record(P0, Partitions::ONE, ballots));
     plan.always(Operation::Publish, Fault::Lost);
@@ -172,9 +176,12 @@ async fn a_fault_of_a_publication_is_told_for_each_record() {
         let kinds: Vec<_> = results.into_iter().map(kind).collect();
         assert_eq!(kinds, [PortErrorKind::OutcomeUnknown; 2]);
     }
-    plan.heal();
+    plan.clear();
     assert!(bus.publish(&records).await.iter().all(Result::is_ok));
-    assert_eq!(plan.fired()[&(Operation::Publish, "lost")], 3);
+    assert_eq!(
+        plan.injected()[&(Operation::Publish, "lost, outcome unknown")],
+        3
+    );
     assert!(plan.to_string().contains("bus.publish"), "{plan}");
 }
 
@@ -182,7 +189,7 @@ async fn a_fault_of_a_publication_is_told_for_each_record() {
 async fn a_batch_that_was_not_handed_out_is_not_skipped() {
     let (clock, ports) = good_ports();
     let plan = FaultPlan::quiet(clock);
-    let bus = intercept(&ports, &plan).bus;
+    let bus = ports.intercepted(&plan).bus;
     let fixtures = Fixtures::of(Seed::new(6));
     let published = bus
         .publish(&[fixtures.record(P0, Partitions::ONE, 1)])
@@ -194,7 +201,7 @@ async fn a_batch_that_was_not_handed_out_is_not_skipped() {
         .await
         .expect("a member");
     for fault in [
-        Fault::DoneButUntold,
+        Fault::DoneOutcomeUnknown,
         Fault::Refused,
         Fault::Lost,
         Fault::HeldBack,
@@ -202,7 +209,7 @@ async fn a_batch_that_was_not_handed_out_is_not_skipped() {
         plan.next(Operation::Next, fault);
         kind(log.next().await);
     }
-    for fault in [Fault::DoneInSilence, Fault::LostInSilence] {
+    for fault in [Fault::DoneNoReply, Fault::LostNoReply] {
         plan.next(Operation::Next, fault);
         assert!(dropped_after(2, log.next()).await.is_none());
     }
@@ -215,12 +222,12 @@ async fn a_seed_gives_the_same_faults_again() {
         let (clock, ports) = good_ports();
         let odds = Odds::none().of(Fault::Refused, 200).of(Fault::Twice, 100);
         let plan = FaultPlan::seeded(clock, Seed::new(seed), odds);
-        let store = intercept(&ports, &plan).store;
+        let store = ports.intercepted(&plan).store;
         let mut told = Vec::new();
         for _ in 0..200 {
             told.push(store.progress(P0).await.is_ok());
         }
-        (told, plan.fired())
+        (told, plan.injected())
     };
     assert_eq!(run(7).await, run(7).await);
     assert_ne!(run(7).await, run(8).await);
@@ -234,7 +241,7 @@ async fn a_seed_gives_the_same_faults_again() {
 async fn calls_and_what_they_are_about_are_counted() {
     let (_, ports) = good_ports();
     let counts = Counts::new();
-    let counted = intercept(&ports, &counts);
+    let counted = ports.intercepted(&counts);
     let fixtures = Fixtures::of(Seed::new(9));
     let records = [3, 4].map(|ballots| fixtures.record(P0, Partitions::ONE, ballots));
     counted.bus.publish(&records).await;
@@ -256,7 +263,7 @@ async fn a_closed_gate_holds_calls_before_or_after_they_happen() {
             store: Arc::clone(&stage.inner),
             ..good_ports().1
         };
-        let store = intercept(&gated, &gate).store;
+        let store = gated.intercepted(&gate).store;
         gate.close(Operation::Apply, moment);
         let apply = || {
             let (store, step) = (Arc::clone(&store), stage.step.clone());

@@ -10,7 +10,7 @@ use cast_core::{
 };
 use cast_testkit::{
     Seed, TestCast, dropped_after, eventually,
-    faults::{Counts, Fault, FaultPlan, Gate, Moment, Odds, Operation, intercept},
+    faults::{Counts, Fault, FaultPlan, Gate, Moment, Odds, Operation},
     fixtures::Fixtures,
     race,
 };
@@ -96,8 +96,8 @@ async fn port_calls_a_ballot_fall_as_load_rises() {
     for voters in [1, 64] {
         let (counts, gate) = (Counts::new(), Gate::new());
         let ports = |clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>| {
-            let counted = intercept(&memory::ports_on(clock, entropy), &counts);
-            intercept(&counted, &gate)
+            let counted = memory::ports_on(clock, entropy).intercepted(&counts);
+            counted.intercepted(&gate)
         };
         let mut settings = Settings::default();
         settings.tickets.uses = 10_000;
@@ -150,24 +150,24 @@ async fn port_calls_a_ballot_fall_as_load_rises() {
 async fn the_promises_hold_whatever_the_ports_do() {
     let seed = Seed::from_env_or_random();
     let mut fired = BTreeMap::new();
-    let again = history_of(seed.part(0)).await.fired();
+    let again = history_of(seed.part(0)).await.injected();
     for history in 0..12 {
         let plan = history_of(seed.part(history)).await;
         assert!(
-            history > 0 || plan.fired() == again,
+            history > 0 || plan.injected() == again,
             "a seed gives the same history again"
         );
-        for ((_, fault), count) in plan.fired() {
+        for ((_, fault), count) in plan.injected() {
             *fired.entry(fault).or_insert(0) += count;
         }
     }
     // A fault that never fired has proven nothing.
     for fault in [
-        Fault::DoneButUntold,
-        Fault::DoneInSilence,
+        Fault::DoneOutcomeUnknown,
+        Fault::DoneNoReply,
         Fault::Refused,
         Fault::Lost,
-        Fault::LostInSilence,
+        Fault::LostNoReply,
         Fault::Delayed(Duration::ZERO),
         Fault::Twice,
         Fault::HeldBack,
@@ -201,13 +201,13 @@ async fn history_of(seed: Seed) -> Arc<FaultPlan> {
             bus: Arc::new(bus),
             ..good
         };
-        let faulty = intercept(&good, &plan);
+        let faulty = good.intercepted(&plan);
         faults = Some((plan, good));
         faulty
     };
     let mut test = TestCast::start_with(Settings::default(), seed, ports).await;
     let (plan, good) = faults.expect("made at the start");
-    plan.throw(seed, Odds::some_of_all());
+    plan.randomly(seed, Odds::some_of_all());
     let fixtures = Fixtures::of(seed.part(1));
     let mut ledger = BTreeMap::new();
     for _ in 0..40 {
@@ -219,7 +219,7 @@ async fn history_of(seed: Seed) -> Arc<FaultPlan> {
             drop(dropped_after(1, test.consume()).await);
         }
     }
-    plan.heal();
+    plan.clear();
     plan.deliver_held().await;
     test.drain().await;
     check(&good, &ledger).await;

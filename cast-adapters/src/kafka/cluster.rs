@@ -1,15 +1,12 @@
-//! Questions to the cluster: about the topic, its ends, and what groups have committed.
+//! Queries to the cluster: the topic, its watermarks, and the offsets that groups have committed.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard},
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use cast_core::{
     domain::{Offset, Partition, Partitions},
     ports::{Clock as _, GroupName, PartitionLag},
 };
+use parking_lot::Mutex;
 use rdkafka::{
     Offset as KafkaOffset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer as _},
@@ -20,25 +17,25 @@ use rdkafka::{
 
 use super::{
     blocking,
-    context::Quiet,
+    context::LoggingContext,
     error::{Error, is_changing_leader},
     options::KafkaOptions,
     producer::Sender,
 };
 use crate::system::SystemClock;
 
-/// How many groups' clients are kept. A process asks about one or two.
+/// How many groups' clients are cached. A process asks about one or two groups.
 const MAX_GROUPS: usize = 8;
 
-/// How long after a question that came too early it is asked again.
-pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// How long to wait before a query is repeated while a leader is being elected.
+pub(super) const RETRY_INTERVAL: Duration = Duration::from_millis(50);
 
-/// The ends of a partition.
+/// The watermarks of a partition.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ends {
-    /// The first record that is still there.
+    /// The offset of the first record that retention has kept.
     pub(super) start: Offset,
-    /// Behind the last one.
+    /// The offset that the next record will have.
     pub(super) end: Offset,
 }
 
@@ -47,13 +44,13 @@ impl Ends {
     pub(super) fn check(self, partition: Partition, from: Offset) -> Result<(), Error> {
         let Self { start, end } = self;
         if from > end {
-            Err(Error::BehindTheEnd {
+            Err(Error::BeyondEnd {
                 partition,
                 from,
                 end,
             })
         } else if from < start {
-            Err(Error::BeforeTheStart {
+            Err(Error::BeforeStart {
                 partition,
                 from,
                 start,
@@ -64,26 +61,29 @@ impl Ends {
     }
 }
 
-/// How many partitions the topic has now.
+/// The current number of partitions of the topic.
 pub(super) async fn partitions(
     options: &Arc<KafkaOptions>,
     sender: &Arc<Sender>,
 ) -> Result<Partitions, Error> {
-    patiently(options, || ask_partitions(options, sender)).await
+    retry_during_election(options, || ask_partitions(options, sender)).await
 }
 
-/// The ends of some partitions, asked of their leaders.
+/// The watermarks of some partitions, from their leaders.
 pub(super) async fn ends(
     options: &Arc<KafkaOptions>,
     sender: &Arc<Sender>,
     partitions: &[Partition],
 ) -> Result<Vec<Ends>, Error> {
-    patiently(options, || ask_ends(options, sender, partitions)).await
+    retry_during_election(options, || ask_ends(options, sender, partitions)).await
 }
 
-/// Asks until no partition is changing its leader, which it does for a moment when a broker goes or
-/// the topic is new.
-async fn patiently<T, F>(options: &KafkaOptions, ask: impl Fn() -> F) -> Result<T, Error>
+/// Repeats a query while a partition elects a leader: for a moment after a broker stops, or after the
+/// topic was created.
+async fn retry_during_election<T, F>(
+    options: &KafkaOptions,
+    ask: impl Fn() -> F,
+) -> Result<T, Error>
 where
     F: Future<Output = Result<T, Error>>,
 {
@@ -99,7 +99,7 @@ where
         if !is_passing || waited > options.request_timeout {
             return answer;
         }
-        SystemClock.sleep(LOOK_AGAIN).await;
+        SystemClock.sleep(RETRY_INTERVAL).await;
     }
 }
 
@@ -163,13 +163,13 @@ async fn ask_ends(
     .await
 }
 
-/// What groups have committed: a client for each group asked about.
+/// The committed offsets of groups. There is one client for each group.
 pub(super) struct Groups {
     options: Arc<KafkaOptions>,
     clients: Mutex<Clients>,
 }
 
-type Clients = HashMap<GroupName, Arc<BaseConsumer<Quiet>>>;
+type Clients = HashMap<GroupName, Arc<BaseConsumer<LoggingContext>>>;
 
 impl Groups {
     pub(super) fn new(options: Arc<KafkaOptions>) -> Self {
@@ -179,7 +179,7 @@ impl Groups {
         }
     }
 
-    /// What `group` has committed of some partitions; `None` where it has not.
+    /// The offsets that `group` has committed for some partitions; `None` where it has not.
     pub(super) async fn committed(
         self: &Arc<Self>,
         group: &GroupName,
@@ -193,12 +193,12 @@ impl Groups {
             for partition in &partitions {
                 asked.add_partition(topic, number(*partition));
             }
-            let told = client.committed_offsets(asked, groups.options.request_timeout);
+            let answer = client.committed_offsets(asked, groups.options.request_timeout);
             drain(&client);
-            let told = told.map_err(Error::Ask)?;
+            let answer = answer.map_err(Error::Ask)?;
             let of = |partition: Partition| {
-                let told = told.find_partition(topic, number(partition))?;
-                match told.offset() {
+                let committed = answer.find_partition(topic, number(partition))?;
+                match committed.offset() {
                     KafkaOffset::Offset(at) => offset(at),
                     _ => None,
                 }
@@ -208,14 +208,15 @@ impl Groups {
         .await
     }
 
-    fn client(&self, group: &GroupName) -> Result<Arc<BaseConsumer<Quiet>>, Error> {
-        let mut clients = self.clients();
+    fn client(&self, group: &GroupName) -> Result<Arc<BaseConsumer<LoggingContext>>, Error> {
+        let mut clients = self.clients.lock();
         if let Some(client) = clients.get(group) {
             return Ok(Arc::clone(client));
         }
         let config = self.options.reader(group.as_str());
-        let client: BaseConsumer<Quiet> =
-            config.create_with_context(Quiet).map_err(Error::Client)?;
+        let client: BaseConsumer<LoggingContext> = config
+            .create_with_context(LoggingContext)
+            .map_err(Error::Client)?;
         let client = Arc::new(client);
         if clients.len() >= MAX_GROUPS {
             retire(std::mem::take(&mut *clients));
@@ -223,52 +224,46 @@ impl Groups {
         clients.insert(group.clone(), Arc::clone(&client));
         Ok(client)
     }
-
-    fn clients(&self) -> MutexGuard<'_, Clients> {
-        self.clients
-            .lock()
-            .expect("nothing panics while it holds this lock")
-    }
 }
 
 impl Drop for Groups {
     fn drop(&mut self) {
-        retire(std::mem::take(&mut *self.clients()));
+        retire(std::mem::take(&mut *self.clients.lock()));
     }
 }
 
-/// Closing a client waits for its threads.
+/// Closes clients on another thread: closing waits for their threads.
 fn retire(clients: Clients) {
     if !clients.is_empty() {
-        // Without a thread for it they were closed on this one.
-        let _ = blocking::leave("kafka-groups", move || drop(clients));
+        // If no thread could be started, they were closed on this one.
+        let _ = blocking::detach("kafka-groups", move || drop(clients));
     }
 }
 
-/// Has a client that nobody reads from tell its log, which would pile up otherwise.
-fn drain(client: &BaseConsumer<Quiet>) {
-    // It gives nothing for a line that it told, as for none: so a few times, whatever it says.
+/// Delivers the log lines of a client that is never polled otherwise; they would accumulate.
+fn drain(client: &BaseConsumer<LoggingContext>) {
+    // `poll` returns `None` both after a log line and when there is none, so it is called several times.
     for _ in 0..32 {
         drop(client.poll(Duration::ZERO));
     }
 }
 
-/// A partition, as the client numbers them.
+/// The client's number of a partition.
 pub(super) fn number(partition: Partition) -> i32 {
     i32::try_from(partition.get()).unwrap_or(i32::MAX)
 }
 
-/// A partition that the client named.
+/// The partition of a client's number.
 pub(super) fn partition(number: i32) -> Option<Partition> {
     u32::try_from(number).ok().map(Partition::new)
 }
 
-/// An offset that the client named; it uses negative numbers for what is none.
+/// An offset from the client; it uses negative numbers for special values.
 pub(super) fn offset(at: i64) -> Option<Offset> {
     u64::try_from(at).ok().map(Offset::new)
 }
 
-/// How far a group is behind in each partition.
+/// The lag of a group in each partition.
 pub(super) fn lag(
     partitions: &[Partition],
     ends: &[Ends],

@@ -1,4 +1,4 @@
-//! Connecting once, whoever asks first.
+//! Connects once, with the first call that needs the topic.
 
 use std::sync::{Arc, OnceLock};
 
@@ -7,12 +7,12 @@ use tokio::{sync::Mutex, task::JoinHandle};
 
 use super::{options::KafkaOptions, topic::Topic};
 
-/// The topic, as soon as it is connected to.
+/// The topic, once the connection is established.
 pub(super) struct Connection {
     options: KafkaOptions,
     established: OnceLock<Arc<Topic>>,
-    /// The attempt under way. It outlives whoever began it: a caller with less patience than a slow
-    /// cluster needs would otherwise begin anew for ever.
+    /// The current attempt. It outlives the caller that began it: callers with a timeout shorter than a
+    /// slow cluster needs would otherwise start over for ever.
     attempt: Mutex<Option<JoinHandle<Result<Topic, PortError>>>>,
 }
 
@@ -25,12 +25,12 @@ impl Connection {
         }
     }
 
-    /// The topic, if it was ever connected to.
+    /// The topic, if a connection was ever established.
     pub(super) fn established(&self) -> Option<&Arc<Topic>> {
         self.established.get()
     }
 
-    /// The topic; connects to it first if nobody has. May be dropped.
+    /// The topic; connects first if necessary. The future may be dropped.
     pub(super) async fn topic(&self) -> Result<Arc<Topic>, PortError> {
         if let Some(topic) = self.established.get() {
             return Ok(Arc::clone(topic));

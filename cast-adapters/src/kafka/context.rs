@@ -1,13 +1,13 @@
-//! What the client tells by itself: its log, and the errors that nobody asked for.
+//! Callbacks of the client: its log, and errors that belong to no call.
 
 use rdkafka::{
     ClientContext, config::RDKafkaLogLevel, consumer::ConsumerContext, error::KafkaError,
 };
 
-/// Passes on the log of a client that nothing else hangs on.
-pub(super) struct Quiet;
+/// Forwards the log of a client, and nothing else.
+pub(super) struct LoggingContext;
 
-impl ClientContext for Quiet {
+impl ClientContext for LoggingContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         log(level, facility, message);
     }
@@ -17,14 +17,14 @@ impl ClientContext for Quiet {
     }
 }
 
-impl ConsumerContext for Quiet {}
+impl ConsumerContext for LoggingContext {}
 
-/// One line of the client's log. What it calls an error, it tries again by itself: here that is a
-/// warning, and an error is what a caller is told of.
+/// Forwards one line of the client's log. The client retries what it logs as an error, so that is a
+/// warning here; errors are what a caller gets.
 pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
     use RDKafkaLogLevel::{Alert, Critical, Debug, Emerg, Error, Info, Notice, Warning};
 
-    // Notes on settings, at each start of a client. All of ours are explicit, each with its reason.
+    // Remarks about settings, at each start of a client. Ours are all explicit, each with its reason.
     if facility == "CONFWARN" {
         tracing::debug!(target: "kafka", facility, "{message}");
         return;
@@ -38,7 +38,7 @@ pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
     }
 }
 
-/// An error that belongs to no call. The client logs each of them too.
+/// Logs an error that belongs to no call. The client logs each of them too.
 pub(super) fn note(error: &KafkaError, reason: &str) {
     tracing::debug!(target: "kafka", %error, reason);
 }

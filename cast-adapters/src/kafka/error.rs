@@ -1,4 +1,4 @@
-//! What goes wrong in Kafka, and what that means to a port.
+//! The errors of this adapter, and the port error that each becomes.
 
 use cast_core::{
     domain::{LogFingerprint, Offset, Partition},
@@ -8,60 +8,58 @@ use rdkafka::{error::KafkaError, types::RDKafkaErrorCode as Code};
 
 use crate::record::EncodeError;
 
-/// Something went wrong while doing something.
+/// An error, with the operation that failed.
 #[derive(Debug)]
 pub(super) struct Failure {
     pub(super) operation: &'static str,
     pub(super) error: Error,
 }
 
-/// What went wrong. Its text says what somebody can do about it, where somebody can.
+/// The text says what an operator can do, where there is something to do.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
-    /// The settings cannot work, or the machine has no threads left.
-    #[error("the client cannot be made: {0}")]
+    /// The settings are invalid, or the machine has no threads left.
+    #[error("could not create the Kafka client: {0}")]
     Client(KafkaError),
-    /// A question that changes nothing, however it ended.
+    /// A query, which changes nothing.
     #[error("{0}")]
     Ask(KafkaError),
-    /// A record never left.
+    /// The record was not handed to the client.
     #[error("the record was not sent: {0}")]
     Enqueue(KafkaError),
-    /// A record left, and may have arrived.
+    /// The record was handed to the client, and may be in the log.
     #[error("the record was not acknowledged: {0}")]
     Delivery(KafkaError),
-    /// The producer went away with a record in its hands.
     #[error("the producer was closed before the record was acknowledged")]
     Abandoned,
-    /// The producer cannot be used any more, and a new one is not there yet.
-    #[error("the producer died and is made anew: {0}")]
+    /// The producer had a fatal error, and its successor is not created yet.
+    #[error("the producer had a fatal error and is being recreated: {0}")]
     ProducerDied(String),
     #[error(transparent)]
     Encode(#[from] EncodeError),
     #[error(
-        "there is no partition {}: this log has {partitions}, counted from 0; everything that uses \
-         it must be set up for as many", .partition.get()
+        "there is no partition {}: this log has {partitions} partitions, counted from 0. All servers \
+         must use the same number of partitions", .partition.get()
     )]
     NoSuchPartition {
         partition: Partition,
         partitions: u32,
     },
     #[error(
-        "there is no topic {topic}; make it, with as many partitions as it is ever to have: \
+        "there is no topic {topic}. Create it with its final number of partitions: \
          `cast-server migrate`, or \
          kafka-topics.sh --bootstrap-server {brokers} --create --topic {topic} --partitions 12 \
          --replication-factor 3 --config min.insync.replicas=2 \
          --config unclean.leader.election.enable=false"
     )]
     NoTopic { topic: String, brokers: String },
-    /// Some partition has no leader at this moment.
-    #[error("partition {partition} of {topic} has no leader now")]
+    #[error("partition {partition} of the topic {topic} has no leader at the moment")]
     NoLeader { topic: String, partition: i32 },
     #[error(
-        "the topic {topic} has {found} partitions, and {expected} are expected ({why}). Their number \
-         decides where a ballot belongs, so every server must agree on it. If {found} is a mistake, \
-         name the right topic. If it was raised on purpose: stop all doors, let the consumers come \
-         to the end of the log, wait until no voter sends an old ballot again, and start every \
+        "the topic {topic} has {found} partitions, and {expected} are expected ({why}). The number of \
+         partitions decides the partition of each ballot, so all servers must use the same. If {found} \
+         is a mistake, name the right topic. If it was raised on purpose: stop all API servers, let the \
+         consumers reach the end of the log, wait until no voter retries an old ballot, and start every \
          server with partitions={found}"
     )]
     PartitionsChanged {
@@ -71,71 +69,71 @@ pub(super) enum Error {
         why: &'static str,
     },
     #[error(
-        "partition {} is to be read from offset {}, but it ends at {}: the store belongs to another \
-         log, or this one has lost its end. Start with the right one of both; docs/AUDIT.md says what \
-         to do if this is the log to go on with",
+        "the consumer must resume partition {} at offset {}, but the partition ends at {}: the store \
+         belongs to another log, or this log has lost its end. Start with the matching log and store; \
+         docs/AUDIT.md says what to do if this log is to be used from now on",
         .partition.get(), .from.get(), .end.get()
     )]
-    BehindTheEnd {
+    BeyondEnd {
         partition: Partition,
         from: Offset,
         end: Offset,
     },
     #[error(
-        "partition {} is to be read from offset {}, but its records before {} are gone: start with \
-         a newer backup of the store, and raise the topic's retention.ms for the next time",
+        "the consumer must resume partition {} at offset {}, but the records before {} are gone: start \
+         with a newer backup of the store, and raise the topic's retention.ms for the next time",
         .partition.get(), .from.get(), .start.get()
     )]
-    BeforeTheStart {
+    BeforeStart {
         partition: Partition,
         from: Offset,
         start: Offset,
     },
     #[error(
-        "partition {} does not have the ballot {} at offset {}, where the store took it in: it is not \
-         the log that was folded, or it has lost its end since and was written on. Nothing of it was \
-         read. Name the right topic and the right store; docs/AUDIT.md says what to do if this is the \
-         log to go on with",
+        "partition {} does not have the ballot {} at offset {}, where the store applied it: this is not \
+         the log that the store was folded from, or it lost its end and was written to again. Nothing \
+         of it was applied. Name the matching topic and store; docs/AUDIT.md says what to do if this \
+         log is to be used from now on",
         .partition.get(), .fingerprint.ballot, .fingerprint.offset.get()
     )]
-    AnotherLog {
+    LogMismatch {
         partition: Partition,
         fingerprint: LogFingerprint,
     },
-    /// Some records are there, and are not what was written.
+    /// The bytes of some records are not those that were written.
     #[error(
-        "the log is damaged ({0}), and nothing behind that is read: let a sound replica lead its \
+        "the log is damaged ({0}), and no record after that is read: let an intact replica lead the \
          partition; docs/AUDIT.md says what to do if there is none"
     )]
     Damaged(String),
-    /// Some records are there, in a form that this client does not know.
     #[error(
-        "the log has records in a form that is not read here ({0}): set the topic's \
-         compression.type=producer. What was written before stays as it is; a server whose client \
-         knows the form reads it (for zstd, one built with the feature zstd of the crate rdkafka)"
+        "the log has records in a format that this program does not support ({0}): set the topic's \
+         compression.type=producer. Records that are there already stay as they are; a server whose \
+         client supports the format reads them (for zstd, one built with the feature zstd of the crate \
+         rdkafka)"
     )]
-    ForeignForm(String),
+    UnsupportedFormat(String),
     #[error(
-        "the log has a batch that is too large to be read here ({0}): somebody else wrote it; set the \
-         topic's max.message.bytes to its default, and see docs/AUDIT.md about what is there already"
+        "the log has a batch that is too large for this program ({0}), and that another program wrote: \
+         set the topic's max.message.bytes to its default; docs/AUDIT.md says what to do about the \
+         batches that are there already"
     )]
     TooLargeToRead(String),
-    /// The log no longer has what comes next, found out while reading.
+    /// Found out while reading; [`Self::BeyondEnd`] and [`Self::BeforeStart`] are found out before.
     #[error(
-        "the log no longer has what comes next ({0}): its retention passed this reader, or it was \
-         cut off behind it"
+        "the log no longer has the next record ({0}): retention removed it before it was read, or the \
+         end of the log was cut off"
     )]
     PositionLost(String),
     #[error("the log cannot be read: {0}")]
     Read(KafkaError),
     #[error("the reading thread ended")]
     ReaderDied,
-    #[error("no answer in time")]
+    #[error("the cluster did not answer in time")]
     TimedOut,
-    /// Asked of an administrator.
-    #[error("the topic cannot be made: {0}")]
+    #[error("the topic could not be created: {0}")]
     CreateTopic(Code),
-    #[error("the topic is not described: {0}")]
+    #[error("the settings of the topic could not be read: {0}")]
     DescribeTopic(Code),
     #[error("the topic {topic} has {setting}={value}, and {why}: set {setting}={instead}")]
     TopicSetting {
@@ -148,8 +146,8 @@ pub(super) enum Error {
 }
 
 impl Error {
-    /// This error of `operation`, as the port tells it.
-    pub(super) fn while_(self, operation: &'static str) -> PortError {
+    /// The port error of `operation`, with this error as its source.
+    pub(super) fn with_operation(self, operation: &'static str) -> PortError {
         Failure {
             operation,
             error: self,
@@ -157,11 +155,11 @@ impl Error {
         .into()
     }
 
-    /// Whether it is about what the log has, and not about who is asked for it.
+    /// Whether it is about the records of the log, and not about a broker.
     pub(super) const fn is_of_records(&self) -> bool {
         matches!(
             self,
-            Self::Damaged(_) | Self::ForeignForm(_) | Self::TooLargeToRead(_)
+            Self::Damaged(_) | Self::UnsupportedFormat(_) | Self::TooLargeToRead(_)
         )
     }
 
@@ -180,10 +178,10 @@ impl Error {
             | Self::NoSuchPartition { .. }
             | Self::NoTopic { .. }
             | Self::PartitionsChanged { .. }
-            | Self::BehindTheEnd { .. }
-            | Self::BeforeTheStart { .. }
-            | Self::AnotherLog { .. }
-            | Self::ForeignForm(_)
+            | Self::BeyondEnd { .. }
+            | Self::BeforeStart { .. }
+            | Self::LogMismatch { .. }
+            | Self::UnsupportedFormat(_)
             | Self::TooLargeToRead(_)
             | Self::PositionLost(_)
             | Self::TopicSetting { .. } => Misconfigured,
@@ -196,16 +194,16 @@ impl Error {
     }
 }
 
-/// Whether what Kafka refused it will refuse again.
+/// The kind of a refusal: whether Kafka will refuse the same request again.
 fn of_code(code: Option<Code>) -> PortErrorKind {
-    if code.is_some_and(needs_somebody) {
+    if code.is_some_and(needs_operator) {
         PortErrorKind::Misconfigured
     } else {
         PortErrorKind::Unavailable
     }
 }
 
-/// Whether a partition is changing its leader: the brokers agree on the next one in a moment.
+/// Whether a partition is electing a leader, which takes a moment.
 pub(super) const fn is_changing_leader(code: Code) -> bool {
     matches!(
         code,
@@ -218,8 +216,8 @@ pub(super) const fn is_changing_leader(code: Code) -> bool {
     )
 }
 
-/// Whether an error stays until somebody changes the setup.
-pub(super) const fn needs_somebody(code: Code) -> bool {
+/// Whether an error persists until an operator changes the configuration.
+pub(super) const fn needs_operator(code: Code) -> bool {
     matches!(
         code,
         Code::TopicAuthorizationFailed

@@ -1,4 +1,4 @@
-//! Where the log is, and how it is used.
+//! The options of the log in Kafka, and the URL that they are written as.
 
 use std::{str::FromStr, time::Duration};
 
@@ -6,26 +6,26 @@ use cast_core::domain::Partitions;
 
 #[cfg(feature = "kafka-tls")]
 use super::security::Security;
-use super::url::Url;
+use super::url::{KafkaUrlError, Url};
 
-/// Where the log is, and how it is used. Every default is fit for production.
+/// The address of the log, and the limits of its clients. Every default is fit for production.
 ///
-/// It is written as a URL: `kafka://host:port,host:port/topic`, with any of these behind it, as in
+/// They are written as a URL: `kafka://host:port,host:port/topic`, optionally with parameters, as in
 /// `kafka://a:9092,b:9092/votes?partitions=12`:
 ///
-/// | parameter | meaning | otherwise |
+/// | parameter | meaning | default |
 /// |---|---|---|
 /// | `partitions` | [`partitions`](Self::partitions) | what the log's newest record says |
 /// | `protocol` | [`protocol`](Self::protocol): `classic` or `consumer` | `classic` |
 ///
 /// With the feature `kafka-tls` there are `kafkas://` for TLS, `user:password@` before the hosts for
-/// SASL (with `%` and two hex digits for what a URL cannot hold), and:
+/// SASL (percent-encoded), and:
 ///
-/// | parameter | meaning | otherwise |
+/// | parameter | meaning | default |
 /// |---|---|---|
 /// | `sasl` | `plain`, `scram-sha-256` or `scram-sha-512` | `scram-sha-512` |
-/// | `ca` | a file with the authorities to trust, PEM | the system's |
-/// | `cert`, `key` | files with a certificate to show and its key, PEM | none is shown |
+/// | `ca` | a PEM file with the certificate authorities to trust | those of the system |
+/// | `cert`, `key` | PEM files with a client certificate and its key | no client certificate |
 ///
 /// ```
 /// use cast_adapters::kafka::KafkaOptions;
@@ -37,55 +37,55 @@ use super::url::Url;
 /// ```
 #[derive(Clone, Debug)]
 pub struct KafkaOptions {
-    /// Some of the brokers, as `host:port` with commas between; the others are learnt from them.
+    /// The bootstrap brokers, as `host:port` separated by commas.
     pub brokers: String,
     /// The topic.
     pub topic: String,
     /// How many partitions the topic must have.
     ///
-    /// Their number decides where a ballot id belongs, so it must not change under ballots that may
-    /// be sent again. Where this is `None`, the newest record of the topic says how many there were
-    /// when it was written; if there are more by now, the log is misconfigured until somebody sets
-    /// this to the new number, and by that says that no ballot from before will be sent again.
+    /// The number decides the partition of a ballot id, so it must not change while ballots may be
+    /// retried. If this is `None`, the newest record of the topic says how many partitions there were
+    /// when it was written; if there are more by now, the log is misconfigured until an operator sets
+    /// this to the new number. That confirms that no earlier ballot will be retried.
     pub partitions: Option<Partitions>,
-    /// How long a record may take to be acknowledged, from the call on, retries included. Then its
-    /// outcome is unknown. To be shorter than the door's publish deadline, so that the answer is the
-    /// log's and not the deadline's.
+    /// How long a record may take to be acknowledged, from the call on, retries included. After that its
+    /// outcome is unknown. It must be shorter than the publish deadline of the vote service, so that
+    /// the caller gets the log's own error.
     pub delivery_timeout: Duration,
     /// How long any other request may take.
     pub request_timeout: Duration,
-    /// How many bytes of records may wait to be acknowledged; what is beyond that is refused as
+    /// How many bytes of records may wait for their acknowledgement; further records are refused as
     /// unavailable. Two records of [`MAX_BYTES`](crate::record::MAX_BYTES) always fit.
     pub max_unacknowledged_bytes: usize,
-    /// How many bytes of records a reader holds that were not asked for yet. Up to twice as many
-    /// are in memory: as many again may be on their way.
+    /// How many bytes of records a consumer prefetches. Up to twice as many are in memory: the client
+    /// buffers as many again.
     pub prefetch_bytes: usize,
-    /// How many ballots a reader holds that were not asked for yet.
+    /// How many ballots a consumer prefetches.
     pub prefetch_ballots: usize,
     /// How consumers share the partitions.
     pub protocol: GroupProtocol,
-    /// After how long without a sign of life a consumer's partitions go to the others. With
-    /// [`GroupProtocol::Consumer`] the brokers say.
+    /// After how long without a heartbeat the partitions of a consumer go to the other members. With
+    /// [`GroupProtocol::Consumer`] the brokers decide.
     pub session_timeout: Duration,
     #[cfg(feature = "kafka-tls")]
     pub(super) security: Security,
 }
 
-/// How the consumers of a group come to share the partitions.
+/// The protocol by which the consumers of a group share the partitions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum GroupProtocol {
-    /// The members meet and one of them deals the partitions out, moving as few as it can
-    /// (`cooperative-sticky`). Every broker knows it.
+    /// One member assigns the partitions, moving as few as possible (`cooperative-sticky`). Every broker
+    /// supports it.
     #[default]
     Classic,
-    /// The brokers deal the partitions out (KIP-848), member by member and without a meeting. From
-    /// Apache Kafka 4.0 on.
+    /// The brokers assign the partitions, member by member, without a rebalance of the whole group
+    /// (KIP-848). Needs Apache Kafka 4.0 or newer.
     Consumer,
 }
 
 impl KafkaOptions {
-    /// The log in `topic`, with the default options. `brokers` are some of the brokers, as
-    /// `host:port` with commas between.
+    /// The log in `topic`, with the default options. `brokers` are the bootstrap brokers, as `host:port`
+    /// separated by commas.
     pub fn new(brokers: impl Into<String>, topic: impl Into<String>) -> Self {
         Self {
             brokers: brokers.into(),
@@ -104,35 +104,6 @@ impl KafkaOptions {
     }
 }
 
-/// A URL that names no log in Kafka. It never repeats the URL, which may hold a password.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum KafkaUrlError {
-    /// Another kind of URL.
-    #[error("a Kafka URL is kafka://host:port,host:port/topic")]
-    Form,
-    /// A topic with a name that Kafka does not take.
-    #[error(
-        "a topic is 1 to 249 ASCII letters, digits, dots, underscores and hyphens, and not . or .."
-    )]
-    Topic,
-    /// A parameter that there is none of.
-    #[error("{0} is no parameter of a Kafka URL; there are {known}", known = Url::KNOWN)]
-    UnknownParameter(String),
-    /// A parameter with a value that it cannot have.
-    #[error("{name} in a Kafka URL must be {must_be}")]
-    Parameter {
-        /// Its name.
-        name: &'static str,
-        /// What it may be.
-        must_be: &'static str,
-    },
-    /// It asks for TLS or SASL.
-    #[error(
-        "kafkas:// and user:password@ need a program that was built with the feature kafka-tls"
-    )]
-    NeedsTls,
-}
-
 impl FromStr for KafkaOptions {
     type Err = KafkaUrlError;
 
@@ -143,7 +114,7 @@ impl FromStr for KafkaOptions {
             let count = text.parse().ok().and_then(Partitions::new);
             options.partitions = Some(count.ok_or(KafkaUrlError::Parameter {
                 name: "partitions",
-                must_be: "a number from 1 on",
+                must_be: "a number, at least 1",
             })?);
         }
         if let Some(text) = url.parameter("protocol") {
@@ -160,7 +131,7 @@ impl FromStr for KafkaOptions {
         }
         #[cfg(feature = "kafka-tls")]
         {
-            options.security = Security::of(&url)?;
+            options.security = Security::from_url(&url)?;
         }
         #[cfg(not(feature = "kafka-tls"))]
         if url.needs_tls() {
@@ -195,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_such_url_is_refused_with_the_way_out() {
+    fn an_invalid_url_is_refused_with_the_form_that_it_should_have() {
         for url in [
             "",
             "kafka:",
@@ -217,14 +188,14 @@ mod tests {
             );
         }
         let message = |url: &str| parse(url).expect_err(url).to_string();
-        assert!(message("kafka://a:1/t?partition=3").contains("there are partitions"));
-        assert!(message("kafka://a:1/t?partitions=0").contains("from 1 on"));
+        assert!(message("kafka://a:1/t?partition=3").contains("parameters are partitions"));
+        assert!(message("kafka://a:1/t?partitions=0").contains("at least 1"));
         assert!(message("kafka://a:1/t?protocol=eager").contains("classic or consumer"));
     }
 
     #[cfg(not(feature = "kafka-tls"))]
     #[test]
-    fn tls_and_passwords_are_refused_where_they_cannot_be_kept() {
+    fn tls_and_passwords_are_refused_without_the_feature() {
         for url in [
             "kafkas://a:1/t",
             "kafka://me:secret@a:1/t",

@@ -1,14 +1,12 @@
-//! The producer: one client that sends, and its successor when it dies.
+//! The producer: a client that sends records, and its replacement after a fatal error.
 
-use std::{
-    sync::{Arc, Mutex, MutexGuard},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use cast_core::{
     domain::{LogPosition, Offset, Partitions, Record},
     ports::{Clock, PortError, Published},
 };
+use parking_lot::Mutex;
 use rdkafka::{
     ClientContext, Message, Statistics,
     client::Client,
@@ -23,16 +21,16 @@ use crate::{record, system::SystemClock};
 
 const PUBLISHING: &str = "publishing ballots";
 
-/// How long after one producer its successor may be made: what killed the first may kill it too.
-const SUCCESSION_PAUSE: Duration = Duration::from_secs(1);
+/// The time between two replacements: what caused one fatal error may cause the next.
+const MIN_RECREATE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Sends records, with whichever client is alive.
+/// Sends records with the current client, and replaces it after a fatal error.
 pub(super) struct Producer {
     options: Arc<KafkaOptions>,
     partitions: Partitions,
     current: Mutex<Arc<Sender>>,
-    /// When the last client was made, by the monotonic clock. Held while a successor is made.
-    made_at: tokio::sync::Mutex<Duration>,
+    /// When the current client was created, by the monotonic clock. Locked while it is replaced.
+    created_at: tokio::sync::Mutex<Duration>,
 }
 
 impl Producer {
@@ -45,22 +43,22 @@ impl Producer {
             options,
             partitions,
             current: Mutex::new(sender),
-            made_at: tokio::sync::Mutex::new(SystemClock.monotonic()),
+            created_at: tokio::sync::Mutex::new(SystemClock.monotonic()),
         }
     }
 
-    /// Hands all records to the client at once, and waits for what becomes of each.
+    /// Hands all records to the client at once, and waits for the delivery report of each.
     pub(super) async fn publish(&self, records: &[Record]) -> Vec<Result<Published, PortError>> {
-        // Encoded before anything is sent: what a record is refused for does not delay the others.
+        // All are encoded before one is sent, so an invalid record does not delay the others.
         let encoded: Vec<_> = records.iter().map(|record| self.encode(record)).collect();
-        let mut sender = self.alive().await;
+        let mut sender = self.live_sender().await;
         let sent: Vec<_> = records
             .iter()
             .zip(encoded)
             .map(|(record, bytes)| {
                 let sender = sender
                     .as_mut()
-                    .map_err(|died| Error::ProducerDied(died.clone()))?;
+                    .map_err(|error| Error::ProducerDied(error.clone()))?;
                 sender.send(&self.options.topic, record, &bytes?)
             })
             .collect();
@@ -70,7 +68,7 @@ impl Producer {
                 Ok(delivery) => delivered(record, delivery).await,
                 Err(error) => Err(error),
             };
-            results.push(delivered.map_err(|error| error.while_(PUBLISHING)));
+            results.push(delivered.map_err(|error| error.with_operation(PUBLISHING)));
         }
         results
     }
@@ -86,111 +84,115 @@ impl Producer {
         Ok(record::encode(record, self.partitions)?)
     }
 
-    /// The client, or its successor if it died; and if there is none yet, what it died of.
-    async fn alive(&self) -> Result<Arc<Sender>, String> {
+    /// The client, or its replacement after a fatal error; the error if there is no replacement yet.
+    async fn live_sender(&self) -> Result<Arc<Sender>, String> {
         let sender = self.sender();
-        if sender.died_of().is_none() {
+        if sender.fatal_error().is_none() {
             return Ok(sender);
         }
-        let mut made_at = self.made_at.lock().await;
-        // Somebody else may have been here while this waited for the lock.
+        let mut created_at = self.created_at.lock().await;
+        // Another task may have replaced it while this one waited for the lock.
         let sender = self.sender();
-        let Some(died_of) = sender.died_of() else {
+        let Some(error) = sender.fatal_error() else {
             return Ok(sender);
         };
-        if SystemClock.monotonic().saturating_sub(*made_at) < SUCCESSION_PAUSE {
-            return Err(died_of);
+        if SystemClock.monotonic().saturating_sub(*created_at) < MIN_RECREATE_INTERVAL {
+            return Err(error);
         }
-        tracing::error!(died_of, "the producer died; making another one");
-        let successor = Sender::new(&self.options)
+        tracing::error!(
+            error,
+            "the producer had a fatal error and is replaced; records in flight have an unknown outcome"
+        );
+        let replacement = Sender::new(&self.options)
             .await
             .map_err(|error| error.to_string())?;
-        *made_at = SystemClock.monotonic();
-        *self.current() = Arc::clone(&successor);
-        Ok(successor)
+        *created_at = SystemClock.monotonic();
+        *self.current.lock() = Arc::clone(&replacement);
+        Ok(replacement)
     }
 
-    /// The client that is in use, dead or alive.
+    /// The current client, which may have had a fatal error.
     pub(super) fn sender(&self) -> Arc<Sender> {
-        Arc::clone(&self.current())
-    }
-
-    fn current(&self) -> MutexGuard<'_, Arc<Sender>> {
-        self.current
-            .lock()
-            .expect("nothing panics while it holds this lock")
+        Arc::clone(&self.current.lock())
     }
 }
 
-/// One client that sends.
+/// One client that sends records.
 pub(super) struct Sender {
     /// Taken out when it is dropped.
-    client: Option<ThreadedProducer<Told>>,
-    told: Told,
-    /// How long its last records may take when it is dropped.
-    last_wait: Duration,
+    client: Option<ThreadedProducer<ProducerCallbacks>>,
+    callbacks: ProducerCallbacks,
+    /// How long the last records may take when it is dropped.
+    flush_timeout: Duration,
 }
 
-/// What becomes of a record: its offset, negative where the brokers did not say.
-type Delivery = oneshot::Receiver<Result<i64, KafkaError>>;
+/// The offset of a record, negative where the brokers did not return it; or why the record was not
+/// acknowledged.
+type DeliveryReport = Result<i64, KafkaError>;
 
 impl Sender {
-    /// A new client. It begins to connect by itself.
+    /// A new client, which begins to connect.
     pub(super) async fn new(options: &KafkaOptions) -> Result<Arc<Self>, Error> {
         let config = options.producer();
-        let told = Told::default();
-        // A record that was sent last is given up by the client after this time, one way or another.
-        let last_wait = options.delivery_timeout + Duration::from_secs(1);
+        let callbacks = ProducerCallbacks::default();
+        // By then every record is acknowledged, or the client has given it up.
+        let flush_timeout = options.delivery_timeout + Duration::from_secs(1);
         blocking::run(move || {
-            let client = ThreadedProducer::from_config_and_context(&config, told.clone());
+            let client = ThreadedProducer::from_config_and_context(&config, callbacks.clone());
             let client = Some(client.map_err(Error::Client)?);
             Ok(Arc::new(Self {
                 client,
-                told,
-                last_wait,
+                callbacks,
+                flush_timeout,
             }))
         })
         .await
     }
 
-    pub(super) fn client(&self) -> &Client<Told> {
+    pub(super) fn client(&self) -> &Client<ProducerCallbacks> {
         self.producer().client()
     }
 
-    /// Waits until it could send at once, having an id from the cluster.
+    /// Waits until the client has its id from the cluster, and could send at once.
     pub(super) async fn ready(&self) {
-        let mut ready = self.told.ready.subscribe();
-        // The other end is in `self`: it cannot be gone.
+        let mut ready = self.callbacks.ready.subscribe();
+        // It fails only if the channel is closed, and `self` holds its sender.
         let _ = ready.wait_for(|ready| *ready).await;
     }
 
-    /// What it died of, if it is dead.
-    pub(super) fn died_of(&self) -> Option<String> {
+    /// The fatal error of the client, after which it cannot be used.
+    pub(super) fn fatal_error(&self) -> Option<String> {
         let (code, reason) = self.client().fatal_error()?;
         Some(format!("{code:?}: {reason}"))
     }
 
-    /// Waits, on this thread, until all that was sent has an outcome.
+    /// Blocks this thread until every record is acknowledged or has failed.
     pub(super) fn flush(&self) -> Result<(), Error> {
         self.producer()
-            .flush(self.last_wait)
+            .flush(self.flush_timeout)
             .map_err(Error::Delivery)
     }
 
-    fn send(&self, topic: &str, record: &Record, bytes: &[u8]) -> Result<Delivery, Error> {
-        let partition = i32::try_from(record.partition().get()).expect("it was compared");
-        let (told, delivery) = oneshot::channel();
-        let message = BaseRecord::<(), [u8], _>::with_opaque_to(topic, Box::new(told))
+    fn send(
+        &self,
+        topic: &str,
+        record: &Record,
+        bytes: &[u8],
+    ) -> Result<oneshot::Receiver<DeliveryReport>, Error> {
+        let partition = i32::try_from(record.partition().get());
+        let partition = partition.expect("it is below the number of partitions");
+        let (report, reported) = oneshot::channel();
+        let message = BaseRecord::<(), [u8], _>::with_opaque_to(topic, Box::new(report))
             .partition(partition)
             .payload(bytes);
         // Never waits: a full queue fails at once.
         match self.producer().send(message) {
-            Ok(()) => Ok(delivery),
+            Ok(()) => Ok(reported),
             Err((error, _)) => Err(Error::Enqueue(error)),
         }
     }
 
-    const fn producer(&self) -> &ThreadedProducer<Told> {
+    const fn producer(&self) -> &ThreadedProducer<ProducerCallbacks> {
         self.client
             .as_ref()
             .expect("it is taken out only when it is dropped")
@@ -198,29 +200,35 @@ impl Sender {
 }
 
 impl Drop for Sender {
-    /// Dropping the client would throw away what is in flight, and wait for its thread: so the rest
-    /// is sent by a thread that nobody waits for.
+    /// Dropping the client would discard the records in flight, and wait for its thread. So a detached
+    /// thread flushes it first.
     fn drop(&mut self) {
         let Some(client) = self.client.take() else {
             return;
         };
-        let last_wait = self.last_wait;
-        // Without a thread for it the client was closed on this one, with what it still had.
-        let _ = blocking::leave("kafka-retire", move || {
-            if let Err(error) = client.flush(last_wait) {
-                tracing::warn!(%error, "a producer was closed with records in flight");
+        let flush_timeout = self.flush_timeout;
+        // If no thread could be started, the client was dropped on this one, with its records.
+        let _ = blocking::detach("kafka-retire", move || {
+            if let Err(error) = client.flush(flush_timeout) {
+                tracing::warn!(
+                    %error,
+                    "a producer was closed with records in flight; their outcome is unknown"
+                );
             }
         });
     }
 }
 
-async fn delivered(record: &Record, delivery: Delivery) -> Result<Published, Error> {
-    let offset = delivery
+async fn delivered(
+    record: &Record,
+    report: oneshot::Receiver<DeliveryReport>,
+) -> Result<Published, Error> {
+    let offset = report
         .await
         .map_err(|_| Error::Abandoned)?
         .map_err(Error::Delivery)?;
-    // A record that was sent twice and taken once (DUPLICATE_SEQUENCE) is acknowledged without an
-    // offset: it is in the log, and its ballots show when they reconcile.
+    // A record that was sent twice and stored once (DUPLICATE_SEQUENCE) is acknowledged without an
+    // offset. It is in the log, and its ballots show in the tallies when they are reconciled.
     let position = u64::try_from(offset).ok().map(|offset| LogPosition {
         partition: record.partition(),
         offset: Offset::new(offset),
@@ -228,13 +236,14 @@ async fn delivered(record: &Record, delivery: Delivery) -> Result<Published, Err
     Ok(Published { position })
 }
 
-/// What a client tells by itself. Shared with the client's own thread.
+/// The callbacks of a client, which its own thread calls.
 #[derive(Clone, Default)]
-pub(super) struct Told {
+pub(super) struct ProducerCallbacks {
+    /// Whether the client has its id from the cluster.
     ready: Arc<watch::Sender<bool>>,
 }
 
-impl ClientContext for Told {
+impl ClientContext for ProducerCallbacks {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         context::log(level, facility, message);
     }
@@ -252,15 +261,15 @@ impl ClientContext for Told {
     }
 }
 
-impl ProducerContext for Told {
-    type DeliveryOpaque = Box<oneshot::Sender<Result<i64, KafkaError>>>;
+impl ProducerContext for ProducerCallbacks {
+    type DeliveryOpaque = Box<oneshot::Sender<DeliveryReport>>;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, told: Self::DeliveryOpaque) {
+    fn delivery(&self, result: &DeliveryResult<'_>, report: Self::DeliveryOpaque) {
         let outcome = match result {
             Ok(message) => Ok(message.offset()),
             Err((error, _)) => Err(error.clone()),
         };
-        // Whoever asked may have gone.
-        let _ = told.send(outcome);
+        // It fails if the caller has stopped waiting.
+        let _ = report.send(outcome);
     }
 }

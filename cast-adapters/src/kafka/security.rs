@@ -4,9 +4,11 @@ use std::fmt;
 
 use rdkafka::ClientConfig;
 
-use super::{options::KafkaUrlError, url::Url};
+use percent_encoding::percent_decode_str;
 
-/// How connections are secured.
+use super::url::{KafkaUrlError, Url};
+
+/// The encryption and authentication of connections.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Security {
     tls: Option<Tls>,
@@ -33,7 +35,7 @@ impl fmt::Debug for Sasl {
 }
 
 impl Security {
-    pub(super) fn of(url: &Url<'_>) -> Result<Self, KafkaUrlError> {
+    pub(super) fn from_url(url: &Url<'_>) -> Result<Self, KafkaUrlError> {
         let file = |name| url.parameter(name).map(decoded).transpose();
         let (ca, cert, key) = (file("ca")?, file("cert")?, file("key")?);
         let certificate = match (cert, key) {
@@ -42,7 +44,7 @@ impl Security {
             _ => {
                 return Err(KafkaUrlError::Parameter {
                     name: "cert",
-                    must_be: "there together with key",
+                    must_be: "given together with key",
                 });
             }
         };
@@ -67,7 +69,7 @@ impl Security {
         };
         config.set("security.protocol", protocol);
         if let Some(tls) = &self.tls {
-            // The name in a broker's certificate is the one that we asked for.
+            // The certificate of a broker must have the name that the client connects to.
             config.set("enable.ssl.certificate.verification", "true");
             config.set("ssl.endpoint.identification.algorithm", "https");
             if let Some(ca) = &tls.ca {
@@ -108,22 +110,9 @@ impl Sasl {
     }
 }
 
-/// Undoes the escapes of a URL.
 fn decoded(text: &str) -> Result<String, KafkaUrlError> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        if byte != b'%' {
-            bytes.push(byte);
-            continue;
-        }
-        let mut digit = || char::from(rest.next()?).to_digit(16);
-        let (Some(high), Some(low)) = (digit(), digit()) else {
-            return Err(KafkaUrlError::Form);
-        };
-        bytes.push(u8::try_from(high << 4 | low).expect("two hex digits are a byte"));
-    }
-    String::from_utf8(bytes).map_err(|_| KafkaUrlError::Form)
+    let decoded = percent_decode_str(text).decode_utf8();
+    Ok(decoded.map_err(|_| KafkaUrlError::Form)?.into_owned())
 }
 
 #[cfg(test)]
@@ -132,7 +121,7 @@ mod tests {
 
     fn settings(url: &str) -> Result<ClientConfig, KafkaUrlError> {
         let mut config = ClientConfig::new();
-        Security::of(&Url::parse(url)?)?.apply(&mut config);
+        Security::from_url(&Url::parse(url)?)?.apply(&mut config);
         Ok(config)
     }
 
@@ -153,13 +142,13 @@ mod tests {
     }
 
     #[test]
-    fn what_would_not_be_secure_is_refused() {
+    fn contradictory_security_parameters_are_refused() {
         for url in [
             "kafka://a:1/t?ca=/etc/ca.pem",
             "kafkas://a:1/t?cert=/etc/cert.pem",
             "kafkas://me:x@a:1/t?sasl=gssapi",
             "kafkas://me@a:1/t",
-            "kafkas://me:%zz@a:1/t",
+            "kafkas://me:%ff@a:1/t",
         ] {
             assert!(settings(url).is_err(), "{url}");
         }
@@ -168,7 +157,7 @@ mod tests {
     #[test]
     fn debug_shows_no_password() {
         let url = Url::parse("kafkas://me:hunter2@a:1/t").expect("a URL");
-        let security = Security::of(&url).expect("secured");
+        let security = Security::from_url(&url).expect("secured");
         assert!(!format!("{security:?}").contains("hunter2"));
     }
 }

@@ -1,4 +1,4 @@
-//! The topic: what is sent to it, and what can be asked about it.
+//! The topic: its producer, and the queries about it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,51 +11,54 @@ use tokio::time::timeout;
 use super::{
     cluster::{self, Ends, Groups},
     error::Error,
-    inspect::inspect,
-    newest,
+    newest_record,
     options::KafkaOptions,
     producer::{Producer, Sender},
+    topic_settings::check_settings,
 };
 
 const CONNECTING: &str = "connecting to the log";
-const COUNTING: &str = "asking the log for its partitions";
-const LAGGING: &str = "asking the log how far a group is";
+const COUNTING: &str = "reading the number of partitions";
+const LAGGING: &str = "reading the lag of a group";
 
-/// How long a producer may take to get its id from the cluster. It is asked for half a second after
-/// the start, and told of a second after.
+/// How long a producer may take to get its id from the cluster. The client asks for it half a second
+/// after its start, and reports it a second later.
 const READY_DEADLINE: Duration = Duration::from_secs(3);
 
-/// One topic, with the connections to it.
+/// One topic, with the clients that use it.
 pub(super) struct Topic {
     options: Arc<KafkaOptions>,
-    /// How many partitions it had when this was connected.
+    /// How many partitions it had when the connection was established.
     partitions: Partitions,
     producer: Producer,
     groups: Arc<Groups>,
 }
 
 impl Topic {
-    /// Connects to all that a record may be sent to, and checks that the topic is what it must be.
+    /// Connects to the leaders of all partitions, and checks the topic.
     pub(super) async fn connect(options: KafkaOptions) -> Result<Self, PortError> {
         let options = Arc::new(options);
         let connect = async {
             let sender = Sender::new(&options).await?;
             let partitions = cluster::partitions(&options, &sender).await?;
-            // Asked of their leaders, and with that connects to them: the first voter should not
-            // wait for it.
+            // This connects to all leaders, so the first vote does not wait for that.
             let all: Vec<_> = partitions.iter().collect();
             let ends = cluster::ends(&options, &sender, &all).await?;
             check_count(&options, partitions, &ends).await?;
             let ready = timeout(READY_DEADLINE, sender.ready());
-            let (inspected, ready) = tokio::join!(inspect(&options, &sender), ready);
-            inspected?;
+            let (settings_checked, ready) = tokio::join!(check_settings(&options, &sender), ready);
+            settings_checked?;
             if ready.is_err() {
-                // It may get it later; what is published meanwhile waits or times out.
-                tracing::warn!("the producer has no id from the cluster yet");
+                // It may get the id later. Until then published records wait, or time out.
+                tracing::warn!(
+                    "the producer has no id from the cluster yet; votes wait until it has"
+                );
             }
             Ok::<_, Error>((sender, partitions))
         };
-        let (sender, partitions) = connect.await.map_err(|error| error.while_(CONNECTING))?;
+        let (sender, partitions) = connect
+            .await
+            .map_err(|error| error.with_operation(CONNECTING))?;
         Ok(Self {
             producer: Producer::new(Arc::clone(&options), partitions, sender),
             partitions,
@@ -72,17 +75,17 @@ impl Topic {
         &self.producer
     }
 
-    /// How many partitions it has: as many as when this was connected, or something is wrong.
+    /// The current number of partitions; an error if it has changed.
     pub(super) async fn partitions(&self) -> Result<Partitions, PortError> {
         let found = cluster::partitions(&self.options, &self.producer.sender()).await;
         let unchanged = found.and_then(|found| {
-            let why = "there were as many when this server started";
+            let why = "the topic had that many when this server started";
             expect(&self.options, found, self.partitions, why)
         });
-        unchanged.map_err(|error| error.while_(COUNTING))
+        unchanged.map_err(|error| error.with_operation(COUNTING))
     }
 
-    /// Refuses an offset from which a partition cannot be read without a gap; tells its ends.
+    /// Refuses an offset from which a partition cannot be read without a gap; returns its watermarks.
     pub(super) async fn check(&self, partition: Partition, from: Offset) -> Result<Ends, Error> {
         let sender = self.producer.sender();
         let ends = cluster::ends(&self.options, &sender, &[partition]).await?;
@@ -91,7 +94,7 @@ impl Topic {
         Ok(ends)
     }
 
-    /// What `group` has committed of some partitions; `None` where it has not.
+    /// The offsets that `group` has committed for some partitions; `None` where it has not.
     pub(super) async fn committed(
         &self,
         group: &GroupName,
@@ -100,31 +103,34 @@ impl Topic {
         self.groups.committed(group, partitions).await
     }
 
-    /// How far `group` is behind, by partition.
+    /// The lag of `group`, by partition.
     pub(super) async fn lag(&self, group: &GroupName) -> Result<Vec<PartitionLag>, PortError> {
         let partitions: Vec<_> = self.partitions.iter().collect();
         let ask = async {
             let committed = self.committed(group, partitions.clone()).await?;
-            // The ends second: what was committed meanwhile is not beyond them.
+            // The ends come second, so that no commit of the meantime is beyond them.
             let sender = self.producer.sender();
             let ends = cluster::ends(&self.options, &sender, &partitions).await?;
             Ok::<_, Error>(cluster::lag(&partitions, &ends, committed))
         };
-        ask.await.map_err(|error| error.while_(LAGGING))
+        ask.await.map_err(|error| error.with_operation(LAGGING))
     }
 }
 
-/// Refuses a topic with another number of partitions than it must have.
+/// Refuses a topic with an unexpected number of partitions.
 async fn check_count(
     options: &Arc<KafkaOptions>,
     found: Partitions,
     ends: &[Ends],
 ) -> Result<(), Error> {
     let (expected, why) = if options.partitions.is_some() {
-        (options.partitions, "the settings say so")
+        (options.partitions, "the log's URL says so")
     } else {
-        let written_for = newest::written_for(options, ends).await?;
-        (written_for, "the newest record was written for as many")
+        let partitions_when_written = newest_record::partitions_when_written(options, ends).await?;
+        (
+            partitions_when_written,
+            "the newest record was written for that many",
+        )
     };
     if let Some(expected) = expected {
         expect(options, found, expected, why)?;

@@ -1,18 +1,46 @@
-//! The parts of a Kafka URL. Several hosts in one are not what URL libraries expect.
+//! The parts of a Kafka URL. URL libraries do not accept several hosts in one.
 
-use super::options::KafkaUrlError;
+/// A URL that is not that of a log in Kafka. It never repeats the URL, which may hold a password.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KafkaUrlError {
+    /// Another kind of URL.
+    #[error("a Kafka URL is kafka://host:port,host:port/topic")]
+    Form,
+    /// A topic with a name that Kafka does not allow.
+    #[error(
+        "the topic of a Kafka URL must be 1 to 249 ASCII letters, digits, dots, underscores and \
+         hyphens, and not . or .."
+    )]
+    Topic,
+    /// A parameter that does not exist.
+    #[error("unknown parameter {0} in a Kafka URL: the parameters are {known}", known = Url::KNOWN)]
+    UnknownParameter(String),
+    /// A parameter with an invalid value.
+    #[error("{name} in a Kafka URL must be {must_be}")]
+    Parameter {
+        /// Its name.
+        name: &'static str,
+        /// The valid values.
+        must_be: &'static str,
+    },
+    /// It asks for TLS or SASL.
+    #[error(
+        "kafkas:// and user:password@ need a program that was built with the feature kafka-tls"
+    )]
+    NeedsTls,
+}
 
-/// The parts of a Kafka URL, as they stand there.
+/// The parts of a Kafka URL, still percent-encoded.
 pub(super) struct Url<'a> {
     pub(super) hosts: &'a str,
     pub(super) topic: &'a str,
-    /// What stands before the hosts.
+    /// `user:password`, before the hosts.
     pub(super) user: Option<&'a str>,
     pub(super) is_tls: bool,
     parameters: Vec<(&'a str, &'a str)>,
 }
 
-/// What only the feature `kafka-tls` can do.
+/// The parameters that need the feature `kafka-tls`.
 const SECURITY: [&str; 4] = ["sasl", "ca", "cert", "key"];
 
 impl<'a> Url<'a> {
@@ -27,7 +55,7 @@ impl<'a> Url<'a> {
         };
         let (address, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (authority, topic) = address.split_once('/').ok_or(KafkaUrlError::Form)?;
-        // The last one: a password may hold what a URL should have escaped.
+        // The last @: a password may contain one that should have been percent-encoded.
         let (user, hosts) = match authority.rsplit_once('@') {
             Some((user, hosts)) => (Some(user), hosts),
             None => (None, authority),
@@ -54,7 +82,7 @@ impl<'a> Url<'a> {
 
     #[cfg_attr(
         feature = "kafka-tls",
-        expect(dead_code, reason = "with the feature there is nothing to refuse")
+        expect(dead_code, reason = "with the feature no URL is refused for it")
     )]
     pub(super) fn needs_tls(&self) -> bool {
         let secured = |name: &&str| self.parameter(name).is_some();
@@ -81,7 +109,7 @@ fn is_host(host: &str) -> bool {
         .is_some_and(|(name, port)| !name.is_empty() && port.parse::<u16>().is_ok())
 }
 
-/// Kafka's own rule.
+/// Kafka's rule for the names of topics.
 fn is_topic(topic: &str) -> bool {
     (1..=249).contains(&topic.len())
         && topic != "."

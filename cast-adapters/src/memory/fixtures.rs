@@ -1,6 +1,6 @@
 //! What the tests of the memory adapters share.
 
-use std::{sync::Mutex, time::Duration};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use cast_core::{
@@ -10,8 +10,7 @@ use cast_core::{
     },
     ports::{Clock, Entropy},
 };
-
-use super::lock;
+use parking_lot::Mutex;
 
 /// A clock that stands still until it is moved: the wall clock and the monotonic one together.
 pub(crate) struct ManualClock(Mutex<Duration>);
@@ -25,7 +24,7 @@ impl ManualClock {
     }
 
     pub(crate) fn advance(&self, by: Duration) {
-        *lock(&self.0) += by;
+        *self.0.lock() += by;
     }
 }
 
@@ -36,7 +35,7 @@ impl Clock for ManualClock {
     }
 
     fn monotonic(&self) -> Duration {
-        *lock(&self.0)
+        *self.0.lock()
     }
 
     async fn sleep(&self, _: Duration) {

@@ -1,18 +1,18 @@
 //! A whole CAST in one process: tickets, log, counter and store in memory.
 //!
-//! These are no mocks: they keep the contracts of the ports to the letter, bound what they remember,
-//! and are fit for production wherever one process is enough and its votes may end with it. Nothing
-//! survives the process, so the log and the store, which belong together, always end together.
+//! These are not mocks: they keep the whole contracts of the ports, bound their memory, and are fit for
+//! production where one process is enough and the votes may be lost when it ends. The log and the store,
+//! which belong together, are lost together.
 //!
-//! | adapter | remembers | set by |
+//! | adapter | remembers | bounded by |
 //! |---|---|---|
-//! | [`MemoryTickets`] | the tickets of some minutes, the ballot ids of the retry window | [`TicketOptions`] |
-//! | [`MemoryBus`] | what a group has yet to commit, and some records more | [`BusOptions`] |
-//! | [`MemoryCounter`] | who has unreconciled votes, and whom was asked for lately | [`CounterOptions`] |
-//! | [`MemoryStore`] | every total, the ballots and rejections of late | [`StoreOptions`] |
+//! | [`MemoryTickets`] | the latest tickets, the ballot ids of the retry window | [`TicketOptions`] |
+//! | [`MemoryBus`] | the records that some group has not committed, and some older ones | [`BusOptions`] |
+//! | [`MemoryCounter`] | the candidates with pending votes, and those read lately | [`CounterOptions`] |
+//! | [`MemoryStore`] | all totals, the latest ballots and rejections | [`StoreOptions`] |
 //!
-//! Architecture invariant: a lock is held for a few memory accesses, and never across an await. A
-//! call therefore happens at once or, if its future is dropped before it is polled, not at all.
+//! Architecture invariant: a lock is held for a few memory accesses, and never across an await. So a
+//! call happens at once or, if its future is dropped before it is polled, not at all.
 
 mod event_bus;
 #[cfg(test)]
@@ -21,7 +21,7 @@ mod ticket_source;
 mod vote_counter;
 mod vote_store;
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 
 use cast_core::{
     Cast, Ports, StartError,
@@ -38,13 +38,13 @@ use crate::system::{SystemClock, SystemEntropy};
 
 /// All ports in memory, on the system's clock and randomness, each with its default options.
 ///
-/// The log has one partition: the store folds under one lock, so more would not go faster, and with
-/// one a tally's version is a position in the log.
+/// The log has one partition: the store applies steps under one lock, so more partitions would not be
+/// faster, and with one partition the version of a tally is an offset in the log.
 pub fn ports() -> Ports {
     ports_on(Arc::new(SystemClock), Arc::new(SystemEntropy))
 }
 
-/// All ports in memory, on a clock and a randomness of your own; otherwise as [`ports`].
+/// All ports in memory, like [`ports`], with the given clock and randomness.
 pub fn ports_on(clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Ports {
     Ports {
         tickets: Arc::new(MemoryTickets::new(Arc::clone(&clock))),
@@ -56,27 +56,20 @@ pub fn ports_on(clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Ports {
     }
 }
 
-/// Starts a whole CAST in this process, with the default settings and a fresh key: the one line
-/// that embeds it. Needs a tokio runtime with its timer enabled.
+/// Starts a whole CAST in this process, with the default settings and a generated key. Needs a tokio
+/// runtime with timer.
 pub async fn start() -> Result<Cast, StartError> {
     Cast::builder(ports(), KeyRing::generate(&SystemEntropy))
         .start()
         .await
 }
 
-/// Locks what an adapter remembers.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex
-        .lock()
-        .expect("nothing panics while it holds this lock, so what it guards is whole")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// A retry that the ticket source still tells as repeated is published again, and so is what the
-    /// log hands out again: the store must know the id of either.
+    /// A retry that the ticket source knows as repeated is published again, and the log may deliver a
+    /// record again. The store must know the ids of both.
     #[test]
     fn the_store_remembers_more_ids_than_the_ticket_source_and_the_log_together() {
         let (tickets, bus) = (TicketOptions::default(), BusOptions::default());

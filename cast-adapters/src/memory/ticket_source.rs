@@ -1,8 +1,8 @@
-//! Tickets and their meters, under one lock: a redemption is one atomic step.
+//! Tickets and their use counters. A redemption is atomic, because it holds the lock.
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque, hash_map::Entry},
-    sync::{Arc, Mutex},
+    sync::Arc,
     time::Duration,
 };
 
@@ -14,20 +14,18 @@ use cast_core::{
     },
     ports::{Clock, PortError, TicketSource},
 };
+use parking_lot::Mutex;
 
-use super::lock;
-
-/// How long and how much [`MemoryTickets`] remembers.
+/// The bounds of [`MemoryTickets`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TicketOptions {
-    /// How long a granted ballot id is told apart as repeated. It should exceed the time for which
-    /// any client retries.
+    /// How long the id of a granted ballot is remembered. It should be longer than any client retries.
     pub retry_window: Duration,
-    /// How long after its end a ticket is told apart as expired. Later it is unknown.
+    /// How long after its end a ticket is refused as expired. Later it is refused as unknown.
     pub expired_kept: Duration,
-    /// The most ballot ids remembered, about 100 bytes each. Beyond it the oldest are forgotten
-    /// before their window ends; a retry of such a ballot costs another use, and still counts once
-    /// for as long as the store knows its id: so it must remember more.
+    /// The most ballot ids, about 100 bytes each. Beyond it the oldest are forgotten before their window
+    /// ends. A retry of such a ballot costs another use, and still counts once as long as the store knows
+    /// its id; so the store must remember more ids.
     pub max_claims: usize,
 }
 
@@ -44,8 +42,8 @@ impl Default for TicketOptions {
 
 /// A [`TicketSource`] in this process.
 ///
-/// Its clock's wall time decides what is valid; its monotonic time, how long a ballot id is
-/// remembered, so that a clock that is set forward does not end every retry window at once.
+/// The wall clock decides which ticket is valid. The monotonic clock decides how long a ballot id is
+/// remembered, so that a wall clock that is set forward does not end all retry windows at once.
 pub struct MemoryTickets {
     clock: Arc<dyn Clock>,
     options: TicketOptions,
@@ -54,18 +52,18 @@ pub struct MemoryTickets {
 
 #[derive(Default)]
 struct State {
-    /// By the beginning of their periods, of which each has one ticket.
-    meters: BTreeMap<Timestamp, Meter>,
+    /// By the start of the ticket's period. A period has one ticket.
+    uses: BTreeMap<Timestamp, UseCounter>,
     claims: Claims,
 }
 
-/// A ticket and its uses, in one entry: neither can be lost without the other.
-struct Meter {
+/// A ticket and its use counter, in one entry: neither can be lost without the other.
+struct UseCounter {
     ticket: PeriodTicket,
     granted: u32,
 }
 
-/// The ballots that were granted.
+/// The granted ballots.
 #[derive(Default)]
 struct Claims {
     contents: HashMap<BallotId, ContentsDigest>,
@@ -74,12 +72,12 @@ struct Claims {
 }
 
 impl MemoryTickets {
-    /// A source that knows no ticket yet, with the default options.
+    /// A source without tickets, with the default options.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self::with_options(clock, TicketOptions::default())
     }
 
-    /// A source that knows no ticket yet.
+    /// A source without tickets.
     pub fn with_options(clock: Arc<dyn Clock>, options: TicketOptions) -> Self {
         Self {
             clock,
@@ -88,15 +86,15 @@ impl MemoryTickets {
         }
     }
 
-    /// Loses all tickets with their meters, and keeps the ballot ids: what a server does that
-    /// drops keys to save memory. The tickets are unknown from then on.
+    /// Loses all tickets with their use counters, and keeps the ballot ids, like a server that evicts
+    /// keys. The tickets are unknown from then on.
     pub fn forget_tickets(&self) {
-        lock(&self.state).meters.clear();
+        self.state.lock().uses.clear();
     }
 
-    /// Loses everything: what the restart of a disposable server does.
+    /// Loses everything, like a server without persistence that restarts.
     pub fn forget(&self) {
-        *lock(&self.state) = State::default();
+        *self.state.lock() = State::default();
     }
 }
 
@@ -107,37 +105,37 @@ impl TicketSource for MemoryTickets {
     }
 
     async fn publish(&self, ticket: &PeriodTicket) -> Result<PeriodTicket, PortError> {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         let now = self.clock.now();
-        // All of the few meters are looked at, but only once a publication, never in a redemption.
+        // It scans the few use counters once per publication, and never in a redemption.
         let kept = self.options.expired_kept;
         state
-            .meters
-            .retain(|_, meter| now < meter.ticket.valid_until.plus(kept));
-        if let Some(first) = state.meters.get(&ticket.valid_from()) {
+            .uses
+            .retain(|_, counter| now < counter.ticket.valid_until.plus(kept));
+        if let Some(first) = state.uses.get(&ticket.valid_from()) {
             return Ok(first.ticket);
         }
         if now < ticket.valid_until {
-            let meter = Meter {
+            let counter = UseCounter {
                 ticket: *ticket,
                 granted: 0,
             };
-            state.meters.insert(ticket.valid_from(), meter);
+            state.uses.insert(ticket.valid_from(), counter);
         }
         Ok(*ticket)
     }
 
     async fn current(&self) -> Result<Option<CurrentTicket>, PortError> {
-        let state = lock(&self.state);
+        let state = self.state.lock();
         let now = self.clock.now();
-        let begun_last = state.meters.range(..=now).next_back();
+        let begun_last = state.uses.range(..=now).next_back();
         Ok(begun_last
-            .map(|(_, meter)| meter)
-            .filter(|meter| meter.ticket.is_valid_at(now))
-            .map(|meter| CurrentTicket {
-                id: meter.ticket.ticket,
-                valid_until: meter.ticket.valid_until,
-                uses_left: meter.ticket.use_limit.saturating_sub(meter.granted),
+            .map(|(_, counter)| counter)
+            .filter(|counter| counter.ticket.is_valid_at(now))
+            .map(|counter| CurrentTicket {
+                id: counter.ticket.ticket,
+                valid_until: counter.ticket.valid_until,
+                uses_left: counter.ticket.use_limit.saturating_sub(counter.granted),
             }))
     }
 
@@ -146,23 +144,23 @@ impl TicketSource for MemoryTickets {
         ticket: &GenuineTicket,
         claims: &[Claim],
     ) -> Result<Vec<Redemption>, PortError> {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         let State {
-            meters,
+            uses,
             claims: known,
         } = &mut *state;
         let at = self.clock.monotonic();
-        // Twice as many as may be added: what is remembered shrinks to the window, and no call
-        // pays for the leisure of the calls before it.
+        // Twice as many as may be added, so the ids shrink to the window; bounded, so that no call takes
+        // long after an idle time.
         known.forget_older(at, self.options.retry_window, 2 * claims.len());
-        let meter = match redeemable(meters, ticket.ticket(), self.clock.now()) {
-            Ok(meter) => meter,
+        let counter = match redeemable(uses, ticket.ticket(), self.clock.now()) {
+            Ok(counter) => counter,
             Err(refusal) => return Ok(vec![Redemption::Refused(refusal); claims.len()]),
         };
         Ok(claims
             .iter()
             .map(|claim| {
-                let redemption = known.redeem(claim, meter, at);
+                let redemption = known.redeem(claim, counter, at);
                 known.forget_beyond(self.options.max_claims);
                 redemption
             })
@@ -170,20 +168,19 @@ impl TicketSource for MemoryTickets {
     }
 }
 
-/// The meter that a redemption of `ticket` turns.
+/// The use counter that a redemption of `ticket` increments.
 fn redeemable<'a>(
-    meters: &'a mut BTreeMap<Timestamp, Meter>,
+    uses: &'a mut BTreeMap<Timestamp, UseCounter>,
     ticket: &Ticket,
     now: Timestamp,
-) -> Result<&'a mut Meter, RedemptionRefusal> {
-    meters
-        .get_mut(&ticket.issued_at())
+) -> Result<&'a mut UseCounter, RedemptionRefusal> {
+    uses.get_mut(&ticket.issued_at())
         // Another ticket of the same period may have been published first.
-        .filter(|meter| meter.ticket.ticket == *ticket && meter.ticket.valid_from() <= now)
+        .filter(|counter| counter.ticket.ticket == *ticket && counter.ticket.valid_from() <= now)
         .ok_or(RedemptionRefusal::Unknown)
-        .and_then(|meter| {
-            if now < meter.ticket.valid_until {
-                Ok(meter)
+        .and_then(|counter| {
+            if now < counter.ticket.valid_until {
+                Ok(counter)
             } else {
                 Err(RedemptionRefusal::Expired)
             }
@@ -191,17 +188,17 @@ fn redeemable<'a>(
 }
 
 impl Claims {
-    fn redeem(&mut self, claim: &Claim, meter: &mut Meter, at: Duration) -> Redemption {
+    fn redeem(&mut self, claim: &Claim, counter: &mut UseCounter, at: Duration) -> Redemption {
         match self.contents.entry(claim.ballot) {
             Entry::Occupied(granted) if *granted.get() == claim.contents => Redemption::Repeated,
             Entry::Occupied(_) => Redemption::Refused(RedemptionRefusal::Altered),
-            Entry::Vacant(_) if meter.granted >= meter.ticket.use_limit => {
+            Entry::Vacant(_) if counter.granted >= counter.ticket.use_limit => {
                 Redemption::Refused(RedemptionRefusal::Exhausted)
             }
             Entry::Vacant(new) => {
                 new.insert(claim.contents);
                 self.ages.push_back((at, claim.ballot));
-                meter.granted += 1;
+                counter.granted += 1;
                 Redemption::Granted
             }
         }
@@ -285,7 +282,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn old_claims_go_a_few_with_each_call() {
+    async fn each_call_forgets_a_few_old_claims() {
         let (clock, tickets) = source(TicketOptions::default());
         let ticket = issue(&tickets, 100).await;
         let hundred: Vec<_> = (0..100).collect();
@@ -293,16 +290,12 @@ mod tests {
         clock.advance(Duration::from_secs(3_600));
         let ticket = issue(&tickets, 100).await;
         redeem(&tickets, &ticket, &[200, 201, 202]).await;
-        let remembered = || lock(&tickets.state).claims.contents.len();
+        let remembered = || tickets.state.lock().claims.contents.len();
         assert_eq!(remembered(), 100 - 6 + 3);
         for number in 300..350 {
             redeem(&tickets, &ticket, &[number]).await;
         }
-        assert_eq!(
-            remembered(),
-            53,
-            "all that is old, and nothing else, is gone"
-        );
+        assert_eq!(remembered(), 53, "only the old claims are forgotten");
     }
 
     #[tokio::test]
@@ -314,7 +307,7 @@ mod tests {
         let (_, tickets) = source(options);
         let ticket = issue(&tickets, 10).await;
         redeem(&tickets, &ticket, &[1, 2, 3]).await;
-        assert_eq!(lock(&tickets.state).claims.contents.len(), 2);
+        assert_eq!(tickets.state.lock().claims.contents.len(), 2);
         assert_eq!(
             redeem(&tickets, &ticket, &[3, 1]).await,
             [Repeated, Granted]
@@ -322,7 +315,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_expired_ticket_is_told_apart_for_a_while_and_later_unknown() {
+    async fn an_expired_ticket_is_refused_as_expired_and_later_as_unknown() {
         let (clock, tickets) = source(TicketOptions::default());
         let ticket = issue(&tickets, 10).await;
         clock.advance(TTL + Duration::from_secs(299));
@@ -333,11 +326,11 @@ mod tests {
         issue(&tickets, 10).await;
         let unknown = Refused(RedemptionRefusal::Unknown);
         assert_eq!(redeem(&tickets, &ticket, &[1]).await, [unknown]);
-        assert_eq!(lock(&tickets.state).meters.len(), 2);
+        assert_eq!(tickets.state.lock().uses.len(), 2);
     }
 
     #[tokio::test]
-    async fn a_lost_meter_fails_closed_until_the_next_ticket() {
+    async fn a_lost_use_counter_fails_closed_until_the_next_ticket() {
         let (_, tickets) = source(TicketOptions::default());
         let lost = issue(&tickets, 10).await;
         redeem(&tickets, &lost, &[1]).await;

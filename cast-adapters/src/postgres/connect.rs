@@ -1,4 +1,4 @@
-//! One connection, and whether it leads to a database that this binary works with.
+//! Opens a connection.
 
 use diesel_async::AsyncPgConnection;
 use tokio_postgres::{Config, NoTls};
@@ -6,18 +6,10 @@ use tokio_postgres::{Config, NoTls};
 use super::{
     error::Error,
     options::{PostgresOptions, Tls},
-    schema,
 };
 
-/// A connection to a database with the right tables.
-pub(super) async fn checked(options: &PostgresOptions) -> Result<AsyncPgConnection, Error> {
-    let mut connection = unchecked(options).await?;
-    schema::check(&mut connection).await?;
-    Ok(connection)
-}
-
-/// A connection to whatever is there.
-pub(super) async fn unchecked(options: &PostgresOptions) -> Result<AsyncPgConnection, Error> {
+/// Opens a connection; the schema of the database is not checked.
+pub(super) async fn connect(options: &PostgresOptions) -> Result<AsyncPgConnection, Error> {
     let config = options.driver_config();
     match &options.tls {
         Tls::Disable => plain(&config).await,
@@ -27,8 +19,8 @@ pub(super) async fn unchecked(options: &PostgresOptions) -> Result<AsyncPgConnec
 
 async fn plain(config: &Config) -> Result<AsyncPgConnection, Error> {
     let (client, connection) = config.connect(NoTls).await.map_err(Error::Connect)?;
-    // The connection is driven by a task that ends, and closes the socket, as soon as the
-    // `AsyncPgConnection` is dropped, whatever the server still has to say.
+    // A task drives the connection. It ends, and closes the socket, as soon as the `AsyncPgConnection`
+    // is dropped, without waiting for the server.
     let connection = AsyncPgConnection::try_from_client_and_connection(client, connection).await;
     connection.map_err(Error::Setup)
 }
@@ -41,7 +33,7 @@ async fn encrypted(config: &Config, tls: &Tls) -> Result<AsyncPgConnection, Erro
     connection.map_err(Error::Setup)
 }
 
-/// Only `sslmode=prefer` gets here: the options refuse what must be encrypted.
+/// Only called for `sslmode=prefer`: without the feature, the options refuse the stricter modes.
 #[cfg(not(feature = "postgres-tls"))]
 async fn encrypted(config: &Config, _: &Tls) -> Result<AsyncPgConnection, Error> {
     plain(config).await

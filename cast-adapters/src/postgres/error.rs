@@ -1,4 +1,4 @@
-//! What can go wrong, and whether it may have happened.
+//! The errors of this adapter, and the port error that each becomes.
 
 use std::{error::Error as _, time::Duration};
 
@@ -6,48 +6,47 @@ use cast_core::ports::{BoxError, PortError, PortErrorKind};
 use diesel::result::{ConnectionError, DatabaseErrorKind, Error as QueryError};
 use diesel_async::pooled_connection::PoolError;
 
-/// All that can go wrong between a port's method and the server.
+/// Why a call of the port failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
     #[error("{0}")]
     Options(&'static str),
-    #[error("the URL cannot be read")]
+    #[error("the URL is invalid")]
     Url(#[source] tokio_postgres::Error),
     #[cfg(feature = "postgres-tls")]
-    #[error("TLS cannot be set up")]
+    #[error("could not set up TLS")]
     Tls(#[source] BoxError),
-    /// Something outside of the database is in the way, or the server refuses us.
-    #[error("no connection")]
+    /// The network failed, or the server refused the connection.
+    #[error("could not connect to PostgreSQL")]
     Connect(#[source] tokio_postgres::Error),
-    /// Its first words were not understood.
-    #[error("the connection cannot be set up")]
+    #[error("could not set up the connection to PostgreSQL")]
     Setup(#[source] ConnectionError),
-    #[error("no connection within {0:?}")]
+    #[error("could not get a connection to PostgreSQL within {0:?}")]
     NoConnection(Duration),
-    /// The database is not the one that this binary works with.
+    /// The database does not have the schema of this binary.
     #[error("{0}")]
     Schema(String),
     #[error("a migration failed")]
     Migration(#[source] BoxError),
-    /// A statement failed, or its connection did, before the transaction was told to commit.
+    /// A statement failed, or its connection did, before COMMIT was sent.
     #[error(transparent)]
     Statement(#[from] QueryError),
-    #[error("other partitions count the same ballots all the time")]
+    #[error("the transactions of other partitions kept inserting the same ballots")]
     Raced,
     #[error("the transaction was not ready to commit within {0:?}")]
     Deadline(Duration),
-    /// It was told to commit, and what became of it the answer does not say.
+    /// COMMIT was sent, and may have succeeded.
     #[error("the commit failed")]
     Commit(#[source] QueryError),
     #[error("the commit was not acknowledged within {0:?}")]
     CommitDeadline(Duration),
-    /// The runtime ended the task of a transaction.
-    #[error("the transaction's task was ended")]
+    /// The runtime cancelled the task of a transaction.
+    #[error("the task of the transaction was cancelled")]
     Abandoned,
-    /// What is asked for does not fit the tables.
+    /// A value does not fit its column.
     #[error("{0}")]
     Unholdable(String),
-    /// What the tables hold is none of ours.
+    /// A row that this adapter cannot have written.
     #[error("the database holds {0}")]
     Unreadable(String),
 }
@@ -57,7 +56,7 @@ impl Error {
         Self::Options(message)
     }
 
-    /// The end of a task that was awaited: its panic goes on here.
+    /// The error of a task that was cancelled; a panic of the task is resumed here.
     pub(super) fn of_task(ended: tokio::task::JoinError) -> Self {
         match ended.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
@@ -65,8 +64,8 @@ impl Error {
         }
     }
 
-    /// The port's error, naming what it was doing.
-    pub(super) fn doing(self, operation: &'static str) -> PortError {
+    /// The port error of `operation`, with this error as its source.
+    pub(super) fn with_operation(self, operation: &'static str) -> PortError {
         PortError::new(self.kind(), operation).because(self)
     }
 
@@ -89,16 +88,15 @@ impl Error {
     }
 }
 
-/// A server that is starting, stopping or full is one to come back to; one that knows neither the
-/// user nor the database is not. Without a word of the server it was the network, unless what is
-/// beneath says that both sides do not fit: no password where one is asked for, no TLS, a
-/// certificate of somebody else.
+/// A server that is starting, stopping or full is unavailable; one that does not know the user or the
+/// database is misconfigured. Without an answer of the server it was the network, unless the cause says
+/// otherwise: a missing password, no TLS, a wrong certificate.
 fn kind_of_connect(error: &tokio_postgres::Error) -> PortErrorKind {
     // Invalid authorization, invalid catalog name, access rule violation (CONNECT is not granted),
-    // a parameter that the server does not take.
-    const OURS: [&str; 4] = ["28", "3D", "42", "22"];
+    // a parameter that the server does not accept.
+    const CONFIGURATION: [&str; 4] = ["28", "3D", "42", "22"];
     let misfit = match (error.code(), error.source()) {
-        (Some(code), _) => OURS.contains(&&code.code()[..2]),
+        (Some(code), _) => CONFIGURATION.contains(&&code.code()[..2]),
         (None, None) => false,
         (None, Some(cause)) => match cause.downcast_ref::<std::io::Error>() {
             Some(network) => refuses_certificate(network),
@@ -128,15 +126,15 @@ const fn refuses_certificate(_: &std::io::Error) -> bool {
     false
 }
 
-/// Before COMMIT nothing has happened, whatever went wrong: a connection that ends in the middle of
-/// a transaction takes it along. What is left to tell is whether it would go better the next time.
+/// Before COMMIT nothing has happened: a connection that ends during a transaction rolls it back. So the
+/// kind only says whether a retry may succeed.
 ///
-/// The driver tells the SQLSTATE of constraints and of serialization failures only. So whatever
-/// depends on the data is checked before it is sent, or comes back as a value, and of the errors of
-/// the server only a broken constraint says that the data cannot be held. All else is taken as
-/// transient (a deadlock's victim, a statement that took too long, a server that stops): that
-/// retries too much where somebody changed the tables by hand, but it never rejects a good ballot.
-/// A connection that failed is not used again, and the next one looks at the schema first.
+/// The driver reports the SQLSTATE of constraint violations and serialization failures only. So values
+/// are checked before they are sent, or the statement returns what does not fit; of the server's errors
+/// only a constraint violation says that the data cannot be stored. Every other error is treated as
+/// transient (a deadlock, a statement timeout, a shutdown). After manual changes of the tables that may
+/// retry too often, but it never rejects a valid ballot. A failed connection is not used again, and a
+/// new one checks the schema first.
 fn kind_of_statement(error: &QueryError) -> PortErrorKind {
     match error {
         QueryError::DatabaseError(
@@ -154,9 +152,9 @@ fn kind_of_statement(error: &QueryError) -> PortErrorKind {
     }
 }
 
-/// An answer of the server to COMMIT that it could not be serialized says that it did not happen.
-/// Every other failure may have come after the commit: a server that is told to stop says so in the
-/// place of the acknowledgement.
+/// A serialization failure in the answer to COMMIT says that the transaction did not commit. Every other
+/// error may have come after the commit: a server that shuts down sends its error in the place of the
+/// acknowledgement.
 const fn kind_of_commit(error: &QueryError) -> PortErrorKind {
     match error {
         QueryError::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => {
@@ -166,8 +164,8 @@ const fn kind_of_commit(error: &QueryError) -> PortErrorKind {
     }
 }
 
-/// The pool's error is diesel's, which can carry one of ours as the reason why a connection could
-/// not be set up.
+/// The pool's error is diesel's, which may contain one of ours as the reason why a connection could not
+/// be set up.
 impl From<PoolError> for Error {
     fn from(error: PoolError) -> Self {
         match error {
@@ -186,7 +184,7 @@ impl From<PoolError> for Error {
     }
 }
 
-/// Puts one of ours where only diesel's fits.
+/// Wraps one of our errors in diesel's type, for the setup of a connection.
 impl From<Error> for ConnectionError {
     fn from(error: Error) -> Self {
         Self::CouldntSetupConfiguration(QueryError::QueryBuilderError(Box::new(error) as BoxError))

@@ -1,4 +1,4 @@
-//! Where the database is, and how long it may take.
+//! The options of the store in PostgreSQL, and the URL that they are written as.
 
 use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
@@ -10,7 +10,7 @@ use tokio_postgres::{
 
 use super::error::Error;
 
-/// Which database, and how it is used.
+/// The database, and the limits of connections and transactions.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -25,30 +25,30 @@ use super::error::Error;
 pub struct PostgresOptions {
     pub(super) config: Config,
     pub(super) tls: Tls,
-    /// How many connections there are at most: a consumer needs one for each partition that it
-    /// folds at the same time, an API server one or two for what it reads.
+    /// The most connections. A consumer needs one for each partition that it folds at the same time, an
+    /// API server one or two for its queries.
     pub pool_size: usize,
-    /// How long a call may wait for a connection, be it free or made.
+    /// How long a call may wait for a connection from the pool, or for a new one.
     pub connect_timeout: Duration,
-    /// How long the server may work on a statement, waiting for locks included, before it gives up.
-    /// Also how long it keeps a transaction open whose client says nothing.
+    /// How long the server may work on a statement, including waits for locks, before it cancels it.
+    /// It also ends a transaction whose client is idle for this long.
     pub statement_timeout: Duration,
-    /// How long a whole transaction may take. The client gives up then and closes the connection,
-    /// whatever the server does: it may be frozen.
+    /// How long a whole transaction may take. After that the client closes the connection, even if the
+    /// server does not respond.
     pub transaction_timeout: Duration,
-    /// The same for a recount, which reads every ballot there is.
+    /// The same for a recount, which reads all ballots.
     pub recount_timeout: Duration,
 }
 
-/// Whether a connection is encrypted, and what the server must show.
+/// Whether connections are encrypted, and how the server is verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Tls {
     Disable,
-    /// If the server can; anybody may be the server.
+    /// Encrypted if the server supports it; its certificate is not verified.
     Prefer,
-    /// Always; anybody may be the server.
+    /// Encrypted; the certificate of the server is not verified.
     Require,
-    /// Always, and the server has a certificate for its host's name. Its root is in this file, or
+    /// Encrypted, with a certificate for the name of the host. Its root certificate is in this file, or
     /// among those of the system.
     VerifyFull {
         root: Option<PathBuf>,
@@ -67,26 +67,28 @@ impl Tls {
 
 /// Reads a URL: `postgres://user:password@host:port/database?parameter=value&…`.
 ///
-/// Of the parameters of libpq it knows `sslmode` (`disable`, `prefer`, `require`, `verify-full`; all
-/// but `disable` and `prefer` need the feature `postgres-tls`), `sslrootcert` (a PEM file, its path
-/// as it is; without it the system's roots), `application_name`, `options`, `connect_timeout` (of one address),
-/// `keepalives`, `keepalives_idle`, `tcp_user_timeout`, `target_session_attrs` and
-/// `channel_binding`.
+/// It supports these parameters of libpq: `sslmode` (`disable`, `prefer`, `require`, `verify-full`; the
+/// last two need the feature `postgres-tls`), `sslrootcert` (the path of a PEM file, not
+/// percent-encoded; the default is the system's root certificates), `application_name`, `options`,
+/// `connect_timeout` (for each address), `keepalives`, `keepalives_idle`, `tcp_user_timeout`,
+/// `target_session_attrs` and `channel_binding`.
 impl FromStr for PostgresOptions {
     type Err = PortError;
 
     fn from_str(url: &str) -> Result<Self, PortError> {
-        parse(url).map_err(|error| error.doing("reading the store's URL"))
+        parse(url).map_err(|error| error.with_operation("reading the store's URL"))
     }
 }
 
 fn parse(url: &str) -> Result<PostgresOptions, Error> {
-    // The driver takes any other text for `word=value` pairs, and its errors quote words.
+    // The driver parses any other text as `key=value` pairs, and its errors quote the keys.
     if !["postgres://", "postgresql://"]
         .iter()
         .any(|scheme| url.starts_with(scheme))
     {
-        return Err(Error::options("a store's URL begins with postgres://"));
+        return Err(Error::options(
+            "the URL of a PostgreSQL store begins with postgres://",
+        ));
     }
     let (url, mode, root) = without_tls_parameters(url);
     let root = root.map(PathBuf::from);
@@ -95,7 +97,7 @@ fn parse(url: &str) -> Result<PostgresOptions, Error> {
         None | Some("prefer") => Tls::Prefer,
         Some("require") if root.is_none() => Tls::Require,
         Some("verify-full") => Tls::VerifyFull { root },
-        // With a root libpq verifies the chain but not the name, which is neither here nor there.
+        // With a root certificate, libpq verifies the chain but not the name, which protects from nothing.
         Some("require") => return Err(Error::options("sslrootcert needs sslmode=verify-full")),
         Some(_) => {
             return Err(Error::options(
@@ -111,7 +113,7 @@ fn parse(url: &str) -> Result<PostgresOptions, Error> {
     let mut config: Config = url.parse().map_err(Error::Url)?;
     if config.get_hosts().iter().any(is_end_of_password) {
         return Err(Error::options(
-            "an @ in the password of a store's URL is written %40",
+            "write an @ in the password of a postgres:// URL as %40",
         ));
     }
     config.ssl_mode(tls.ssl_mode());
@@ -129,13 +131,13 @@ fn parse(url: &str) -> Result<PostgresOptions, Error> {
     })
 }
 
-/// Whether a host is more than that. The driver ends a password at the first `@`; what is behind it
-/// would be looked for as a host, and told to whoever reads that there is none.
+/// Whether a host contains the end of a password. The driver ends the password at the first `@`; it would
+/// look up the rest as a host, and the error would contain it.
 fn is_end_of_password(host: &Host) -> bool {
     matches!(host, Host::Tcp(name) if name.contains('@'))
 }
 
-/// Takes out of a URL what the driver does not know: how to verify the server.
+/// Splits off `sslmode` and `sslrootcert`, of which the driver knows only a part.
 fn without_tls_parameters(url: &str) -> (String, Option<String>, Option<String>) {
     let (mut mode, mut root) = (None, None);
     let Some((address, query)) = url.split_once('?') else {
@@ -153,12 +155,12 @@ fn without_tls_parameters(url: &str) -> (String, Option<String>, Option<String>)
 }
 
 impl PostgresOptions {
-    /// What the driver connects with. The server's own limits hold where this process cannot say
-    /// anything any more.
+    /// The driver's configuration. The server enforces the timeouts too, for the case that this process
+    /// is stopped.
     ///
-    /// A plan is kept as long as its connection, and one that was made while the tables were small
-    /// must be right when they are large: so tables are not read from end to end where there is an
-    /// index. To compile a statement (`jit`) takes longer than any of ours runs.
+    /// The plan of a prepared statement is kept as long as its connection. One that was made while the
+    /// tables were small must be right when they are large, so sequential scans are disabled. To compile
+    /// a statement (`jit`) takes longer than to run any of ours.
     pub(super) fn driver_config(&self) -> Config {
         let mut config = self.config.clone();
         let ms = self.statement_timeout.as_millis();
@@ -200,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_says_whether_to_encrypt_and_whom_to_trust() {
+    fn a_url_says_whether_to_encrypt_and_how_to_verify_the_server() {
         assert_eq!(tls("").ok(), Some(Tls::Prefer));
         assert_eq!(tls("?sslmode=disable").ok(), Some(Tls::Disable));
         if cfg!(feature = "postgres-tls") {
@@ -212,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_kept_is_refused_with_the_way_out() {
+    fn unsupported_parameters_are_refused_without_the_password() {
         let mut refused = vec![
             "?sslmode=verify-ca",
             "?sslmode=require&sslrootcert=/a",
@@ -228,9 +230,9 @@ mod tests {
         }
     }
 
-    /// The driver would take them for words as `host=h`, and quote those that it does not know.
+    /// The driver would parse them as `key=value` pairs, and quote unknown keys.
     #[test]
-    fn what_is_no_url_of_postgres_is_refused_and_not_repeated() {
+    fn a_text_that_is_not_a_postgres_url_is_refused_and_not_repeated() {
         for text in [
             "",
             "memory:",
@@ -247,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn the_servers_own_limits_come_after_the_users_options() {
+    fn the_servers_timeouts_follow_the_options_of_the_url() {
         let mut options: PostgresOptions = "postgres://h/d?options=-c%20work_mem%3D1MB"
             .parse()
             .expect("a URL");

@@ -1,4 +1,4 @@
-//! The tables: how they are made, and whether they are those that this binary works with.
+//! The migrations, and the check that the database has the schema of this binary.
 
 use std::time::Duration;
 
@@ -16,36 +16,36 @@ use super::{connect, error::Error, options::PostgresOptions, statement::statemen
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 
 statement! {
-    /// What there is of the tables.
+    /// The state of the schema: migrated, missing tables, unreadable tables, encoding.
     Schema() -> (Bool, Array<Text>, Array<Text>, Text), "schema.sql"
 }
 
 statement! {
-    /// Which migrations were run.
+    /// The migrations that were run.
     Versions() -> Text, "versions.sql"
 }
 
-/// Brings the tables up to date, and tells which migrations that took; none if they were.
+/// Runs the pending migrations, and returns their versions.
 ///
-/// Each migration is a transaction. Two processes that migrate at once take turns, so that any
-/// number of them may be started with a deployment. It must reach the server itself, not a
-/// transaction pooler: the turn belongs to the session.
+/// Each migration is a transaction. A session lock serialises processes that migrate at once, so any
+/// number of them may start with a deployment. The URL must be that of the server itself, not of a
+/// pooler in transaction mode.
 ///
 /// # Errors
 ///
-/// `Misconfigured` where the database is newer than this binary or not in UTF-8, or a migration fails.
+/// `Misconfigured` if the database is newer than this binary or not in UTF-8, or a migration fails.
 pub async fn migrate(options: &PostgresOptions) -> Result<Vec<String>, PortError> {
     let migrated = migrate_in_turn(options).await;
-    migrated.map_err(|error| error.doing("migrating the store"))
+    migrated.map_err(|error| error.with_operation("migrating the store"))
 }
 
 async fn migrate_in_turn(options: &PostgresOptions) -> Result<Vec<String>, Error> {
-    let mut patient = options.clone();
-    // A migration may take its time; what it may not is wait for a lock, and have all others wait
-    // behind it.
-    patient.statement_timeout = Duration::ZERO;
+    // A migration may take long, but must not wait long for a lock: all other sessions would queue
+    // behind it. So there is a lock timeout, and no statement timeout.
+    let mut unlimited = options.clone();
+    unlimited.statement_timeout = Duration::ZERO;
     let limit = options.connect_timeout;
-    let connecting = tokio::time::timeout(limit, connect::unchecked(&patient));
+    let connecting = tokio::time::timeout(limit, connect::connect(&unlimited));
     let mut connection = connecting.await.map_err(|_| Error::NoConnection(limit))??;
     connection
         .batch_execute(
@@ -70,19 +70,19 @@ async fn migrate_in_turn(options: &PostgresOptions) -> Result<Vec<String>, Error
     }
 }
 
-/// Whether these are the tables that this binary works with; if not, says what to do.
+/// Checks that the database has the schema of this binary; the error says what to do if not.
 pub(super) async fn check(connection: &mut AsyncPgConnection) -> Result<(), Error> {
     let found = found(connection).await?;
     found.refuse_encoding()?;
     if !found.migrated {
         return Err(Error::Schema(
-            "the database has no tables of CAST: run `cast-server migrate`".into(),
+            "the database has no CAST schema: run `cast-server migrate`".into(),
         ));
     }
     if !found.unreadable.is_empty() {
         return Err(Error::Schema(format!(
-            "this role may not read {:?}: grant it SELECT",
-            found.unreadable
+            "the database role of --store-url may not read {}: grant it SELECT",
+            found.unreadable.join(", ")
         )));
     }
     let applied = applied(connection).await?;
@@ -95,18 +95,17 @@ pub(super) async fn check(connection: &mut AsyncPgConnection) -> Result<(), Erro
     }
     if !found.missing.is_empty() {
         return Err(Error::Schema(format!(
-            "{:?} are gone, though the migrations that make them were run: put a backup back",
-            found.missing
+            "{} are missing, although the migrations that create them were run: restore a backup",
+            found.missing.join(", ")
         )));
     }
     Ok(())
 }
 
-/// What there is in a database.
+/// The state of the schema of a database.
 struct Found {
     /// Whether migrations were ever run.
     migrated: bool,
-    /// Tables that are not there.
     missing: Vec<String>,
     /// Tables that this role may not read.
     unreadable: Vec<String>,
@@ -114,13 +113,14 @@ struct Found {
 }
 
 impl Found {
-    /// Refuses what names cannot be written in.
+    /// Refuses an encoding that does not have all characters of names.
     fn refuse_encoding(&self) -> Result<(), Error> {
         if self.encoding == "UTF8" {
             return Ok(());
         }
         Err(Error::Schema(format!(
-            "the database's encoding is {}, and names need UTF8: create it with ENCODING 'UTF8'",
+            "the encoding of the database is {}, and names need UTF8: create the database with \
+             ENCODING 'UTF8'",
             self.encoding
         )))
     }
@@ -136,7 +136,7 @@ async fn found(connection: &mut AsyncPgConnection) -> Result<Found, Error> {
     })
 }
 
-/// The migrations that were run; the table that lists them must be there.
+/// The migrations that were run; their table must exist.
 async fn applied(connection: &mut AsyncPgConnection) -> Result<Vec<String>, Error> {
     Ok(Versions {}.get_results(connection).await?)
 }

@@ -1,4 +1,4 @@
-//! Connections, and transactions that end whatever becomes of their caller.
+//! The connection pool, and transactions that end even if their caller gives up.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,17 +13,16 @@ use diesel_async::{
 use futures_util::{FutureExt as _, future::BoxFuture};
 use tokio::time::timeout;
 
-use super::{connect, error::Error, options::PostgresOptions};
+use super::{connect, error::Error, options::PostgresOptions, schema};
 
-/// The isolation level is named, because every statement argues from it and a database may have
-/// another default.
+/// The isolation level is explicit, because the statements rely on it and a database may have another
+/// default.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 
-/// A pool of connections, and how work is done on them.
+/// A connection pool that runs work in tasks.
 ///
-/// Work runs in a task of its own, which the caller awaits: a caller that gives up leaves a
-/// transaction that still commits or rolls back as a whole, and soon. A connection whose work failed
-/// is closed, never used again.
+/// The caller awaits the task. If it gives up, the transaction still commits or rolls back as a whole,
+/// and soon. A connection whose work failed is closed, and never used again.
 #[derive(Clone)]
 pub(super) struct Sessions {
     pool: Pool<AsyncPgConnection>,
@@ -31,30 +30,31 @@ pub(super) struct Sessions {
     transaction_timeout: Duration,
 }
 
-/// How a transaction ends.
+/// How a transaction ends, and its result.
 pub(super) enum End<T> {
-    /// It is kept.
     Commit(T),
-    /// As if it had never been.
     RollBack(T),
 }
 
 impl Sessions {
-    /// No connection is made before it is needed.
+    /// Connections are opened when they are first needed.
     pub(super) fn new(options: &PostgresOptions) -> Self {
         let mut config = ManagerConfig::default();
         let shared = Arc::new(options.clone());
         config.custom_setup = Box::new(move |_| {
             let options = Arc::clone(&shared);
             async move {
-                connect::checked(&options)
-                    .await
-                    .map_err(ConnectionError::from)
+                let checked = async {
+                    let mut connection = connect::connect(&options).await?;
+                    schema::check(&mut connection).await?;
+                    Ok::<_, Error>(connection)
+                };
+                checked.await.map_err(ConnectionError::from)
             }
             .boxed()
         });
-        // A connection that the server has closed is seen without asking; one that hangs, the
-        // deadline finds.
+        // A connection that the server has closed is detected without a query, and one that hangs by
+        // the deadline.
         config.recycling_method = RecyclingMethod::Fast;
         let manager = AsyncDieselConnectionManager::new_with_config("", config);
         let pool = Pool::builder(manager)
@@ -105,8 +105,7 @@ impl Sessions {
             + Send
             + 'static,
     {
-        // Before there is a connection nothing has happened: a caller that gives up here leaves
-        // nothing behind.
+        // Nothing has happened before there is a connection, so a caller may give up here.
         let mut connection = self.connection().await?;
         let task = tokio::spawn(async move {
             let result = work(&mut connection).await;
@@ -142,8 +141,7 @@ where
         AnsiTransactionManager::begin_transaction_sql(connection, BEGIN).await?;
         work(connection).await
     };
-    // Until here nothing has happened, whatever goes wrong: the connection is closed, and takes the
-    // transaction along.
+    // Up to here nothing has happened: after a failure the connection is closed, which rolls back.
     let end = timeout(limit, ready)
         .await
         .map_err(|_| Error::Deadline(limit))??;

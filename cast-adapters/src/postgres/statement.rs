@@ -1,4 +1,4 @@
-//! SQL in files of its own, as statements that are prepared once a connection.
+//! Statements from SQL files, prepared once per connection.
 
 use diesel::{QueryResult, pg::Pg, query_builder::AstPass};
 
@@ -7,16 +7,16 @@ type Value<'a, 'b> = dyn Fn(AstPass<'_, 'b, Pg>) -> QueryResult<()> + 'a;
 
 /// The text of a statement between its placeholders, and which placeholder follows each part.
 ///
-/// The placeholders `$1`, `$2` … must first appear in this order: that is how they get their values.
+/// The placeholders `$1`, `$2` … must first appear in this order, in which they get their values.
 pub(super) struct Text {
     parts: Vec<(String, usize)>,
     end: String,
 }
 
 impl Text {
-    /// Takes a file apart. The comments are for its readers: they would hide the statement in the
-    /// server's list of what it is doing.
-    pub(super) fn of(file: &str) -> Self {
+    /// Splits a file at its placeholders. The comments are removed: they would hide the statement in
+    /// `pg_stat_activity`.
+    pub(super) fn parse(file: &str) -> Self {
         let code = file.lines().filter(|line| !line.starts_with("--"));
         let code = code.collect::<Vec<_>>().join("\n");
         let mut pieces = code.split('$');
@@ -31,7 +31,7 @@ impl Text {
         Self { parts, end: before }
     }
 
-    /// Writes the statement, with a value where a placeholder appears for the first time.
+    /// Writes the statement, and a value where a placeholder appears for the first time.
     pub(super) fn write<'b>(
         &self,
         mut out: AstPass<'_, 'b, Pg>,
@@ -71,7 +71,7 @@ macro_rules! statement {
             ) -> diesel::QueryResult<()> {
                 static TEXT: std::sync::LazyLock<$crate::postgres::statement::Text> =
                     std::sync::LazyLock::new(|| {
-                        $crate::postgres::statement::Text::of(include_str!(concat!(
+                        $crate::postgres::statement::Text::parse(include_str!(concat!(
                             env!("CARGO_MANIFEST_DIR"),
                             "/src/postgres/sql/",
                             $file
@@ -84,7 +84,7 @@ macro_rules! statement {
         }
 
         impl diesel::query_builder::QueryId for $name {
-            // The text never changes, so that one prepared statement a connection serves them all.
+            // The text never changes, so one prepared statement per connection serves all values.
             type QueryId = Self;
             const HAS_STATIC_QUERY_ID: bool = true;
         }
@@ -102,8 +102,8 @@ mod tests {
     use super::Text;
 
     #[test]
-    fn a_file_is_taken_apart_at_its_placeholders_without_its_comments() {
-        let text = Text::of("-- $1 is who.\nSELECT $1 + $12,\n-- again\n$1 END");
+    fn a_file_is_split_at_its_placeholders_without_its_comments() {
+        let text = Text::parse("-- $1 is an id.\nSELECT $1 + $12,\n-- again\n$1 END");
         let parts: Vec<_> = text.parts.iter().map(|(sql, n)| (&**sql, *n)).collect();
         assert_eq!(parts, [("SELECT ", 1), (" + ", 12), (",\n", 1)]);
         assert_eq!(text.end, " END");

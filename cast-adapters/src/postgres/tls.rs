@@ -1,4 +1,4 @@
-//! Encrypted connections, by rustls.
+//! TLS connections, with rustls.
 
 use std::{path::Path, sync::Arc};
 
@@ -12,9 +12,9 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{error::Error, options::Tls};
 
-/// What makes connections of this mode encrypted.
+/// The TLS connector for a mode.
 pub(super) fn connector(tls: &Tls) -> Result<MakeRustlsConnect, Error> {
-    // Named, not the process's default: an application may link several.
+    // Explicit, because an application may have installed another default provider.
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
@@ -25,7 +25,7 @@ pub(super) fn connector(tls: &Tls) -> Result<MakeRustlsConnect, Error> {
             .with_no_client_auth(),
         Tls::Disable | Tls::Prefer | Tls::Require => builder
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Anybody(provider)))
+            .with_custom_certificate_verifier(Arc::new(AcceptAnyServerCert(provider)))
             .with_no_client_auth(),
     };
     Ok(MakeRustlsConnect::new(config))
@@ -44,22 +44,25 @@ fn roots(file: Option<&Path>) -> Result<RootCertStore, Error> {
             }
         }
         None => {
-            // Some of a system's roots are often unusable; those that are do.
+            // Some of a system's certificates are often unusable, which is no reason to fail.
             store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         }
     }
     if store.is_empty() {
-        return Err(Error::Tls("there is no root certificate".into()));
+        let source = file.map_or("the system".into(), |path| path.display().to_string());
+        return Err(Error::Tls(
+            format!("{source} has no root certificate").into(),
+        ));
     }
     Ok(store)
 }
 
-/// Takes any certificate, as `sslmode=require` of libpq does: it keeps out who listens, not who
-/// takes the server's place.
+/// Accepts any certificate, as `sslmode=require` of libpq does: it protects from eavesdroppers, not from
+/// another server in the place of this one.
 #[derive(Debug)]
-struct Anybody(Arc<CryptoProvider>);
+struct AcceptAnyServerCert(Arc<CryptoProvider>);
 
-impl ServerCertVerifier for Anybody {
+impl ServerCertVerifier for AcceptAnyServerCert {
     fn verify_server_cert(
         &self,
         _: &CertificateDer<'_>,

@@ -1,235 +1,229 @@
 //! From bytes to a record's ballots.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, str, sync::Arc};
 
 use cast_core::domain::{
     BallotError, BallotId, Candidate, KeyId, LoggedBallot, MAX_SELECTIONS, MalformedBallotId,
     NameError, Partitions, Selection, Selections, TicketStamp, Timestamp, TraceContext, Unreadable,
     Voter, Votes,
 };
+use prost::{Message as _, bytes::Bytes};
 use uuid::Uuid;
 
-use super::{
-    MAX_BYTES, VERSION, field,
-    wire::{Field, Fields, WireError},
-};
+use super::schema::{self, MAX_BYTES, VERSION};
 
-/// What a record's bytes say.
+/// The contents of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decoded {
     /// Its ballots, at least one.
     pub ballots: Arc<[LoggedBallot]>,
-    /// How many partitions the log had when it was written; `None` if the writer did not say.
+    /// How many partitions the log had when the record was written; `None` if the writer left it out.
     pub partitions: Option<Partitions>,
 }
 
-/// Reads a record, and keeps the bytes of what is none.
+/// Decodes a record. An [`Unreadable`] holds the bytes of what cannot be decoded, and the reason.
 ///
-/// Every name and number is checked as if it came from a voter: a log is written by many versions of
-/// many programs. One ballot that is none makes the whole record unreadable, and the reason names it.
+/// Every name and number is checked as if it came from a voter: many versions of many programs write
+/// the log. One invalid ballot makes the whole record unreadable, and the reason names that ballot.
 pub fn decode(bytes: &[u8]) -> Result<Decoded, Unreadable> {
-    read(bytes).map_err(|why| Unreadable {
+    checked(bytes).map_err(|error| Unreadable {
         bytes: bytes.into(),
-        reason: why.to_string(),
+        reason: error.to_string(),
     })
 }
 
-/// Why bytes are no record.
 #[derive(Debug, thiserror::Error)]
 enum DecodeError {
-    #[error("a record has at most {MAX_BYTES} bytes, and this has {0}")]
+    #[error("the record has {0} bytes, and the limit is {MAX_BYTES} bytes")]
     TooLarge(usize),
-    #[error("it is no record: {0}")]
-    Malformed(#[from] WireError),
-    #[error("it is no record: it names no version")]
+    #[error("not a record: {0}")]
+    Malformed(#[from] prost::DecodeError),
+    #[error("not a record: it has no version")]
     NoVersion,
     #[error(
-        "it is of version {0}, and this program reads up to {VERSION}: update the readers of the \
-         log before its writers"
+        "the record has version {0}, and this program reads versions up to {VERSION}: update the \
+         readers of the log before its writers"
     )]
     Newer(u64),
-    #[error("it holds no ballot")]
+    #[error("the record says that the log has {0} partitions, which is more than 32 bits hold")]
+    Partitions(u64),
+    #[error("the record has no ballot")]
     NoBallot,
-    #[error("ballot {at}{}: {why}", shown(*.id))]
+    #[error("ballot {index}{}: {error}", in_parentheses(*.id))]
     Ballot {
-        /// Which, counted from 0.
-        at: usize,
-        /// Its id, if that could be read.
+        /// Its place in the record, counted from 0.
+        index: usize,
+        /// Its id, if that could be decoded.
         id: Option<BallotId>,
-        why: BallotFault,
+        error: InvalidBallot,
     },
 }
 
-fn shown(id: Option<BallotId>) -> String {
+fn in_parentheses(id: Option<BallotId>) -> String {
     id.map(|id| format!(" ({id})")).unwrap_or_default()
 }
 
-/// What is wrong with a ballot.
+/// Why a ballot breaks the rules of `docs/record.proto`.
 #[derive(Debug, thiserror::Error)]
-enum BallotFault {
+enum InvalidBallot {
     #[error(transparent)]
-    Malformed(#[from] WireError),
+    Malformed(#[from] prost::DecodeError),
     #[error("its id has {0} bytes, and a UUID has 16")]
     IdLength(usize),
     #[error(transparent)]
     Id(#[from] MalformedBallotId),
+    #[error("its ticket_key is {0}, and the largest is 255")]
+    TicketKey(u64),
     #[error("its voter {0}")]
-    Voter(NameError),
-    #[error("the candidate of its selection {at} {why}")]
-    Candidate { at: usize, why: NameError },
-    #[error("its selection {at} has no votes")]
-    NoVotes { at: usize },
+    Voter(InvalidName),
+    #[error("the candidate of its selection {index} {error}")]
+    Candidate { index: usize, error: InvalidName },
+    #[error("its selection {index} has no votes")]
+    NoVotes { index: usize },
+    #[error(
+        "its selection {index} has {votes} votes, and the most is {}",
+        u32::MAX
+    )]
+    TooManyVotes { index: usize, votes: u64 },
     #[error("it has {0} selections, and a ballot has 1 to {MAX_SELECTIONS}")]
-    Selections(String),
+    SelectionCount(usize),
+    #[error(transparent)]
+    Selections(BallotError),
 }
 
-fn read(bytes: &[u8]) -> Result<Decoded, DecodeError> {
+#[derive(Debug, thiserror::Error)]
+enum InvalidName {
+    #[error("must be UTF-8")]
+    NotUtf8,
+    #[error(transparent)]
+    Name(#[from] NameError),
+}
+
+fn checked(bytes: &[u8]) -> Result<Decoded, DecodeError> {
     if bytes.len() > MAX_BYTES {
         return Err(DecodeError::TooLarge(bytes.len()));
     }
-    // The version first: the rest may mean something else in another one.
-    match version(bytes)? {
+    match schema::Version::decode(bytes)?.version {
         0 => return Err(DecodeError::NoVersion),
         newer if newer > u64::from(VERSION) => return Err(DecodeError::Newer(newer)),
         _ => {}
     }
-    let mut names = Names::default();
-    let mut partitions = None;
-    let mut ballots = Vec::new();
-    for field in Fields::of(bytes) {
-        let field = field?;
-        match field.number {
-            field::record::PARTITIONS => partitions = Partitions::new(field.number()?),
-            field::record::BALLOTS => {
-                let message = field.bytes()?;
-                let ballot = names.ballot(message).map_err(|why| DecodeError::Ballot {
-                    at: ballots.len(),
-                    id: ballot_id(message),
-                    why,
-                })?;
-                ballots.push(ballot);
-            }
-            _ => {}
-        }
-    }
-    if ballots.is_empty() {
+    // One copy, which all fields of type `bytes` share.
+    let record = schema::Record::decode(Bytes::copy_from_slice(bytes))?;
+    let partitions =
+        u32::try_from(record.partitions).map_err(|_| DecodeError::Partitions(record.partitions))?;
+    if record.ballots.is_empty() {
         return Err(DecodeError::NoBallot);
     }
+    let mut candidates = Candidates::default();
+    let ballots = record.ballots.into_iter().enumerate();
+    let ballots: Result<Vec<_>, _> = ballots
+        .map(|(index, message)| ballot(index, message, &mut candidates))
+        .collect();
     Ok(Decoded {
-        ballots: ballots.into(),
-        partitions,
+        ballots: ballots?.into(),
+        partitions: Partitions::new(partitions),
     })
 }
 
-fn version(bytes: &[u8]) -> Result<u64, WireError> {
-    let mut version = 0;
-    for field in Fields::of(bytes) {
-        let field = field?;
-        if field.number == field::record::VERSION {
-            version = field.u64()?;
-        }
-    }
-    Ok(version)
+fn ballot(
+    index: usize,
+    message: Bytes,
+    candidates: &mut Candidates,
+) -> Result<LoggedBallot, DecodeError> {
+    let mut ballot = schema::Ballot::default();
+    let decoded = ballot.merge(message);
+    let id = ballot_id(&ballot.id);
+    let known_id = id.as_ref().ok().copied();
+    let checked = || {
+        decoded?;
+        checked_ballot(id?, &ballot, candidates)
+    };
+    checked().map_err(|error| DecodeError::Ballot {
+        index,
+        id: known_id,
+        error,
+    })
 }
 
-/// The id of a ballot that cannot be read as a whole.
-fn ballot_id(message: &[u8]) -> Option<BallotId> {
-    let mut fields = Fields::of(message).map_while(Result::ok);
-    let id = fields.find(|field| field.number == field::ballot::ID)?;
-    parse_id(id).ok()
-}
-
-fn parse_id(field: Field<'_>) -> Result<BallotId, BallotFault> {
-    let bytes = field.bytes()?;
-    let id = Uuid::from_slice(bytes).map_err(|_| BallotFault::IdLength(bytes.len()))?;
+fn ballot_id(bytes: &[u8]) -> Result<BallotId, InvalidBallot> {
+    let id = Uuid::from_slice(bytes).map_err(|_| InvalidBallot::IdLength(bytes.len()))?;
     Ok(BallotId::new(id)?)
 }
 
-/// The candidates of a record. Its ballots mostly vote for the same few: each name is checked and
-/// kept once.
+fn checked_ballot(
+    id: BallotId,
+    ballot: &schema::Ballot,
+    candidates: &mut Candidates,
+) -> Result<LoggedBallot, InvalidBallot> {
+    let key_id =
+        u8::try_from(ballot.ticket_key).map_err(|_| InvalidBallot::TicketKey(ballot.ticket_key))?;
+    let selections = ballot.selections.iter().enumerate();
+    let selections = selections
+        .map(|(index, selection)| checked_selection(index, selection, candidates))
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(LoggedBallot {
+        id,
+        ticket: TicketStamp {
+            key_id: KeyId::new(key_id),
+            issued_at: Timestamp::from_unix_ms(ballot.ticket_issued_at_ms),
+        },
+        voter: voter(&ballot.voter).map_err(InvalidBallot::Voter)?,
+        selections: Selections::new(selections).map_err(|error| match error {
+            BallotError::SelectionCount { count } => InvalidBallot::SelectionCount(count),
+            other => InvalidBallot::Selections(other),
+        })?,
+        // Other bytes are as good as none: tracing is no reason to reject a vote.
+        trace: ballot
+            .trace
+            .as_ref()
+            .try_into()
+            .ok()
+            .and_then(TraceContext::from_bytes),
+    })
+}
+
+fn checked_selection(
+    index: usize,
+    selection: &schema::Selection,
+    candidates: &mut Candidates,
+) -> Result<Selection, InvalidBallot> {
+    let votes = u32::try_from(selection.votes).map_err(|_| InvalidBallot::TooManyVotes {
+        index,
+        votes: selection.votes,
+    })?;
+    Ok(Selection {
+        candidate: candidates
+            .named(&selection.candidate)
+            .map_err(|error| InvalidBallot::Candidate { index, error })?,
+        votes: Votes::new(votes).ok_or(InvalidBallot::NoVotes { index })?,
+    })
+}
+
+/// In Protobuf an empty text is the same as an absent one.
+fn voter(name: &[u8]) -> Result<Option<Voter>, InvalidName> {
+    if name.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Voter::new(text(name)?)?))
+}
+
+/// The candidates of a record. Its ballots mostly vote for the same few: each name is checked once,
+/// and all selections share it.
 #[derive(Default)]
-struct Names<'a>(HashMap<&'a str, Candidate>);
+struct Candidates(HashMap<Bytes, Candidate>);
 
-impl<'a> Names<'a> {
-    fn ballot(&mut self, message: &'a [u8]) -> Result<LoggedBallot, BallotFault> {
-        let mut id = Err(BallotFault::IdLength(0));
-        let mut key_id = KeyId::new(0);
-        let mut issued_at = Timestamp::default();
-        let mut voter = None;
-        let mut selections = Vec::new();
-        let mut trace = None;
-        for field in Fields::of(message) {
-            let field = field?;
-            match field.number {
-                field::ballot::ID => id = parse_id(field),
-                field::ballot::TICKET_KEY => key_id = KeyId::new(field.number()?),
-                field::ballot::TICKET_ISSUED_AT_MS => {
-                    issued_at = Timestamp::from_unix_ms(field.u64()?);
-                }
-                field::ballot::VOTER => voter = voter_of(field.text()?)?,
-                field::ballot::SELECTIONS if selections.len() == MAX_SELECTIONS => {
-                    return Err(BallotFault::Selections("more".to_owned()));
-                }
-                field::ballot::SELECTIONS => {
-                    let selection = self.selection(selections.len(), field.bytes()?)?;
-                    selections.push(selection);
-                }
-                // Whatever else is there is no context, and no reason to reject a vote.
-                field::ballot::TRACE => trace = field.bytes().ok().and_then(trace_of),
-                _ => {}
-            }
-        }
-        let selections = Selections::new(selections).map_err(|why| {
-            BallotFault::Selections(match why {
-                BallotError::SelectionCount { count } => count.to_string(),
-                other => other.to_string(),
-            })
-        })?;
-        Ok(LoggedBallot {
-            id: id?,
-            ticket: TicketStamp { key_id, issued_at },
-            voter,
-            selections,
-            trace,
-        })
-    }
-
-    fn selection(&mut self, at: usize, message: &'a [u8]) -> Result<Selection, BallotFault> {
-        let (mut name, mut votes) = ("", 0);
-        for field in Fields::of(message) {
-            let field = field?;
-            match field.number {
-                field::selection::CANDIDATE => name = field.text()?,
-                field::selection::VOTES => votes = field.number()?,
-                _ => {}
-            }
-        }
-        Ok(Selection {
-            candidate: self
-                .candidate(name)
-                .map_err(|why| BallotFault::Candidate { at, why })?,
-            votes: Votes::new(votes).ok_or(BallotFault::NoVotes { at })?,
-        })
-    }
-
-    fn candidate(&mut self, name: &'a str) -> Result<Candidate, NameError> {
+impl Candidates {
+    fn named(&mut self, name: &Bytes) -> Result<Candidate, InvalidName> {
         if let Some(known) = self.0.get(name) {
             return Ok(known.clone());
         }
-        let candidate = Candidate::new(name)?;
-        self.0.insert(name, candidate.clone());
+        let candidate = Candidate::new(text(name)?)?;
+        self.0.insert(name.clone(), candidate.clone());
         Ok(candidate)
     }
 }
 
-fn trace_of(bytes: &[u8]) -> Option<TraceContext> {
-    TraceContext::from_bytes(bytes.try_into().ok()?)
-}
-
-/// A voter; in Protobuf an empty text is the same as none.
-fn voter_of(name: &str) -> Result<Option<Voter>, BallotFault> {
-    if name.is_empty() {
-        return Ok(None);
-    }
-    Voter::new(name).map(Some).map_err(BallotFault::Voter)
+fn text(bytes: &[u8]) -> Result<&str, InvalidName> {
+    str::from_utf8(bytes).map_err(|_| InvalidName::NotUtf8)
 }

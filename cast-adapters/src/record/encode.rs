@@ -1,19 +1,20 @@
 //! From a record to bytes.
 
-use cast_core::domain::{LoggedBallot, Partitions, Record, Selection};
-
-use super::{
-    MAX_BYTES, VERSION, field,
-    wire::{put_bytes, put_message, put_number},
+use cast_core::domain::{LoggedBallot, Partitions, Record, TraceContext};
+use prost::{
+    Message as _,
+    bytes::{Bytes, BytesMut},
 };
 
-/// A record that no log of ours takes.
+use super::schema::{self, MAX_BYTES, VERSION};
+
+/// A record that is too large for the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EncodeError {
     /// It has more than [`MAX_BYTES`].
     #[error(
-        "a record has at most {MAX_BYTES} bytes, and this one of {ballots} ballots has {bytes}: let \
-         a flush take fewer ballots"
+        "a record of {ballots} ballots has {bytes} bytes, and the limit is {MAX_BYTES} bytes: let a \
+         flush take fewer ballots"
     )]
     TooLarge {
         /// How many ballots it has.
@@ -23,57 +24,65 @@ pub enum EncodeError {
     },
 }
 
-/// The bytes of a record, for a log of so many partitions.
+/// The bytes of a record, for a log with this number of partitions.
 ///
-/// The same record gives the same bytes, whoever encodes it.
+/// Equal records give equal bytes.
 pub fn encode(record: &Record, partitions: Partitions) -> Result<Vec<u8>, EncodeError> {
     let ballots = record.ballots();
-    // A ballot for one or two candidates, with names of usual length.
-    let mut out = Vec::with_capacity(16 + 96 * ballots.len());
-    put_number(&mut out, field::record::VERSION, u64::from(VERSION));
-    put_number(
-        &mut out,
-        field::record::PARTITIONS,
-        u64::from(partitions.count()),
-    );
-    for ballot in ballots.iter() {
-        put_message(&mut out, field::record::BALLOTS, |out| {
-            put_ballot(out, ballot);
-        });
-    }
-    if out.len() > MAX_BYTES {
+    let mut buffer = Buffer(BytesMut::with_capacity(256 * ballots.len()));
+    let message = schema::Record {
+        version: VERSION.into(),
+        partitions: partitions.count().into(),
+        ballots: ballots
+            .iter()
+            .map(|ballot| {
+                let message = buffer.ballot(ballot);
+                buffer.encoded(&message)
+            })
+            .collect(),
+    };
+    let bytes = message.encoded_len();
+    if bytes > MAX_BYTES {
         return Err(EncodeError::TooLarge {
             ballots: ballots.len(),
-            bytes: out.len(),
+            bytes,
         });
     }
-    Ok(out)
+    Ok(message.encode_to_vec())
 }
 
-fn put_ballot(out: &mut Vec<u8>, ballot: &LoggedBallot) {
-    use field::ballot::{ID, SELECTIONS, TICKET_ISSUED_AT_MS, TICKET_KEY, TRACE, VOTER};
+/// The memory of all `bytes` fields of a record: one allocation instead of one for each field.
+struct Buffer(BytesMut);
 
-    put_bytes(out, ID, ballot.id.as_uuid().as_bytes());
-    put_number(out, TICKET_KEY, u64::from(ballot.ticket.key_id.get()));
-    put_number(
-        out,
-        TICKET_ISSUED_AT_MS,
-        ballot.ticket.issued_at.as_unix_ms(),
-    );
-    if let Some(voter) = &ballot.voter {
-        put_bytes(out, VOTER, voter.as_str().as_bytes());
+impl Buffer {
+    fn ballot(&mut self, ballot: &LoggedBallot) -> schema::Ballot {
+        let voter = ballot.voter.as_ref().map(|voter| voter.as_str().as_bytes());
+        let trace = ballot.trace.as_ref().map(TraceContext::as_bytes);
+        schema::Ballot {
+            id: self.bytes(ballot.id.as_uuid().as_bytes()),
+            ticket_key: ballot.ticket.key_id.get().into(),
+            ticket_issued_at_ms: ballot.ticket.issued_at.as_unix_ms(),
+            voter: self.bytes(voter.unwrap_or_default()),
+            selections: ballot
+                .selections
+                .iter()
+                .map(|selection| schema::Selection {
+                    candidate: self.bytes(selection.candidate.as_str().as_bytes()),
+                    votes: selection.votes.get().into(),
+                })
+                .collect(),
+            trace: trace.map_or_else(Bytes::new, |trace| self.bytes(trace)),
+        }
     }
-    for selection in ballot.selections.iter() {
-        put_message(out, SELECTIONS, |out| put_selection(out, selection));
-    }
-    if let Some(trace) = &ballot.trace {
-        put_bytes(out, TRACE, trace.as_bytes());
-    }
-}
 
-fn put_selection(out: &mut Vec<u8>, selection: &Selection) {
-    use field::selection::{CANDIDATE, VOTES};
+    fn bytes(&mut self, bytes: &[u8]) -> Bytes {
+        self.0.extend_from_slice(bytes);
+        self.0.split().freeze()
+    }
 
-    put_bytes(out, CANDIDATE, selection.candidate.as_str().as_bytes());
-    put_number(out, VOTES, u64::from(selection.votes.get()));
+    fn encoded(&mut self, message: &schema::Ballot) -> Bytes {
+        let encoded = message.encode(&mut self.0);
+        encoded.expect("the buffer grows as needed");
+        self.0.split().freeze()
+    }
 }

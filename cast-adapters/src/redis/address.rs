@@ -1,29 +1,33 @@
-//! Where servers are: by the URL, and by what a node says of others.
+//! The addresses of servers: those of the URL, and those that a node names.
 
 use bb8_redis::redis::{
     Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisResult,
     io::tcp::TcpSettings,
 };
 
-use super::{RedisOptions, error::Cause, view::Place};
+use super::{error::Cause, options::RedisOptions, slots::NodeAddress};
 
-/// The addresses of the URL, and all else that it says: how any other node is connected to.
-pub(super) struct Origin {
+/// The addresses of the URL, and how each server is connected to: with the same user, password and TLS.
+pub(super) struct Endpoints {
     info: ConnectionInfo,
+    /// At least one.
     addresses: Vec<ConnectionAddr>,
 }
 
-impl Origin {
-    pub(super) fn of(options: &RedisOptions) -> Result<Self, Cause> {
-        let infos = apart(&options.url).into_iter();
-        let infos = infos.map(|url| url.as_str().into_connection_info());
+impl Endpoints {
+    pub(super) fn parse(options: &RedisOptions) -> Result<Self, Cause> {
+        let urls = split_addresses(&options.url).into_iter();
+        let infos = urls.map(|url| url.as_str().into_connection_info());
         let infos: Vec<ConnectionInfo> =
             infos.collect::<RedisResult<_>>().map_err(Cause::Address)?;
         let Some(info) = infos.first().cloned() else {
             return Err(Cause::Option("the URL names no server"));
         };
         if infos.len() > 1 && info.redis_settings().db() != 0 {
-            return Err(Cause::Option("a cluster has no database but 0"));
+            return Err(Cause::Option(
+                "the URL of a Redis Cluster must end in /0 or without a database: a cluster has no \
+                 other",
+            ));
         }
         Ok(Self {
             info,
@@ -31,18 +35,17 @@ impl Origin {
         })
     }
 
-    /// At least one.
     pub(super) fn addresses(&self) -> impl Iterator<Item = &ConnectionAddr> {
         self.addresses.iter()
     }
 
-    /// Whoever names several servers means the nodes of a cluster.
+    /// Several addresses are those of a cluster's nodes.
     pub(super) fn is_cluster(&self) -> bool {
         self.addresses.len() > 1
     }
 
-    /// How a place is connected to: as the URL says of the others.
-    pub(super) fn beside(&self, (host, port): &Place) -> ConnectionAddr {
+    /// The address of another node, with TLS if the URL has it.
+    pub(super) fn address_of(&self, (host, port): &NodeAddress) -> ConnectionAddr {
         let (host, port) = (host.clone(), *port);
         match self.info.addr() {
             ConnectionAddr::TcpTls {
@@ -59,33 +62,32 @@ impl Origin {
         }
     }
 
-    /// The user, the password and all else, at an address.
-    pub(super) fn info(&self, address: &ConnectionAddr) -> ConnectionInfo {
+    pub(super) fn connection_info(&self, address: &ConnectionAddr) -> ConnectionInfo {
         self.info.clone().set_addr(address.clone())
     }
 }
 
-/// A URL for each of the addresses of one.
-fn apart(url: &str) -> Vec<String> {
+/// Splits a URL of several addresses into one URL for each.
+fn split_addresses(url: &str) -> Vec<String> {
     let Some(start) = url.find("://").map(|at| at + "://".len()) else {
         return vec![url.to_owned()];
     };
     let end = url[start..].find(['/', '?', '#']);
     let end = end.map_or(url.len(), |at| start + at);
-    // A password may have commas.
+    // A password may contain commas.
     let start = url[start..end]
         .rfind('@')
         .map_or(start, |at| start + at + 1);
-    let (before, behind) = (&url[..start], &url[end..]);
+    let (before, after) = (&url[..start], &url[end..]);
     let addresses = url[start..end].split(',');
     addresses
-        .map(|address| format!("{before}{address}{behind}"))
+        .map(|address| format!("{before}{address}{after}"))
         .collect()
 }
 
-/// What makes connections of the kind that is wanted here.
+/// A client for one server, with the protocol and the socket options that this adapter needs.
 pub(super) fn client(info: ConnectionInfo, options: &RedisOptions) -> RedisResult<Client> {
-    // Only the third version of the protocol tells at once that a connection was closed.
+    // Only RESP3 reports at once that a connection was closed.
     let settings = info.redis_settings().clone();
     let settings = settings.set_protocol(ProtocolVersion::RESP3);
     let info = info
@@ -101,7 +103,7 @@ fn open_client(info: ConnectionInfo, _: &RedisOptions) -> RedisResult<Client> {
 
 #[cfg(feature = "redis-tls")]
 fn open_client(info: ConnectionInfo, options: &RedisOptions) -> RedisResult<Client> {
-    // Another crate of the process may have chosen one already, which is as good.
+    // It fails if another crate of the process has installed one already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     match &options.root_certificates {
         None => Client::open(info),
@@ -120,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_url_of_several_addresses_is_as_many_urls() {
+    fn a_url_of_several_addresses_is_split_into_one_for_each() {
         for (url, expected) in [
             ("redis://h", vec!["redis://h"]),
             ("redis://u:p,q@h:1/0", vec!["redis://u:p,q@h:1/0"]),
@@ -139,21 +141,21 @@ mod tests {
             ("unix:/a,b", vec!["unix:/a,b"]),
             ("", vec![""]),
         ] {
-            assert_eq!(apart(url), expected, "{url}");
+            assert_eq!(split_addresses(url), expected, "{url}");
         }
     }
 
     #[test]
     fn other_nodes_are_connected_to_as_the_url_says() {
-        let origin = |url: &str| Origin::of(&RedisOptions::at(url)).expect("a URL");
-        let plain = origin("redis://user:secret@h:1,k:2");
-        let node = plain.info(&plain.beside(&("n".into(), 3)));
+        let endpoints = |url: &str| Endpoints::parse(&RedisOptions::at(url)).expect("a URL");
+        let plain = endpoints("redis://user:secret@h:1,k:2");
+        let node = plain.connection_info(&plain.address_of(&("n".into(), 3)));
         assert_eq!(*node.addr(), ConnectionAddr::Tcp("n".into(), 3));
         assert_eq!(node.redis_settings().username(), Some("user"));
         assert_eq!(node.redis_settings().password(), Some("secret"));
-        assert!(plain.is_cluster() && !origin("redis://h").is_cluster());
+        assert!(plain.is_cluster() && !endpoints("redis://h").is_cluster());
         if cfg!(feature = "redis-tls") {
-            let node = origin("rediss://h:1").beside(&("n".into(), 3));
+            let node = endpoints("rediss://h:1").address_of(&("n".into(), 3));
             assert!(matches!(
                 node,
                 ConnectionAddr::TcpTls {
@@ -165,9 +167,9 @@ mod tests {
     }
 
     #[test]
-    fn a_cluster_has_one_database() {
-        let several = Origin::of(&RedisOptions::at("redis://h,k/1"));
+    fn the_url_of_a_cluster_names_no_other_database_than_0() {
+        let several = Endpoints::parse(&RedisOptions::at("redis://h,k/1"));
         assert!(several.is_err());
-        assert!(Origin::of(&RedisOptions::at("redis://h/1")).is_ok());
+        assert!(Endpoints::parse(&RedisOptions::at("redis://h/1")).is_ok());
     }
 }

@@ -1,42 +1,41 @@
-//! What can go wrong between here and a server, and whether it may have happened all the same.
+//! The errors of this adapter, and the port error that each becomes.
 
 use std::time::Duration;
 
 use bb8_redis::redis::{ErrorKind, RedisError, ServerErrorKind};
 use cast_core::ports::{PortError, PortErrorKind};
 
-/// A call of a port that gave no answer.
+/// An error, with the operation that failed.
 #[derive(Debug)]
 pub(super) struct Failed {
     operation: &'static str,
     cause: Cause,
 }
 
-/// What happened to a call. The stage it came to decides what it may have done.
+/// Why a call failed. The variant says how far it came, which decides whether it may have happened.
 ///
-/// The driver's errors are told here and not named as a source: they would tell the same again.
+/// The messages contain those of the driver, so the driver's errors are not the source.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(super) enum Cause {
-    /// An option makes no sense.
     #[error("{0}")]
     Option(&'static str),
-    /// The URL, or what else describes the connection, makes no sense.
-    #[error("this does not describe a connection to Redis: {0}")]
+    /// The URL or the certificates are invalid.
+    #[error("the URL or the certificates of Redis are invalid: {0}")]
     Address(RedisError),
-    /// There is no connection; nothing was sent.
-    #[error("no connection: {0}")]
+    /// Nothing was sent.
+    #[error("could not connect: {0}")]
     Connect(RedisError),
-    /// There was none in time; nothing was sent.
-    #[error("no connection within {0:?}")]
+    /// Nothing was sent.
+    #[error("could not connect within {0:?}")]
     ConnectTimeout(Duration),
     /// The command may have been sent.
     #[error("the command failed: {0}")]
     Command(RedisError),
-    /// Some of the calls were done, and another came to this.
-    #[error("some of the calls were done, and of another one is told: {0}")]
+    /// Some of the calls were carried out, and another one failed.
+    #[error("some of the commands were carried out, and one failed: {0}")]
     Partly(Box<Self>),
-    /// The server answered, but not as this adapter's scripts do.
-    #[error("the answer makes no sense: {0}")]
+    /// The answer is not one of this adapter's scripts.
+    #[error("the answer is invalid: {0}")]
     Answer(&'static str),
 }
 
@@ -53,17 +52,17 @@ impl From<Failed> for PortError {
 }
 
 impl Cause {
-    /// Whether it may have happened all the same.
+    /// Whether the call may have been carried out.
     pub(super) fn is_unknown(&self) -> bool {
         self.kind() == PortErrorKind::OutcomeUnknown
     }
 
-    /// Whether it will be the same until somebody changes it.
+    /// Whether it persists until an operator changes the configuration.
     pub(super) fn is_misconfigured(&self) -> bool {
         self.kind() == PortErrorKind::Misconfigured
     }
 
-    /// Whether it is only that a node names another one.
+    /// Whether a node named another one.
     pub(super) fn is_redirection(&self) -> bool {
         use ServerErrorKind::{Ask, Moved};
         let Self::Command(error) = self else {
@@ -72,19 +71,32 @@ impl Cause {
         matches!(error.kind(), ErrorKind::Server(Ask | Moved))
     }
 
+    /// Whether the node says that it did nothing because of its own state, or was not connected to.
+    pub(super) fn did_nothing(&self) -> bool {
+        use ServerErrorKind::{BusyLoading, ClusterDown, MasterDown};
+        match self {
+            Self::Connect(_) | Self::ConnectTimeout(_) => true,
+            Self::Command(error) => matches!(
+                error.kind(),
+                ErrorKind::Server(BusyLoading | ClusterDown | MasterDown)
+            ),
+            _ => false,
+        }
+    }
+
     fn kind(&self) -> PortErrorKind {
         match self {
             Self::Option(_) | Self::Address(_) => PortErrorKind::Misconfigured,
             Self::Connect(error) => kind_of_connecting(error),
             Self::ConnectTimeout(_) => PortErrorKind::Unavailable,
             Self::Command(error) => kind_of_command(error),
-            // Whatever happened to the one that failed, others were done.
+            // Whatever the failure is, other calls were carried out.
             Self::Partly(_) | Self::Answer(_) => PortErrorKind::OutcomeUnknown,
         }
     }
 }
 
-/// Nothing was sent: the question is only whether it may be different the next time.
+/// Nothing was sent, so the kind only says whether a retry may succeed.
 fn kind_of_connecting(error: &RedisError) -> PortErrorKind {
     match error.kind() {
         ErrorKind::AuthenticationFailed
@@ -101,7 +113,7 @@ fn kind_of_command(error: &RedisError) -> PortErrorKind {
     use ServerErrorKind as Server;
     match error.kind() {
         ErrorKind::Server(kind) => match kind {
-            // The server says that it did nothing, and why it could not just now.
+            // The server says that it did nothing, for a reason that passes.
             Server::Ask
             | Server::BusyLoading
             | Server::ClusterDown
@@ -111,9 +123,9 @@ fn kind_of_command(error: &RedisError) -> PortErrorKind {
             | Server::NoScript
             | Server::ReadOnly
             | Server::TryAgain => PortErrorKind::Unavailable,
-            // A user who may not; or something between here and a cluster that mistakes its slots.
+            // A missing permission; or a proxy in front of a cluster that sends to the wrong slot.
             Server::CrossSlot | Server::NoPerm => PortErrorKind::Misconfigured,
-            // A script stopped at what it found. It reads before it writes, so it changed nothing.
+            // A script failed. All of its reads come before its writes, so it changed nothing.
             Server::ResponseError => PortErrorKind::Corrupt,
             _ => PortErrorKind::OutcomeUnknown,
         },
@@ -123,9 +135,9 @@ fn kind_of_command(error: &RedisError) -> PortErrorKind {
             Some("WRONGTYPE") => PortErrorKind::Corrupt,
             _ => PortErrorKind::OutcomeUnknown,
         },
-        // Refused before anything was sent.
+        // The driver refused it before it sent anything.
         ErrorKind::Client => PortErrorKind::Corrupt,
-        // No answer in time, a connection lost on the way, an answer that is none.
+        // A timeout, a lost connection, an invalid answer.
         _ => PortErrorKind::OutcomeUnknown,
     }
 }
@@ -152,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_server_refused_did_not_happen() {
+    fn a_command_that_the_server_refused_did_not_happen() {
         for (line, kind) in [
             (
                 "LOADING Redis is loading the dataset in memory",
@@ -197,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_sent_and_not_answered_may_have_happened() {
+    fn a_command_without_an_answer_may_have_happened() {
         for kind in [
             io::ErrorKind::TimedOut,
             io::ErrorKind::BrokenPipe,

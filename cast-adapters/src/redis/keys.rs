@@ -1,27 +1,27 @@
-//! Where things are on the server.
+//! The keys on the server.
 //!
 //! | key | type | holds |
 //! |---|---|---|
-//! | `{<prefix>:tickets}:meters` | sorted set | the tickets and their meters; see `lua/meters.lua` |
+//! | `{<prefix>:tickets}:uses` | sorted set | the tickets and their use counters; see `lua/use_counters.lua` |
 //! | `{<prefix>:tickets}:ballots:<window, ms>:<0 to 3>` | hash | the digests of ballots by id, 16 bytes each |
-//! | `{<prefix>:tally:<name>}` | sorted set | a candidate's count; see `lua/count.lua` |
+//! | `{<prefix>:tally:<name>}` | sorted set | the count of a candidate; see `lua/count.lua` |
 //!
-//! What is in braces decides about the slot of a cluster.
+//! The part in braces is the hash tag, which decides the slot in a cluster.
 
 use cast_core::domain::Candidate;
 
-use super::RedisOptions;
+use super::options::RedisOptions;
 
-/// The buckets of ballot ids: now, the last, the one that goes, and the one that a clock put back
-/// would have left.
+/// The buckets of ballot ids: the current one, the previous one, the expired one, and the one that a
+/// clock that was set back would use.
 pub(super) const BUCKETS: usize = 4;
 
 pub(super) struct Keys {
     prefix: String,
-    /// The meters.
-    pub(super) meters: String,
-    /// The ballot ids. The window is part of the name, so that two processes that disagree about it
-    /// do not disagree about what is in a bucket.
+    /// The use counters.
+    pub(super) uses: String,
+    /// The ballot ids. The window is part of the name, so that processes with different windows do not
+    /// share a bucket.
     pub(super) ballots: [String; BUCKETS],
 }
 
@@ -30,7 +30,7 @@ impl Keys {
         let prefix = options.prefix.clone();
         let window_ms = options.retry_window.as_millis();
         Self {
-            meters: format!("{{{prefix}:tickets}}:meters"),
+            uses: format!("{{{prefix}:tickets}}:uses"),
             ballots: std::array::from_fn(|bucket| {
                 format!("{{{prefix}:tickets}}:ballots:{window_ms}:{bucket}")
             }),
@@ -38,7 +38,7 @@ impl Keys {
         }
     }
 
-    /// A candidate's count. A brace in a name would end the tag, so it is written as URLs do.
+    /// The count of a candidate. A brace in a name would end the hash tag, so it is percent-encoded.
     pub(super) fn tally(&self, candidate: &Candidate) -> String {
         let (prefix, name) = (&self.prefix, candidate.as_str());
         if !name.contains(['%', '{', '}']) {
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_name_has_a_key_and_a_tag_of_its_own() {
+    fn every_name_has_its_own_key_and_hash_tag() {
         let keys = Keys::new(&RedisOptions::at("redis://localhost"));
         let of = |name| keys.tally(&Candidate::new(name).expect("a name"));
         assert_eq!(of("alice"), "{cast:tally:alice}");
@@ -66,7 +66,11 @@ mod tests {
         for (at, name) in names.iter().enumerate() {
             let key = of(name);
             assert!(names[..at].iter().all(|other| of(other) != key), "{key}");
-            assert_eq!(key.find('}'), Some(key.len() - 1), "{key} is all tag");
+            assert_eq!(
+                key.find('}'),
+                Some(key.len() - 1),
+                "all of {key} is the hash tag"
+            );
         }
     }
 }

@@ -2,9 +2,9 @@
 //!
 //! | adapter | keeps | where |
 //! |---|---|---|
-//! | [`RedisTickets`] | the tickets of the periods with their meters | one sorted set, until the last of them has ended |
-//! | | the ballot ids granted within the retry window | a hash for each window |
-//! | [`RedisCounter`] | the applied totals and the tail of a candidate | one sorted set each, until it is idle for long |
+//! | [`RedisTickets`] | the tickets with their use counters | one sorted set, until the last ticket has ended |
+//! | | the ids of the ballots granted within the retry window | a hash for each window |
+//! | [`RedisCounter`] | the applied totals and the pending votes of a candidate | a sorted set for each candidate, until it is idle for long |
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), cast_core::ports::PortError> {
@@ -16,58 +16,59 @@
 //! # drop((tickets, counter)); Ok(()) }
 //! ```
 //!
-//! Redis may vanish at any moment, with or without its data: what is lost fails closed (tickets) or
-//! is missed and loaded from the store (tallies). It needs no persistence and no replicas.
+//! Redis may stop at any moment, and lose all of its data or single keys: lost tickets are refused, lost
+//! tallies are loaded from the store. It needs no persistence and no replicas.
 //!
 //! # What the server needs
 //!
-//! - Redis 7.0 or newer, or what speaks its protocol (RESP3) and runs Lua.
-//! - An eviction policy of `noeviction` or `volatile-lru`. With the latter, idle tallies go first;
-//!   a tally with unreconciled votes has no time to live and stays.
+//! - Redis 7.0 or newer, or a compatible server with RESP3 and Lua.
+//! - The eviction policy `noeviction` or `volatile-lru`. With the latter, idle tallies are evicted first;
+//!   a tally with pending votes has no time to live and stays.
 //! - Memory: about 100 bytes a ballot for one to two retry windows, 200 bytes an idle candidate, and
-//!   200 bytes for each candidate of each record that the store does not have yet.
+//!   200 bytes for each candidate in each record that the store has not applied yet.
 //!
 //! # A cluster
 //!
-//! The URL of any node of a Redis Cluster is that of the cluster, with nothing else to be set. Calls go
-//! straight to the node that has their key, those to several nodes at once. Slots that are handed over
-//! are followed, and so is whoever takes over from a node that is gone; until then only what that node
-//! had is unavailable, if the cluster has `cluster-require-full-coverage no`. Tickets are on one node,
-//! which decides by its clock; when they come to another one, the open ticket is lost.
+//! The URL of any node of a Redis Cluster is enough; no other setting is needed. Each call goes to the
+//! node that has its key, calls for several nodes at once. Redirections are followed while slots are
+//! migrated, and a failover is followed as soon as the cluster has a new master; until then only the keys
+//! of the lost node are unavailable, if the cluster has `cluster-require-full-coverage no`. The tickets
+//! are on one node, whose clock decides about them; when their slot moves to another node, the open
+//! ticket is lost.
 //!
-//! The user may ask `CLUSTER SLOTS`, or else each slot costs a redirection once, and a process that
-//! knows of one node only is lost with it. The nodes must be reachable at the addresses that they
+//! The user should be allowed `CLUSTER SLOTS`. Otherwise each slot costs one redirection, and a process
+//! that knows only one node fails with it. The nodes must be reachable at the addresses that they
 //! announce.
 //!
 //! # Invariants
 //!
-//! Architecture invariant: whatever must agree is in one key. Redis loses keys one by one, so there
-//! is no pair of keys of which one alone could be missed.
+//! Architecture invariant: values that must agree are in one key. Redis may lose keys one by one, so no
+//! two keys depend on each other.
 //!
-//! Architecture invariant: a decision is one script, and a script reads before it writes. It happens
-//! as a whole, and one that fails changed nothing.
+//! Architecture invariant: a decision is one script, and all reads of a script come before its writes. It
+//! happens as a whole, and a script that fails has changed nothing.
 //!
-//! Architecture invariant: nothing is sent twice, unless the server said that it did nothing: it does
-//! not have the script, or the slot, or cannot do anything now. Whether to try again is otherwise the
-//! caller's to decide, from the kind of the error.
+//! Architecture invariant: no command is sent twice, unless the server answered that it did nothing: it
+//! does not have the script, or the slot, or can do nothing now. Otherwise the caller decides about a
+//! retry, by the kind of the error.
 //!
-//! Architecture invariant: keys carry hash tags. All that a redemption touches is in one slot, and
-//! each candidate in one of its own, so a cluster spreads the candidates.
+//! Architecture invariant: keys have hash tags. All keys of a redemption are in one slot; each candidate
+//! has its own hash tag, so a cluster spreads the candidates.
 //!
-//! Architecture invariant: what is known of a cluster decides whom a call is sent to first, and nothing
-//! else. Who has a key is decided by the node that is asked for it.
+//! Architecture invariant: the topology only decides which node a command is sent to first. The nodes
+//! decide which of them has a key.
 
 mod address;
+mod cluster;
 mod error;
 mod keys;
-mod link;
-mod nodes;
+mod node;
 mod options;
-mod route;
+mod routing;
 mod script;
-mod slot;
+mod server;
+mod slots;
 mod ticket_source;
-mod view;
 mod vote_counter;
 
 use std::sync::Arc;
@@ -78,61 +79,43 @@ pub use options::RedisOptions;
 pub use ticket_source::RedisTickets;
 pub use vote_counter::RedisCounter;
 
-use self::{error::Failed, keys::Keys, nodes::Nodes};
+use self::server::Server;
 
-/// A Redis server or cluster, and the few connections to it that its adapters share.
+/// A Redis server or cluster, with the few connections that its adapters share.
 ///
-/// Clones are the same. Each connection takes any number of calls at a time.
+/// Clones share the connections. Any number of calls share a connection.
 #[derive(Clone)]
 pub struct Redis(Arc<Server>);
 
-struct Server {
-    options: RedisOptions,
-    keys: Keys,
-    nodes: Arc<Nodes>,
-}
-
 impl Redis {
-    /// Checks the options and begins to connect; does not wait for it, so that processes may start
-    /// before their server. Needs a tokio runtime with its timer and its network enabled.
+    /// Checks the options and begins to connect, without waiting for it, so processes may start before
+    /// their server. Needs a tokio runtime with timer and network.
     ///
     /// # Errors
     ///
     /// [`Misconfigured`](cast_core::ports::PortErrorKind::Misconfigured), with the option at fault.
     pub fn open(options: RedisOptions) -> Result<Self, PortError> {
-        let open = || {
-            options.check()?;
-            Nodes::open(&options)
-        };
-        let nodes = open().map_err(|why| Failed::new("opening Redis", why))?;
-        let keys = Keys::new(&options);
-        Ok(Self(Arc::new(Server {
-            options,
-            keys,
-            nodes,
-        })))
+        Ok(Self(Server::open(options)?))
     }
 
-    /// The tickets on this server.
+    /// The ticket source on this server.
     pub fn tickets(&self) -> RedisTickets {
-        RedisTickets::on(self.clone())
+        RedisTickets::on(Arc::clone(&self.0))
     }
 
-    /// The tallies on this server.
+    /// The counter on this server.
     pub fn counter(&self) -> RedisCounter {
-        RedisCounter::on(self.clone())
+        RedisCounter::on(Arc::clone(&self.0))
     }
 
-    /// Asks the server whether it is there; of a cluster, whether any node is.
+    /// Health check: whether the server, or any node of the cluster, answers.
     ///
     /// # Errors
     ///
     /// [`Unavailable`](cast_core::ports::PortErrorKind::Unavailable) if there is no connection,
     /// [`OutcomeUnknown`](cast_core::ports::PortErrorKind::OutcomeUnknown) if there is no answer,
-    /// [`Misconfigured`](cast_core::ports::PortErrorKind::Misconfigured) if it does not let us in.
+    /// [`Misconfigured`](cast_core::ports::PortErrorKind::Misconfigured) if the login is refused.
     pub async fn ping(&self) -> Result<(), PortError> {
-        let answer = self.0.nodes.ping().await;
-        answer.map_err(|why| Failed::new("asking Redis whether it is there", why))?;
-        Ok(())
+        self.0.ping().await
     }
 }

@@ -1,11 +1,11 @@
-//! Where the server is, and how long things are kept and waited for.
+//! The options of the adapters in Redis.
 
 use std::{fmt, time::Duration};
 
 use super::error::Cause;
 
-/// Where a Redis server or cluster is, and how long [`RedisTickets`](super::RedisTickets) and
-/// [`RedisCounter`](super::RedisCounter) remember there.
+/// The address of a Redis server or cluster, and the timeouts and lifetimes of
+/// [`RedisTickets`](super::RedisTickets) and [`RedisCounter`](super::RedisCounter).
 ///
 /// All processes that share a server and a prefix must agree on the retry window.
 #[derive(Clone)]
@@ -13,29 +13,29 @@ pub struct RedisOptions {
     /// `redis://[user][:password@]host[:port][/database]`, or `rediss://` for TLS (needs the
     /// feature `redis-tls`).
     ///
-    /// Of a Redis Cluster, any of its nodes, or several of them, separated by commas:
-    /// `redis://a:6379,b:6379`. The others are found, and connected to with the same user, password
-    /// and certificates. Several addresses are taken for a cluster's only.
+    /// For a Redis Cluster, one or several of its nodes, separated by commas: `redis://a:6379,b:6379`.
+    /// The other nodes are discovered, and connected to with the same user, password and certificates.
+    /// A URL with several addresses is always that of a cluster.
     pub url: String,
-    /// What all keys begin with: letters, digits, and any of `_-.:`. Two deployments on one server
-    /// differ by it.
+    /// The prefix of all keys: letters, digits, and any of `_-.:`. Deployments that share a server need
+    /// different prefixes.
     pub prefix: String,
-    /// How many connections this process opens to a server, at least 1. A connection takes any number
-    /// of calls at a time; a few keep a large answer from delaying the others.
+    /// How many connections this process opens to a server, at least 1. Any number of calls share a
+    /// connection; a second one keeps a large answer from delaying the others.
     pub connections: u32,
-    /// How long to wait for a connection. Beyond it a call is unavailable: nothing was sent.
+    /// How long to wait for a connection. After that a call fails as unavailable: nothing was sent.
     pub connect_timeout: Duration,
-    /// How long to wait for an answer. Beyond it the outcome is unknown, and the connection is
+    /// How long to wait for an answer. After that the outcome is unknown, and the connection is
     /// replaced.
     pub response_timeout: Duration,
-    /// How long a granted ballot id is told apart as repeated, at least (and at most twice as long):
-    /// longer than any client retries. Each id takes about 100 bytes.
+    /// How long the id of a granted ballot is remembered, at least (and at most twice as long): longer
+    /// than any client retries. Each id takes about 100 bytes.
     pub retry_window: Duration,
-    /// How long after its end a ticket is told apart as expired. Later it is unknown.
+    /// How long after its end a ticket is refused as expired. Later it is refused as unknown.
     pub expired_kept: Duration,
-    /// How long a candidate without unreconciled votes is kept after it was last asked for.
+    /// How long the count of a candidate without pending votes is kept after it was last read.
     pub idle_kept: Duration,
-    /// The certificates, in PEM, that vouch for a `rediss://` server; `None` for the system's.
+    /// The root certificates for a `rediss://` server, in PEM; `None` for those of the system.
     pub root_certificates: Option<Vec<u8>>,
 }
 
@@ -44,7 +44,7 @@ impl RedisOptions {
     /// connect, 500 ms for an answer, a retry window of 5 minutes, and 1 minute and 1 hour for
     /// expired tickets and idle candidates.
     ///
-    /// The two time limits stay together below the second that a flush has for each of its steps.
+    /// The two timeouts together are below the second that a flush has for each of its steps.
     pub fn at(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
@@ -62,9 +62,9 @@ impl RedisOptions {
     pub(super) fn check(&self) -> Result<(), Cause> {
         let allowed = |c: char| c.is_ascii_alphanumeric() || "_-.:".contains(c);
         if self.prefix.is_empty() || !self.prefix.chars().all(allowed) {
-            // A brace would move keys that belong together into different slots.
+            // A brace would change the hash tags, and so the slots of keys that belong together.
             return Err(Cause::Option(
-                "the prefix must be letters, digits, and any of _-.:",
+                "the prefix of the Redis keys must consist of letters, digits, and any of _-.:",
             ));
         }
         if self.connections == 0 {
@@ -87,7 +87,7 @@ impl RedisOptions {
             if !cfg!(feature = "redis-tls") {
                 return Err(Cause::Option("TLS needs the feature redis-tls"));
             }
-            // The driver takes a text without any for no trust in anybody.
+            // The driver accepts a text without certificates, and then trusts no server.
             if !pem.windows(PEM_MARK.len()).any(|text| text == PEM_MARK) {
                 return Err(Cause::Option(
                     "root_certificates holds no certificate in PEM",

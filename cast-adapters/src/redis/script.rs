@@ -1,15 +1,14 @@
-//! The Lua scripts, and how they are called so that they survive whatever makes a server forget them.
+//! The Lua scripts, and the calls of them.
+//!
+//! A call names its script by its SHA-1. A server that has restarted, or ran SCRIPT FLUSH,
+//! answers NOSCRIPT, and is then sent the source.
 
 use std::sync::LazyLock;
 
-use bb8_redis::redis::{Arg, Cmd, RedisError, ServerErrorKind, ToRedisArgs, cmd};
+use bb8_redis::redis::{
+    Arg, Cmd, RedisError, ServerErrorKind, ToRedisArgs, cluster_routing::Slot, cmd,
+};
 
-use super::slot::slot;
-
-/// Where the first key of a call is: behind the command, the script and the number of keys.
-const FIRST_KEY: usize = 3;
-
-/// A script, and the name that the server has for it.
 pub(super) struct Script {
     source: &'static str,
     sha1: String,
@@ -22,9 +21,9 @@ macro_rules! script {
 }
 
 pub(super) static NOW: LazyLock<Script> = script!("clock", "now");
-pub(super) static PUBLISH: LazyLock<Script> = script!("clock", "meters", "publish");
-pub(super) static CURRENT: LazyLock<Script> = script!("clock", "meters", "current");
-pub(super) static REDEEM: LazyLock<Script> = script!("clock", "meters", "redeem");
+pub(super) static PUBLISH: LazyLock<Script> = script!("clock", "use_counters", "publish");
+pub(super) static CURRENT: LazyLock<Script> = script!("clock", "use_counters", "current");
+pub(super) static REDEEM: LazyLock<Script> = script!("clock", "use_counters", "redeem");
 pub(super) static RECORD: LazyLock<Script> = script!("clock", "count", "record");
 pub(super) static RECONCILE: LazyLock<Script> = script!("clock", "count", "reconcile");
 pub(super) static READ: LazyLock<Script> = script!("clock", "count", "read");
@@ -35,12 +34,13 @@ impl Script {
         Self { source, sha1 }
     }
 
-    /// Begins a call with these keys; its arguments follow.
-    pub(super) fn call<K: ToRedisArgs>(&'static self, keys: &[K]) -> Call {
+    /// A call with these keys, which are all in one slot; its arguments follow.
+    pub(super) fn call<K: AsRef<[u8]> + ToRedisArgs>(&'static self, keys: &[K]) -> Call {
         let mut command = cmd("EVALSHA");
         command.arg(&self.sha1).arg(keys.len()).arg(keys);
         Call {
             script: self,
+            slot: Slot::for_key(&keys[0]),
             command,
         }
     }
@@ -49,6 +49,7 @@ impl Script {
 /// A call of a script.
 pub(super) struct Call {
     script: &'static Script,
+    slot: Slot,
     command: Cmd,
 }
 
@@ -58,31 +59,16 @@ impl Call {
         self
     }
 
-    /// The slot of its keys, which are all in the same.
-    pub(super) fn slot(&self) -> usize {
-        match self.command.args_iter().nth(FIRST_KEY) {
-            Some(Arg::Simple(key)) => slot(key),
-            _ => slot(&[]),
-        }
+    pub(super) fn slot(&self) -> Slot {
+        self.slot
     }
 
-    /// Whether the command was sent, and not put back: then nobody knows what came of it.
-    pub(super) fn is_taken(&self) -> bool {
-        self.command.args_iter().next().is_none()
+    /// The command for a server that has the script.
+    pub(super) fn by_sha1(&self) -> Cmd {
+        self.command.clone()
     }
 
-    /// The command, to be sent; it is gone then, unless it is put back.
-    pub(super) fn take_command(&mut self) -> Cmd {
-        std::mem::take(&mut self.command)
-    }
-
-    /// Puts back what was taken, and sent in vain.
-    pub(super) fn put_back(&mut self, command: Cmd) {
-        self.command = command;
-    }
-
-    /// The same call, with the whole script: what a server that does not have it understands, and
-    /// keeps it from.
+    /// The command for a server that does not have the script: it runs the source, and keeps it.
     pub(super) fn with_source(&self) -> Cmd {
         let mut command = cmd("EVAL");
         command.arg(self.script.source);
@@ -95,7 +81,7 @@ impl Call {
     }
 }
 
-/// Whether the server says that it does not have the script: then it did nothing.
+/// Whether the server answered that it does not have the script, and so did nothing.
 pub(super) fn lacks_script(error: &RedisError) -> bool {
     error.kind() == ServerErrorKind::NoScript.into()
 }
@@ -123,8 +109,8 @@ mod tests {
     }
 
     #[test]
-    fn a_call_goes_to_the_slot_of_its_first_key() {
+    fn the_slot_of_a_call_is_that_of_its_first_key() {
         let mut call = READ.call(&["{a}key", "{a}another"]);
-        assert_eq!(call.arg("{b}").slot(), slot(b"a"));
+        assert_eq!(call.arg("{b}").slot(), Slot::for_key("a"));
     }
 }

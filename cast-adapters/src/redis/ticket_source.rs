@@ -1,4 +1,6 @@
-//! Tickets and their meters: each call is one script, decided by the server's clock.
+//! Tickets and their use counters. Each call is one script, which reads the server's clock.
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bb8_redis::redis::{FromRedisValue, Value, from_redis_value};
@@ -11,40 +13,40 @@ use cast_core::{
 };
 
 use super::{
-    Redis,
     error::{Cause, Failed},
     script::{CURRENT, NOW, PUBLISH, REDEEM},
+    server::Server,
 };
 
-/// A [`TicketSource`] in Redis: exact over any number of processes.
+/// A [`TicketSource`] in Redis: exact for any number of processes.
 ///
-/// Its clock is the server's; in a cluster, that of the node that has the tickets. A ticket is bound to
-/// the Redis process that it was published to, as long as that is not replaced: whoever took over, with or
-/// without the data, refuses it as unknown until the next ticket is published, since it may know of fewer
-/// uses than were granted. So does the same process when it takes over again.
+/// Its clock is that of the server, or of the node of a cluster that has the tickets. A ticket is bound to
+/// the Redis process and the replication epoch that it was published in. After a restart or a failover,
+/// with or without the data, it is refused as unknown until the next ticket is published, because the
+/// server may know of fewer uses than were granted.
 #[derive(Clone)]
 pub struct RedisTickets {
-    redis: Redis,
+    server: Arc<Server>,
 }
 
 impl RedisTickets {
-    pub(super) const fn on(redis: Redis) -> Self {
-        Self { redis }
+    pub(super) const fn on(server: Arc<Server>) -> Self {
+        Self { server }
     }
 
-    /// The keys that a script names: the meters, and the buckets of ballot ids.
+    /// The keys of a script: the use counters, and the buckets of ballot ids.
     fn keys(&self) -> [&str; 5] {
-        let keys = &self.redis.0.keys;
+        let keys = &self.server.keys;
         let [a, b, c, d] = &keys.ballots;
-        [&keys.meters, a, b, c, d]
+        [&keys.uses, a, b, c, d]
     }
 
     fn retry_window_ms(&self) -> u64 {
-        whole_ms(self.redis.0.options.retry_window)
+        whole_ms(self.server.options.retry_window)
     }
 
     async fn publish_with_cause(&self, ticket: &PeriodTicket) -> Result<PeriodTicket, Cause> {
-        let options = &self.redis.0.options;
+        let options = &self.server.options;
         let mut call = PUBLISH.call(&self.keys());
         call.arg(period(ticket.valid_from()))
             .arg(ticket.ticket.to_hex())
@@ -52,7 +54,7 @@ impl RedisTickets {
             .arg(ticket.use_limit)
             .arg(whole_ms(options.expired_kept))
             .arg(self.retry_window_ms());
-        let answer = self.redis.0.nodes.call(call).await?;
+        let answer = self.server.cluster.call(call).await?;
         let (ticket, valid_until, use_limit): (String, String, String) = decoded(answer)?;
         Ok(PeriodTicket {
             ticket: parsed_ticket(&ticket)?,
@@ -62,8 +64,8 @@ impl RedisTickets {
     }
 
     async fn current_with_cause(&self) -> Result<Option<CurrentTicket>, Cause> {
-        let call = CURRENT.call(&[&self.redis.0.keys.meters]);
-        let answer = self.redis.0.nodes.call(call).await?;
+        let call = CURRENT.call(&[&self.server.keys.uses]);
+        let answer = self.server.cluster.call(call).await?;
         let current: Option<(String, String, String)> = decoded(answer)?;
         let Some((ticket, valid_until, uses_left)) = current else {
             return Ok(None);
@@ -93,21 +95,21 @@ impl RedisTickets {
             .arg(ticket.ticket().to_hex())
             .arg(self.retry_window_ms())
             .arg(packed);
-        let Value::BulkString(letters) = self.redis.0.nodes.call(call).await? else {
-            return Err(Cause::Answer("a redemption is told in letters"));
+        let Value::BulkString(letters) = self.server.cluster.call(call).await? else {
+            return Err(Cause::Answer("the redemptions are not a string"));
         };
         match letters.as_slice() {
             [letter @ (b'u' | b'e')] => Ok(vec![redemption(*letter)?; claims.len()]),
             letters if letters.len() == claims.len() => {
                 letters.iter().map(|letter| redemption(*letter)).collect()
             }
-            _ => Err(Cause::Answer("each claim has a letter")),
+            _ => Err(Cause::Answer("there is not one letter for each claim")),
         }
     }
 
     async fn now_with_cause(&self) -> Result<Timestamp, Cause> {
-        let call = NOW.call(&[&self.redis.0.keys.meters]);
-        let now: String = decoded(self.redis.0.nodes.call(call).await?)?;
+        let call = NOW.call(&[&self.server.keys.uses]);
+        let now: String = decoded(self.server.cluster.call(call).await?)?;
         Ok(Timestamp::from_unix_ms(parsed(&now)?))
     }
 }
@@ -116,7 +118,7 @@ impl RedisTickets {
 impl TicketSource for RedisTickets {
     async fn now(&self) -> Result<Timestamp, PortError> {
         let now = self.now_with_cause().await;
-        Ok(now.map_err(|why| Failed::new("asking Redis for the time", why))?)
+        Ok(now.map_err(|why| Failed::new("reading the time of Redis", why))?)
     }
 
     async fn publish(&self, ticket: &PeriodTicket) -> Result<PeriodTicket, PortError> {
@@ -139,7 +141,7 @@ impl TicketSource for RedisTickets {
     }
 }
 
-/// The beginning of a period, as the meters are ordered by: an issue time has 48 bits, which are at
+/// The start of a period, by which the use counters are ordered. An issue time has 48 bits, which are at
 /// most 15 digits.
 fn period(valid_from: Timestamp) -> String {
     format!("{:016}", valid_from.as_unix_ms())
@@ -157,19 +159,19 @@ fn redemption(letter: u8) -> Result<Redemption, Cause> {
         b'x' => Redemption::Refused(RedemptionRefusal::Exhausted),
         b'u' => Redemption::Refused(RedemptionRefusal::Unknown),
         b'e' => Redemption::Refused(RedemptionRefusal::Expired),
-        _ => return Err(Cause::Answer("a letter that no redemption has")),
+        _ => return Err(Cause::Answer("an unknown letter of a redemption")),
     })
 }
 
 fn decoded<T: FromRedisValue>(answer: Value) -> Result<T, Cause> {
-    from_redis_value(answer).map_err(|_| Cause::Answer("another shape than the script's"))
+    from_redis_value(answer).map_err(|_| Cause::Answer("it has other types than the script's"))
 }
 
 fn parsed<T: std::str::FromStr>(digits: &str) -> Result<T, Cause> {
     let number = digits.parse();
-    number.map_err(|_| Cause::Answer("not the number that it should be"))
+    number.map_err(|_| Cause::Answer("a number is invalid"))
 }
 
 fn parsed_ticket(hex: &str) -> Result<Ticket, Cause> {
-    Ticket::from_hex(hex).map_err(|_| Cause::Answer("a ticket that is none"))
+    Ticket::from_hex(hex).map_err(|_| Cause::Answer("a ticket is invalid"))
 }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, hash_map::Entry},
+    sync::Arc,
     time::Duration,
 };
 
@@ -13,44 +14,44 @@ use cast_core::{
 };
 
 use super::{
-    Redis,
     error::{Cause, Failed},
     script::{Call, READ, RECONCILE, RECORD, Script},
+    server::Server,
 };
 
-/// Votes go to the scripts in two parts, which Lua's numbers hold exactly: `high * BASE + low`.
+/// Votes are passed to the scripts in two parts, which Lua's numbers hold exactly: `high * BASE + low`.
 const BASE: u64 = 10_000_000_000;
 
-/// A [`VoteCounter`] in Redis, shared by all doors and consumers.
+/// A [`VoteCounter`] in Redis, shared by all API servers and consumers.
 ///
-/// A candidate without unreconciled votes is forgotten when nobody asked for it for
-/// [`idle_kept`](super::RedisOptions::idle_kept); one with unreconciled votes never, so what it takes
-/// follows the consumers' lag, and not the number of candidates.
+/// A candidate without pending votes expires if it is not read for
+/// [`idle_kept`](super::RedisOptions::idle_kept). One with pending votes does not, so the memory for them
+/// is bounded by the consumers' lag and not by the number of candidates.
 #[derive(Clone)]
 pub struct RedisCounter {
-    redis: Redis,
+    server: Arc<Server>,
 }
 
 impl RedisCounter {
-    pub(super) const fn on(redis: Redis) -> Self {
-        Self { redis }
+    pub(super) const fn on(server: Arc<Server>) -> Self {
+        Self { server }
     }
 
-    /// Begins the call of a script about a candidate.
+    /// A call of a script for a candidate; further arguments follow.
     fn call(&self, script: &'static Script, candidate: &Candidate) -> Call {
-        let server = &self.redis.0;
+        let server = &self.server;
         let mut call = script.call(&[server.keys.tally(candidate)]);
-        // As a text: what the options allow has at most 63 bits.
+        // As a string: the driver has no 128-bit integers.
         call.arg(server.options.idle_kept.as_millis().to_string());
         call
     }
 
     async fn record_with_cause(
         &self,
-        tails: &[PendingVotes],
+        pending: &[PendingVotes],
         show: &[Candidate],
     ) -> Result<Vec<Reading>, Cause> {
-        let votes_by_candidate = by_candidate(tails);
+        let votes_by_candidate = by_candidate(pending);
         let mut calls = Vec::with_capacity(votes_by_candidate.len().max(show.len()));
         let mut answered_by = HashMap::with_capacity(calls.capacity());
         for (candidate, votes) in votes_by_candidate {
@@ -72,18 +73,20 @@ impl RedisCounter {
                 calls.push(self.call(&READ, candidate));
             }
         }
-        let answers = self.redis.0.nodes.calls(calls).await?;
+        let answers = self.server.cluster.calls(calls).await?;
         show.iter()
             .map(|candidate| reading(candidate, &answers[answered_by[candidate]]))
             .collect()
     }
 
-    async fn reconciled_with_cause(
+    async fn applied_totals_with_cause(
         &self,
         candidates: &[Candidate],
     ) -> Result<Vec<Vec<AppliedTotal>>, Cause> {
-        let calls = candidates.iter().map(|who| self.call(&READ, who));
-        let answers = self.redis.0.nodes.calls(calls.collect()).await?;
+        let calls = candidates
+            .iter()
+            .map(|candidate| self.call(&READ, candidate));
+        let answers = self.server.cluster.calls(calls.collect()).await?;
         answers.iter().map(applied_totals).collect()
     }
 
@@ -91,21 +94,21 @@ impl RedisCounter {
         let calls = checkpoints.iter().map(|checkpoint| {
             let mut call = self.call(&RECONCILE, &checkpoint.candidate);
             call.arg(u8::from(checkpoint.whole));
-            for prefix in &checkpoint.applied_totals {
+            for total in &checkpoint.applied_totals {
                 let AppliedTotal {
                     partition,
                     votes,
                     as_of,
-                } = *prefix;
+                } = *total;
                 call.arg(partition.get())
                     .arg(as_of.get())
                     .arg(votes)
-                    .arg(tail_members(partition))
+                    .arg(pending_members(partition))
                     .arg(record_member(partition, as_of));
             }
             call
         });
-        self.redis.0.nodes.calls(calls.collect()).await.map(drop)
+        self.server.cluster.calls(calls.collect()).await.map(drop)
     }
 }
 
@@ -113,10 +116,10 @@ impl RedisCounter {
 impl VoteCounter for RedisCounter {
     async fn record(
         &self,
-        tails: &[PendingVotes],
+        pending: &[PendingVotes],
         show: &[Candidate],
     ) -> Result<Vec<Reading>, PortError> {
-        let readings = self.record_with_cause(tails, show).await;
+        let readings = self.record_with_cause(pending, show).await;
         Ok(readings.map_err(|why| Failed::new("recording votes in Redis", why))?)
     }
 
@@ -127,8 +130,8 @@ impl VoteCounter for RedisCounter {
 
     async fn read(&self, candidates: &[Candidate]) -> Result<Vec<Reading>, PortError> {
         if candidates.is_empty() {
-            // Whoever asks for nothing asks whether there is anybody.
-            self.redis.ping().await?;
+            // Without candidates the call is a health check.
+            self.server.ping().await?;
         }
         let readings = self.record_with_cause(&[], candidates).await;
         Ok(readings.map_err(|why| Failed::new("reading tallies from Redis", why))?)
@@ -138,43 +141,44 @@ impl VoteCounter for RedisCounter {
         &self,
         candidates: &[Candidate],
     ) -> Result<Vec<Vec<AppliedTotal>>, PortError> {
-        let reconciled = self.reconciled_with_cause(candidates).await;
-        Ok(reconciled.map_err(|why| Failed::new("reading what is reconciled from Redis", why))?)
+        let totals = self.applied_totals_with_cause(candidates).await;
+        Ok(totals.map_err(|why| Failed::new("reading applied totals from Redis", why))?)
     }
 }
 
-/// What the members of a partition's tail begin with.
-fn tail_members(partition: Partition) -> String {
+/// The beginning of the members of a partition's pending records.
+fn pending_members(partition: Partition) -> String {
     format!("t:{:010}:", partition.get())
 }
 
-/// What the member of a record begins with: of a width, so that members order as the log does.
+/// The beginning of the member of a pending record. Its numbers have a fixed width, so that the members
+/// are ordered as the log is.
 fn record_member(partition: Partition, offset: Offset) -> String {
     format!("t:{:010}:{:020}:", partition.get(), offset.get())
 }
 
-/// What each candidate is given by the tails, and at which positions.
-fn by_candidate(tails: &[PendingVotes]) -> HashMap<&Candidate, Vec<(LogPosition, u64)>> {
+/// The pending votes of each candidate, with their positions.
+fn by_candidate(pending: &[PendingVotes]) -> HashMap<&Candidate, Vec<(LogPosition, u64)>> {
     let mut all: HashMap<&Candidate, Vec<(LogPosition, u64)>> = HashMap::new();
-    for tail in tails {
-        for (candidate, votes) in &tail.votes {
+    for record in pending {
+        for (candidate, votes) in &record.votes {
             all.entry(candidate)
                 .or_default()
-                .push((tail.position, *votes));
+                .push((record.position, *votes));
         }
     }
     all
 }
 
-/// What a script says of a candidate: its age in ms, or -1, and a text for each partition.
+/// The reading in the answer of a script: the age in ms, or -1, and a text for each partition.
 ///
-/// A count that makes no sense is as good as lost: it is a miss, and reconciling replaces it.
+/// An invalid count is a miss, and reconciling replaces it.
 fn reading(candidate: &Candidate, answer: &Value) -> Result<Reading, Cause> {
     let Value::Array(answer) = answer else {
-        return Err(Cause::Answer("a count is told in a list"));
+        return Err(Cause::Answer("a count is not a list"));
     };
     let [Value::Int(age_ms), partitions @ ..] = answer.as_slice() else {
-        return Err(Cause::Answer("a count begins with its age"));
+        return Err(Cause::Answer("a count does not begin with its age"));
     };
     let (mut votes, mut version) = (0_u128, 0_u64);
     for partition in partitions {
@@ -190,7 +194,7 @@ fn reading(candidate: &Candidate, answer: &Value) -> Result<Reading, Cause> {
     Ok(Reading {
         tally: Tally {
             candidate: candidate.clone(),
-            // More than a tally can show is shown as the most.
+            // A tally beyond 64 bits shows the largest number.
             votes: u64::try_from(votes).unwrap_or(u64::MAX),
             version: Version::new(version),
         },
@@ -198,21 +202,20 @@ fn reading(candidate: &Candidate, answer: &Value) -> Result<Reading, Cause> {
     })
 }
 
-/// What a script says that is reconciled of a candidate, by partition. Of a count that makes no sense,
-/// nothing is.
+/// The applied totals in the answer of a script, by partition; none if the count is invalid.
 fn applied_totals(answer: &Value) -> Result<Vec<AppliedTotal>, Cause> {
     let Value::Array(answer) = answer else {
-        return Err(Cause::Answer("a count is told in a list"));
+        return Err(Cause::Answer("a count is not a list"));
     };
-    let applied_totals = answer.iter().skip(1).map(reconciled_prefix).collect();
+    let applied_totals = answer.iter().skip(1).map(applied_total).collect();
     let mut applied_totals: Vec<AppliedTotal> = Option::unwrap_or_default(applied_totals);
-    applied_totals.retain(|prefix| prefix.as_of > Offset::START);
-    applied_totals.sort_unstable_by_key(|prefix| prefix.partition);
+    applied_totals.retain(|total| total.as_of > Offset::START);
+    applied_totals.sort_unstable_by_key(|total| total.partition);
     Ok(applied_totals)
 }
 
-/// The reconciled votes of a partition; the text is as in [`partition_count`].
-fn reconciled_prefix(text: &Value) -> Option<AppliedTotal> {
+/// The applied total of a partition; the text is as in [`partition_count`].
+fn applied_total(text: &Value) -> Option<AppliedTotal> {
     partition_count(text)?;
     let Value::BulkString(text) = text else {
         return None;
@@ -228,8 +231,8 @@ fn reconciled_prefix(text: &Value) -> Option<AppliedTotal> {
     })
 }
 
-/// The votes of a partition, and the offset behind the last record taken in. The text is
-/// `b:<partition>:<as_of>:<reconciled>:<last>:<high>:<low>`; see `lua/count.lua`.
+/// The votes of a partition, and the offset after the last record that is counted. The text is
+/// `b:<partition>:<as_of>:<applied>:<last>:<high>:<low>`; see `lua/count.lua`.
 fn partition_count(text: &Value) -> Option<(u128, u64)> {
     let Value::BulkString(text) = text else {
         return None;
@@ -237,14 +240,14 @@ fn partition_count(text: &Value) -> Option<(u128, u64)> {
     let mut parts = std::str::from_utf8(text).ok()?.split(':').skip(2);
     let mut next = || parts.next();
     let as_of: u64 = next()?.parse().ok()?;
-    let reconciled: u128 = next()?.parse().ok()?;
+    let applied: u128 = next()?.parse().ok()?;
     let end = match next()? {
         "" => as_of,
-        // A tail lies at or behind `as_of`.
+        // Pending records are at `as_of` or later.
         last => last.parse::<u64>().ok()?.checked_add(1)?,
     };
     let (high, low): (u128, u128) = (next()?.parse().ok()?, next()?.parse().ok()?);
-    Some((reconciled + high * u128::from(BASE) + low, end))
+    Some((applied + high * u128::from(BASE) + low, end))
 }
 
 #[cfg(test)]
@@ -256,21 +259,21 @@ mod tests {
     }
 
     #[test]
-    fn a_partitions_count_is_reconciled_votes_and_tail() {
+    fn the_count_of_a_partition_is_its_applied_total_and_its_pending_votes() {
         assert_eq!(count("b:3:10:70::0:0"), Some((70, 10)));
         assert_eq!(count("b:3:10:70:12:0:5"), Some((75, 13)));
         assert_eq!(count("b:0:0:0:0:2:1"), Some((20_000_000_001, 1)));
     }
 
     #[test]
-    fn what_is_no_count_is_not_taken_for_one() {
+    fn an_invalid_count_is_not_read() {
         for text in ["", "b", "b:0:1:2", "b:0:1:2::x:0", "b:0:-1:2::0:0"] {
             assert_eq!(count(text), None, "{text:?}");
         }
     }
 
     #[test]
-    fn a_count_that_makes_no_sense_is_a_miss() {
+    fn a_candidate_with_an_invalid_count_is_a_miss() {
         let candidate = Candidate::new("alice").expect("a name");
         let text = |text: &str| Value::BulkString(text.into());
         let answer = Value::Array(vec![Value::Int(5), text("b:0:1:2::0:0"), text("b:1")]);
@@ -279,15 +282,15 @@ mod tests {
     }
 
     #[test]
-    fn members_of_a_tail_order_as_the_log_does() {
+    fn pending_records_are_ordered_as_the_log_is() {
         let of = |partition, offset| record_member(Partition::new(partition), Offset::new(offset));
         let ordered = [of(0, 9), of(0, 10), of(0, u64::MAX), of(9, 0), of(10, 0)];
         assert!(ordered.is_sorted(), "{ordered:?}");
-        assert!(of(9, 0).starts_with(&tail_members(Partition::new(9))));
+        assert!(of(9, 0).starts_with(&pending_members(Partition::new(9))));
     }
 
     #[test]
-    fn more_votes_than_a_tally_can_show_are_shown_as_the_most() {
+    fn a_tally_beyond_64_bits_shows_the_largest_number() {
         let candidate = Candidate::new("alice").expect("a name");
         let full = Value::BulkString(format!("b:0:1:{}::0:0", u64::MAX).into());
         let answer = Value::Array(vec![Value::Int(-1), full.clone(), full]);

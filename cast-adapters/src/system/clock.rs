@@ -32,7 +32,7 @@ impl Clock for SystemClock {
     }
 
     fn monotonic(&self) -> Duration {
-        // The origin first: were it set after the reading, the first reading would lie before it.
+        // The origin is set first: otherwise the first reading would be before it.
         let origin = *ORIGIN;
         instant_now().duration_since(origin)
     }

@@ -3,20 +3,19 @@
 use cast_core::ports::Entropy;
 use rand::Rng as _;
 
-/// A cryptographic generator for each thread (`ChaCha`, by the `rand` crate), seeded by the system
-/// and seeded anew every 64 KiB. All values of this type are the same source.
+/// A cryptographic generator for each thread (`ChaCha`, from the `rand` crate), seeded by the system
+/// and reseeded every 64 KiB. All values of this type are the same source.
 ///
-/// Fit for keys, and cheap enough for one call a ballot: a call takes no lock and, nearly always, no
-/// system call.
+/// It is fit for keys, and cheap enough for one call per ballot: a call takes no lock and hardly ever
+/// makes a system call.
 ///
 /// # Panics
 ///
-/// Where it must be seeded and the system has no randomness to give: nothing that depends on
-/// secrets can go on then.
+/// If the system cannot provide a seed.
 ///
 /// # Forks
 ///
-/// A forked child repeats its parent's bytes until it is seeded anew; CAST never forks.
+/// A forked child repeats the bytes of its parent until it is reseeded; CAST never forks.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemEntropy;
 

@@ -1,4 +1,4 @@
-//! The clock and the randomness of the machine: the only place that asks it for either.
+//! The clock and the randomness of the system. No other module reads either.
 
 mod clock;
 mod entropy;

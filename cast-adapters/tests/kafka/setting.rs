@@ -9,11 +9,11 @@ use rdkafka::{
     client::DefaultClientContext,
 };
 
-/// How long a broker may take, on a machine that compiles beside it.
+/// How long a broker may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(45);
 
-/// Sets it, all others to their defaults, and waits until the broker goes by it: it does so a moment after it
-/// said that it is set.
+/// Sets it, resets all others, and waits until the broker applies it, a moment after it
+/// has acknowledged the change.
 pub(crate) async fn set(brokers: &str, topic: &Topic, setting: &str, value: &str) {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", brokers);
@@ -23,9 +23,9 @@ pub(crate) async fn set(brokers: &str, topic: &Topic, setting: &str, value: &str
     let changed = admin.alter_configs([&change], &options).await;
     changed.expect("an answer")[0].as_ref().expect("a topic");
     eventually(PATIENCE, format!("{setting}={value}"), async || {
-        let told = admin.describe_configs([&topic], &options).await;
-        let told = told.expect("an answer").pop()?.ok()?;
-        (told.get(setting)?.value.as_deref() == Some(value)).then_some(())
+        let reported = admin.describe_configs([&topic], &options).await;
+        let reported = reported.expect("an answer").pop()?.ok()?;
+        (reported.get(setting)?.value.as_deref() == Some(value)).then_some(())
     })
     .await;
 }

@@ -17,33 +17,33 @@ use crate::log::{Applied, Log, PATIENCE, connect, join, publish, publish_all, re
 
 type Results = Vec<(Record, Result<Published, PortError>)>;
 
-/// Publishes until it works again; what became of each record.
+/// Publishes until a record is acknowledged; returns the result of each record.
 async fn publish_until_taken(log: &Log, bus: &KafkaBus) -> Results {
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     let publishing = async {
         loop {
             let records = log.records(3);
             let results = publish(bus, &records).await;
             let all_taken = results.iter().all(Result::is_ok);
-            told.extend(records.into_iter().zip(results));
+            reported.extend(records.into_iter().zip(results));
             if all_taken {
                 return;
             }
         }
     };
     within(PATIENCE, "the log to take records again", publishing).await;
-    told
+    reported
 }
 
-/// Reads the whole log and holds it against what the publisher was told.
-async fn assert_told_the_truth(log: &Log, told: &Results) {
+/// Reads the whole log and compares it with the results that the publisher got.
+async fn assert_reported_correctly(log: &Log, reported: &Results) {
     let bus = log.connect().await;
     let applied = Arc::new(Applied::default());
     let mut reader = join(&bus, &log.fixtures.group("checks"), &applied).await;
     let ends = publish_all(&bus, &log.records(3)).await;
     read_up_to(&mut *reader, &applied, &ends).await;
     reader.close().await.expect("it leaves");
-    for (record, result) in told {
+    for (record, result) in reported {
         let times = applied.times(record);
         assert!(times <= 1, "one publish, {times} records");
         match result {
@@ -60,7 +60,7 @@ async fn assert_told_the_truth(log: &Log, told: &Results) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_broker_that_is_killed_loses_nothing_and_is_found_again() {
+async fn a_killed_broker_loses_nothing_and_is_reconnected_to() {
     let Some(mut kafka) = Kafka::start().await else {
         return;
     };
@@ -73,16 +73,16 @@ async fn a_broker_that_is_killed_loses_nothing_and_is_found_again() {
 
     kafka.kill().await;
     let records = log.records(3);
-    let mut told: Results = records
+    let mut reported: Results = records
         .iter()
         .cloned()
         .zip(publish(&bus, &records).await)
         .collect();
     assert!(
-        told.iter().all(|(_, result)| result.is_err()),
-        "nobody was there"
+        reported.iter().all(|(_, result)| result.is_err()),
+        "no broker was running"
     );
-    let error = bus.partitions().await.expect_err("nobody is there");
+    let error = bus.partitions().await.expect_err("no broker answers");
     assert_eq!(
         error.kind(),
         PortErrorKind::Unavailable,
@@ -90,13 +90,13 @@ async fn a_broker_that_is_killed_loses_nothing_and_is_found_again() {
         error.chain()
     );
     kafka.restart().await;
-    told.extend(publish_until_taken(&log, &bus).await);
+    reported.extend(publish_until_taken(&log, &bus).await);
 
-    // The same member reads on, and nothing twice.
+    // The same member continues, and reads no record twice.
     let last = publish_all(&bus, &log.records(3)).await;
     read_up_to(&mut *reader, &applied, &last).await;
     reader.close().await.expect("it leaves");
-    assert_told_the_truth(&log, &told).await;
+    assert_reported_correctly(&log, &reported).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -113,20 +113,20 @@ async fn a_frozen_broker_leaves_the_outcome_unknown_in_time() {
 
     kafka.freeze().await;
     let records = log.records(3);
-    // The client's own deadline, before the door's (3 s), with some leave for a busy machine.
+    // The client's own deadline, before the deadline of the vote service (3 s), with a margin for a busy machine.
     let results = within(Duration::from_secs(10), "an answer", bus.publish(&records)).await;
     let unknown = |result: &Result<Published, PortError>| {
         result.as_ref().map_err(PortError::kind) == Err(PortErrorKind::OutcomeUnknown)
     };
     assert!(results.iter().all(unknown), "{results:?}");
-    let mut told: Results = records.into_iter().zip(results).collect();
+    let mut reported: Results = records.into_iter().zip(results).collect();
     assert_no_joining(&bus, &log).await;
     kafka.thaw().await;
-    told.extend(publish_until_taken(&log, &bus).await);
+    reported.extend(publish_until_taken(&log, &bus).await);
 
     let last = publish_all(&bus, &log.records(3)).await;
     read_up_to(&mut *reader, &applied, &last).await;
-    assert_told_the_truth(&log, &told).await;
+    assert_reported_correctly(&log, &reported).await;
 }
 
 /// A subscription to a cluster that does not answer fails by its own deadline.
@@ -134,7 +134,7 @@ async fn assert_no_joining(bus: &KafkaBus, log: &Log) {
     let resume = Arc::new(Applied::default());
     let group = log.fixtures.group("late");
     let joined = within(PATIENCE, "an answer", bus.subscribe(&group, 10, resume)).await;
-    let error = joined.map(drop).expect_err("nobody answers");
+    let error = joined.map(drop).expect_err("no server answers");
     assert_eq!(
         error.kind(),
         PortErrorKind::Unavailable,
@@ -155,13 +155,13 @@ async fn leaving_a_cluster_that_does_not_answer_ends_by_its_deadline() {
     let first = publish_all(&bus, &log.records(3)).await;
     read_up_to(&mut *reader, &applied, &first).await;
     proxy.set(Link::Frozen);
-    // It may or may not have left: only that it comes back counts.
+    // Whether it could leave does not matter, only that the call ends.
     let _ = within(Duration::from_secs(15), "leaving", reader.close()).await;
     proxy.set(Link::Open);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn answers_that_are_lost_leave_the_outcome_unknown_and_one_record() {
+async fn lost_acknowledgements_leave_the_outcome_unknown_and_one_record_in_the_log() {
     let Some((kafka, proxy)) = Kafka::start_behind_proxy().await else {
         return;
     };
@@ -170,19 +170,19 @@ async fn answers_that_are_lost_leave_the_outcome_unknown_and_one_record() {
     proxy.set(Link::Mute);
     let records = log.records(3);
     let results = publish(&bus, &records).await;
-    let mut told: Results = records.into_iter().zip(results).collect();
+    let mut reported: Results = records.into_iter().zip(results).collect();
     assert!(
-        told.iter().all(|(_, result)| result.is_err()),
-        "nobody was told"
+        reported.iter().all(|(_, result)| result.is_err()),
+        "no record was acknowledged"
     );
     proxy.set(Link::Open);
     proxy.reset_connections();
-    told.extend(publish_until_taken(&log, &bus).await);
-    assert_told_the_truth(&log, &told).await;
+    reported.extend(publish_until_taken(&log, &bus).await);
+    assert_reported_correctly(&log, &reported).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reader_whose_session_ended_reads_on_where_the_store_is() {
+async fn a_reader_whose_session_timed_out_resumes_at_the_stores_position() {
     let Some((kafka, proxy)) = Kafka::start_behind_proxy().await else {
         return;
     };
@@ -211,7 +211,7 @@ async fn a_reader_whose_session_ended_reads_on_where_the_store_is() {
     reader.close().await.expect("it leaves");
 }
 
-/// Reads as a consumer does: a batch that is not the next is sought away from.
+/// Reads as a consumer does: it seeks when a batch is not the next one.
 async fn read_with_seeks(
     reader: &mut dyn Subscription,
     applied: &Applied,
@@ -236,7 +236,7 @@ async fn read_with_seeks(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bus_that_is_dropped_sends_what_is_on_its_way() {
+async fn a_bus_that_is_dropped_sends_its_pending_records() {
     let Some(kafka) = servers::kafka().await else {
         return;
     };
@@ -244,7 +244,7 @@ async fn a_bus_that_is_dropped_sends_what_is_on_its_way() {
     let checker = log.connect().await;
     let records = log.records(30);
     let bus = log.connect().await;
-    // Polled once, it has handed everything over; then nobody waits for it, nor for the bus.
+    // Polled once, it has handed over all records. Then it is dropped, and so is the bus.
     assert!(
         cast_testkit::dropped_after(1, bus.publish(&records))
             .await

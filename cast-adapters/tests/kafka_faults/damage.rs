@@ -1,8 +1,8 @@
-//! Records that are there and cannot be had: none may be stepped over.
+//! Records that cannot be read: none may be skipped.
 //!
-//! A bit that flipped on a broker's disk is not among them: the client notices it by its checksum, goes on
-//! from a wrong place in what it fetched (librdkafka 2.12, `rdkafka_msgset_reader.c`), and tells an error or
-//! aborts the process, as it happens. What it tells of it is in the unit tests of the verdicts.
+//! A flipped bit on a broker's disk is not among them: the client detects it by the checksum, continues
+//! at a wrong offset of the fetched bytes (librdkafka 2.12, `rdkafka_msgset_reader.c`), and reports an error or
+//! aborts the process. Its error codes are in the unit tests of `read_error`.
 
 use std::sync::Arc;
 
@@ -29,11 +29,11 @@ async fn until_failed(member: &mut dyn Subscription, applied: &Applied) -> PortE
             }
         }
     };
-    within(PATIENCE, "the reader to be told", read).await
+    within(PATIENCE, "the reader gets the error", read).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_topic_that_compresses_in_a_way_that_is_not_read_here_is_misconfigured() {
+async fn a_topic_with_an_unsupported_codec_is_misconfigured() {
     let Some(kafka) = servers::kafka().await else {
         return;
     };
@@ -47,9 +47,9 @@ async fn a_topic_that_compresses_in_a_way_that_is_not_read_here_is_misconfigured
     publish_all(&bus, &[record]).await;
     for _ in 0..2 {
         let error = until_failed(&mut *reader, &applied).await;
-        let told = error.chain();
-        assert_eq!(error.kind(), PortErrorKind::Misconfigured, "{told}");
-        assert!(told.contains("compression.type=producer"), "{told}");
+        let reported = error.chain();
+        assert_eq!(error.kind(), PortErrorKind::Misconfigured, "{reported}");
+        assert!(reported.contains("compression.type=producer"), "{reported}");
         assert_eq!(applied.progress.of(HOME), Offset::START);
     }
 }

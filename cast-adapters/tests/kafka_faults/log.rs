@@ -1,4 +1,4 @@
-//! A topic of its own for each test, and readers that check what they read.
+//! A new topic for each test, and readers that check the records.
 
 use std::{
     collections::BTreeMap,
@@ -19,7 +19,7 @@ use cast_testkit::{
 
 pub(crate) const PARTITIONS: Partitions = Partitions::new(3).expect("three");
 
-/// How long something may take that should happen soon, on a machine that compiles beside it.
+/// How long a short operation may take on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A topic, and buses on it.
@@ -39,13 +39,13 @@ impl Log {
         }
     }
 
-    /// As in production.
+    /// With the default options.
     pub(crate) fn options(&self) -> KafkaOptions {
         self.topic.url().parse().expect("a URL")
     }
 
-    /// For tests that are not about deadlines: a broker may stand still for seconds where others
-    /// compile beside it.
+    /// Long timeouts, for tests that are not about timeouts: on a busy machine a broker may not respond
+    /// for seconds.
     pub(crate) fn patient(&self) -> KafkaOptions {
         let mut options = self.options();
         options.request_timeout = Duration::from_secs(20);
@@ -57,11 +57,11 @@ impl Log {
         connect(self.patient()).await
     }
 
-    /// Records of one ballot each, the partitions taking turns.
+    /// Records of one ballot each, round robin over the partitions.
     pub(crate) fn records(&self, count: usize) -> Vec<Record> {
         let homes = PARTITIONS.iter().cycle().take(count);
         homes
-            .map(|home| self.fixtures.record(home, PARTITIONS, 1))
+            .map(|test_db| self.fixtures.record(test_db, PARTITIONS, 1))
             .collect()
     }
 }
@@ -78,18 +78,18 @@ pub(crate) async fn publish(
     within(PATIENCE, "an answer", bus.publish(records)).await
 }
 
-/// Publishes what the log must take; its positions.
+/// Publishes records that the log must accept; returns their positions.
 pub(crate) async fn publish_all(bus: &KafkaBus, records: &[Record]) -> Vec<LogPosition> {
     let position = |published: Result<Published, PortError>| {
         let published = published.unwrap_or_else(|error| panic!("{}", error.chain()));
-        published.position.expect("the log tells the position")
+        published.position.expect("answered")
     };
     let results = publish(bus, records).await;
     results.into_iter().map(position).collect()
 }
 
-/// What the readers of a group have applied: a store without the votes. It applies a batch only where
-/// its progress is, as a store's fence does, and counts how often it was given each ballot.
+/// The batches that the readers of a group have applied: a store without the votes. It applies a batch only if
+/// it starts at the progress, as a store's fence does, and counts how often it got each ballot.
 #[derive(Default)]
 pub(crate) struct Applied {
     pub(crate) progress: Progress,

@@ -1,4 +1,4 @@
-//! The log in Kafka when something goes wrong: with its servers, its topic, its readers.
+//! The log in Kafka under faults of its brokers, its topic and its readers.
 
 mod broker;
 mod damage;

@@ -1,4 +1,4 @@
-//! Errors that a real broker does not make on demand.
+//! Errors that a real broker does not produce on demand.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,7 +16,7 @@ use cast_core::{
 };
 use cast_testkit::{
     eventually,
-    faults::{Gate, Moment, Operation, intercept},
+    faults::{Gate, Moment, Operation},
     fixtures::Fixtures,
     within,
 };
@@ -33,7 +33,7 @@ const EVERY_BROKER: i32 = -1;
 
 type Results = Vec<Result<Published, PortError>>;
 
-/// A cluster of three brokers in this process, which makes the errors that it is told to.
+/// A cluster of three brokers in this process, with errors on demand.
 pub(crate) struct Mock {
     pub(crate) cluster: MockCluster<'static, DefaultProducerContext>,
     pub(crate) fixtures: Fixtures,
@@ -61,7 +61,7 @@ impl Mock {
         connected.unwrap_or_else(|error| panic!("{}", error.chain()))
     }
 
-    /// The next requests of this kind fail so, one after the other.
+    /// The next requests of this kind fail with these errors, one after the other.
     pub(crate) fn fail(&self, requests: RDKafkaApiKey, errors: &[Error]) {
         self.cluster.request_errors(requests, errors);
     }
@@ -75,7 +75,7 @@ impl Mock {
         results.pop().expect("one result")
     }
 
-    /// Publishes until it works again.
+    /// Publishes until a record is acknowledged.
     async fn recovers(&self, bus: &KafkaBus) {
         eventually(PATIENCE, "the log to take records again", || async {
             self.publish(bus).await.ok()?.position
@@ -83,9 +83,9 @@ impl Mock {
         .await;
     }
 
-    /// How many records there are.
+    /// The number of records in the log.
     async fn logged(&self, bus: &KafkaBus) -> u64 {
-        let lag = bus.lag(&GroupName::new("nobody")).await;
+        let lag = bus.lag(&GroupName::new("unknown")).await;
         let lag = lag.unwrap_or_else(|error| panic!("{}", error.chain()));
         lag.iter().map(|lag| lag.end.get()).sum()
     }
@@ -106,7 +106,7 @@ async fn a_record_that_is_not_acknowledged_in_time_is_of_unknown_outcome() {
     let bus = mock.connect().await;
     let set_delay = |delay| mock.cluster.broker_round_trip_time(EVERY_BROKER, delay);
     set_delay(Duration::from_secs(20)).expect("a slow cluster");
-    let error = mock.publish(&bus).await.expect_err("nobody answers");
+    let error = mock.publish(&bus).await.expect_err("no server answers");
     assert_eq!(
         error.kind(),
         PortErrorKind::OutcomeUnknown,
@@ -118,18 +118,18 @@ async fn a_record_that_is_not_acknowledged_in_time_is_of_unknown_outcome() {
 }
 
 #[tokio::test]
-async fn brokers_that_are_away_leave_the_outcome_unknown_and_are_found_again() {
+async fn unreachable_brokers_leave_the_outcome_unknown_and_are_reconnected_to() {
     let mock = Mock::new();
     let bus = mock.connect().await;
     mock.cluster.broker_down(EVERY_BROKER).expect("all down");
-    let error = mock.publish(&bus).await.expect_err("nobody is there");
+    let error = mock.publish(&bus).await.expect_err("no broker answers");
     assert_eq!(
         error.kind(),
         PortErrorKind::OutcomeUnknown,
         "{}",
         error.chain()
     );
-    let error = bus.partitions().await.expect_err("nobody is there");
+    let error = bus.partitions().await.expect_err("no broker answers");
     assert_eq!(
         error.kind(),
         PortErrorKind::Unavailable,
@@ -138,11 +138,11 @@ async fn brokers_that_are_away_leave_the_outcome_unknown_and_are_found_again() {
     );
     mock.cluster.broker_up(EVERY_BROKER).expect("all up");
     mock.recovers(&bus).await;
-    bus.partitions().await.expect("somebody is there");
+    bus.partitions().await.expect("a node answers");
 }
 
 #[tokio::test]
-async fn too_few_replicas_for_a_moment_is_tried_again_by_itself() {
+async fn a_short_lack_of_replicas_is_retried_by_the_client() {
     let mock = Mock::new();
     let bus = mock.connect().await;
     let few = Error::RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS;
@@ -209,10 +209,10 @@ async fn a_producer_that_died_is_replaced() {
 }
 
 #[tokio::test]
-async fn while_producers_die_at_birth_nothing_is_sent_and_the_reason_is_told() {
+async fn while_producers_fail_at_their_start_no_record_is_sent_and_the_reason_is_reported() {
     let mock = Mock::new();
     let bus = mock.connect().await;
-    // The first dies of this, and its successors of having no right to an id.
+    // The first producer fails with this error, its successors because they are refused an id.
     let refused = Error::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED;
     mock.fail(RDKafkaApiKey::InitProducerId, &[refused; 100]);
     let fatal = Error::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER;
@@ -220,20 +220,24 @@ async fn while_producers_die_at_birth_nothing_is_sent_and_the_reason_is_told() {
     mock.publish(&bus)
         .await
         .expect_err("the first producer dies");
-    let told = eventually(PATIENCE, "the reason to be told", || async {
-        let error = mock.publish(&bus).await.expect_err("nobody has an id");
-        let told = error.chain();
-        (error.kind() == PortErrorKind::Unavailable && told.contains("ClusterAuthorizationFailed"))
-            .then_some(told)
+    let reported = eventually(PATIENCE, "the reason is reported", || async {
+        let error = mock
+            .publish(&bus)
+            .await
+            .expect_err("there is no producer id");
+        let reported = error.chain();
+        (error.kind() == PortErrorKind::Unavailable
+            && reported.contains("ClusterAuthorizationFailed"))
+        .then_some(reported)
     });
-    told.await;
+    reported.await;
     mock.cluster
         .clear_request_errors(RDKafkaApiKey::InitProducerId);
     mock.recovers(&bus).await;
 }
 
 #[tokio::test]
-async fn what_finds_no_room_in_the_queue_is_unavailable_and_never_sent() {
+async fn a_record_beyond_the_queue_limit_is_unavailable_and_never_sent() {
     let mock = Mock::new();
     let mut options = mock.options();
     options.max_unacknowledged_bytes = 0;
@@ -261,7 +265,7 @@ async fn what_finds_no_room_in_the_queue_is_unavailable_and_never_sent() {
 }
 
 #[tokio::test]
-async fn what_is_too_large_for_a_record_is_corrupt_and_no_other_suffers() {
+async fn a_record_that_is_too_large_is_corrupt_and_the_others_are_published() {
     let mock = Mock::new();
     let bus = mock.connect().await;
     let large = mock.fixtures.record(Partition::new(0), PARTITIONS, 30_000);
@@ -272,7 +276,7 @@ async fn what_is_too_large_for_a_record_is_corrupt_and_no_other_suffers() {
 }
 
 #[tokio::test]
-async fn no_cluster_and_no_topic_are_told_apart() {
+async fn a_missing_cluster_and_a_missing_topic_are_different_errors() {
     let mock = Mock::new();
     let mut nowhere = mock.options();
     nowhere.topic = "other".to_owned();
@@ -311,8 +315,8 @@ async fn no_cluster_and_no_topic_are_told_apart() {
     );
 }
 
-/// A door over this log, with one slot for flushes of a thousand ballots.
-async fn door(bus: &Arc<KafkaBus>, gate: &Arc<Gate>) -> Cast {
+/// A vote service on this log, with one slot for flushes of a thousand ballots.
+async fn vote_service(bus: &Arc<KafkaBus>, gate: &Arc<Gate>) -> Cast {
     let ports = Ports {
         bus: Arc::clone(bus) as _,
         ..memory::ports_on(Arc::new(SystemClock), Arc::new(SystemEntropy))
@@ -332,12 +336,12 @@ async fn door(bus: &Arc<KafkaBus>, gate: &Arc<Gate>) -> Cast {
         consumers: 0,
     };
     let keys = cast_core::domain::KeyRing::generate(&SystemEntropy);
-    let cast = Cast::builder(intercept(&ports, gate), keys);
+    let cast = Cast::builder(ports.intercepted(gate), keys);
     let cast = cast.settings(settings).roles(roles).start().await;
     cast.expect("it starts")
 }
 
-/// A ballot that takes as many bytes as one can.
+/// A ballot of the largest size.
 fn full_ballot(ticket: Ticket) -> Ballot {
     let names: Vec<_> = (0..MAX_SELECTIONS)
         .map(|at| format!("{at:0>MAX_NAME_BYTES$}"))
@@ -354,7 +358,7 @@ async fn a_flush_of_a_thousand_full_ballots_is_acknowledged() {
     options.delivery_timeout = Duration::from_secs(30);
     let bus = KafkaBus::connect(options).await.expect("it connects");
     let (bus, gate) = (Arc::new(bus), Gate::new());
-    let cast = door(&bus, &gate).await;
+    let cast = vote_service(&bus, &gate).await;
     let ticket = eventually(PATIENCE, "a ticket", || async {
         cast.current_ticket().await.ok().map(|ticket| ticket.id)
     });
@@ -369,7 +373,7 @@ async fn a_flush_of_a_thousand_full_ballots_is_acknowledged() {
     gate.until_waiting(Operation::Redeem, Moment::Before, 1)
         .await;
     let votes: Vec<_> = (0..1_000).map(|_| vote()).collect();
-    // On this one thread each of them comes as far as the intake.
+    // On this single thread, each of them gets to the intake.
     tokio::task::yield_now().await;
     gate.open(Operation::Redeem, Moment::Before);
     for vote in std::iter::once(first).chain(votes) {

@@ -1,4 +1,4 @@
-//! Readers that come, go, are busy, and fall behind.
+//! Readers that join, leave, are busy, and lag.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -18,7 +18,7 @@ use tokio::{sync::watch, task::JoinHandle};
 
 use crate::log::{Applied, Log, PARTITIONS, PATIENCE, connect, join, publish_all, read_up_to};
 
-/// Reads as a consumer does, until it is told to leave.
+/// Reads as a consumer does, until it is stopped.
 fn consume(
     mut member: Box<dyn Subscription>,
     applied: Arc<Applied>,
@@ -62,7 +62,7 @@ async fn rebalanced_under_load(protocol: GroupProtocol) {
     let log = Log::on(kafka).await;
     let mut options = log.patient();
     options.protocol = protocol;
-    // Little is read ahead, so that stopping and going on are part of it.
+    // A small prefetch buffer, so that the readers pause and resume.
     options.prefetch_ballots = 100;
     let bus = connect(options.clone()).await;
     let (group, applied) = (log.fixtures.group("shares"), Arc::new(Applied::default()));
@@ -74,13 +74,13 @@ async fn rebalanced_under_load(protocol: GroupProtocol) {
         records.extend(more);
         positions.clone()
     };
-    // Members come and go while records do; each has connections of its own.
+    // Members join and leave while records are published; each has its own connections.
     let mut members: Vec<(watch::Sender<bool>, JoinHandle<()>)> = Vec::new();
     for round in 0..6 {
         let own = connect(options.clone()).await;
         let member = join(&own, &group, &applied).await;
-        let (leave, told_to_leave) = watch::channel(false);
-        let task = consume(member, Arc::clone(&applied), told_to_leave);
+        let (leave, should_leave) = watch::channel(false);
+        let task = consume(member, Arc::clone(&applied), should_leave);
         members.push((leave, task));
         publish(300).await;
         if round % 2 == 1 {
@@ -122,7 +122,7 @@ async fn a_member_that_is_busy_for_long_still_shares() {
     let first = publish_all(&bus, &log.records(3)).await;
     read_up_to(&mut *busy, &applied, &first).await;
 
-    // It folds from here on, and asks for nothing. The newcomer gets its share all the same.
+    // It is busy from here on, and does not poll. The new member still gets its share.
     let other = log.connect().await;
     let mut newcomer = join(&other, &group, &applied).await;
     let mut of_newcomer = BTreeSet::new();
@@ -140,7 +140,7 @@ async fn a_member_that_is_busy_for_long_still_shares() {
         of_newcomer.len() < PARTITIONS.count() as usize,
         "not all of them"
     );
-    // What the busy one still has it reads on, from where it was.
+    // The busy member continues its remaining partitions at their positions.
     let rest = publish_all(&bus, &log.records(3)).await;
     let rest: Vec<_> = rest
         .into_iter()
@@ -165,12 +165,12 @@ async fn offsets_that_a_log_uses_for_itself_leave_no_gap_between_batches() {
     let log = Log::on(kafka).await;
     let bus = log.connect().await;
     let before = publish_all(&bus, &log.records(3)).await;
-    // The mark of a transaction's end has an offset, and is no record.
+    // The marker at the end of a transaction has an offset, and is not a record.
     append_in_transactions(&log, 3);
     let after = publish_all(&bus, &log.records(3)).await;
     let between = after[0].offset.get() - before[0].offset.get() - 1;
-    // A transaction is over for whoever ends it before its mark is in the log, so the last mark may
-    // come behind.
+    // A transaction ends for its client before its marker is in the log, so the last marker may
+    // follow.
     assert!(
         between == 3 + 2 || between == 3 + 3,
         "three records, and marks: {between}"
@@ -210,7 +210,7 @@ fn append_in_transactions(log: &Log, count: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reader_that_retention_passes_is_told() {
+async fn a_reader_that_retention_overtakes_gets_an_error() {
     let Some(kafka) = servers::kafka().await else {
         return;
     };
@@ -218,9 +218,9 @@ async fn a_reader_that_retention_passes_is_told() {
     let mut options = log.patient();
     options.prefetch_ballots = 1;
     let bus = connect(options).await;
-    let home = Partition::new(0);
+    let test_db = Partition::new(0);
     let records: Vec<_> = (0..300)
-        .map(|_| log.fixtures.record(home, PARTITIONS, 2))
+        .map(|_| log.fixtures.record(test_db, PARTITIONS, 2))
         .collect();
     publish_all(&bus, &records).await;
     let applied = Arc::new(Applied::default());
@@ -233,16 +233,16 @@ async fn a_reader_that_retention_passes_is_told() {
     assert!(applied.apply(&batch));
 
     truncate(&log, 299).await;
-    let told = async {
+    let reported = async {
         loop {
             match reader.next().await {
-                // What was read ahead still comes.
+                // Prefetched records are still returned.
                 Ok(batch) => assert!(applied.apply(&batch), "nothing is skipped"),
                 Err(error) => return error,
             }
         }
     };
-    let error = within(PATIENCE, "the reader to be told", told).await;
+    let error = within(PATIENCE, "the reader gets the error", reported).await;
     assert_eq!(
         error.kind(),
         PortErrorKind::Misconfigured,
@@ -264,7 +264,7 @@ async fn truncate(log: &Log, before: i64) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_lag_is_right_when_a_reader_resumes_beyond_what_was_committed() {
+async fn the_lag_is_right_when_a_reader_resumes_after_the_committed_offset() {
     let Some(kafka) = servers::kafka().await else {
         return;
     };
@@ -272,7 +272,7 @@ async fn the_lag_is_right_when_a_reader_resumes_beyond_what_was_committed() {
     let bus = log.connect().await;
     let group = log.fixtures.group("resumes");
     let positions = publish_all(&bus, &log.records(9)).await;
-    // Applied by a reader that died before it committed.
+    // Applied by a reader that ended before it committed.
     let applied = Arc::new(Applied::default());
     for at in &positions {
         applied.progress.set(at.partition, at.offset.next());
@@ -290,6 +290,6 @@ async fn the_lag_is_right_when_a_reader_resumes_beyond_what_was_committed() {
 }
 
 async fn behind(bus: &KafkaBus, group: &GroupName) -> u64 {
-    let lag = bus.lag(group).await.expect("the log tells the lag");
+    let lag = bus.lag(group).await.expect("answered");
     lag.iter().map(cast_core::ports::PartitionLag::behind).sum()
 }

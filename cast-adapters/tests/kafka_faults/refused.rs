@@ -1,4 +1,4 @@
-//! What a broker refuses to a reader, and gives it later.
+//! Fetches that a broker refuses, and answers later.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,7 +14,7 @@ use tokio::{sync::watch, time::timeout};
 
 use crate::mock::{Mock, PATIENCE};
 
-/// A subscription of a group of its own, from the start.
+/// A subscription of a new group, from the start of the log.
 async fn read(mock: &Mock, bus: &KafkaBus) -> Box<dyn Subscription> {
     read_from(mock, bus, Arc::new(Progress::at_start())).await
 }
@@ -29,26 +29,26 @@ async fn read_from(
     joined.unwrap_or_else(|error| panic!("{}", error.chain()))
 }
 
-/// Has the brokers give nothing until [`given`]. For less than that an error may go by unseen: each
-/// request takes one, be it about the other partition alone; and of a partition that it has read to
-/// the end, the client takes the first answer for that news, whatever error there is in it.
+/// Makes the brokers refuse every fetch until [`given`]. A single error could go unnoticed: each
+/// request consumes one, even for the other partition only; and for a partition that it has read to
+/// the end, the client takes the first answer as end-of-partition, whatever its error.
 fn refuse(mock: &Mock, code: Error) {
     mock.fail(RDKafkaApiKey::Fetch, &[code; 1_000]);
 }
 
 async fn refused(reader: &mut dyn Subscription) -> PortError {
-    let told = within(PATIENCE, "the refusal", reader.next()).await;
-    told.expect_err("nothing is given")
+    let reported = within(PATIENCE, "the refusal", reader.next()).await;
+    reported.expect_err("no batch is returned")
 }
 
-/// Ends a refusal, and returns what is read then.
+/// Ends the refusal, and returns the next batch.
 async fn given(mock: &Mock, reader: &mut dyn Subscription, kind: PortErrorKind) -> LogBatch {
     mock.cluster.clear_request_errors(RDKafkaApiKey::Fetch);
     let read = async {
         loop {
             match reader.next().await {
                 Ok(batch) => break batch,
-                // It was on its way.
+                // It was already fetched.
                 Err(error) => assert_eq!(error.kind(), kind, "{}", error.chain()),
             }
         }
@@ -62,7 +62,7 @@ fn assert_is_the_record(batch: &LogBatch) {
 }
 
 #[tokio::test]
-async fn what_a_broker_refuses_to_give_is_told_and_read_when_it_does() {
+async fn records_that_a_broker_refuses_are_an_error_and_are_read_once_it_delivers_them() {
     for (code, kind) in [
         (
             Error::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE,
@@ -84,11 +84,11 @@ async fn what_a_broker_refuses_to_give_is_told_and_read_when_it_does() {
     }
 }
 
-/// A store that answers when it is let go.
-struct Held(watch::Sender<bool>);
+/// A store that answers when it is released.
+struct ReleasedStore(watch::Sender<bool>);
 
 #[async_trait]
-impl ResumeFrom for Held {
+impl ResumeFrom for ReleasedStore {
     async fn resume_from(&self, _: Partition) -> Result<domain::Progress, PortError> {
         let mut answers = self.0.subscribe();
         let answers = answers.wait_for(|answers| *answers).await;
@@ -98,26 +98,26 @@ impl ResumeFrom for Held {
 }
 
 #[tokio::test]
-async fn a_store_that_is_slower_than_a_refusal_comes_again_is_heard_all_the_same() {
+async fn a_store_that_answers_more_slowly_than_a_broker_refuses_is_still_awaited() {
     const KIND: PortErrorKind = PortErrorKind::Misconfigured;
     let mock = Mock::new();
     let bus = mock.connect().await;
     mock.publish(&bus).await.expect("it is taken");
     refuse(&mock, Error::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
-    let store = Arc::new(Held(watch::Sender::new(true)));
+    let store = Arc::new(ReleasedStore(watch::Sender::new(true)));
     let mut reader = read_from(&mock, &bus, Arc::clone(&store) as _).await;
     assert_eq!(refused(&mut *reader).await.kind(), KIND);
-    // Where to begin anew is not known, so nothing is asked of the brokers, and nothing refused: each
-    // refusal would have the store asked again. Left to itself, the client asks several times a second.
+    // The positions are not known, so nothing is fetched, and nothing refused: each
+    // refusal would make the store be queried again. The client by itself fetches several times a second.
     store.0.send_replace(false);
-    let told = timeout(Duration::from_secs(2), reader.next()).await;
-    assert!(told.is_err(), "{told:?}");
+    let reported = timeout(Duration::from_secs(2), reader.next()).await;
+    assert!(reported.is_err(), "{reported:?}");
     store.0.send_replace(true);
     assert_is_the_record(&given(&mock, &mut *reader, KIND).await);
 }
 
 #[tokio::test]
-async fn a_group_that_cannot_tell_what_it_committed_reads_all_the_same() {
+async fn a_group_whose_commits_cannot_be_read_still_reads_the_log() {
     let mock = Mock::new();
     let bus = mock.connect().await;
     mock.publish(&bus).await.expect("it is taken");

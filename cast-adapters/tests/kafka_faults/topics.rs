@@ -1,4 +1,4 @@
-//! Topics that are not there, that are made, and that grow.
+//! Topics that are missing, created, or that grow.
 
 use std::time::Duration;
 
@@ -46,13 +46,13 @@ async fn a_topic_that_is_not_there_is_misconfigured_and_not_made_up() {
     };
     let options: KafkaOptions = kafka.url(&servers::random_name()).parse().expect("a URL");
     for _ in 0..2 {
-        let told = refusal(options.clone()).await;
-        assert!(told.contains("kafka-topics.sh"), "{told}");
+        let reported = refusal(options.clone()).await;
+        assert!(reported.contains("kafka-topics.sh"), "{reported}");
     }
 }
 
 #[tokio::test]
-async fn a_topic_is_made_once_with_what_it_needs() {
+async fn a_topic_is_created_once_with_its_settings() {
     let Some(kafka) = servers::kafka().await else {
         return;
     };
@@ -71,13 +71,13 @@ async fn a_topic_is_made_once_with_what_it_needs() {
     config.set("bootstrap.servers", kafka.brokers());
     let admin: AdminClient<DefaultClientContext> = config.create().expect("a client");
     let asked = [ResourceSpecifier::Topic(&name)];
-    let told = admin.describe_configs(&asked, &AdminOptions::new()).await;
-    let told = told
+    let reported = admin.describe_configs(&asked, &AdminOptions::new()).await;
+    let reported = reported
         .expect("an answer")
         .pop()
         .expect("of the topic")
         .expect("its settings");
-    let value = |name| told.get(name).and_then(|entry| entry.value.clone());
+    let value = |name| reported.get(name).and_then(|entry| entry.value.clone());
     assert_eq!(value("retention.ms").as_deref(), Some("3600000"));
     assert_eq!(
         value("unclean.leader.election.enable").as_deref(),
@@ -103,8 +103,11 @@ async fn a_topic_whose_settings_lose_records_is_misconfigured() {
     let log = Log::on(kafka).await;
     for (setting, value) in [("cleanup.policy", "compact"), ("compression.type", "zstd")] {
         setting::set(&log.brokers, &log.topic, setting, value).await;
-        let told = refusal(log.patient()).await;
-        assert!(told.contains(&format!("{setting}={value}")), "{told}");
+        let reported = refusal(log.patient()).await;
+        assert!(
+            reported.contains(&format!("{setting}={value}")),
+            "{reported}"
+        );
     }
 }
 
@@ -120,14 +123,14 @@ async fn a_topic_that_grew_is_misconfigured_for_old_and_new_servers() {
 
     let error = old.partitions().await.expect_err("it grew");
     assert!(misconfigured(&error).contains("when this server started"));
-    let told = refusal(log.patient()).await;
+    let reported = refusal(log.patient()).await;
     assert!(
-        told.contains("has 5 partitions, and 3 are expected"),
-        "{told}"
+        reported.contains("has 5 partitions, and 3 are expected"),
+        "{reported}"
     );
-    assert!(told.contains("partitions=5"), "the way out: {told}");
+    assert!(reported.contains("partitions=5"), "the remedy: {reported}");
 
-    // Said on purpose, and from then on known by the records themselves.
+    // Confirmed by the option, and from then on by the records.
     let mut grown = log.patient();
     grown.partitions = Some(FIVE);
     let new = connect(grown).await;
@@ -153,10 +156,10 @@ async fn a_topic_with_other_partitions_than_the_settings_say_is_misconfigured() 
     let log = Log::on(kafka).await;
     let mut options = log.patient();
     options.partitions = Some(FIVE);
-    let told = refusal(options.clone()).await;
+    let reported = refusal(options.clone()).await;
     assert!(
-        told.contains("has 3 partitions, and 5 are expected"),
-        "{told}"
+        reported.contains("has 3 partitions, and 5 are expected"),
+        "{reported}"
     );
     options.partitions = Some(PARTITIONS);
     connect(options).await;

@@ -1,5 +1,5 @@
-//! The memory adapters, as the contract suites want them: on a clock that stands still, with small
-//! bounds, and with everything done to them that a suite may ask for.
+//! The memory adapters for the contract suites: on a clock that stands still, with small
+//! bounds, and with every fault that a suite may request.
 
 use std::{
     sync::{Arc, Mutex},
@@ -25,7 +25,7 @@ use cast_testkit::{
     fixtures::{Fixtures, Progress},
 };
 
-/// What waits for another task needs little time: there is no network.
+/// A wait for another task is short: there is no network.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) struct Tickets {
@@ -55,7 +55,7 @@ impl TicketSourceHarness for Tickets {
     }
 
     fn period(&self) -> Duration {
-        // A few of them are more than a source remembers of tickets past.
+        // A few of them are longer than expired tickets are remembered.
         Duration::from_secs(120)
     }
 
@@ -104,7 +104,7 @@ impl Bus {
     }
 
     async fn end(&self, group: &GroupName, partition: Partition) -> Offset {
-        let lags = self.bus.lag(group).await.expect("the log tells the lag");
+        let lags = self.bus.lag(group).await.expect("answered");
         let of = lags.into_iter().find(|lag| lag.partition == partition);
         of.expect("the lag of each partition").end
     }
@@ -133,7 +133,7 @@ impl EventBusHarness for Bus {
         Ok(())
     }
 
-    /// A log in this process is never out of reach, but it is full when its readers are behind.
+    /// A log in this process is always reachable, but it is full when its readers lag.
     async fn obstruct(&self, obstructed: bool) -> Result<(), Skipped> {
         let (group, partition) = (GroupName::new("filler"), Partition::new(0));
         if obstructed {
@@ -271,8 +271,8 @@ impl VoteStoreHarness for Store {
     }
 
     async fn unholdable(&self, fixtures: &Fixtures) -> Result<LoggedBallot, Skipped> {
-        let somebody = fixtures.candidate("beyond all numbers");
-        Ok(fixtures.ballot(&[(&somebody, LARGEST_TOTAL + 1)]))
+        let other = fixtures.candidate("beyond all numbers");
+        Ok(fixtures.ballot(&[(&other, LARGEST_TOTAL + 1)]))
     }
 
     async fn rejections(&self) -> Result<Vec<LogPosition>, Skipped> {

@@ -1,4 +1,4 @@
-//! Stores in databases of their own, as the contract suite and the other tests want them.
+//! Stores in new databases, for the contract suite and other tests.
 
 #![expect(dead_code, reason = "each test uses a part of it")]
 
@@ -18,32 +18,34 @@ use cast_testkit::{
 };
 use tokio_postgres::{Client, NoTls};
 
-/// Nothing here takes long, but the machine may compile beside it.
+/// Nothing here takes long, but the machine may be busy.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) const P0: Partition = Partition::new(0);
 
-/// A database with the tables.
-pub(crate) struct Home {
+/// A database with the schema.
+pub(crate) struct TestDb {
     database: Database,
     url: String,
 }
 
-impl Home {
-    /// On the server that all tests of this process share; `None`, and said so, where there is none.
+impl TestDb {
+    /// On the server that all tests of this process share; `None`, with a message, if there is none.
     pub(crate) async fn shared() -> Option<Self> {
         let database = servers::postgres().await?.create_database().await;
-        Some(Self::furnished(database).await)
+        Some(Self::migrated(database).await)
     }
 
-    /// Makes the tables in a database that has none.
-    pub(crate) async fn furnished(database: Database) -> Self {
-        let home = Self {
+    /// Migrates an empty database.
+    pub(crate) async fn migrated(database: Database) -> Self {
+        let test_db = Self {
             url: database.url().to_owned(),
             database,
         };
-        migrate(&home.options()).await.expect("the tables are made");
-        home
+        migrate(&test_db.options())
+            .await
+            .expect("the tables are made");
+        test_db
     }
 
     /// The same, reached by another URL.
@@ -62,17 +64,17 @@ impl Home {
         self.database.sql(statement).await
     }
 
-    /// Patient: what is tested is not how quick a busy machine is.
+    /// With long timeouts: a busy machine must not make the tests fail.
     pub(crate) fn options(&self) -> PostgresOptions {
         options(&self.url)
     }
 
-    /// A store with connections of its own.
+    /// A store with its own connections.
     pub(crate) fn open(&self) -> PostgresStore {
         PostgresStore::new(self.options())
     }
 
-    /// A plain connection, to look and to stand in the way with.
+    /// A plain connection, for queries and locks.
     pub(crate) async fn session(&self) -> Client {
         let connected = tokio_postgres::connect(self.database.url(), NoTls).await;
         let (client, connection) = connected.expect("the server is there");
@@ -80,14 +82,14 @@ impl Home {
         client
     }
 
-    /// Waits until so many connections of stores wait for somebody's lock.
+    /// Waits until this many connections of stores wait for a lock.
     pub(crate) async fn until_blocked(&self, connections: &str) {
         let blocked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
                        AND application_name = 'cast' AND wait_event_type = 'Lock'";
         self.until(blocked, connections).await;
     }
 
-    /// Waits until a query says so.
+    /// Waits until a query returns a value.
     pub(crate) async fn until(&self, query: &str, expected: &str) {
         eventually(
             PATIENCE,
@@ -112,7 +114,7 @@ pub(crate) fn next(partition: Partition, start: u64, ballots: &[&LoggedBallot]) 
     cast_testkit::fixtures::step(partition, (start, start + 1), placed)
 }
 
-/// Applies a step that must be the next; how many of its ballots were new.
+/// Applies a step that must be the next; returns how many of its ballots were new.
 pub(crate) async fn fold(store: &PostgresStore, step: &FoldStep) -> usize {
     match store.apply(step).await.expect("the step is applied") {
         Applied::Folded { counted, .. } => counted,
@@ -123,28 +125,28 @@ pub(crate) async fn fold(store: &PostgresStore, step: &FoldStep) -> usize {
 /// A candidate's votes in all partitions.
 pub(crate) async fn votes(store: &PostgresStore, candidate: &Candidate) -> u64 {
     let tallies = store.tallies(std::slice::from_ref(candidate)).await;
-    tallies.expect("the store tells tallies")[0].tally().votes
+    tallies.expect("answered")[0].tally().votes
 }
 
 /// A harness for the contract suite.
-pub(crate) async fn store() -> Result<Home, Skipped> {
-    let home = Home::shared().await;
-    home.ok_or(Skipped::because("there is no PostgreSQL here"))
+pub(crate) async fn store() -> Result<TestDb, Skipped> {
+    let test_db = TestDb::shared().await;
+    test_db.ok_or(Skipped::because("there is no PostgreSQL here"))
 }
 
 #[async_trait]
-impl Harness for Home {
-    /// The database goes with the harness.
+impl Harness for TestDb {
+    /// The database is dropped with the harness.
     async fn close(&self) {}
 }
 
 #[async_trait]
-impl VoteStoreHarness for Home {
+impl VoteStoreHarness for TestDb {
     async fn open(&self) -> Arc<dyn VoteStore> {
         Arc::new(self.open())
     }
 
-    /// One for a candidate who has as many votes already as there can be, in each partition.
+    /// A ballot for a candidate that has the largest total in each partition.
     async fn unholdable(&self, fixtures: &Fixtures) -> Result<LoggedBallot, Skipped> {
         let full = fixtures.candidate("full");
         self.sql(&format!(

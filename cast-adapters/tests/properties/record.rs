@@ -99,7 +99,7 @@ proptest! {
     }
 
     #[test]
-    fn what_a_later_version_adds_is_stepped_over(
+    fn fields_of_later_versions_are_skipped(
         record in properties::record(), partitions in partitions(),
         front in unknown_field(), back in unknown_field()
     ) {

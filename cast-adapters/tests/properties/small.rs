@@ -8,15 +8,15 @@ use uuid::Uuid;
 pub(crate) const PARTITIONS: u32 = 2;
 pub(crate) const BALLOTS: u128 = 10;
 
-pub(crate) fn everybody() -> Vec<Candidate> {
+pub(crate) fn candidates() -> Vec<Candidate> {
     let names = ["a", "b", "c"];
     names
         .map(|name| Candidate::new(name).expect("a name"))
         .into()
 }
 
-pub(crate) fn somebody() -> impl Strategy<Value = Candidate> {
-    prop::sample::select(everybody())
+pub(crate) fn candidate() -> impl Strategy<Value = Candidate> {
+    prop::sample::select(candidates())
 }
 
 pub(crate) fn id(number: u128) -> BallotId {
@@ -34,7 +34,7 @@ pub(crate) fn offset() -> impl Strategy<Value = Offset> {
 /// One of few ballots; of two with the same id, each says what it likes.
 pub(crate) fn ballot() -> impl Strategy<Value = LoggedBallot> {
     let votes = (1..20_u32).prop_map(|votes| Votes::new(votes).expect("at least one"));
-    properties::ballot_of((0..BALLOTS).prop_map(id), somebody(), votes)
+    properties::ballot_of((0..BALLOTS).prop_map(id), candidate(), votes)
 }
 
 /// A runtime for ports that never wait.

@@ -313,7 +313,7 @@ impl StateMachineTest for Issuing {
 
     fn check_invariants(issuing: &Self, model: &Model) {
         let current = issuing.runtime.block_on(issuing.tickets.current());
-        assert_eq!(current.expect("told"), model.current());
+        assert_eq!(current.expect("answered"), model.current());
         for (ticket, granted) in &issuing.granted {
             let limits = model.made.iter().filter(|(made, _)| made == ticket);
             let most = limits

@@ -1,4 +1,4 @@
-//! Load on a server that a test breaks, and what is true of it.
+//! Load on a server while a test breaks it, with the checks of its results.
 
 use std::{
     collections::HashMap,
@@ -17,18 +17,18 @@ use cast_testkit::{eventually, fixtures::Fixtures, within};
 use tokio::task::JoinSet;
 
 use crate::{
-    breaking::{issue, tail, votes},
+    faults::{issue, pending, votes},
     redis::PATIENCE,
 };
 
-/// How many uses a ticket has.
+/// The uses of a ticket.
 pub(crate) const USES: u32 = 40;
 
-/// Doors that redeem and record without a pause, each finding the current ticket as a voter does,
-/// and publishing one where there is none; and what they know to be true.
+/// Clients that redeem and record without a pause. Each reads the current ticket, and publishes one if
+/// there is none. They count what the checks need.
 pub(crate) struct Load {
     grants: Mutex<HashMap<Ticket, u32>>,
-    /// How many records the log has: each has one vote.
+    /// The number of records in the log, of one vote each.
     log_end: AtomicU64,
     answered: AtomicU64,
     errors: Mutex<Vec<PortErrorKind>>,
@@ -38,8 +38,8 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    /// Opens so many doors, each with handles of its own.
-    pub(crate) fn begin(doors: usize, open: impl Fn() -> Redis) -> (Arc<Self>, JoinSet<()>) {
+    /// Starts `clients` clients, each with its own connections.
+    pub(crate) fn begin(clients: usize, open: impl Fn() -> Redis) -> (Arc<Self>, JoinSet<()>) {
         let fixtures = Fixtures::new();
         let load = Arc::new(Self {
             grants: Mutex::default(),
@@ -51,14 +51,14 @@ impl Load {
             fixtures,
         });
         let mut tasks = JoinSet::new();
-        for _ in 0..doors {
+        for _ in 0..clients {
             let (load, redis) = (Arc::clone(&load), open());
-            tasks.spawn(async move { load.door(redis).await });
+            tasks.spawn(async move { load.redeem_and_record(redis).await });
         }
         (load, tasks)
     }
 
-    async fn door(&self, redis: Redis) {
+    async fn redeem_and_record(&self, redis: Redis) {
         let (tickets, counter) = (redis.tickets(), redis.counter());
         while !self.stop.load(Ordering::Relaxed) {
             match self.vote(&tickets, &counter).await {
@@ -76,7 +76,7 @@ impl Load {
         let ticket = match usable {
             Some(shown) => {
                 let genuine = self.fixtures.keys().verify(&shown.id);
-                genuine.expect("only the doors here publish")
+                genuine.expect("only these clients publish")
             }
             None => issue(tickets, &self.fixtures, USES).await?,
         };
@@ -94,16 +94,16 @@ impl Load {
             let offset = self.log_end.fetch_add(1, Ordering::Relaxed);
             let show = std::slice::from_ref(&self.candidate);
             counter
-                .record(&[tail(&self.candidate, offset)], show)
+                .record(&[pending(&self.candidate, offset)], show)
                 .await?;
         }
         Ok(())
     }
 
-    /// Waits until the doors got some more answers, so that what follows meets them at work.
-    pub(crate) async fn more_answers(&self) {
+    /// Waits until the clients have got some more answers, so that they are busy when the test goes on.
+    pub(crate) async fn wait_for_answers(&self) {
         let goal = self.answered.load(Ordering::Relaxed) + 20;
-        eventually(PATIENCE, "the doors are answered", async || {
+        eventually(PATIENCE, "the clients are answered", async || {
             (self.answered.load(Ordering::Relaxed) >= goal).then_some(())
         })
         .await;
@@ -111,7 +111,7 @@ impl Load {
 
     pub(crate) async fn end(&self, tasks: JoinSet<()>) {
         self.stop.store(true, Ordering::Relaxed);
-        within(PATIENCE, "the doors close", tasks.join_all()).await;
+        within(PATIENCE, "the clients close", tasks.join_all()).await;
         let grants = self.grants.lock().expect("whole");
         assert!(
             grants.values().all(|grants| *grants <= USES),
@@ -119,8 +119,8 @@ impl Load {
         );
     }
 
-    /// Whatever was lost, a shown tally is never above the log, and is exact once it is reconciled.
-    pub(crate) async fn tally_heals(&self, counter: &RedisCounter) {
+    /// Whatever was lost, a tally never exceeds the log, and is exact once it is reconciled.
+    pub(crate) async fn tally_recovers(&self, counter: &RedisCounter) {
         let end = self.log_end.load(Ordering::Relaxed);
         assert!(end > 40, "there was load");
         assert!(votes(counter, &self.candidate).await <= end);

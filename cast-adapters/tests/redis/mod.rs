@@ -1,4 +1,4 @@
-//! Adapters in a corner of a Redis server, as the contract suites and the other tests want them.
+//! Adapters with a key prefix of their own on a Redis server, for the contract suites and other tests.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,29 +19,28 @@ use cast_testkit::{
     servers::{self, random_name},
 };
 
-/// Nothing here takes long, but the machine may compile beside it.
+/// Nothing here takes long, but the machine may be busy.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A prefix of its own on a server or a cluster, and plain connections to look and to break things
-/// with.
-pub(crate) struct Corner {
-    /// The options of its handles; a test that is about one of them changes it.
+/// A key prefix on a server or a cluster, and plain connections to inspect and remove its keys.
+pub(crate) struct Namespace {
+    /// The options of the adapters; a test may change them.
     pub(crate) options: RedisOptions,
     /// One to the server, or to each master.
     raw: Vec<MultiplexedConnection>,
 }
 
-impl Corner {
-    /// One of its own on a server.
+impl Namespace {
+    /// A new namespace on a server.
     pub(crate) async fn on(server: &servers::Redis) -> Self {
         Self::at(&[server.url()]).await
     }
 
-    /// One of its own on servers that belong together; its handles are told of the first.
+    /// A new namespace on the nodes of a cluster; the adapters get the URL of the first.
     pub(crate) async fn at(urls: &[&str]) -> Self {
         let mut options = RedisOptions::at(urls[0]);
         options.prefix = random_name();
-        // What is tested here is not how quick a busy machine is.
+        // A busy machine must not make the tests fail.
         options.connect_timeout = PATIENCE;
         options.response_timeout = PATIENCE;
         let config = AsyncConnectionConfig::new()
@@ -56,22 +55,22 @@ impl Corner {
         Self { options, raw }
     }
 
-    /// A handle with connections of its own.
+    /// Adapters with their own connections.
     pub(crate) fn open(&self) -> Redis {
         Redis::open(self.options.clone()).expect("the options make sense")
     }
 
-    /// The key of what all tickets and their meters are in.
-    pub(crate) fn meters(&self) -> String {
-        format!("{{{}:tickets}}:meters", self.options.prefix)
+    /// The key of the tickets and their use counters.
+    pub(crate) fn uses(&self) -> String {
+        format!("{{{}:tickets}}:uses", self.options.prefix)
     }
 
-    /// The key of a candidate whose name has no braces.
+    /// The key of a candidate whose name contains no brace.
     pub(crate) fn tally(&self, candidate: &Candidate) -> String {
         format!("{{{}:tally:{candidate}}}", self.options.prefix)
     }
 
-    /// Sends a command past the adapters.
+    /// Sends a command without the adapters.
     pub(crate) async fn ask<T: FromRedisValue>(&self, command: &[&str]) -> T {
         let mut sent = cmd(command[0]);
         sent.arg(&command[1..]);
@@ -81,10 +80,10 @@ impl Corner {
                 answer => return answer.unwrap_or_else(|error| panic!("{command:?}: {error}")),
             }
         }
-        panic!("{command:?}: nobody has the key")
+        panic!("{command:?}: no node has the key")
     }
 
-    /// All keys of this corner.
+    /// All keys of this namespace.
     pub(crate) async fn keys(&self) -> Vec<String> {
         let all = format!("{{{}:*", self.options.prefix);
         let mut keys: Vec<String> = Vec::new();
@@ -97,7 +96,7 @@ impl Corner {
         keys
     }
 
-    /// How long a key still lives; `None` if for ever.
+    /// The time to live of a key; `None` if it has none.
     pub(crate) async fn time_to_live(&self, key: &str) -> Option<Duration> {
         let left_ms: i64 = self.ask(&["PTTL", key]).await;
         assert_ne!(left_ms, -2, "there is no {key}");
@@ -112,7 +111,7 @@ impl Corner {
 }
 
 #[async_trait]
-impl Harness for Corner {
+impl Harness for Namespace {
     fn patience(&self) -> Duration {
         PATIENCE
     }
@@ -124,7 +123,7 @@ impl Harness for Corner {
 }
 
 #[async_trait]
-impl TicketSourceHarness for Corner {
+impl TicketSourceHarness for Namespace {
     async fn open(&self) -> Arc<dyn TicketSource> {
         Arc::new(self.open().tickets())
     }
@@ -142,13 +141,13 @@ impl TicketSourceHarness for Corner {
     }
 
     async fn lose_meters(&self) -> Result<(), Skipped> {
-        self.remove(&[self.meters()]).await;
+        self.remove(&[self.uses()]).await;
         Ok(())
     }
 }
 
 #[async_trait]
-impl VoteCounterHarness for Corner {
+impl VoteCounterHarness for Namespace {
     async fn open(&self) -> Arc<dyn VoteCounter> {
         Arc::new(self.open().counter())
     }
@@ -166,7 +165,7 @@ impl VoteCounterHarness for Corner {
         Ok(())
     }
 
-    /// Whatever has a time to live has come to its end.
+    /// Expires all keys that have a time to live.
     async fn save_memory(&self) -> Result<(), Skipped> {
         let mut mortal = Vec::new();
         for key in self.keys().await {
@@ -175,7 +174,7 @@ impl VoteCounterHarness for Corner {
                 mortal.push(key);
             }
         }
-        eventually(PATIENCE, "what has a time to live ends", async || {
+        eventually(PATIENCE, "keys with a time to live expire", async || {
             let keys = self.keys().await;
             (!mortal.iter().any(|key| keys.contains(key))).then_some(())
         })

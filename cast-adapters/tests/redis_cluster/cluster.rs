@@ -1,4 +1,4 @@
-//! A cluster to break, and what is where in it.
+//! A private cluster, and which node has which keys.
 
 use cast_core::{
     domain::Candidate,
@@ -9,35 +9,35 @@ use cast_testkit::{
     servers::{RedisCluster, random_name},
 };
 
-use crate::{breaking::tail, redis::Corner};
+use crate::{faults::pending, redis::Namespace};
 
-/// A cluster of three masters, and a corner of it whose tickets are on the first.
-pub(crate) async fn to_break(replicas: usize) -> Option<(RedisCluster, Corner)> {
+/// A cluster of three masters, and a namespace whose tickets are on the first.
+pub(crate) async fn private_cluster(replicas: usize) -> Option<(RedisCluster, Namespace)> {
     let cluster = RedisCluster::start(3, replicas).await?;
-    let corner = corner_on(&cluster, 0).await;
-    Some((cluster, corner))
+    let namespace = namespace_on(&cluster, 0).await;
+    Some((cluster, namespace))
 }
 
-/// A corner whose tickets are on a certain node.
-pub(crate) async fn corner_on(cluster: &RedisCluster, node: usize) -> Corner {
-    let mut corner = Corner::at(&cluster.urls()).await;
-    while first_owner(cluster.slot(&corner.meters()).await) != node {
-        corner.options.prefix = random_name();
+/// A namespace whose tickets are on a given node.
+pub(crate) async fn namespace_on(cluster: &RedisCluster, node: usize) -> Namespace {
+    let mut namespace = Namespace::at(&cluster.urls()).await;
+    while first_owner(cluster.slot(&namespace.uses()).await) != node {
+        namespace.options.prefix = random_name();
     }
-    corner
+    namespace
 }
 
-/// Candidates whose tallies are on a certain node, each in a slot of its own.
+/// Candidates whose tallies are on a given node.
 pub(crate) async fn candidates_on(
     cluster: &RedisCluster,
-    corner: &Corner,
+    namespace: &Namespace,
     node: usize,
     count: usize,
 ) -> Vec<Candidate> {
     let (fixtures, mut candidates) = (Fixtures::new(), Vec::new());
     for name in 0.. {
         let candidate = fixtures.candidate(&name.to_string());
-        if first_owner(cluster.slot(&corner.tally(&candidate)).await) == node {
+        if first_owner(cluster.slot(&namespace.tally(&candidate)).await) == node {
             candidates.push(candidate);
         }
         if candidates.len() == count {
@@ -47,7 +47,7 @@ pub(crate) async fn candidates_on(
     candidates
 }
 
-/// Which of the three masters has a slot as they begin.
+/// Which of the three masters has a slot in a new cluster.
 fn first_owner(slot: u16) -> usize {
     let begins = |node: usize| node * 16_384 / 3;
     let has_begun = |node: &usize| begins(*node) <= usize::from(slot);
@@ -60,16 +60,16 @@ pub(crate) async fn record(
     candidate: &Candidate,
     offset: u64,
 ) -> Result<u64, PortError> {
-    let tails = [tail(candidate, offset)];
-    let shown = counter.record(&tails, std::slice::from_ref(candidate));
+    let votes = [pending(candidate, offset)];
+    let shown = counter.record(&votes, std::slice::from_ref(candidate));
     Ok(shown.await?[0].tally.votes)
 }
 
 pub(crate) fn kind<T: std::fmt::Debug>(result: Result<T, PortError>) -> PortErrorKind {
-    result.expect_err("nobody answers").kind()
+    result.expect_err("no server answers").kind()
 }
 
-/// How often the nodes said that a slot is another's.
+/// How often the nodes have answered MOVED or ASK.
 pub(crate) async fn redirections(cluster: &RedisCluster) -> u64 {
     let mut said = 0;
     for node in cluster.nodes() {

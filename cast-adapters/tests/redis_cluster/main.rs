@@ -1,14 +1,14 @@
-//! The adapters in a real Redis Cluster: found by any of its nodes, with no call done twice while
-//! slots are handed over, masters are replaced, and nodes are gone.
+//! The adapters on a real Redis Cluster: discovery of the nodes, and no command carried out twice while
+//! slots are migrated, masters are replaced, and nodes are lost.
 
-#[path = "../redis/breaking.rs"]
-mod breaking;
 mod cluster;
-mod finding;
-mod handing;
+mod discovery;
+mod fake_nodes;
+#[path = "../redis/faults.rs"]
+mod faults;
 #[path = "../redis/load.rs"]
 mod load;
-mod losing;
-mod made_up;
+mod lost_nodes;
+mod migrating_slots;
 #[path = "../redis/mod.rs"]
 mod redis;

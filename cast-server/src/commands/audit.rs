@@ -168,7 +168,7 @@ mod tests {
         let expected = "DIFFERENCE candidate \"alice\", partition 3: the store's total is 7 votes, \
                         and its ballots give 6\nand 2 differences more\n";
         assert!(text.ends_with(expected), "{text}");
-        let place = "partition 3: log from offset 5 to 9, in the store up to 8; what was before";
+        let place = "partition 3: log from offset 5 to 9, in the store up to 8; earlier records";
         assert!(text.starts_with(place), "{text}");
         assert!(as_text(&AuditReport::default()).ends_with("nothing differs\n"));
     }

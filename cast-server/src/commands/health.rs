@@ -3,22 +3,20 @@
 use std::process::ExitCode;
 
 use bytes::Bytes;
-use cast_core::deadline::in_time;
-use http::{Request, StatusCode, header};
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
-use tokio::{net::TcpStream, runtime};
+use http::{Request, Response};
+use http_body_util::Full;
+use tokio::runtime;
 
 use crate::{
+    client::Connection,
     config::HealthConfig,
     process::terminal::{fail, print},
     protocol::HttpUrl,
     wiring,
 };
 
-/// The most bytes of an answer: some lines.
-const MAX_ANSWER: usize = 16 * 1_024;
+/// Asked when the URL names no path: whether the process can do its job.
+const DEFAULT_PATH: &str = "/readyz";
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
@@ -28,36 +26,26 @@ pub(super) fn run(config: &HealthConfig) -> ExitCode {
         Ok(url) => url,
         Err(why) => return fail(&format!("--listen: {why}")),
     };
-    match answer(config, &url) {
-        Ok((status, text)) if status.is_success() => print(&text),
-        Ok((_, text)) => fail(&format!("{url}: {text}")),
-        Err(error) => fail(&format!("{url}: {error}")),
+    let (place, path) = (&url.authority, url.path_or(DEFAULT_PATH));
+    match ask(config, &url, path) {
+        Ok(response) => {
+            let text = String::from_utf8_lossy(response.body());
+            if response.status().is_success() {
+                print(&text)
+            } else {
+                fail(&format!("http://{place}{path}: {}", text.trim_end()))
+            }
+        }
+        Err(error) => fail(&format!("http://{place}{path}: {error}")),
     }
 }
 
-fn answer(config: &HealthConfig, url: &HttpUrl) -> Result<(StatusCode, String), Error> {
+fn ask(config: &HealthConfig, url: &HttpUrl, path: &str) -> Result<Response<Bytes>, Error> {
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     let (clock, _) = wiring::system();
-    runtime.block_on(async {
-        let answer = in_time(&*clock, config.timeout, ask(url)).await;
-        answer.ok_or_else(|| format!("no answer within {:?} (--timeout)", config.timeout))?
-    })
-}
-
-async fn ask(url: &HttpUrl) -> Result<(StatusCode, String), Error> {
-    let stream = TcpStream::connect((&*url.host, url.port)).await;
-    let stream = stream.map_err(|error| format!("no process listens there: {error}"))?;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    // It ends when its sender is dropped; its errors reach the sender too.
-    tokio::spawn(connection);
-    let request = Request::get(&*url.path)
-        .header(header::HOST, &*url.authority)
-        .body(Empty::<Bytes>::new())?;
-    let response = sender.send_request(request).await?;
-    let status = response.status();
-    let body = Limited::new(response.into_body(), MAX_ANSWER);
-    let body = body.collect().await?.to_bytes();
-    Ok((status, String::from_utf8_lossy(&body).into_owned()))
+    let request = Request::get(path).body(Full::<Bytes>::default())?;
+    let mut connection = Connection::new(url, &*clock, config.timeout);
+    Ok(runtime.block_on(connection.send(request))?)
 }

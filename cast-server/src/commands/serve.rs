@@ -5,7 +5,7 @@ use cast_core::{Roles, domain::KeyRing, ports::Entropy};
 use crate::{
     app::{App, settings},
     config::{ConfigError, ServeConfig},
-    process::terminal::{LABEL, STRONG, WARNING, note},
+    process::terminal::{caution, label, note, title},
     wiring,
 };
 
@@ -50,17 +50,19 @@ fn temporary_key(entropy: &dyn Entropy) -> KeyRing {
 pub(super) fn banner(config: &ServeConfig, url: &str) {
     let (bound, uses, period) = ticket_bound(config);
     let data = if config.urls.all_in_memory() {
-        format!("in memory: {WARNING}votes are lost when this process ends{WARNING:#}")
+        let lost = caution("votes are lost when this process ends");
+        format!("in memory: {lost}")
     } else {
         config.urls.places().join(", ")
     };
-    note(format_args!(
-        "\n{STRONG}{url}/graphql{STRONG:#}\n\
-         \n  {LABEL}data{LABEL:#}     {data}\
-         \n  {LABEL}tickets{LABEL:#}  at most {bound} votes a second: {uses} votes every {period} \
-         (--ticket-uses, --ticket-period)\
-         \n  {LABEL}try{LABEL:#}      cast-server demo --url {url}\
-         \n           cast-server bench --url {url}\n\n"
+    note(&format!(
+        "\n{title}\n\n  {data_label}     {data}\n  {tickets}  at most {bound} votes a second: {uses} \
+         votes every {period} (--ticket-uses, --ticket-period)\n  {attempt}      cast-server demo --url \
+         {url}\n           cast-server bench --url {url}\n\n",
+        title = title(format!("{url}/graphql")),
+        data_label = label("data"),
+        tickets = label("tickets"),
+        attempt = label("try"),
     ));
 }
 

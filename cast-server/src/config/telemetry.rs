@@ -5,10 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::values::{ConfigError, Secret, duration};
-use crate::protocol::HttpUrl;
-
-/// Where a collector takes traces, if its URL names no path.
-const DEFAULT_PATH: &str = "/v1/traces";
+use crate::protocol::{HttpUrl, HttpUrlError};
 
 /// What a process reports to its operators.
 #[derive(Args, Clone, Debug)]
@@ -41,7 +38,7 @@ fn share(text: &str) -> Result<f64, &'static str> {
 
 impl TelemetryConfig {
     /// The collector of traces, if there is one. An error does not show the URL.
-    pub fn collector(&self) -> Result<Option<HttpUrl>, ConfigError> {
+    pub(crate) fn collector(&self) -> Result<Option<HttpUrl>, ConfigError> {
         let Some(url) = &self.traces_url else {
             return if self.traces_ratio > 0.0 {
                 let what = "--traces-ratio needs --traces-url, the collector to send traces to";
@@ -50,12 +47,12 @@ impl TelemetryConfig {
                 Ok(None)
             };
         };
-        let url: HttpUrl = url.reveal().parse().map_err(|error| {
+        let url: HttpUrl = url.reveal().parse().map_err(|error: HttpUrlError| {
             ConfigError(format!(
-                "--traces-url: {error}, as in http://HOST:4318{DEFAULT_PATH}"
+                "--traces-url: {error}, as in http://HOST:4318/v1/traces"
             ))
         })?;
-        Ok(Some(url.or_path(DEFAULT_PATH)))
+        Ok(Some(url))
     }
 }
 

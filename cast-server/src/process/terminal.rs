@@ -1,30 +1,18 @@
-//! Standard output and standard error.
+//! Output for people: text, its colours, errors.
 //!
-//! Results go to standard output, all else to standard error. There is colour where that is a
-//! terminal, unless `NO_COLOR` is set.
+//! Colours appear where the output is a terminal, and nowhere if `NO_COLOR` is set.
 
 use std::{
-    fmt,
+    fmt::Display,
     io::{self, Write as _},
     process::ExitCode,
 };
 
-use anstream::{AutoStream, ColorChoice};
-use anstyle::{AnsiColor, Style};
+use console::{StyledObject, style};
 
 use super::exit;
 
-/// As clap marks its errors.
-const ERROR: Style = AnsiColor::Red.on_default().bold();
-/// A name or a URL that a reader looks for.
-pub(crate) const STRONG: Style = Style::new().bold();
-/// A label beside a value.
-pub(crate) const LABEL: Style = AnsiColor::Cyan.on_default();
-/// What must not be overlooked.
-pub(crate) const WARNING: Style = AnsiColor::Yellow.on_default().bold();
-
-/// Writes a result to standard output. A reader that closed its end wants no more: that is no
-/// failure.
+/// Writes to standard output. A reader that closed it is no failure: it wants no more.
 pub(crate) fn print(text: &str) -> ExitCode {
     let mut stdout = io::stdout().lock();
     match stdout
@@ -37,19 +25,66 @@ pub(crate) fn print(text: &str) -> ExitCode {
     }
 }
 
-/// Writes to standard error, in colour where that can be seen. A failure to do so has no place
-/// left to be reported.
-pub(crate) fn note(text: fmt::Arguments<'_>) {
-    let _ = anstream::stderr().lock().write_fmt(text);
+/// Writes an error to standard error.
+pub(crate) fn fail(why: &str) -> ExitCode {
+    let label = style("error:").for_stderr().red().bold();
+    // Where even that cannot be written, the exit code says it.
+    let _ = writeln!(io::stderr(), "{label} {}", why.trim_end());
+    exit::FAILED
 }
 
-/// Reports on standard error why the process failed.
-pub(crate) fn fail(why: &str) -> ExitCode {
-    note(format_args!("{ERROR}error:{ERROR:#} {}\n", why.trim_end()));
-    exit::FAILED
+/// Writes text for people to standard error.
+pub(crate) fn note(text: &str) {
+    let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
 /// Whether standard error shows colour.
 pub(crate) fn stderr_has_colour() -> bool {
-    AutoStream::choice(&io::stderr()) != ColorChoice::Never
+    console::colors_enabled_stderr()
+}
+
+/// A URL or a name that a reader looks for, on standard error.
+pub(crate) fn title<T: Display>(text: T) -> StyledObject<T> {
+    style(text).for_stderr().bold()
+}
+
+/// A label beside a value, on standard error.
+pub(crate) fn label<T: Display>(text: T) -> StyledObject<T> {
+    style(text).for_stderr().cyan()
+}
+
+/// What must not be overlooked, on standard error.
+pub(crate) fn caution<T: Display>(text: T) -> StyledObject<T> {
+    style(text).for_stderr().yellow().bold()
+}
+
+/// Writes a warning to standard error.
+pub(crate) fn warn(what: &str) {
+    let label = style("warning:").for_stderr().yellow().bold();
+    let _ = writeln!(io::stderr(), "{label} {what}");
+}
+
+/// A success, on standard output.
+pub(crate) fn good<T: Display>(text: T) -> StyledObject<T> {
+    style(text).green()
+}
+
+/// A failure, on standard output.
+pub(crate) fn bad<T: Display>(text: T) -> StyledObject<T> {
+    style(text).red().bold()
+}
+
+/// What is neither, or not known, on standard output.
+pub(crate) fn uncertain<T: Display>(text: T) -> StyledObject<T> {
+    style(text).yellow()
+}
+
+/// A heading or the number that matters, on standard output.
+pub(crate) fn strong<T: Display>(text: T) -> StyledObject<T> {
+    style(text).bold()
+}
+
+/// Details, on standard output.
+pub(crate) fn dim<T: Display>(text: T) -> StyledObject<T> {
+    style(text).dim()
 }

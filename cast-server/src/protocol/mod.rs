@@ -10,6 +10,17 @@ mod server_places;
 mod vote_code;
 
 pub(crate) use self::{
-    error_code::ErrorCode, request_id::RequestId, route::Route, vote_code::VoteCode,
+    error_code::ErrorCode,
+    http_url::{HttpUrl, HttpUrlError},
+    request_id::RequestId,
+    route::Route,
+    vote_code::VoteCode,
 };
-pub use self::{http_url::HttpUrl, server_places::ServerPlaces};
+pub use self::server_places::ServerPlaces;
+pub(crate) use self::{
+    error_code::ErrorCode,
+    http_url::{HttpUrl, HttpUrlError},
+    request_id::RequestId,
+    route::Route,
+    vote_code::VoteCode,
+};

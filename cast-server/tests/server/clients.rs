@@ -11,7 +11,7 @@ use tokio::process::Command;
 
 use crate::{
     blocks::blocks,
-    middleman::{Middleman, vote_of},
+    rewriting_proxy::{RewritingProxy, vote_of},
     secrets::tempdir,
     support::{Client, Process, run},
 };
@@ -47,7 +47,7 @@ const PYTHON: Snippet = Snippet {
 };
 
 impl Snippet {
-    /// Writes it down, to vote at this server. `None` if its interpreter is not installed.
+    /// Writes it down, to vote at this server. `None` if no program can run it.
     fn write(&self, url: &str) -> Option<Written> {
         let is_there = |(program, args): &Needed| has_program(program, args);
         if !self.needs.iter().all(is_there) {
@@ -85,11 +85,11 @@ impl Written {
 /// What became of votes on their way: how often each was sent, and with what id.
 type Ids = Arc<Mutex<Vec<String>>>;
 
-/// A server that loses its answer to the first vote, and answers the second with `OVERLOADED`.
-async fn troubled(server: &Client) -> (Middleman, Ids) {
+/// A proxy that loses the answer to the first vote, and answers the second with OVERLOADED.
+async fn troubled(server: &Client) -> (RewritingProxy, Ids) {
     let ids = Ids::default();
     let seen = Arc::clone(&ids);
-    let meddle = move |request: &Value, answer| {
+    let rewrite = move |request: &Value, answer| {
         let Some(vote) = vote_of(request) else {
             return Some(answer);
         };
@@ -102,7 +102,7 @@ async fn troubled(server: &Client) -> (Middleman, Ids) {
             _ => Some(answer),
         }
     };
-    (Middleman::before(server, meddle).await, ids)
+    (RewritingProxy::before(server, rewrite).await, ids)
 }
 
 async fn does_what_a_client_does(snippet: Snippet) {
@@ -126,12 +126,12 @@ async fn does_what_a_client_does(snippet: Snippet) {
     assert_eq!(tries.len(), 3, "{tries:?}");
     assert!(tries.iter().all(|id| *id == tries[0]), "{tries:?}");
 
-    // The vote counts, so a client without a tally has not failed: to run it again is to vote twice.
+    // The vote counts, and so a client that gets no tally has not failed: run again, it would vote twice.
     let hides_tallies = |request: &Value, answer| {
         let asks = request["query"].as_str().unwrap_or_default();
         (!asks.contains("tally(")).then_some(answer)
     };
-    let silent = Middleman::before(&server.client(), hides_tallies).await;
+    let silent = RewritingProxy::before(&server.client(), hides_tallies).await;
     let unheard = snippet.write(&silent.url).expect("it was there");
     let (code, stdout, stderr) = unheard.vote(&random_name()).await;
     assert_eq!(code, Some(0), "{stdout}{stderr}");

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::{
-    middleman::{Middleman, vote_of},
+    rewriting_proxy::{RewritingProxy, vote_of},
     support::{Process, Server, program, run},
 };
 
@@ -34,13 +34,19 @@ async fn passes(url: &str) -> String {
     }
     assert_eq!(stdout.matches("\n   ok: ").count(), 7, "{stdout}");
     assert!(stdout.ends_with("\n\nEach step went as it must.\n"));
+    assert_eq!(
+        stdout.matches("  vote(usernames:").count(),
+        1,
+        "once: {stdout}"
+    );
+    assert!(!stdout.contains('\u{1b}'), "no colour without a terminal");
     stdout
 }
 
 #[tokio::test]
 async fn a_server_that_does_as_it_says_is_shown_step_by_step() {
     let server = Process::serve(&[]).await;
-    // With a slash behind it, and where somebody has walked already.
+    // With a slash behind it, and a second time at the same server.
     for _ in 0..2 {
         let shown = passes(&format!("{}/", server.url())).await;
         // What is asked, what with, and what is answered.
@@ -90,18 +96,18 @@ async fn a_vote_whose_answer_is_lost_is_sent_again_and_counts_once() {
         let is_first = vote_of(request).is_some() && votes.fetch_add(1, Relaxed) == 0;
         (!is_first).then_some(answer)
     };
-    let middleman = Middleman::before(&server.client(), hangs_up).await;
-    let shown = passes(&middleman.url).await;
+    let proxy = RewritingProxy::before(&server.client(), hangs_up).await;
+    let shown = passes(&proxy.url).await;
     assert!(shown.contains("the connection broke"), "{shown}");
 }
 
 /// Each request meets something that passes, once: an answer that is lost, a server that is full, a counter
-/// that does not answer, and a ticket that others use up before its end.
+/// that does not answer, and a ticket that other clients use up before its end.
 #[tokio::test]
 async fn what_passes_is_waited_for() {
     let server = Process::serve(&[]).await;
     let (tickets, erin, stale) = <(AtomicUsize, AtomicUsize, AtomicUsize)>::default();
-    let meddle = move |request: &Value, mut answer: Value| {
+    let rewrite = move |request: &Value, mut answer: Value| {
         let full = json!({"data": null, "errors": [{"message": "full",
             "extensions": {"code": "OVERLOADED", "retryable": true}}]});
         let Some(vote) = vote_of(request) else {
@@ -122,18 +128,18 @@ async fn what_passes_is_waited_for() {
         }
         Some(answer)
     };
-    let middleman = Middleman::before(&server.client(), meddle).await;
-    passes(&middleman.url).await;
+    let proxy = RewritingProxy::before(&server.client(), rewrite).await;
+    passes(&proxy.url).await;
 }
 
 /// A server that does something wrong: what, and at which step that is seen, and in what words.
 struct Lie {
-    tell: fn(&Value, &mut Value),
+    rewrite: fn(&Value, &mut Value),
     step: usize,
     words: &'static str,
 }
 
-/// Whose votes are asked for first, without the part that tells one run from another.
+/// The candidate whose votes are asked for first, without the suffix of the run.
 fn asked(request: &Value) -> &str {
     let name = request["variables"]["name0"].as_str().unwrap_or_default();
     name.split('-').next().unwrap_or_default()
@@ -149,17 +155,17 @@ const ACCEPTED: &str = "Votes recorded successfully";
 
 const LIES: [Lie; 14] = [
     Lie {
-        tell: |_, answer| answer["data"]["cas"]["ticket"] = json!("abc"),
+        rewrite: |_, answer| answer["data"]["cas"]["ticket"] = json!("abc"),
         step: 1,
         words: "64 hex digits",
     },
     Lie {
-        tell: |_, answer| answer["data"]["cas"]["validUntil"] = json!("soon"),
+        rewrite: |_, answer| answer["data"]["cas"]["validUntil"] = json!("soon"),
         step: 1,
         words: "validUntil must be a time",
     },
     Lie {
-        tell: |_, answer| {
+        rewrite: |_, answer| {
             let votes = &mut answer["data"]["vote"]["votes"];
             replace(votes, &json!([3, 2, 1]), json!([3, 2, 2]));
         },
@@ -167,7 +173,7 @@ const LIES: [Lie; 14] = [
         words: "votes must be [3, 2, 1], and is [3, 2, 2]",
     },
     Lie {
-        tell: |_, answer| {
+        rewrite: |_, answer| {
             if let Some(names) = answer["data"]["vote"]["usernames"].as_array_mut() {
                 names.reverse();
             }
@@ -176,7 +182,7 @@ const LIES: [Lie; 14] = [
         words: "usernames must be",
     },
     Lie {
-        tell: |_, answer| {
+        rewrite: |_, answer| {
             let message = &mut answer["data"]["vote"]["message"];
             replace(message, &json!(ACCEPTED), json!("Thank you"));
         },
@@ -184,17 +190,17 @@ const LIES: [Lie; 14] = [
         words: "message must be",
     },
     Lie {
-        tell: |_, answer| replace(&mut answer["data"]["votes1"], &json!(2), json!(3)),
+        rewrite: |_, answer| replace(&mut answer["data"]["votes1"], &json!(2), json!(3)),
         step: 3,
         words: "votes must be [3, 2, 1], and is [3, 3, 1]",
     },
     Lie {
-        tell: |_, answer| replace(&mut answer["data"]["votes2"], &json!(1), json!(0)),
+        rewrite: |_, answer| replace(&mut answer["data"]["votes2"], &json!(1), json!(0)),
         step: 3,
         words: "still, after 2s: votes must be [3, 2, 1], and are [3, 2, 0]",
     },
     Lie {
-        tell: |_, answer| {
+        rewrite: |_, answer| {
             if answer["data"]["vote"]["code"] == "TICKET_INVALID" {
                 answer["data"]["vote"]["success"] = json!(true);
             }
@@ -203,7 +209,7 @@ const LIES: [Lie; 14] = [
         words: "must be refused as \"TICKET_INVALID\", and is accepted",
     },
     Lie {
-        tell: |request, answer| {
+        rewrite: |request, answer| {
             if asked(request) == "mallory" {
                 answer["data"]["votes0"] = json!(1);
             }
@@ -212,8 +218,8 @@ const LIES: [Lie; 14] = [
         words: "votes must be [0], and is [1]",
     },
     Lie {
-        // What it returns is what was used, as the first CAST did.
-        tell: |_, answer| {
+        // It returns the used number, as the first CAST did.
+        rewrite: |_, answer| {
             let left = &mut answer["data"]["cas"]["remainingUsage"];
             *left = left.as_u64().map_or(Value::Null, |left| json!(200 - left));
         },
@@ -221,7 +227,7 @@ const LIES: [Lie; 14] = [
         words: "after 3 ballots, remainingUsage must be at most",
     },
     Lie {
-        tell: |_, answer| {
+        rewrite: |_, answer| {
             let vote = &mut answer["data"]["vote"];
             if vote["code"] == "TICKET_EXPIRED" {
                 vote["success"] = json!(true);
@@ -231,7 +237,7 @@ const LIES: [Lie; 14] = [
         words: "and still votes, 3s after it was fetched",
     },
     Lie {
-        tell: |_, answer| {
+        rewrite: |_, answer| {
             let message = &mut answer["data"]["vote"]["message"];
             replace(message, &json!("Ticket expired"), json!("Invalid ticket"));
         },
@@ -239,7 +245,7 @@ const LIES: [Lie; 14] = [
         words: "message must be \"Ticket expired\", and is \"Invalid ticket\"",
     },
     Lie {
-        tell: |_, answer| {
+        rewrite: |_, answer| {
             let code = &mut answer["data"]["vote"]["code"];
             replace(code, &json!("DUPLICATE"), json!("ACCEPTED"));
         },
@@ -247,7 +253,7 @@ const LIES: [Lie; 14] = [
         words: "code must be \"DUPLICATE\", and is \"ACCEPTED\"",
     },
     Lie {
-        tell: |request, answer| {
+        rewrite: |request, answer| {
             if asked(request) == "frank" {
                 answer["data"]["votes0"] = json!(2);
             }
@@ -261,14 +267,14 @@ const LIES: [Lie; 14] = [
 async fn a_server_that_does_something_else_fails_at_that_step() {
     let server = Process::serve(&[]).await;
     let client = server.client();
-    let told = LIES.iter().map(async |lie| {
-        let meddle = |request: &Value, mut answer| {
-            (lie.tell)(request, &mut answer);
+    let checks = LIES.iter().map(async |lie| {
+        let rewrite = |request: &Value, mut answer| {
+            (lie.rewrite)(request, &mut answer);
             Some(answer)
         };
-        let middleman = Middleman::before(&client, meddle).await;
+        let proxy = RewritingProxy::before(&client, rewrite).await;
         let args = ["--timeout", "2s", "--expiry-timeout", "3s"];
-        let (code, stdout, stderr) = demo(&middleman.url, &args).await;
+        let (code, stdout, stderr) = demo(&proxy.url, &args).await;
         assert_eq!(code, Some(1), "{}: {stdout}\n{stderr}", lie.words);
         assert_eq!(stderr.lines().count(), 1, "{stderr}");
         let begins = format!("error: step {}, ", lie.step);
@@ -276,11 +282,11 @@ async fn a_server_that_does_something_else_fails_at_that_step() {
         assert!(stderr.contains(lie.words), "{}: {stderr}", lie.words);
         assert!(!stdout.contains("Each step"), "{stdout}");
     });
-    join_all(told).await;
+    join_all(checks).await;
 }
 
 #[tokio::test]
-async fn where_nobody_is_or_somebody_else_it_says_so() {
+async fn at_a_url_without_a_cast_server_it_says_so() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
@@ -305,7 +311,7 @@ async fn a_ticket_that_lasts_too_long_to_wait_for_is_named() {
 }
 
 #[tokio::test]
-async fn wrong_usage_is_told() {
+async fn wrong_usage_is_reported() {
     let (code, _, stderr) = demo("https://127.0.0.1", &[]).await;
     assert_eq!(code, Some(2), "{stderr}");
     assert!(stderr.contains("TLS"), "{stderr}");

@@ -12,12 +12,12 @@ use async_trait::async_trait;
 use cast_adapters::system::SystemClock;
 use cast_core::{
     Ports,
-    domain::{Claim, CurrentTicket, GenuineTicket, PeriodTicket, Redemption, Timestamp},
-    ports::{PortError, TicketSource},
+    domain::{Claim, CurrentTicket, GenuineTicket, Redemption},
+    ports::{ForwardingTicketSource, PortError, TicketSource},
 };
 use cast_testkit::{
     eventually,
-    faults::{Fault, FaultPlan, Gate, Moment, Operation, intercept},
+    faults::{Fault, FaultPlan, Gate, Moment, Operation},
 };
 use serde_json::{Value, json};
 
@@ -26,14 +26,14 @@ use crate::support::{Log, SOON, Server, VOTE, app_over, one_vote, ports, timed};
 /// A server whose ports fail as the plan says.
 async fn faulty() -> (Server, Arc<FaultPlan>) {
     let plan = FaultPlan::quiet(Arc::new(SystemClock));
-    let server = Server::of(app_over(intercept(&ports(), &plan))).await;
+    let server = Server::of(app_over(ports().intercepted(&plan))).await;
     (server, plan)
 }
 
 #[tokio::test]
 async fn a_full_intake_says_overloaded_at_once() {
     let gate = Gate::new();
-    let mut app = app_over(intercept(&ports(), &gate));
+    let mut app = app_over(ports().intercepted(&gate));
     app.settings.ingest.intake_capacity = 2;
     app.settings.ingest.flush_limit = 1;
     app.settings.ingest.flushes_in_flight = 1;
@@ -96,7 +96,7 @@ async fn a_log_that_is_down_is_unavailable_and_the_vote_does_not_count() {
 
 #[tokio::test]
 async fn an_unknown_outcome_names_the_ballot_and_the_same_ballot_counts_once() {
-    for (fault, before) in [(Fault::DoneButUntold, 1), (Fault::Lost, 0)] {
+    for (fault, before) in [(Fault::DoneOutcomeUnknown, 1), (Fault::Lost, 0)] {
         let (server, plan) = faulty().await;
         let client = &server.client;
         let ticket = client.ticket().await;
@@ -134,7 +134,7 @@ async fn a_counter_that_is_down_makes_a_vote_stale_and_no_failure() {
         (&json!(true), &json!(true)),
         "{result}"
     );
-    plan.heal();
+    plan.clear();
     eventually(SOON, "the reconciled vote", || async {
         (server.client.tally("a").await == 1).then_some(())
     })
@@ -144,7 +144,7 @@ async fn a_counter_that_is_down_makes_a_vote_stale_and_no_failure() {
 #[tokio::test]
 async fn without_a_ticket_cas_says_so_and_readiness_names_it() {
     let plan = FaultPlan::quiet(Arc::new(SystemClock));
-    let mut app = app_over(intercept(&ports(), &plan));
+    let mut app = app_over(ports().intercepted(&plan));
     app.settings.tickets.period = Duration::from_millis(100);
     app.settings.tickets.ttl = Duration::from_millis(100);
     let server = Server::of(app).await;
@@ -166,7 +166,7 @@ async fn without_a_ticket_cas_says_so_and_readiness_names_it() {
         );
     }
     assert_eq!(server.client.get("/livez").await.status, 200);
-    plan.heal();
+    plan.clear();
     eventually(SOON, "a ticket", || async {
         (server.client.get("/readyz").await.status == 200).then_some(())
     })
@@ -189,7 +189,7 @@ async fn readiness_names_what_is_missing_and_what_it_can_do_without() {
         text.contains("counter: ") && text.contains("(not needed)"),
         "{text}"
     );
-    plan.heal();
+    plan.clear();
     plan.always(Operation::Read, Fault::Refused);
     assert_eq!(server.client.get("/readyz").await.status, 200);
 }
@@ -197,7 +197,7 @@ async fn readiness_names_what_is_missing_and_what_it_can_do_without() {
 #[tokio::test]
 async fn an_answer_that_takes_too_long_is_cut_off() {
     let gate = Gate::new();
-    let mut app = app_over(intercept(&ports(), &gate));
+    let mut app = app_over(ports().intercepted(&gate));
     app.settings.ingest.publish_deadline = SOON;
     app.http.request_deadline = Duration::from_millis(200);
     let server = Server::of(app).await;
@@ -233,13 +233,9 @@ impl CorruptTickets {
 }
 
 #[async_trait]
-impl TicketSource for CorruptTickets {
-    async fn now(&self) -> Result<Timestamp, PortError> {
-        self.inner.now().await
-    }
-
-    async fn publish(&self, ticket: &PeriodTicket) -> Result<PeriodTicket, PortError> {
-        self.inner.publish(ticket).await
+impl ForwardingTicketSource for CorruptTickets {
+    fn inner(&self) -> &dyn TicketSource {
+        &*self.inner
     }
 
     async fn current(&self) -> Result<Option<CurrentTicket>, PortError> {
@@ -289,25 +285,13 @@ async fn an_internal_error_is_masked_behind_the_request_id() {
 struct PanickingTickets(Arc<dyn TicketSource>);
 
 #[async_trait]
-impl TicketSource for PanickingTickets {
-    async fn now(&self) -> Result<Timestamp, PortError> {
-        self.0.now().await
-    }
-
-    async fn publish(&self, ticket: &PeriodTicket) -> Result<PeriodTicket, PortError> {
-        self.0.publish(ticket).await
+impl ForwardingTicketSource for PanickingTickets {
+    fn inner(&self) -> &dyn TicketSource {
+        &*self.0
     }
 
     async fn current(&self) -> Result<Option<CurrentTicket>, PortError> {
         panic!("a test panics at 10.0.0.7");
-    }
-
-    async fn redeem(
-        &self,
-        ticket: &GenuineTicket,
-        claims: &[Claim],
-    ) -> Result<Vec<Redemption>, PortError> {
-        self.0.redeem(ticket, claims).await
     }
 }
 

@@ -1,5 +1,5 @@
-//! `build-and-deploy.sh` against a Docker and a kubectl that are none: they write down what they are
-//! told, and the way to the service leads to a real server.
+//! `build-and-deploy.sh` against fakes of Docker and kubectl: they record their arguments, and the
+//! forwarded port is that of a real server.
 
 use std::{
     fs,
@@ -34,7 +34,7 @@ const OTHER: &str = r#"#!/bin/sh
 echo "$(basename "$0") $*" >>"$FAKE/calls"
 "#;
 
-/// A folder with tools that are none, in front of all others.
+/// A folder with fake tools, in front of all others in `PATH`.
 struct Fakes(PathBuf);
 
 impl Fakes {
@@ -104,7 +104,7 @@ async fn it_installs_votes_and_keeps_the_secrets_when_it_is_run_again() {
     let store = format!("store-url=postgres://cast:{password}@postgres:5432/cast\n");
     assert!(urls.ends_with(&store), "{urls}");
     assert_eq!(urls.lines().count(), 4);
-    // Its own image in each manifest, and no other.
+    // Its own image everywhere, and no other image changed.
     let applied = "a:\n- image: cast:test-1\n  image: cast:test-1\n- image: kafka:1\n";
     assert_eq!(fakes.read("applied"), applied);
     let calls = fakes.read("calls");
@@ -140,7 +140,7 @@ async fn it_installs_votes_and_keeps_the_secrets_when_it_is_run_again() {
 }
 
 #[tokio::test]
-async fn without_the_servers_urls_it_refuses_another_overlay() {
+async fn elsewhere_the_urls_of_the_servers_must_be_set() {
     let fakes = Fakes::make();
     let (code, _, stderr) = fakes
         .install(
@@ -202,7 +202,7 @@ async fn a_vote_that_is_refused_is_a_failure() {
 }
 
 #[tokio::test]
-async fn a_way_to_a_server_that_is_gone_is_a_failure() {
+async fn a_port_to_a_server_that_is_gone_is_a_failure() {
     let fakes = Fakes::make();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port().to_string();

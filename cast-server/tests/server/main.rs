@@ -20,11 +20,11 @@ mod hostile;
 mod install;
 mod messages;
 mod metrics;
-mod middleman;
 mod process;
 #[path = "../support/mod.rs"]
 mod program;
 mod protocol;
+mod rewriting_proxy;
 mod roles;
 mod schema;
 mod secrets;

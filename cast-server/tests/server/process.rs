@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use cast_core::{
     Ports,
-    domain::{LogBatch, Offset, Partition, Partitions, Record},
-    ports::{EventBus, GroupName, PartitionLag, PortError, Published, ResumeFrom, Subscription},
+    domain::{LogBatch, Offset, Partition},
+    ports::{EventBus, ForwardingEventBus, GroupName, PortError, ResumeFrom, Subscription},
 };
 use cast_server::app::{self, Failure};
 use serde_json::Value;
@@ -262,13 +262,9 @@ struct DeadlyBus(Arc<dyn EventBus>);
 struct Deadly;
 
 #[async_trait]
-impl EventBus for DeadlyBus {
-    async fn partitions(&self) -> Result<Partitions, PortError> {
-        self.0.partitions().await
-    }
-
-    async fn publish(&self, records: &[Record]) -> Vec<Result<Published, PortError>> {
-        self.0.publish(records).await
+impl ForwardingEventBus for DeadlyBus {
+    fn inner(&self) -> &dyn EventBus {
+        &*self.0
     }
 
     async fn subscribe(
@@ -278,10 +274,6 @@ impl EventBus for DeadlyBus {
         _: Arc<dyn ResumeFrom>,
     ) -> Result<Box<dyn Subscription>, PortError> {
         Ok(Box::new(Deadly))
-    }
-
-    async fn lag(&self, group: &GroupName) -> Result<Vec<PartitionLag>, PortError> {
-        self.0.lag(group).await
     }
 }
 

@@ -7,23 +7,26 @@
 //!
 //! It goes on in rounds. In each, nothing is broken at first, and the tallies shown are watched;
 //! then everything breaks; then all is put in order, and everything is compared with everything: what
-//! the voters were told, the log, the tables, the tallies shown. Without `--duration` there is one
+//! the answers to the voters, the log, the tables, the tallies shown. Without `--duration` there is one
 //! round.
 
 #![expect(clippy::unwrap_used, reason = "in a test it fails the test")]
 #![expect(
     clippy::print_stderr,
-    reason = "whoever runs it wants to see how it goes, and what it found"
+    reason = "its progress and findings are for the terminal"
 )]
 
+mod artifacts;
+#[path = "../stack/ballot_history.rs"]
+mod ballot_history;
 #[path = "../stack/breaking.rs"]
 mod breaking;
-mod calm;
 #[expect(dead_code, reason = "the tests of the stack use the rest")]
 #[path = "../stack/check.rs"]
 mod check;
-mod folder;
-mod keeper;
+mod fault_phase;
+#[path = "../stack/history.rs"]
+mod history;
 #[expect(dead_code, reason = "the tests of the stack use the rest")]
 #[path = "../stack/ledger.rs"]
 mod ledger;
@@ -33,12 +36,13 @@ mod options;
 #[expect(dead_code, reason = "the tests of the stack use the rest")]
 #[path = "../support/mod.rs"]
 mod program;
-mod rage;
-mod servers;
+mod server_faults;
 mod siege;
 #[expect(dead_code, reason = "the tests of the stack use the rest")]
 #[path = "../stack/stack.rs"]
 mod stack;
+mod steady_state;
+mod supervisor;
 #[path = "../stack/tables.rs"]
 mod tables;
 #[path = "../stack/verdict.rs"]
@@ -46,6 +50,9 @@ mod verdict;
 #[expect(dead_code, reason = "the tests of the stack use the rest")]
 #[path = "../stack/voters.rs"]
 mod voters;
+#[expect(dead_code, reason = "the tests of the stack use the rest")]
+#[path = "../stack/workload.rs"]
+mod workload;
 
 use std::process::ExitCode;
 

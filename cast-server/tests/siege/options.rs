@@ -25,7 +25,7 @@ pub(crate) struct Options {
     harness: Harness,
 }
 
-/// What `cargo test` tells each test binary, and this one is one.
+/// The arguments that `cargo test` gives to each test binary.
 #[derive(Debug, Parser)]
 #[expect(
     clippy::struct_excessive_bools,

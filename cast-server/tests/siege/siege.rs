@@ -8,17 +8,18 @@ use cast_testkit::{Seed, SeededEntropy, servers::Backup};
 use futures_util::{FutureExt as _, future::join_all};
 
 use crate::{
-    calm::calm,
+    artifacts::Artifacts,
     check::{Findings, examine},
-    folder::Folder,
-    keeper::Keeper,
+    fault_phase::{Counts, FaultPhase},
     options::Options,
     program::Client,
-    rage::{Counts, Rage},
-    servers::{break_kafka, break_postgres, break_redis},
+    server_faults::{break_kafka, break_postgres, break_redis},
     stack::{Own, Role, Stack},
+    steady_state::steady_state,
+    supervisor::Supervisor,
     tables::Stored,
-    voters::{Book, Crowd},
+    voters::Voters,
+    workload::Workload,
 };
 
 /// Few enough that tickets run out.
@@ -33,9 +34,9 @@ const SERVED: usize = 20;
 /// Two of each role, and what breaks them.
 struct Siege {
     stack: Stack,
-    book: Book,
-    keepers: Vec<Keeper>,
-    /// Taken earlier: the database is put back to it.
+    workload: Workload,
+    supervisors: Vec<Supervisor>,
+    /// Taken earlier: the database is restored to it.
     backup: Backup,
     seed: Seed,
     voters: usize,
@@ -55,15 +56,18 @@ pub(crate) async fn run(options: &Options) -> ExitCode {
         return ExitCode::SUCCESS;
     };
     let seed = options.seed.unwrap_or_else(Seed::from_env_or_random);
-    let folder = Folder::begin(seed);
-    eprintln!("siege: --seed {seed}, logs in {}", folder.path().display());
+    let artifacts = Artifacts::begin(seed);
+    eprintln!(
+        "siege: --seed {seed}, logs in {}",
+        artifacts.path().display()
+    );
     let mut siege = Siege::begin(stack, seed, options.voters).await;
     let start = SystemClock.monotonic();
     let rounds = AssertUnwindSafe(siege.rounds(start + options.duration)).catch_unwind();
     let is_held = match rounds.await {
         Ok(None) => true,
         Ok(Some(found)) => {
-            folder.show(&found, &siege.book);
+            artifacts.show(&found, &siege.workload);
             false
         }
         // What it says was printed as it happened.
@@ -72,15 +76,15 @@ pub(crate) async fn run(options: &Options) -> ExitCode {
     let lasted = SystemClock.monotonic().saturating_sub(start);
     let lasted = Duration::from_secs(lasted.as_secs());
     let lasted = humantime::format_duration(lasted);
-    folder.summary(&siege.counts, &siege.book);
+    artifacts.summary(&siege.counts, &siege.workload);
     if is_held {
-        join_all(siege.keepers.into_iter().map(Keeper::drain)).await;
-        folder.discard();
+        join_all(siege.supervisors.into_iter().map(Supervisor::drain)).await;
+        artifacts.discard();
         eprintln!("siege: seed {seed} held for {lasted}: nothing lost, nothing doubled");
         ExitCode::SUCCESS
     } else {
-        folder.keep(&mut siege.stack);
-        let path = folder.path().display();
+        artifacts.keep(&mut siege.stack);
+        let path = artifacts.path().display();
         eprintln!("siege: seed {seed} FAILED after {lasted}; all logs are in {path}");
         ExitCode::FAILURE
     }
@@ -91,18 +95,23 @@ impl Siege {
         stack.set("CAST_TICKET_USES", TICKET_USES);
         // So that a fault names the request and the ballot that it met.
         stack.set("CAST_LOG", "info,poem=warn,cast_server::schema=debug");
-        let mut book = Book::new(Vec::new());
-        book.rest = REST;
+        let mut workload = Workload::new(Vec::new());
+        workload.rest = REST;
         let roles = [Role::Generator, Role::Consumer, Role::Api];
         let places = roles.into_iter().chain(roles).zip(0..);
-        let keepers = places.map(|(role, number)| {
-            Keeper::start(role, &stack.settings, seed.part(number).entropy(), &book)
+        let supervisors = places.map(|(role, number)| {
+            Supervisor::start(
+                role,
+                &stack.settings,
+                seed.part(number).entropy(),
+                &workload,
+            )
         });
         Self {
-            keepers: join_all(keepers).await,
+            supervisors: join_all(supervisors).await,
             backup: stack.database.backup().await,
             stack,
-            book,
+            workload,
             seed,
             voters,
             counts: Counts::default(),
@@ -125,39 +134,42 @@ impl Siege {
 
     async fn round(&mut self, seed: Seed) -> Option<Findings> {
         let before = Stored::read(&self.stack).await;
-        let doors = self.doors();
-        let crowd = (seed.part(0), self.voters);
-        if let Some(breach) = calm(&self.book, &doors, &before, crowd).await {
+        let apis = self.clients();
+        let voters = (seed.part(0), self.voters);
+        if let Some(breach) = steady_state(&self.workload, &apis, &before, voters).await {
             return Some(Findings {
                 text: breach.to_string(),
                 breaches: vec![breach],
             });
         }
-        let mut crowd = Crowd::gather(seed.part(1), &self.book, self.voters);
+        let mut voters = Voters::start(seed.part(1), &self.workload, self.voters);
         tokio::select! {
-            () = self.rage(seed) => {}
-            () = crowd.watch() => unreachable!("it ends only by a panic"),
+            () = self.inject_faults(seed) => {}
+            () = voters.watch() => unreachable!("it ends only by a panic"),
         }
         // Whatever broke, votes are taken again.
-        crowd.until_acknowledged(SERVED).await;
-        crowd.stop().await;
-        let doors = self.doors();
-        let found = examine(&self.stack, &self.book, &doors, &mut self.asked).await;
+        voters.until_acknowledged(SERVED).await;
+        voters.stop().await;
+        let apis = self.clients();
+        let found = examine(&self.stack, &self.workload, &apis, &mut self.asked).await;
         self.counts.add("rounds");
         let (acknowledged, sent) = self
-            .book
+            .workload
             .read(|ledger| (ledger.acknowledged(), ledger.ballots.len()));
         eprintln!("siege: {acknowledged} of {sent} ballots acknowledged, and checked");
         (!found.breaches.is_empty()).then_some(found)
     }
 
-    fn doors(&self) -> Vec<Client> {
-        let doors = self.keepers.iter().filter(|keeper| keeper.is_door());
-        doors.map(Keeper::client).collect()
+    fn clients(&self) -> Vec<Client> {
+        let apis = self
+            .supervisors
+            .iter()
+            .filter(|supervisor| supervisor.is_api());
+        apis.map(Supervisor::client).collect()
     }
 
     /// Everything breaks until each thing broke at least once.
-    async fn rage(&mut self, seed: Seed) {
+    async fn inject_faults(&mut self, seed: Seed) {
         let Stack {
             redis,
             kafka,
@@ -169,16 +181,19 @@ impl Siege {
         let random = |part| -> SeededEntropy { seed.part(part).entropy() };
         let (for_redis, for_kafka, for_postgres) = (random(2), random(3), random(4));
         let servers = 3;
-        let rage = Rage::of(servers + self.keepers.len(), &self.counts);
-        let processes = self.keepers.iter_mut().map(|keeper| keeper.rage(&rage));
+        let phase = FaultPhase::of(servers + self.supervisors.len(), &self.counts);
+        let processes = self
+            .supervisors
+            .iter_mut()
+            .map(|supervisor| supervisor.inject_faults(&phase));
         tokio::join!(
-            break_redis(redis, &for_redis, &rage, history),
-            break_kafka(kafka.own(), &for_kafka, &rage),
+            break_redis(redis, &for_redis, &phase, history),
+            break_kafka(kafka.own(), &for_kafka, &phase),
             break_postgres(
                 (postgres.own(), database),
                 &mut self.backup,
                 &for_postgres,
-                &rage,
+                &phase,
                 history
             ),
             join_all(processes)

@@ -1,4 +1,4 @@
-//! What somebody changed by hand, `audit` finds, and names.
+//! `audit` finds and names what was changed by hand.
 
 use cast_testkit::Seed;
 
@@ -6,7 +6,8 @@ use crate::{
     check::{Stored, audited, check},
     program::run,
     stack::{Deployment, Stack, until},
-    voters::{Book, Crowd},
+    voters::Voters,
+    workload::Workload,
 };
 
 /// Runs `audit` until it has found `what`; it must fail with the exit code of a difference.
@@ -14,7 +15,7 @@ async fn finds(stack: &Stack, what: &[&str]) {
     until(&format!("a finding about {what:?}"), async || {
         let (code, report, stderr) = run(stack.command("audit", &[])).await;
         let is_found = what.iter().all(|word| report.contains(word));
-        // The store may just have been put back, and its connections cut.
+        // The store may just have been restored, and its connections cut.
         assert!(matches!(code, Some(0 | 1 | 3)), "{code:?}: {stderr}");
         (code == Some(3) && is_found).then_some(())
     })
@@ -22,14 +23,14 @@ async fn finds(stack: &Stack, what: &[&str]) {
 }
 
 /// A stack that took votes and shows them: audit finds nothing.
-async fn voted(stack: &Stack) -> (Deployment, Book) {
+async fn voted(stack: &Stack) -> (Deployment, Workload) {
     let deployment = Deployment::start(stack, 1).await;
-    let book = Book::new(deployment.doors());
-    let mut crowd = Crowd::gather(Seed::from_env_or_random(), &book, 8);
-    crowd.until_acknowledged(60).await;
-    crowd.stop().await;
-    check(stack, &book, &deployment.doors()).await;
-    (deployment, book)
+    let workload = Workload::new(deployment.clients());
+    let mut voters = Voters::start(Seed::from_env_or_random(), &workload, 8);
+    voters.until_acknowledged(60).await;
+    voters.stop().await;
+    check(stack, &workload, &deployment.clients()).await;
+    (deployment, workload)
 }
 
 #[tokio::test]
@@ -63,7 +64,7 @@ async fn a_counter_changed_by_hand_is_named() {
     let Some(stack) = Stack::start().await else {
         return;
     };
-    let (deployment, book) = voted(&stack).await;
+    let (deployment, workload) = voted(&stack).await;
     // The reconciled votes of a partition: see `count.lua`.
     let key = "{cast:tally:ada}";
     let members = stack.redis.cli(["ZRANGE", key, "0", "-1"]).await;
@@ -76,6 +77,6 @@ async fn a_counter_changed_by_hand_is_named() {
     finds(&stack, &["ada"]).await;
     // What it says to do about it.
     stack.redis.cli(["DEL", key]).await;
-    check(&stack, &book, &deployment.doors()).await;
+    check(&stack, &workload, &deployment.clients()).await;
     deployment.drain().await;
 }

@@ -1,8 +1,15 @@
 //! What breaks a server from within, while it runs.
 
+use std::sync::Mutex;
+
 use cast_testkit::{
     SeededEntropy,
-    servers::{Database, Redis},
+    servers::{Backup, Database, Redis},
+};
+
+use crate::{
+    history::{History, Restore},
+    tables::progress,
 };
 
 /// Deletes half of what Redis has, key by key.
@@ -31,4 +38,13 @@ pub(crate) async fn deadlock(database: &Database) {
                     EXCEPTION WHEN deadlock_detected THEN NULL; \
                     END $$";
     database.sql(deadlock).await;
+}
+
+/// Restores a database from a backup, and writes it down.
+pub(crate) async fn restore(database: &Database, backup: &Backup, history: &Mutex<History>) {
+    let from = progress(database).await;
+    database.restore(backup).await;
+    let to = progress(database).await;
+    let restore = Restore { from, to };
+    history.lock().unwrap().restores.push(restore);
 }

@@ -1,9 +1,12 @@
-//! Whether all promises held: waits until the log is folded and the tallies shown have healed, and
+//! Whether all promises held: waits until the log is folded and the tallies shown have recovered, and
 //! compares everything with everything.
 
 use std::{cell::RefCell, collections::BTreeSet, time::Duration};
 
-use cast_core::domain::{BallotId, Partitions};
+use cast_core::{
+    domain::{BallotId, Partitions},
+    ledger::Expectation,
+};
 use cast_testkit::{Seed, pause, servers::random_name};
 use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
@@ -12,13 +15,14 @@ use uuid::Uuid;
 
 pub(crate) use crate::tables::Stored;
 use crate::{
-    ledger::Due,
+    ballot_history::ballot_history,
     logged::Logged,
     program::{Client, process::run_within},
     stack::{LATER, PARTITIONS, Stack, until},
     tables::counted,
-    verdict::{self, Breach, Evidence, Promise, dossier},
-    voters::{Book, Paper, Voter},
+    verdict::{self, Breach, Evidence, Promise},
+    voters::Voter,
+    workload::{VoteInput, Workload},
 };
 
 /// How many ballots of a breach are shown: what differs, differs in few ways.
@@ -40,20 +44,20 @@ pub(crate) struct Findings {
 /// # Panics
 ///
 /// With the promises that broke, and the ballots concerned.
-pub(crate) async fn check(stack: &Stack, book: &Book, doors: &[Client]) {
-    let found = examine(stack, book, doors, &mut BTreeSet::new()).await;
+pub(crate) async fn check(stack: &Stack, workload: &Workload, apis: &[Client]) {
+    let found = examine(stack, workload, apis, &mut BTreeSet::new()).await;
     assert!(found.breaches.is_empty(), "{}", found.text);
 }
 
 /// Compares everything with everything. `asked` has the ballots whose fate was asked for before.
 pub(crate) async fn examine(
     stack: &Stack,
-    book: &Book,
-    doors: &[Client],
+    workload: &Workload,
+    apis: &[Client],
     asked: &mut BTreeSet<String>,
 ) -> Findings {
-    let is_folded = fold_all(stack, book).await;
-    let ledger = book.ledger();
+    let is_folded = fold_all(stack, workload).await;
+    let ledger = workload.ledger();
     let stored = Stored::read(stack).await;
     let logged = Logged::read(stack).await;
     let history = stack.history.lock().unwrap().clone();
@@ -71,10 +75,10 @@ pub(crate) async fn examine(
     }
     // What is shown cannot be right where the store is not.
     if breaches.is_empty() {
-        for door in doors {
-            breaches.extend(healed(door, &evidence).await);
+        for api in apis {
+            breaches.extend(recovered(api, &evidence).await);
         }
-        breaches.extend(fates(doors, &evidence, asked).await);
+        breaches.extend(fates(apis, &evidence, asked).await);
         breaches.extend(audit(stack).await);
     }
     let text = breaches.iter().map(|breach| report(breach, &evidence));
@@ -86,14 +90,14 @@ pub(crate) async fn examine(
 
 fn report(breach: &Breach, evidence: &Evidence<'_>) -> String {
     let shown = breach.ballots.iter().take(SHOWN);
-    let dossiers = shown.map(|name| dossier(name, evidence));
+    let histories = shown.map(|name| ballot_history(name, evidence));
     let lines: Vec<_> = std::iter::once(breach.to_string())
-        .chain(dossiers)
+        .chain(histories)
         .collect();
     lines.join("\n")
 }
 
-/// Waits until `audit` finds nothing: some of what it may find heals.
+/// Waits until `audit` finds nothing: some differences are temporary.
 ///
 /// # Panics
 ///
@@ -119,21 +123,24 @@ async fn audit(stack: &Stack) -> Option<Breach> {
 }
 
 /// Waits until the store has all that the log had when this was called.
-pub(crate) async fn drained(stack: &Stack, book: &Book) {
-    // Voters may go on meanwhile; what they are told from now on may be folded later.
-    let due = book.read(|ledger| {
-        let entries = ledger.ballots.iter();
-        let due = entries.filter(|(_, entry)| entry.due() == Due::Stored);
-        due.map(|(name, _)| name.clone()).collect::<Vec<_>>()
+pub(crate) async fn drained(stack: &Stack, workload: &Workload) {
+    // Voters may go on meanwhile; what is acknowledged from now on may be folded later.
+    let due = workload.read(|ledger| {
+        let names = ledger.ballots.keys();
+        let is_due = |name: &&String| ledger.expectation(name) == Some(Expectation::Counted);
+        names.filter(is_due).cloned().collect::<Vec<_>>()
     });
-    assert!(fold_all(stack, book).await, "the log is not folded in time");
-    // A store that was put back in between has folded it again by now.
+    assert!(
+        fold_all(stack, workload).await,
+        "the log is not folded in time"
+    );
+    // A store that was restored in between has folded it again by now.
     let stored = Stored::read(stack).await;
     let stored = stored.by_name();
     let missing = due
         .iter()
         .filter(|name| !stored.contains_key(name.as_str()));
-    let missing: Vec<_> = book.read(|ledger| {
+    let missing: Vec<_> = workload.read(|ledger| {
         missing
             .map(|name| format!("{name}: {:?}", ledger.ballots[name]))
             .collect()
@@ -143,12 +150,12 @@ pub(crate) async fn drained(stack: &Stack, book: &Book) {
 
 /// Sends one more ballot to each partition, and waits for them to be stored, all before them with
 /// them; whether they are by the deadline.
-async fn fold_all(stack: &Stack, book: &Book) -> bool {
+async fn fold_all(stack: &Stack, workload: &Workload) -> bool {
     let partitions = Partitions::new(PARTITIONS.into()).unwrap();
-    let mut last = Voter::new("the last", Seed::random(), book);
+    let mut last = Voter::new("the last", Seed::random(), workload);
     let mut ids = Vec::new();
     for home in partitions.iter() {
-        let ballot = std::iter::repeat_with(|| Paper::one("the last")).find(|ballot| {
+        let ballot = std::iter::repeat_with(|| VoteInput::one("the last")).find(|ballot| {
             let id = BallotId::new(ballot.id.unwrap()).unwrap();
             partitions.partition_of(id) == home
         });
@@ -165,7 +172,7 @@ async fn fold_all(stack: &Stack, book: &Book) -> bool {
 }
 
 /// How often a ticket votes.
-fn uses(stack: &Stack) -> usize {
+fn uses(stack: &Stack) -> u64 {
     let known = stack.settings.iter();
     let mut set = known
         .filter(|(name, _)| name == "CAST_TICKET_USES")
@@ -174,7 +181,7 @@ fn uses(stack: &Stack) -> usize {
 }
 
 /// Waits until a server shows the tallies of the store.
-async fn healed(door: &Client, evidence: &Evidence<'_>) -> Option<Breach> {
+async fn recovered(api: &Client, evidence: &Evidence<'_>) -> Option<Breach> {
     let names = evidence.ledger.candidates();
     let votes = &evidence.stored.votes;
     let expected: Vec<_> = names
@@ -185,26 +192,26 @@ async fn healed(door: &Client, evidence: &Evidence<'_>) -> Option<Breach> {
     let waiting = async {
         while *shown.borrow() != expected {
             pause(Duration::from_millis(50)).await;
-            shown.replace(tallies(door, &names).await);
+            shown.replace(tallies(api, &names).await);
         }
     };
     if timeout(LATER / 3, waiting).await.is_ok() {
         return None;
     }
-    let promise = if evidence.history.forgotten > 0 {
-        Promise::CounterMayForget
+    let promise = if evidence.history.redis_losses > 0 {
+        Promise::CounterMayLoseData
     } else {
         Promise::TalliesShown
     };
     let shown = shown.into_inner();
-    let what = format!("{} shows {shown:?}, stored are {expected:?}", door.url);
+    let what = format!("{} shows {shown:?}, stored are {expected:?}", api.url);
     Some(Breach::new(promise, what))
 }
 
 /// What a server shows; nothing while it cannot.
-pub(crate) async fn tallies(door: &Client, names: &[String]) -> Vec<(String, u64)> {
+pub(crate) async fn tallies(api: &Client, names: &[String]) -> Vec<(String, u64)> {
     let query = "query($names: [String!]!) { tallies(usernames: $names) { username votes } }";
-    let reply = door.ask(query, json!({"names": names})).await;
+    let reply = api.ask(query, json!({"names": names})).await;
     let Some(tallies) = reply.body["data"]["tallies"].as_array() else {
         return Vec::new();
     };
@@ -215,12 +222,12 @@ pub(crate) async fn tallies(door: &Client, names: &[String]) -> Vec<(String, u64
     tallies.iter().map(tally).collect()
 }
 
-/// What a server says became of a ballot: nothing if nobody has seen it. One that is busy is asked
+/// What a server says became of a ballot: nothing if it does not know it. One that is busy is asked
 /// again.
-pub(crate) async fn fate(door: &Client, id: Uuid) -> Option<String> {
+pub(crate) async fn fate(api: &Client, id: Uuid) -> Option<String> {
     let query = "query($id: ID!) { ballot(id: $id) { fate } }";
     until("a ballot's fate", async || {
-        let reply = door.ask(query, json!({"id": id})).await;
+        let reply = api.ask(query, json!({"id": id})).await;
         let fate = reply.body["data"]["ballot"]["fate"].as_str();
         (reply.code() != "UNAVAILABLE").then(|| {
             assert!(reply.body["errors"].is_null(), "{reply:?}");
@@ -230,31 +237,31 @@ pub(crate) async fn fate(door: &Client, id: Uuid) -> Option<String> {
     .await
 }
 
-/// Whoever was ever left in the dark can ask: the ballot was counted, or nobody has it.
+/// A voter can ask for a ballot of unknown outcome: it was counted, or the server does not know it.
 async fn fates(
-    doors: &[Client],
+    apis: &[Client],
     evidence: &Evidence<'_>,
     asked: &mut BTreeSet<String>,
 ) -> Option<Breach> {
     let stored = evidence.stored.by_name();
     let ballots = evidence.ledger.ballots.iter();
-    let in_the_dark = ballots.filter(|(name, entry)| {
-        entry.was_in_the_dark() && entry.id.is_some() && asked.insert((*name).clone())
+    let unknown = ballots.filter(|(name, ballot)| {
+        ballot.was_unknown() && ballot.id.is_some() && asked.insert((*name).clone())
     });
-    let asking = in_the_dark
-        .zip(doors.iter().cycle())
-        .map(|((name, entry), door)| {
+    let asking = unknown
+        .zip(apis.iter().cycle())
+        .map(|((name, ballot), api)| {
             let expected = stored.contains_key(name.as_str()).then_some("COUNTED");
             async move {
-                let told = fate(door, entry.id.unwrap()).await;
-                (told.as_deref() != expected).then(|| name.clone())
+                let fate = fate(api, ballot.id.unwrap()).await;
+                (fate.as_deref() != expected).then(|| name.clone())
             }
         });
     let asking = stream::iter(asking).buffer_unordered(AT_ONCE);
     let wrong: Vec<_> = asking.filter_map(std::future::ready).collect().await;
     (!wrong.is_empty()).then(|| Breach {
         promise: Promise::AnswersAreTrue,
-        what: "its fate is told wrong".into(),
+        what: "the server answers another fate than it has".into(),
         ballots: wrong,
     })
 }

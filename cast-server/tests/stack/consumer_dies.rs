@@ -7,7 +7,8 @@ use crate::{
     check::{Stored, check, drained},
     program::Process,
     stack::{Deployment, Role, Stack, drain, kill, until, until_failpoint},
-    voters::{Book, Crowd},
+    voters::Voters,
+    workload::Workload,
 };
 
 /// A deployment whose one consumer stops at a failpoint, with voters before it.
@@ -16,8 +17,8 @@ struct Scene {
     generator: Process,
     apis: Vec<Process>,
     doomed: Process,
-    book: Book,
-    crowd: Crowd,
+    workload: Workload,
+    voters: Voters,
 }
 
 impl Scene {
@@ -30,16 +31,16 @@ impl Scene {
             stack.run_until(Role::Consumer, failpoint),
             join_all((0..2).map(|_| stack.run(Role::Api)))
         );
-        let book = Book::new(apis.iter().map(Process::client).collect());
-        let crowd = Crowd::gather(Seed::from_env_or_random(), &book, 12);
+        let workload = Workload::new(apis.iter().map(Process::client).collect());
+        let voters = Voters::start(Seed::from_env_or_random(), &workload, 12);
         until_failpoint(&doomed).await;
         Some(Self {
             stack,
             generator,
             apis,
             doomed,
-            book,
-            crowd,
+            workload,
+            voters,
         })
     }
 }
@@ -53,21 +54,21 @@ async fn dies(failpoint: &str) {
         generator,
         apis,
         doomed,
-        book,
-        mut crowd,
+        workload,
+        mut voters,
     } = scene;
     kill(doomed).await;
     // Votes are taken all the while: the log holds.
-    crowd.until_acknowledged(40).await;
+    voters.until_acknowledged(40).await;
     let consumer = stack.run(Role::Consumer).await;
-    crowd.until_acknowledged(40).await;
-    crowd.stop().await;
+    voters.until_acknowledged(40).await;
+    voters.stop().await;
     let deployment = Deployment {
         generator,
         consumer,
         apis,
     };
-    check(&stack, &book, &deployment.doors()).await;
+    check(&stack, &workload, &deployment.clients()).await;
     deployment.drain().await;
 }
 
@@ -77,7 +78,7 @@ async fn before_apply_another_applies_the_batch() {
 }
 
 #[tokio::test]
-async fn after_apply_before_reconcile_another_applies_nothing_twice_and_tallies_heal() {
+async fn after_apply_before_reconcile_another_applies_nothing_twice_and_tallies_recover() {
     dies("after-store.apply:3").await;
 }
 
@@ -98,14 +99,14 @@ async fn a_zombie_meets_the_fence_and_goes_on_as_a_member() {
         generator,
         apis,
         doomed: zombie,
-        book,
-        mut crowd,
+        workload,
+        mut voters,
     } = scene;
     let successor = stack.run(Role::Consumer).await;
-    crowd.until_acknowledged(20).await;
-    crowd.stop().await;
+    voters.until_acknowledged(20).await;
+    voters.stop().await;
     // The group has moved on: all is folded, the zombie's batch included.
-    drained(&stack, &book).await;
+    drained(&stack, &workload).await;
     drain(successor).await;
     let before = Stored::read(&stack).await;
 
@@ -122,14 +123,14 @@ async fn a_zombie_meets_the_fence_and_goes_on_as_a_member() {
     );
 
     zombie.signal("CONT").await;
-    let mut crowd = Crowd::gather(Seed::from_env_or_random().part(99), &book, 4);
-    crowd.until_acknowledged(20).await;
-    crowd.stop().await;
+    let mut voters = Voters::start(Seed::from_env_or_random().part(99), &workload, 4);
+    voters.until_acknowledged(20).await;
+    voters.stop().await;
     let deployment = Deployment {
         generator,
         consumer: zombie,
         apis,
     };
-    check(&stack, &book, &deployment.doors()).await;
+    check(&stack, &workload, &deployment.clients()).await;
     deployment.drain().await;
 }

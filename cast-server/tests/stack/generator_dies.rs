@@ -9,7 +9,8 @@ use crate::{
     check::check,
     ledger::Ledger,
     stack::{Deployment, Role, Stack, kill, until_failpoint},
-    voters::{Book, Crowd},
+    voters::Voters,
+    workload::Workload,
 };
 
 /// The tickets that were ever shown, by the moment of their issue.
@@ -31,36 +32,36 @@ async fn two_at_once_agree_on_one_ticket_a_period_and_any_of_them_may_die() {
     // Enough that a ticket is seen in each period; few enough that its limit is felt.
     stack.set("CAST_TICKET_USES", "50");
     let deployment = Deployment::start(&stack, 2).await;
-    let doors = deployment.doors();
+    let clients = deployment.clients();
     let (second, doomed, doomed_too) = tokio::join!(
         stack.run(Role::Generator),
         stack.run_until(Role::Generator, "before-tickets.publish:9"),
         stack.run_until(Role::Generator, "after-tickets.publish:10"),
     );
-    let book = Book::new(doors.clone());
-    let mut crowd = Crowd::gather(Seed::from_env_or_random(), &book, 8);
+    let workload = Workload::new(clients.clone());
+    let mut voters = Voters::start(Seed::from_env_or_random(), &workload, 8);
     for doomed in [doomed, doomed_too] {
         until_failpoint(&doomed).await;
         kill(doomed).await;
     }
-    until_periods(&mut crowd, &book, 3).await;
+    until_periods(&mut voters, &workload, 3).await;
     let Deployment {
         generator,
         consumer,
         apis,
     } = deployment;
     kill(generator).await;
-    until_periods(&mut crowd, &book, 3).await;
-    crowd.stop().await;
+    until_periods(&mut voters, &workload, 3).await;
+    voters.stop().await;
 
-    let ledger = book.ledger();
+    let ledger = workload.ledger();
     let gaps = ledger.no_ticket.get("NO_TICKET");
     assert_eq!(gaps, None, "a moment without a ticket");
     for (period, tickets) in tickets_by_period(&ledger) {
         assert_eq!(period % 1_000, 0, "{tickets:?}");
         assert_eq!(tickets.len(), 1, "two tickets for {period}: {tickets:?}");
     }
-    check(&stack, &book, &doors).await;
+    check(&stack, &workload, &clients).await;
     let deployment = Deployment {
         generator: second,
         consumer,
@@ -70,10 +71,10 @@ async fn two_at_once_agree_on_one_ticket_a_period_and_any_of_them_may_die() {
 }
 
 /// Waits until tickets of so many more periods were shown.
-async fn until_periods(crowd: &mut Crowd, book: &Book, more: usize) {
-    let before = tickets_by_period(&book.ledger()).len();
+async fn until_periods(voters: &mut Voters, workload: &Workload, more: usize) {
+    let before = tickets_by_period(&workload.ledger()).len();
     let more_periods = |ledger: &Ledger| tickets_by_period(ledger).len() >= before + more;
-    crowd
+    voters
         .until_ledger("tickets of the next periods", more_periods)
         .await;
 }

@@ -46,7 +46,7 @@ impl Logged {
 fn read(brokers: &str, topic: &str) -> Logged {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", brokers)
-        .set("group.id", "whoever looks at everything")
+        .set("group.id", "checker of the stack tests")
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
         .set("auto.offset.reset", "error")

@@ -299,7 +299,7 @@ async fn the_image_asks_the_program_itself_how_it_is() {
     let check = check.find(|line| line.starts_with("CMD [") && line.contains("health"));
     let check: Vec<String> = serde_json::from_str(&check.unwrap()["CMD ".len()..]).unwrap();
     assert_eq!((&check[..1], &*check[1]), (&*entry, "health"));
-    // It is asked where it was told to listen.
+    // It is asked where `--listen` says.
     assert!(DOCKERFILE.contains("ENV CAST_LISTEN=0.0.0.0:8000"));
     let process = Process::start({
         let mut command = program(&[&*line("CMD")[0]]);

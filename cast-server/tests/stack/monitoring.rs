@@ -18,12 +18,13 @@ use crate::{
     defects::publish_junk,
     program::{Client, Process},
     stack::{Deployment, Own, Role, Stack, until},
-    voters::{Book, Crowd},
+    voters::Voters,
+    workload::Workload,
 };
 
 const VOTERS: usize = 12;
 
-/// How many connections the narrow door has room for: more than voters and Prometheus need.
+/// How many connections the narrow api has room for: more than voters and Prometheus need.
 const CONNECTIONS: usize = 64;
 
 fn folder() -> PathBuf {
@@ -60,7 +61,7 @@ struct Scene {
     prometheus: Private<Prometheus>,
     /// Of Prometheus.
     client: Client,
-    crowd: Crowd,
+    voters: Voters,
     /// Alerts that were seen.
     seen: BTreeSet<String>,
 }
@@ -87,10 +88,10 @@ impl Scene {
             Deployment::start(&stack, 1),
             stack.run_with(Role::Api, &narrow)
         );
-        let doors = [deployment.doors(), vec![narrow.client()]].concat();
-        let book = Book::new(doors);
-        let mut crowd = Crowd::gather(Seed::from_env_or_random(), &book, VOTERS);
-        crowd.until_acknowledged(20).await;
+        let apis = [deployment.clients(), vec![narrow.client()]].concat();
+        let workload = Workload::new(apis);
+        let mut voters = Voters::start(Seed::from_env_or_random(), &workload, VOTERS);
+        voters.until_acknowledged(20).await;
         let client = Client::new(prometheus.url());
         let scene = Self {
             stack,
@@ -99,14 +100,14 @@ impl Scene {
             narrow,
             prometheus,
             client,
-            crowd,
+            voters,
             seen: BTreeSet::new(),
         };
         scene.scrape_all();
         Some(scene)
     }
 
-    /// Tells Prometheus what runs.
+    /// Gives Prometheus its targets.
     fn scrape_all(&self) {
         let Deployment {
             generator,
@@ -186,9 +187,9 @@ impl Scene {
         .await;
     }
 
-    /// Waits until the votes of the crowd are accepted again.
+    /// Waits until the votes of the voters are accepted again.
     async fn recovers(&mut self) {
-        self.crowd.until_acknowledged(20).await;
+        self.voters.until_acknowledged(20).await;
     }
 }
 
@@ -231,7 +232,7 @@ async fn the_dashboard_has_data_and_each_alert_fires_by_its_fault() {
     let alerts = groups.flat_map(|group| group["rules"].as_array().unwrap());
     let alerts: BTreeSet<_> = alerts.map(|a| a["name"].as_str().unwrap().into()).collect();
     assert_eq!(scene.seen, alerts, "each alert has its fault here");
-    scene.crowd.stop().await;
+    scene.voters.stop().await;
 }
 
 /// Breaks one thing after the other, and mends it again.
@@ -250,7 +251,7 @@ async fn breaks(scene: &mut Scene) {
             }
         })
         .await;
-    // Before all that makes the narrow door slow: here it is the log that does.
+    // Before all that makes the narrow api slow: here it is the log that does.
     let no_answer = ["CastLogFailing", "CastVotesUnknown", "CastOverloaded"];
     scene
         .fires(&no_answer, async |scene| {
@@ -281,7 +282,7 @@ async fn breaks(scene: &mut Scene) {
         })
         .await;
     scene.recovers().await;
-    // First nobody issues tickets, then there is nowhere to keep them.
+    // First no generator issues tickets, then their server is gone.
     scene
         .fires(&["CastNoTicket"], async |scene| {
             scene.deployment.generator.signal("STOP").await;

@@ -1,4 +1,4 @@
-//! What docs/OPERATIONS.md tells people to do, step by step.
+//! The procedures of docs/OPERATIONS.md, step by step.
 
 use std::collections::BTreeSet;
 
@@ -17,10 +17,10 @@ const VOTES: u64 = 200;
 
 /// Waits until tickets of a key were current for three periods in a row: whatever was issued before
 /// has ended.
-async fn until_issued_with(door: &Client, key: &str) {
+async fn until_issued_with(api: &Client, key: &str) {
     let mut seen = BTreeSet::new();
     until("tickets of the new key", async || {
-        let current = ticket(door).await?;
+        let current = ticket(api).await?;
         if !current.starts_with(key) {
             seen.clear();
             return None;
@@ -44,9 +44,9 @@ async fn a_key_is_replaced_in_three_steps_and_no_vote_fails() {
         stack.run(Role::Consumer),
         Pair::start(&stack, Role::Api),
     );
-    let doors = apis.clients();
+    let clients = apis.clients();
     let load = Load::start(&stack, &apis.addresses);
-    until_issued_with(&doors[0], "07").await;
+    until_issued_with(&clients[0], "07").await;
     // The new key behind the old one; in front of it; alone.
     for (ring, key) in [
         (format!("{old},{new}"), "07"),
@@ -54,9 +54,9 @@ async fn a_key_is_replaced_in_three_steps_and_no_vote_fails() {
         (new.clone(), "08"),
     ] {
         stack.set("CAST_TICKET_SECRET", &ring);
-        apis.roll(&stack, &doors).await;
-        generators.roll(&stack, &doors).await;
-        until_issued_with(&doors[0], key).await;
+        apis.roll(&stack, &clients).await;
+        generators.roll(&stack, &clients).await;
+        until_issued_with(&clients[0], key).await;
     }
     let report = load.stop().await;
     no_vote_failed(&report);
@@ -73,7 +73,7 @@ async fn some_votes(stack: &Stack, apis: &Pair) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn partitions_are_added_while_nobody_votes_and_all_is_counted() {
+async fn partitions_are_added_while_no_votes_arrive_and_all_is_counted() {
     let Some(mut stack) = Stack::start().await else {
         return;
     };
@@ -88,7 +88,7 @@ async fn partitions_are_added_while_nobody_votes_and_all_is_counted() {
     drain(consumer).await;
     stack.grow(PARTITIONS + 2).await;
 
-    // Whoever was not told of it refuses to work, and says what to do.
+    // A process without the new setting refuses to start, and says what to do.
     for role in [Role::Api, Role::Consumer] {
         let (code, _, stderr) = run(stack.command(role.command(), &[])).await;
         assert_eq!(code, Some(1), "{stderr}");

@@ -8,12 +8,13 @@ use cast_testkit::{
 };
 
 use crate::{
-    breaking::{cut_connections, deadlock, delete_keys},
+    breaking::{cut_connections, deadlock, delete_keys, restore},
     check::check,
-    ledger::{Ledger, Told},
+    ledger::{Ledger, VoteResponse},
     program::Client,
-    stack::{Deployment, Own, Role, Stack, drain, put_back, until, until_ready, until_said},
-    voters::{Book, Crowd, Voter, ticket},
+    stack::{Deployment, Own, Role, Stack, drain, until, until_ready, until_said},
+    voters::{Voter, Voters, ticket},
+    workload::Workload,
 };
 
 const VOTERS: usize = 12;
@@ -25,9 +26,9 @@ const BEYOND_DEADLINES: Duration = Duration::from_millis(3_500);
 struct Scene {
     stack: Stack,
     deployment: Deployment,
-    doors: Vec<Client>,
-    book: Book,
-    crowd: Crowd,
+    apis: Vec<Client>,
+    workload: Workload,
+    voters: Voters,
 }
 
 impl Scene {
@@ -37,63 +38,58 @@ impl Scene {
 
     async fn of(stack: Stack) -> Self {
         let deployment = Deployment::start(&stack, 2).await;
-        let doors = deployment.doors();
-        let book = Book::new(doors.clone());
-        let mut crowd = Crowd::gather(Seed::from_env_or_random(), &book, VOTERS);
-        crowd.until_acknowledged(40).await;
+        let apis = deployment.clients();
+        let workload = Workload::new(apis.clone());
+        let mut voters = Voters::start(Seed::from_env_or_random(), &workload, VOTERS);
+        voters.until_acknowledged(40).await;
         Self {
             stack,
             deployment,
-            doors,
-            book,
-            crowd,
+            apis,
+            workload,
+            voters,
         }
     }
 
     /// Voters are served again; then all is compared, and ends in good order.
     async fn recovers(mut self) {
-        self.crowd.until_acknowledged(40).await;
-        for door in &self.doors {
-            until_ready(door, 200).await;
+        self.voters.until_acknowledged(40).await;
+        for api in &self.apis {
+            until_ready(api, 200).await;
         }
-        self.crowd.stop().await;
-        check(&self.stack, &self.book, &self.doors).await;
+        self.voters.stop().await;
+        check(&self.stack, &self.workload, &self.apis).await;
         self.deployment.drain().await;
     }
 
-    /// Waits until each voter was told more than once, on average, that this does not count or may
+    /// Waits until each voter got more than one answer, on average, that this does not count or may
     /// not, or that there is no ticket: by then all deadlines have passed.
-    async fn until_nobody_is_served(&mut self) {
-        let before = self.book.read(Ledger::unserved);
-        let are_told = |ledger: &Ledger| ledger.unserved() >= before + 2 * VOTERS;
-        self.crowd
-            .until_ledger("voters who are not served", are_told)
+    async fn until_no_voter_is_served(&mut self) {
+        let before = self.workload.read(Ledger::unserved);
+        let are_unserved = |ledger: &Ledger| ledger.unserved() >= before + 2 * VOTERS;
+        self.voters
+            .until_ledger("voters who are not served", are_unserved)
             .await;
     }
 
     async fn until_missing(&self, what: &str) {
-        for door in &self.doors {
+        for api in &self.apis {
             let missing = format!("{what}: ");
-            let named = async || {
-                until_ready(door, 503)
-                    .await
-                    .contains(&missing)
-                    .then_some(())
-            };
+            let named = async || until_ready(api, 503).await.contains(&missing).then_some(());
             until(&format!("readiness that names {what}"), named).await;
-            assert_eq!(door.get("/livez").await.status, 200);
+            assert_eq!(api.get("/livez").await.status, 200);
         }
     }
 
-    /// Tickets of before the loss are refused: their meters are gone.
+    /// Tickets of before the loss are refused: their use counters are gone.
     async fn open_tickets_fail_closed(&self, tickets: &[String]) {
-        let mut voter = Voter::new("holder", Seed::random(), &self.book);
-        for (door, ticket) in self.doors.iter().zip(tickets) {
+        let mut voter = Voter::new("holder", Seed::random(), &self.workload);
+        for (api, ticket) in self.apis.iter().zip(tickets) {
             let name = format!("holder {}", random_name());
-            let told = voter.vote_with(door, &name, ticket.clone()).await;
+            let response = voter.vote_with(api, &name, ticket.clone()).await;
             // Expired, if it took so long.
-            let Told::Refused(code) = told else {
-                panic!("a ticket whose meter was lost: {told:?}");
+            let VoteResponse::Refused(code) = response else {
+                panic!("a ticket whose use counter was lost: {response:?}");
             };
             assert!(
                 ["TICKET_INVALID", "TICKET_EXPIRED"].contains(&&*code),
@@ -104,8 +100,8 @@ impl Scene {
 
     async fn tickets(&self) -> Vec<String> {
         let mut tickets = Vec::new();
-        for door in &self.doors {
-            tickets.push(until("a ticket", async || ticket(door).await).await);
+        for api in &self.apis {
+            tickets.push(until("a ticket", async || ticket(api).await).await);
         }
         tickets
     }
@@ -120,7 +116,7 @@ async fn redis_forgets_everything_while_it_runs() {
         let tickets = scene.tickets().await;
         scene.stack.redis.empty().await;
         scene.open_tickets_fail_closed(&tickets).await;
-        scene.crowd.until_acknowledged(20).await;
+        scene.voters.until_acknowledged(20).await;
     }
     scene.recovers().await;
 }
@@ -133,7 +129,7 @@ async fn redis_loses_single_keys() {
     let random = Seed::from_env_or_random().part(98).entropy();
     for _ in 0..6 {
         delete_keys(&scene.stack.redis, &random).await;
-        scene.crowd.until_acknowledged(20).await;
+        scene.voters.until_acknowledged(20).await;
     }
     scene.recovers().await;
 }
@@ -145,10 +141,10 @@ async fn redis_stands_still_beyond_all_deadlines() {
     };
     for _ in 0..2 {
         scene.stack.redis.freeze().await;
-        scene.until_nobody_is_served().await;
+        scene.until_no_voter_is_served().await;
         pause(BEYOND_DEADLINES).await;
         scene.stack.redis.thaw().await;
-        scene.crowd.until_acknowledged(20).await;
+        scene.voters.until_acknowledged(20).await;
     }
     scene.recovers().await;
 }
@@ -175,7 +171,7 @@ async fn redis_dies_and_comes_back_with_its_data() {
     let Some(mut stack) = Stack::start_on(own).await else {
         return;
     };
-    // They outlast a restart: their meters are there again, and must not be trusted.
+    // They outlast a restart: their use counters are there again, and must not be trusted.
     for (variable, value) in [("TTL", "5s"), ("PERIOD", "5s"), ("USES", "1000")] {
         stack.set(&format!("CAST_TICKET_{variable}"), value);
     }
@@ -183,7 +179,7 @@ async fn redis_dies_and_comes_back_with_its_data() {
     let tickets = scene.tickets().await;
     scene.stack.redis.restart().await;
     scene.open_tickets_fail_closed(&tickets).await;
-    scene.crowd.until_acknowledged(20).await;
+    scene.voters.until_acknowledged(20).await;
     scene.stack.redis.kill().await;
     scene.until_missing("tickets").await;
     scene.stack.redis.restart().await;
@@ -200,15 +196,16 @@ async fn kafka_stands_still_and_dies_and_comes_back_each_time() {
         return;
     };
     scene.stack.kafka.own().freeze().await;
-    scene.until_nobody_is_served().await;
-    let unknown = |told: &Told| *told == Told::Unknown("OUTCOME_UNKNOWN".into());
-    assert!(scene.book.ledger().told(unknown) > 0);
+    scene.until_no_voter_is_served().await;
+    let unknown =
+        |response: &VoteResponse| *response == VoteResponse::Unknown("OUTCOME_UNKNOWN".into());
+    assert!(scene.workload.ledger().responses(unknown) > 0);
     scene.stack.kafka.own().thaw().await;
-    // Whoever was left in the dark sends the ballot again, until it is acknowledged.
-    scene.crowd.until_acknowledged(40).await;
+    // A voter with an unknown outcome sends the ballot again, until it is acknowledged.
+    scene.voters.until_acknowledged(40).await;
 
     scene.stack.kafka.own().kill().await;
-    scene.until_nobody_is_served().await;
+    scene.until_no_voter_is_served().await;
     scene.until_missing("log").await;
     scene.stack.kafka.own().restart().await;
     scene.recovers().await;
@@ -224,8 +221,8 @@ async fn postgres_dies_and_comes_back_while_votes_are_taken() {
         return;
     };
     scene.stack.postgres.own().kill().await;
-    // The log holds: voters are told that their ballots count.
-    scene.crowd.until_acknowledged(60).await;
+    // The log holds: ballots are acknowledged.
+    scene.voters.until_acknowledged(60).await;
     scene.stack.postgres.own().restart().await;
     scene.recovers().await;
 }
@@ -244,10 +241,10 @@ async fn the_connections_to_postgres_are_cut_and_a_fold_is_the_victim_of_a_deadl
     };
     for _ in 0..4 {
         cut_connections(&scene.stack.database).await;
-        scene.crowd.until_acknowledged(20).await;
+        scene.voters.until_acknowledged(20).await;
     }
     until("a victim", async || {
-        // Of an outage only its beginning is told: this one must be none that goes on.
+        // Only the beginning of an outage is logged: this one must not be one that continues.
         until_folded(&scene.stack.database).await;
         deadlock(&scene.stack.database).await;
         let said = scene.deployment.consumer.said();
@@ -265,10 +262,10 @@ async fn consumers_come_and_go_while_votes_are_taken() {
     for _ in 0..3 {
         let newcomer = scene.stack.run(Role::Consumer).await;
         until_said(&newcomer, "partitions came to this consumer").await;
-        scene.crowd.until_acknowledged(40).await;
+        scene.voters.until_acknowledged(40).await;
         let old = std::mem::replace(&mut scene.deployment.consumer, newcomer);
         drain(old).await;
-        scene.crowd.until_acknowledged(20).await;
+        scene.voters.until_acknowledged(20).await;
     }
     scene.recovers().await;
 }
@@ -279,8 +276,8 @@ async fn postgres_is_put_back_to_an_older_backup() {
         return;
     };
     let backup = scene.stack.database.backup().await;
-    scene.crowd.until_acknowledged(60).await;
-    crate::check::drained(&scene.stack, &scene.book).await;
-    put_back(&scene.stack.database, &backup, &scene.stack.history).await;
+    scene.voters.until_acknowledged(60).await;
+    crate::check::drained(&scene.stack, &scene.workload).await;
+    restore(&scene.stack.database, &backup, &scene.stack.history).await;
     scene.recovers().await;
 }

@@ -1,5 +1,5 @@
 //! A rolling restart of every role under load, as Kubernetes does it: one process after the other is
-//! told to end, drains, and another takes its place.
+//! asked to end, drains, and another takes its place.
 
 use std::process::Stdio;
 
@@ -18,7 +18,7 @@ const SEED: u64 = 6;
 /// How many more votes each process must have lived through.
 const VOTES_BETWEEN: u64 = 150;
 
-/// `bench`, which votes until it is told to stop.
+/// `bench`, which votes until it is asked to stop.
 pub(crate) struct Load {
     child: Child,
 }
@@ -38,7 +38,7 @@ impl Load {
         Self { child }
     }
 
-    /// Ends the load, and waits until it has compared the tallies with what it was told.
+    /// Ends the load, and waits until it has compared the tallies with the answers.
     pub(crate) async fn stop(self) -> Value {
         let pid = self.child.id().expect("it runs").to_string();
         let sent = tokio::process::Command::new("kill")
@@ -54,17 +54,17 @@ impl Load {
 }
 
 /// The votes that a server shows.
-async fn votes(door: &Client) -> u64 {
+async fn votes(api: &Client) -> u64 {
     let names: Vec<_> = (0..CANDIDATES)
         .map(|number| format!("bench-{SEED:016x}-{number}"))
         .collect();
-    tallies(door, &names).await.iter().map(|it| it.1).sum()
+    tallies(api, &names).await.iter().map(|it| it.1).sum()
 }
 
 /// Waits until more votes were accepted: what comes next happens under load.
-pub(crate) async fn until_voted(door: &Client, more: u64) {
-    let enough = votes(door).await + more;
-    let voted = async || (votes(door).await >= enough).then_some(());
+pub(crate) async fn until_voted(api: &Client, more: u64) {
+    let enough = votes(api).await + more;
+    let voted = async || (votes(api).await >= enough).then_some(());
     until("more votes", voted).await;
 }
 
@@ -94,16 +94,16 @@ impl Pair {
         }
     }
 
-    /// Replaces one after the other while votes come in, which `door` is asked about.
-    pub(crate) async fn roll(&mut self, stack: &Stack, doors: &[Client; 2]) {
+    /// Replaces one after the other while votes come in, which `api` is asked about.
+    pub(crate) async fn roll(&mut self, stack: &Stack, clients: &[Client; 2]) {
         for place in 0..2 {
-            // The server that is not told to end.
-            let door = &doors[1 - place];
-            until_voted(door, VOTES_BETWEEN).await;
+            // The server that keeps running.
+            let api = &clients[1 - place];
+            until_voted(api, VOTES_BETWEEN).await;
             let process = self.processes[place].take().expect("it runs");
             let process = replace(stack, self.role, &self.addresses[place], process).await;
             self.processes[place] = Some(process);
-            until_voted(door, VOTES_BETWEEN).await;
+            until_voted(api, VOTES_BETWEEN).await;
         }
     }
 
@@ -128,7 +128,7 @@ fn final_codes<'a>(codes: &'a Value, retryable: &[&str]) -> Vec<(&'a String, &'a
         .collect()
 }
 
-/// Every accepted vote counts once, and nobody was told more than to send a vote again.
+/// Every accepted vote counts once, and no answer was more than a retryable error.
 pub(crate) fn no_vote_failed(report: &Value) {
     assert_eq!(report["verdict"], "exact", "{report}");
     assert_eq!(report["exit_code"], 0, "{report}");
@@ -137,12 +137,12 @@ pub(crate) fn no_vote_failed(report: &Value) {
         let failed = final_codes(codes, &[]);
         assert!(failed.is_empty(), "votes without an answer: {report}");
     }
-    for told in [report, &report["retries"]] {
+    for counts in [report, &report["retries"]] {
         let retryable = ["OVERLOADED", "UNAVAILABLE", "NO_TICKET"];
-        let failed = final_codes(&told["faults"], &retryable);
+        let failed = final_codes(&counts["faults"], &retryable);
         assert!(failed.is_empty(), "{report}");
         let retryable = ["TICKET_EXPIRED", "TICKET_EXHAUSTED"];
-        let failed = final_codes(&told["refused"], &retryable);
+        let failed = final_codes(&counts["refused"], &retryable);
         assert!(failed.is_empty(), "{report}");
     }
 }
@@ -158,10 +158,10 @@ async fn every_role_is_replaced_under_load_and_no_vote_fails() {
         Pair::start(&stack, Role::Consumer),
         Pair::start(&stack, Role::Api),
     );
-    let doors = apis.clients();
+    let clients = apis.clients();
     let load = Load::start(&stack, &apis.addresses);
     for pair in [&mut consumers, &mut apis, &mut generators] {
-        pair.roll(&stack, &doors).await;
+        pair.roll(&stack, &clients).await;
     }
     let report = load.stop().await;
 

@@ -9,17 +9,14 @@ use std::{
 
 use cast_testkit::{
     eventually, pause,
-    servers::{
-        self, Backup, Database, Kafka, Mode, Postgres, Private, Redis, Server, Topic, random_name,
-    },
+    servers::{self, Database, Kafka, Mode, Postgres, Private, Redis, Server, Topic, random_name},
     within,
 };
 use tokio::process::Command;
 
 use crate::{
+    history::History,
     program::{Client, Process, SOON, program, run},
-    tables::progress,
-    verdict::{History, PutBack},
 };
 
 /// How many partitions a log has, unless a test says so: more than one, fewer than consumers like.
@@ -64,7 +61,7 @@ pub(crate) struct Own {
     pub(crate) postgres: bool,
 }
 
-/// Servers, and what the processes on them are told. Nothing of it is left when it is dropped.
+/// Servers, and the settings of the processes on them. Nothing of it is left when it is dropped.
 pub(crate) struct Stack {
     pub(crate) database: Database,
     /// Deleted with this.
@@ -138,7 +135,7 @@ impl Stack {
         Some(stack)
     }
 
-    /// Changes what the processes that start from now on are told.
+    /// Changes a setting of the processes that start from now on.
     pub(crate) fn set(&mut self, variable: &str, value: &str) {
         self.settings.retain(|(known, _)| known != variable);
         self.settings.push((variable.into(), value.into()));
@@ -155,7 +152,7 @@ impl Stack {
         self.topic.name()
     }
 
-    /// What the processes that start from now on are told.
+    /// A setting of the processes that start from now on.
     pub(crate) fn setting(&self, variable: &str) -> String {
         let mut settings = self.settings.iter();
         let found = settings.find(|(known, _)| known == variable);
@@ -213,15 +210,6 @@ pub(crate) fn command_with(
     command
 }
 
-/// Puts a database back to a backup, and writes it down.
-pub(crate) async fn put_back(database: &Database, backup: &Backup, history: &Mutex<History>) {
-    let from = progress(database).await;
-    database.restore(backup).await;
-    let to = progress(database).await;
-    let put_back = PutBack { from, to };
-    history.lock().unwrap().put_back.push(put_back);
-}
-
 fn settings(redis: &str, topic: &str, database: &str) -> Vec<(String, String)> {
     // All tests' consumers would meet in a group of the usual name.
     let (group, secret) = (random_name(), "5ec2e7".repeat(11));
@@ -272,7 +260,7 @@ impl Deployment {
     }
 
     /// Clients of its API servers.
-    pub(crate) fn doors(&self) -> Vec<Client> {
+    pub(crate) fn clients(&self) -> Vec<Client> {
         self.apis.iter().map(Process::client).collect()
     }
 
@@ -290,7 +278,7 @@ pub(crate) async fn drain(process: Process) {
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
 }
 
-/// Kills a process: nothing is flushed, and nobody is told.
+/// Kills a process: nothing is flushed or answered.
 pub(crate) async fn kill(process: Process) {
     process.signal("KILL").await;
     process.ended().await;
@@ -324,10 +312,10 @@ pub(crate) async fn until<T>(what: &str, mut condition: impl AsyncFnMut() -> Opt
 }
 
 /// Waits until a server's readiness is that.
-pub(crate) async fn until_ready(door: &Client, status: u16) -> String {
+pub(crate) async fn until_ready(api: &Client, status: u16) -> String {
     let waiting = eventually(SOON * 2, format!("readiness {status}"), || async {
         pause(Duration::from_millis(20)).await;
-        let reply = door.get("/readyz").await;
+        let reply = api.get("/readyz").await;
         let text = reply.body.as_str().unwrap_or_default().to_owned();
         (reply.status == status).then_some(text)
     });

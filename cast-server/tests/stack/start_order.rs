@@ -6,7 +6,8 @@ use crate::{
     check::check,
     program::{Client, Process},
     stack::{Deployment, Own, Role, Stack, free_address, until, until_ready, until_said},
-    voters::{Book, Crowd},
+    voters::Voters,
+    workload::Workload,
 };
 
 /// A process that was started too early.
@@ -64,12 +65,12 @@ async fn roles_wait_for_servers_that_come_later_and_say_for_which() {
     generator.until_listening().await;
     api.until_listening().await;
 
-    let doors = vec![votes];
-    let book = Book::new(doors.clone());
-    let mut crowd = Crowd::gather(Seed::from_env_or_random(), &book, 6);
-    crowd.until_acknowledged(20).await;
-    crowd.stop().await;
-    check(&stack, &book, &doors).await;
+    let apis = vec![votes];
+    let workload = Workload::new(apis.clone());
+    let mut voters = Voters::start(Seed::from_env_or_random(), &workload, 6);
+    voters.until_acknowledged(20).await;
+    voters.stop().await;
+    check(&stack, &workload, &apis).await;
     let apis = vec![api];
     let deployment = Deployment {
         generator,

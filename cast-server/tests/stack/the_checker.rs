@@ -5,14 +5,16 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 use crate::{
-    ledger::{Ledger, Sending, Told},
+    ballot_history::{ballot_history, log_references},
+    history::{History, Restore},
+    ledger::{Ledger, Sending, VoteResponse},
     logged::{Logged, LoggedBallot},
     tables::{Stored, StoredBallot},
-    verdict::{Breach, Evidence, History, Promise, PutBack, breaches, dossier, traces},
+    verdict::{Breach, Evidence, Promise, breaches},
 };
 
 /// How often a ticket votes here.
-const USES: usize = 3;
+const USES: u64 = 3;
 
 /// Ballots that were sent, logged and stored as they should, for a test to break.
 #[derive(Default)]
@@ -29,26 +31,26 @@ impl World {
         let mut world = Self::default();
         for number in 0..ballots {
             let name = format!("v{number}");
-            world.sent(&name, &format!("ticket of {name}"), Told::Accepted);
+            world.sent(&name, &format!("ticket of {name}"), VoteResponse::Accepted);
             world.logs(&name);
             world.stores(&name);
         }
         world
     }
 
-    fn sent(&mut self, name: &str, ticket: &str, told: Told) {
+    fn sent(&mut self, name: &str, ticket: &str, response: VoteResponse) {
         if !self.ledger.ballots.contains_key(name) {
             self.ledger.enter(name, Some(id(name)), &selections());
         }
         let sending = Sending {
             ticket: ticket.into(),
-            door: "http://a".into(),
+            server: "http://a".into(),
             at_unix_ms: 7,
             request: format!("request of {name}"),
-            told,
+            response,
             stale: false,
         };
-        self.ledger.note(name, None, sending);
+        self.ledger.record(name, None, sending);
     }
 
     /// Behind all that is in its partition.
@@ -129,18 +131,18 @@ fn selections() -> Vec<(String, u64)> {
 #[test]
 fn where_nothing_is_broken_nothing_is_found() {
     let mut world = World::of(6);
-    // All that may happen: sent again and logged again, given up, refused, nobody told its voter.
+    // All that may happen: sent again and logged again, given up, refused, of unknown outcome.
     world.logs("v3");
-    world.sent("v3", "another", Told::Duplicate);
-    world.sent("v10", "t", Told::Refused("TICKET_EXHAUSTED".into()));
-    world.sent("v11", "t", Told::NotTaken("UNAVAILABLE".into()));
-    world.sent("v12", "t", Told::Unknown("OUTCOME_UNKNOWN".into()));
-    world.sent("v13", "t", Told::Unknown("no answer".into()));
+    world.sent("v3", "another", VoteResponse::Duplicate);
+    world.sent("v10", "t", VoteResponse::Refused("TICKET_EXHAUSTED".into()));
+    world.sent("v11", "t", VoteResponse::Unavailable("UNAVAILABLE".into()));
+    world.sent("v12", "t", VoteResponse::Unknown("OUTCOME_UNKNOWN".into()));
+    world.sent("v13", "t", VoteResponse::Unknown("no answer".into()));
     world.logs("v13");
     world.stores("v13");
     assert_eq!(world.breaches(), []);
-    // What nobody was told of may also be logged and not folded yet.
-    world.sent("v15", "t", Told::Unknown("OUTCOME_UNKNOWN".into()));
+    // A ballot of unknown outcome may also be logged and not folded yet.
+    world.sent("v15", "t", VoteResponse::Unknown("OUTCOME_UNKNOWN".into()));
     world.logs("v15");
     *world.stored.progress.get_mut(&1).unwrap() -= 1;
     assert_eq!(world.breaches(), []);
@@ -172,9 +174,9 @@ fn promise_2_is_broken_by_a_logged_ballot_that_the_store_passed_over() {
     let mut world = World::of(4);
     world.unstore("v0");
     world.breaks(Promise::StoreIsExact, &["v0"]);
-    // Also where nobody was told.
+    // Also where the outcome was unknown.
     let mut world = World::of(4);
-    world.sent("v9", "t", Told::Unknown("OUTCOME_UNKNOWN".into()));
+    world.sent("v9", "t", VoteResponse::Unknown("OUTCOME_UNKNOWN".into()));
     world.logs("v9");
     world.breaks(Promise::StoreIsExact, &["v9"]);
 }
@@ -206,9 +208,9 @@ fn promise_2_is_broken_by_a_ballot_that_counts_twice() {
 }
 
 #[test]
-fn promise_2_is_broken_by_a_ballot_out_of_nowhere() {
+fn promise_2_is_broken_by_a_ballot_that_was_never_sent() {
     let mut world = World::of(4);
-    world.sent("v9", "t", Told::Unknown("OUTCOME_UNKNOWN".into()));
+    world.sent("v9", "t", VoteResponse::Unknown("OUTCOME_UNKNOWN".into()));
     world.stores("v9");
     world.breaks(Promise::StoreIsExact, &["v9"]);
     let mut world = World::of(4);
@@ -243,25 +245,29 @@ fn promise_3_is_broken_by_one_ballot_more_than_the_limit() {
     let mut world = World::default();
     for number in 0..USES {
         let name = format!("v{number}");
-        world.sent(&name, "shared", Told::Accepted);
+        world.sent(&name, "shared", VoteResponse::Accepted);
         world.logs(&name);
         world.stores(&name);
     }
     assert_eq!(world.breaches(), []);
     // One that was sent with another ticket, too, and accepted with this one.
-    world.sent("v7", "other", Told::NotTaken("UNAVAILABLE".into()));
-    world.sent("v7", "shared", Told::Accepted);
+    world.sent(
+        "v7",
+        "other",
+        VoteResponse::Unavailable("UNAVAILABLE".into()),
+    );
+    world.sent("v7", "shared", VoteResponse::Accepted);
     world.logs("v7");
     world.stores("v7");
     world.breaks(Promise::TicketsHaveALimit, &["v0", "v1", "v2", "v7"]);
 }
 
 #[test]
-fn promise_3_is_broken_also_by_ballots_whose_voters_were_not_told() {
+fn promise_3_is_broken_also_by_ballots_of_unknown_outcome() {
     let mut world = World::default();
     for number in 0..=USES {
         let name = format!("v{number}");
-        world.sent(&name, "shared", Told::Unknown("no answer".into()));
+        world.sent(&name, "shared", VoteResponse::Unknown("no answer".into()));
         world.logs(&name);
         world.stores(&name);
     }
@@ -273,24 +279,24 @@ fn promise_5_is_broken_by_what_was_undone_and_not_folded_again() {
     let mut world = World::of(6);
     world.unstore("v4");
     // In partition 0, v0, v2 and v4 have the offsets 0 to 2.
-    let put_back = |from, to| PutBack {
+    let restore = |from, to| Restore {
         from: BTreeMap::from([(0, from)]),
         to: BTreeMap::from([(0, to)]),
     };
-    world.history.put_back = vec![put_back(2, 0)];
+    world.history.restores = vec![restore(2, 0)];
     world.breaks(Promise::StoreIsExact, &["v4"]);
-    world.history.put_back.push(put_back(3, 2));
-    world.breaks(Promise::StoreMayBePutBack, &["v4"]);
+    world.history.restores.push(restore(3, 2));
+    world.breaks(Promise::StoreMayBeRestored, &["v4"]);
 }
 
 #[test]
-fn an_answer_is_untrue_that_says_no_of_a_ballot_that_counts() {
-    for told in [
-        Told::Refused("TICKET_EXPIRED".into()),
-        Told::NotTaken("OVERLOADED".into()),
+fn an_answer_is_untrue_that_refuses_a_ballot_that_counts() {
+    for response in [
+        VoteResponse::Refused("TICKET_EXPIRED".into()),
+        VoteResponse::Unavailable("OVERLOADED".into()),
     ] {
         let mut world = World::of(4);
-        world.sent("v9", "t", told);
+        world.sent("v9", "t", response);
         world.logs("v9");
         world.stores("v9");
         world.breaks(Promise::AnswersAreTrue, &["v9"]);
@@ -303,19 +309,19 @@ fn an_answer_is_untrue_that_names_another_ballot_or_comes_too_late() {
     world.ledger.ballots.get_mut("v1").unwrap().id = Some(id("101"));
     world.breaks(Promise::AnswersAreTrue, &["v1"]);
     let mut world = World::of(4);
-    world.sent("v9", "t", Told::Late);
+    world.sent("v9", "t", VoteResponse::TimedOut);
     world.breaks(Promise::AnswersAreTrue, &["v9"]);
 }
 
 #[test]
-fn a_dossier_has_all_that_is_known_of_a_ballot() {
+fn a_ballot_history_has_all_that_is_known_of_a_ballot() {
     let mut world = World::of(2);
     world.sent(
         "v1",
         "another ticket",
-        Told::Unknown("OUTCOME_UNKNOWN".into()),
+        VoteResponse::Unknown("OUTCOME_UNKNOWN".into()),
     );
-    let text = dossier("v1", &world.evidence());
+    let text = ballot_history("v1", &world.evidence());
     for part in [
         "ballot \"v1\", id 00000000-0000-0000-0000-000000000001, for",
         "7 at http://a: Accepted; request \"request of v1\", ticket ticket of v1",
@@ -327,5 +333,5 @@ fn a_dossier_has_all_that_is_known_of_a_ballot() {
         assert!(text.contains(part), "{part}: {text}");
     }
     let expected = ["request of v1", "request of v1", &id("v1").to_string()];
-    assert_eq!(traces("v1", &world.ledger), expected);
+    assert_eq!(log_references("v1", &world.ledger), expected);
 }

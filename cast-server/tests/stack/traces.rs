@@ -1,4 +1,4 @@
-//! A caller's trace, from the door through the log to the fold, as a collector sees it.
+//! A caller's trace, from the api through the log to the fold, as a collector sees it.
 
 use std::{
     sync::{Arc, Mutex},
@@ -88,8 +88,8 @@ async fn next_body(link: &mut BufReader<TcpStream>) -> Option<Vec<u8>> {
             return None;
         }
         let line = line.trim().to_ascii_lowercase();
-        if let Some(told) = line.strip_prefix("content-length:") {
-            len = told.trim().parse().expect("a length");
+        if let Some(length) = line.strip_prefix("content-length:") {
+            len = length.trim().parse().expect("a length");
         }
         if line.is_empty() {
             break;
@@ -106,21 +106,21 @@ fn traceparent(trace: u128, sampled: bool) -> String {
 }
 
 /// Votes, with these headers `traceparent`.
-async fn vote_with(door: &Client, headers: &[&[u8]]) {
-    let ticket = until("a ticket", async || ticket(door).await).await;
+async fn vote_with(api: &Client, headers: &[&[u8]]) {
+    let ticket = until("a ticket", async || ticket(api).await).await;
     let variables = json!({"ticket": ticket, "usernames": ["ada"], "voteCount": [1]});
     let body = json!({"query": VOTE, "variables": variables});
-    let mut request = door.http.post(door.graphql_url()).json(&body);
+    let mut request = api.http.post(api.graphql_url()).json(&body);
     for header in headers {
         request = request.header("traceparent", *header);
     }
-    let reply: Reply = door.send(request).await;
+    let reply: Reply = api.send(request).await;
     assert_eq!(reply.body["data"]["vote"]["success"], true, "{reply:?}");
 }
 
 /// Votes as part of a trace.
-async fn vote(door: &Client, trace: u128, sampled: bool) {
-    vote_with(door, &[traceparent(trace, sampled).as_bytes()]).await;
+async fn vote(api: &Client, trace: u128, sampled: bool) {
+    vote_with(api, &[traceparent(trace, sampled).as_bytes()]).await;
 }
 
 /// What a span says of itself as a number.
@@ -146,7 +146,7 @@ fn has_failed(span: &Span) -> bool {
     status.is_some_and(|status| status.code() == StatusCode::Error)
 }
 
-/// `serve`, which sends traces to this URL; and what else it is told.
+/// `serve`, which sends traces to this URL; and further arguments.
 async fn serve(url: &str, more: &[(&str, &str)]) -> Process {
     let mut command = program(&["serve", "--listen", "127.0.0.1:0", "--traces-url", url]);
     command.env("CAST_TICKET_USES", "10000");
@@ -167,11 +167,11 @@ async fn a_vote_is_found_in_its_callers_trace_up_to_the_fold() {
     stack.set("CAST_TICKET_TTL", "60s");
     stack.set("OTEL_BSP_SCHEDULE_DELAY", "100");
     let deployment = Deployment::start(&stack, 1).await;
-    let door = &deployment.doors()[0];
+    let api = &deployment.clients()[0];
     let traced = 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736_u128;
-    vote_with(door, &[]).await;
-    vote(door, 7, false).await;
-    vote(door, traced, true).await;
+    vote_with(api, &[]).await;
+    vote(api, 7, false).await;
+    vote(api, traced, true).await;
 
     let ours = |span: &Span| span.trace_id == traced.to_be_bytes();
     let request = collector.until("request", ours).await;
@@ -201,7 +201,7 @@ async fn a_vote_is_found_in_its_callers_trace_up_to_the_fold() {
     for name in ["request", "vote", "publish", "fold"] {
         assert!(
             collector.named(name).iter().all(ours),
-            "nobody asked for others"
+            "only these were asked for"
         );
     }
     deployment.drain().await;
@@ -221,16 +221,16 @@ async fn a_log_that_does_not_answer_is_seen_in_the_trace() {
     stack.set("CAST_TICKET_TTL", "60s");
     stack.set("OTEL_BSP_SCHEDULE_DELAY", "100");
     let deployment = Deployment::start(&stack, 1).await;
-    let door = &deployment.doors()[0];
-    vote(door, 7, false).await;
+    let api = &deployment.clients()[0];
+    vote(api, 7, false).await;
 
     stack.kafka.own().freeze().await;
-    let ticket = until("a ticket", async || ticket(door).await).await;
+    let ticket = until("a ticket", async || ticket(api).await).await;
     let variables = json!({"ticket": ticket, "usernames": ["ada"], "voteCount": [1]});
     let body = json!({"query": VOTE, "variables": variables});
-    let request = door.http.post(door.graphql_url()).json(&body);
+    let request = api.http.post(api.graphql_url()).json(&body);
     let traced = request.header("traceparent", traceparent(9, true));
-    let reply = door.send(traced).await;
+    let reply = api.send(traced).await;
     assert_eq!(
         reply.body["errors"][0]["extensions"]["code"], "OUTCOME_UNKNOWN",
         "{reply:?}"
@@ -247,7 +247,7 @@ async fn a_log_that_does_not_answer_is_seen_in_the_trace() {
     assert!(has_failed(&publish) && has_failed(&vote));
 
     // Nor does a voter wait for ever.
-    let impatient = door.http.post(door.graphql_url()).json(&body);
+    let impatient = api.http.post(api.graphql_url()).json(&body);
     let impatient = impatient.timeout(Duration::from_millis(50));
     let hung_up = impatient
         .header("traceparent", traceparent(10, true))
@@ -272,11 +272,11 @@ async fn what_is_folded_at_once_is_linked_to_each_trace_and_not_to_more_than_a_f
     stack.set("OTEL_BSP_SCHEDULE_DELAY", "100");
     stack.set("CAST_TICKET_USES", "1000");
     let deployment = Deployment::start(&stack, 1).await;
-    let (door, consumer) = (deployment.doors().remove(0), deployment.consumer);
-    // While nobody folds, ballots gather.
+    let (api, consumer) = (deployment.clients().remove(0), deployment.consumer);
+    // While no consumer runs, ballots gather.
     drain(consumer).await;
     for trace in 1..=VOTES {
-        vote(&door, u128::from(trace), true).await;
+        vote(&api, u128::from(trace), true).await;
     }
     let consumer = stack.run(Role::Consumer).await;
     let folds = until("all are folded", async || {
@@ -306,7 +306,7 @@ async fn what_is_folded_at_once_is_linked_to_each_trace_and_not_to_more_than_a_f
 async fn no_header_is_a_reason_to_refuse_a_vote_and_only_a_good_one_makes_a_trace() {
     let (collector, url) = Collector::start().await;
     let process = serve(&url, &[]).await;
-    let door = process.client();
+    let api = process.client();
     let good = traceparent(9, true);
     let long = "0".repeat(4_000);
     let zeros = traceparent(0, true);
@@ -322,9 +322,9 @@ async fn no_header_is_a_reason_to_refuse_a_vote_and_only_a_good_one_makes_a_trac
         &[good.replacen("00-", "ff-", 1).as_bytes()],
         &[good.as_bytes(), good.as_bytes()],
     ] {
-        vote_with(&door, hostile).await;
+        vote_with(&api, hostile).await;
     }
-    vote(&door, 9, true).await;
+    vote(&api, 9, true).await;
     let ours = |span: &Span| span.trace_id == 9_u128.to_be_bytes();
     collector.until("fold", ours).await;
     drain(process).await;
@@ -335,13 +335,13 @@ async fn no_header_is_a_reason_to_refuse_a_vote_and_only_a_good_one_makes_a_trac
 }
 
 #[tokio::test]
-async fn a_share_of_what_nobody_traces_is_traced_from_its_request_on() {
+async fn a_share_of_what_is_untraced_is_traced_from_its_request_on() {
     let (collector, url) = Collector::start().await;
     let process = serve(&url, &[("CAST_TRACES_RATIO", "1")]).await;
-    let door = process.client();
-    assert_eq!(door.get("/livez").await.status, 200);
-    vote_with(&door, &[]).await;
-    vote(&door, 9, false).await;
+    let api = process.client();
+    assert_eq!(api.get("/livez").await.status, 200);
+    vote_with(&api, &[]).await;
+    vote(&api, 9, false).await;
     let vote = collector.until("vote", |_| true).await;
     let same = |span: &Span| span.trace_id == vote.trace_id;
     collector.until("fold", same).await;
@@ -357,16 +357,16 @@ async fn a_share_of_what_nobody_traces_is_traced_from_its_request_on() {
 }
 
 #[tokio::test]
-async fn a_collector_that_is_not_there_hurts_nobody_and_is_told_once() {
+async fn a_collector_that_is_not_there_does_no_harm_and_is_logged_once() {
     let url = format!("http://{}/v1/traces", crate::stack::free_address());
     let process = serve(&url, &[("OTEL_BSP_MAX_QUEUE_SIZE", "8")]).await;
-    let door = process.client();
+    let api = process.client();
     for trace in 1..=50 {
-        vote(&door, trace, true).await;
+        vote(&api, trace, true).await;
     }
     until_said(&process, "the collector takes no traces").await;
     for trace in 1..=50 {
-        vote(&door, trace, true).await;
+        vote(&api, trace, true).await;
     }
     process.signal("TERM").await;
     let ended = process.ended().await;
@@ -376,7 +376,7 @@ async fn a_collector_that_is_not_there_hurts_nobody_and_is_told_once() {
 
 #[tokio::test]
 async fn a_collector_that_never_answers_holds_up_neither_votes_nor_the_drain() {
-    // Nobody accepts: the system takes connections in, and what is sent on them.
+    // Nothing accepts: the system takes connections in, and what is sent on them.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/v1/traces", listener.local_addr().unwrap());
     let more = [
@@ -384,9 +384,9 @@ async fn a_collector_that_never_answers_holds_up_neither_votes_nor_the_drain() {
         ("CAST_DRAIN_TIMEOUT", "1s"),
     ];
     let process = serve(&url, &more).await;
-    let door = process.client();
+    let api = process.client();
     for trace in 1..=100 {
-        vote(&door, trace, true).await;
+        vote(&api, trace, true).await;
     }
     process.signal("TERM").await;
     let ended = process.ended().await;

@@ -1,15 +1,20 @@
-//! Which promise broke, for which ballots: what voters were told, beside what is in the log, beside
-//! what is in the tables. It knows nothing of how one became the other.
+//! Which promise broke, for which ballots: what voters were answered, beside what is in the log, beside
+//! what is in the tables.
+//!
+//! Whether the answers agree with what was counted is checked by [`cast_core::ledger`]; here is the fold
+//! of the log by itself. Neither shares code with the path of a vote.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
 };
 
+use cast_core::ledger::{CountedBallot, Expectation, Finding};
 use uuid::Uuid;
 
 use crate::{
-    ledger::{Due, Entry, Ledger, Told},
+    history::History,
+    ledger::{Ledger, VoteResponse},
     logged::{Logged, LoggedBallot},
     tables::{Stored, StoredBallot},
 };
@@ -20,8 +25,8 @@ pub(crate) enum Promise {
     AcknowledgedMeansLogged,
     StoreIsExact,
     TicketsHaveALimit,
-    CounterMayForget,
-    StoreMayBePutBack,
+    CounterMayLoseData,
+    StoreMayBeRestored,
     TalliesShown,
     AnswersAreTrue,
 }
@@ -32,8 +37,8 @@ impl fmt::Display for Promise {
             Self::AcknowledgedMeansLogged => "promise 1, acknowledged means logged",
             Self::StoreIsExact => "promise 2, the store is exact",
             Self::TicketsHaveALimit => "promise 3, a ticket never buys more than its limit",
-            Self::CounterMayForget => "promise 4, Redis may vanish, and what is shown heals",
-            Self::StoreMayBePutBack => "promise 5, the store may be put back to a backup",
+            Self::CounterMayLoseData => "promise 4, Redis may vanish, and what is shown recovers",
+            Self::StoreMayBeRestored => "promise 5, the store may be restored from a backup",
             Self::TalliesShown => "the tallies: not above the log, not below the acknowledged",
             Self::AnswersAreTrue => "every voter gets a true answer by the deadline",
         })
@@ -70,29 +75,6 @@ impl fmt::Display for Breach {
     }
 }
 
-/// What was done to the servers, as far as the verdict depends on it.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct History {
-    /// How often Redis lost something.
-    pub(crate) forgotten: usize,
-    pub(crate) put_back: Vec<PutBack>,
-}
-
-/// The store was put back to a backup: its progress by partition, before and after.
-#[derive(Clone, Debug)]
-pub(crate) struct PutBack {
-    pub(crate) from: BTreeMap<u32, u64>,
-    pub(crate) to: BTreeMap<u32, u64>,
-}
-
-impl PutBack {
-    /// Whether this undid what was made of the record there.
-    fn undid(&self, partition: u32, offset: u64) -> bool {
-        let progress = |of: &BTreeMap<u32, u64>| of.get(&partition).copied().unwrap_or(0);
-        (progress(&self.to)..progress(&self.from)).contains(&offset)
-    }
-}
-
 /// All that is looked at. The store is read before the log, so that nothing is in the store that is
 /// not in the log yet.
 pub(crate) struct Evidence<'a> {
@@ -100,7 +82,7 @@ pub(crate) struct Evidence<'a> {
     pub(crate) stored: &'a Stored,
     pub(crate) logged: &'a Logged,
     /// How often a ticket votes.
-    pub(crate) uses: usize,
+    pub(crate) uses: u64,
     pub(crate) history: &'a History,
 }
 
@@ -140,20 +122,27 @@ impl Found {
     }
 }
 
+/// The log has what was acknowledged, as it was sent.
 fn acknowledged_is_logged(evidence: &Evidence<'_>, found: &mut Found) {
     let promise = Promise::AcknowledgedMeansLogged;
+    // A retry may be in the log, too: it is folded once.
     let mut logged: BTreeMap<&str, &LoggedBallot> = BTreeMap::new();
     for ballot in &evidence.logged.ballots {
         logged.entry(&ballot.voter).or_insert(ballot);
     }
-    for (name, entry) in &evidence.ledger.ballots {
-        match logged.get(name.as_str()) {
-            None if entry.due() == Due::Stored => {
-                found.ballot(promise, "acknowledged, and not in the log", name);
+    let logged = logged.into_values().map(|ballot| CountedBallot {
+        ballot: ballot.voter.clone(),
+        votes: ballot.selections.clone(),
+    });
+    for finding in evidence.ledger.answers.check_ballots(logged) {
+        match finding {
+            Finding::Missing { ballot } => {
+                found.ballot(promise, "acknowledged, and not in the log", &ballot);
             }
-            Some(ballot) if ballot.selections != entry.selections => {
-                found.ballot(promise, "the log has another ballot than was sent", name);
+            Finding::Altered { ballot } => {
+                found.ballot(promise, "the log has another ballot than was sent", &ballot);
             }
+            // What is in the log and must not be is in the store, too, or the store is wrong.
             _ => {}
         }
     }
@@ -177,17 +166,17 @@ fn log_is_stored(evidence: &Evidence<'_>, found: &mut Found) {
         let progress = stored.progress.get(&ballot.partition).copied().unwrap_or(0);
         match stored_by_id.get(id) {
             None if ballot.offset >= progress => {
-                let due = evidence.ledger.ballots.get(&ballot.voter).map(Entry::due);
-                if due == Some(Due::Stored) {
+                let expectation = evidence.ledger.expectation(&ballot.voter);
+                if expectation == Some(Expectation::Counted) {
                     let what = "logged and acknowledged, and never folded";
                     found.ballot(promise, what, &ballot.voter);
                 }
             }
             None => {
-                let mut put_back = evidence.history.put_back.iter();
-                if put_back.any(|one| one.undid(ballot.partition, ballot.offset)) {
-                    let what = "undone as the store was put back, and not folded again";
-                    found.ballot(Promise::StoreMayBePutBack, what, &ballot.voter);
+                let mut restores = evidence.history.restores.iter();
+                if restores.any(|restore| restore.undid(ballot.partition, ballot.offset)) {
+                    let what = "undone as the store was restored, and not folded again";
+                    found.ballot(Promise::StoreMayBeRestored, what, &ballot.voter);
                 } else {
                     let what = "in the log before the store's progress, and not in the store";
                     found.ballot(promise, what, &ballot.voter);
@@ -214,13 +203,26 @@ fn log_is_stored(evidence: &Evidence<'_>, found: &mut Found) {
     }
 }
 
+/// The store has each ballot once, and none that was refused or never sent.
 fn stored_once(evidence: &Evidence<'_>, found: &mut Found) {
-    for (name, rows) in evidence.stored.by_name() {
-        if rows.len() > 1 {
-            found.ballot(Promise::StoreIsExact, "counted twice", name);
-        }
-        if !evidence.ledger.ballots.contains_key(name) {
-            found.ballot(Promise::StoreIsExact, "nobody sent it", name);
+    let rows = evidence.stored.ballots.iter().map(|row| CountedBallot {
+        ballot: row.voter.clone(),
+        votes: row.selections(),
+    });
+    for finding in evidence.ledger.answers.check_ballots(rows) {
+        match finding {
+            Finding::Doubled { ballot, .. } => {
+                found.ballot(Promise::StoreIsExact, "counted twice", &ballot);
+            }
+            Finding::NotEntered { ballot } => {
+                found.ballot(Promise::StoreIsExact, "counted, and never sent", &ballot);
+            }
+            Finding::RefusedButCounted { ballot } => {
+                let what = "counted, and its voter was answered that it does not count";
+                found.ballot(Promise::AnswersAreTrue, what, &ballot);
+            }
+            // Compared with the log, which the store may lag behind.
+            _ => {}
         }
     }
     let Stored { rejected, .. } = evidence.stored;
@@ -233,46 +235,27 @@ fn stored_once(evidence: &Evidence<'_>, found: &mut Found) {
 fn answers_are_true(evidence: &Evidence<'_>, found: &mut Found) {
     let promise = Promise::AnswersAreTrue;
     let stored = evidence.stored.by_name();
-    for (name, entry) in &evidence.ledger.ballots {
-        let rows = stored.get(name.as_str());
-        if rows.is_some() && entry.due() == Due::Absent {
-            let what = "counted, and its voter was told that it does not count";
-            found.ballot(promise, what, name);
+    for (name, ballot) in &evidence.ledger.ballots {
+        let row = stored.get(name.as_str()).and_then(|rows| rows.first());
+        if row.is_some_and(|row| ballot.id.is_some_and(|id| id != row.id)) {
+            found.ballot(promise, "the answer has another id", name);
         }
-        let row = rows.and_then(|rows| rows.first());
-        if row.is_some_and(|row| entry.id.is_some_and(|id| id != row.id)) {
-            found.ballot(promise, "its voter was told another id", name);
-        }
-        if entry.sendings.iter().any(|sent| sent.told == Told::Late) {
+        let mut sendings = ballot.sendings.iter();
+        if sendings.any(|sending| sending.response == VoteResponse::TimedOut) {
             found.ballot(promise, "no answer by the deadline", name);
         }
     }
 }
 
-/// How many ballots each ticket bought for certain: those that were accepted with it, and those that
-/// were stored and sent with no other.
 fn limits_are_kept(evidence: &Evidence<'_>, found: &mut Found) {
     let stored = evidence.stored.by_name();
-    let mut bought: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for (name, entry) in &evidence.ledger.ballots {
-        let mut accepted = entry.sendings.iter();
-        let accepted = accepted.find(|sending| sending.told == Told::Accepted);
-        let only = || match &entry.sendings[..] {
-            [first, rest @ ..] => {
-                let is_only = rest.iter().all(|next| next.ticket == first.ticket);
-                (is_only && stored.contains_key(name.as_str())).then_some(first)
-            }
-            [] => None,
-        };
-        if let Some(sending) = accepted.or_else(only) {
-            bought.entry(&sending.ticket).or_default().push(name);
-        }
-    }
-    for (ticket, names) in bought {
-        if names.len() > evidence.uses {
-            let what = format!("a ticket bought {} ballots: {ticket}", names.len());
-            for name in names {
-                found.ballot(Promise::TicketsHaveALimit, &what, name);
+    let answers = &evidence.ledger.answers;
+    let is_stored = |name: &String| stored.contains_key(name.as_str());
+    for finding in answers.check_tickets(|_| evidence.uses, is_stored) {
+        let what = finding.to_string();
+        if let Finding::LimitExceeded { ballots, .. } = finding {
+            for name in ballots {
+                found.ballot(Promise::TicketsHaveALimit, &what, &name);
             }
         }
     }
@@ -286,56 +269,4 @@ fn sums_are_right(stored: &Stored, found: &mut Found) {
             found.fact(Promise::StoreIsExact, what);
         }
     }
-}
-
-/// Everything that is known of a ballot, a line each.
-pub(crate) fn dossier(name: &str, evidence: &Evidence<'_>) -> String {
-    let mut lines = Vec::new();
-    match evidence.ledger.ballots.get(name) {
-        None => lines.push(format!("  ballot {name:?}, which nobody sent")),
-        Some(entry) => {
-            let id = entry.id.map_or("none".into(), |id| id.to_string());
-            lines.push(format!(
-                "  ballot {name:?}, id {id}, for {:?}",
-                entry.selections
-            ));
-            lines.extend(entry.sendings.iter().map(|sending| {
-                format!(
-                    "    {} at {}: {:?}{}; request {:?}, ticket {}",
-                    sending.at_unix_ms,
-                    sending.door,
-                    sending.told,
-                    if sending.stale { ", stale" } else { "" },
-                    sending.request,
-                    sending.ticket
-                )
-            }));
-        }
-    }
-    let logged = evidence.logged.ballots.iter();
-    for ballot in logged.filter(|ballot| ballot.voter == name) {
-        lines.push(format!(
-            "    in the log: partition {}, offset {}, id {}, for {:?}",
-            ballot.partition, ballot.offset, ballot.id, ballot.selections
-        ));
-    }
-    let stored = evidence.stored.ballots.iter();
-    for row in stored.filter(|row| row.voter == name) {
-        lines.push(format!("    in the store: {row:?}"));
-    }
-    lines.push(format!(
-        "    the store's progress: {:?}",
-        evidence.stored.progress
-    ));
-    lines.join("\n")
-}
-
-/// What to look for in the logs of the processes: a ballot's id, and the requests that brought it.
-pub(crate) fn traces(name: &str, ledger: &Ledger) -> Vec<String> {
-    let entry = ledger.ballots.get(name);
-    let requests = entry.iter().flat_map(|entry| &entry.sendings);
-    let requests = requests.map(|sending| sending.request.clone());
-    let id = entry.and_then(|entry| entry.id).map(|id| id.to_string());
-    let known = requests.chain(id).filter(|trace| !trace.is_empty());
-    known.collect()
 }

@@ -1,138 +1,45 @@
-//! Voters, many at once, who write down what they are told.
+//! Voters, many at once, who write down each answer.
 
-use std::{
-    sync::{
-        Arc, Mutex, MutexGuard,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::atomic::Ordering, time::Duration};
 
 use cast_adapters::system::SystemClock;
-use cast_core::ports::{Clock as _, Entropy as _};
+use cast_core::ports::Clock as _;
 use cast_testkit::{Seed, SeededEntropy, pause, within};
 use serde_json::{Value, json};
 use tokio::{sync::watch, task::JoinSet};
 use uuid::Uuid;
 
 use crate::{
-    ledger::{Ledger, Sending, Told},
+    ledger::{Ledger, Sending, VoteResponse},
     program::{Client, Reply, VOTE},
     stack::{LATER, until},
+    workload::{VoteInput, Workload},
 };
 
 /// How long a voter who was not served waits before the next try.
 const PATIENCE: Duration = Duration::from_millis(20);
 
-/// Whom all vote for.
-const CANDIDATES: [&str; 8] = ["ada", "bo", "cy", "dee", "eve", "fay", "gus", "zoë"];
-
-/// What the voters of a test share.
-#[derive(Clone)]
-pub(crate) struct Book {
-    ledger: Arc<Mutex<Ledger>>,
-    /// The API servers that are there; a test may change them at any time.
-    pub(crate) doors: Arc<Mutex<Vec<Client>>>,
-    /// How many voters of crowds there were so far.
-    voters: Arc<AtomicUsize>,
-    /// For how long a voter rests after a burst of ballots, at most.
-    pub(crate) rest: Duration,
-}
-
-impl Book {
-    pub(crate) fn new(doors: Vec<Client>) -> Self {
-        Self {
-            ledger: Arc::default(),
-            doors: Arc::new(Mutex::new(doors)),
-            voters: Arc::default(),
-            rest: Duration::ZERO,
-        }
-    }
-
-    pub(crate) fn ledger(&self) -> Ledger {
-        self.locked().clone()
-    }
-
-    /// Looks at the ledger where it is.
-    pub(crate) fn read<T>(&self, look: impl FnOnce(&Ledger) -> T) -> T {
-        look(&self.locked())
-    }
-
-    /// Leaves these servers alone from now on, and goes to those.
-    pub(crate) fn set_doors(&self, doors: Vec<Client>) {
-        *self.doors.lock().unwrap() = doors;
-    }
-
-    fn locked(&self) -> MutexGuard<'_, Ledger> {
-        self.ledger.lock().unwrap()
-    }
-
-    fn enter(&self, name: &str, ballot: &Paper) {
-        self.locked().enter(name, ballot.id, &ballot.selections);
-    }
-}
-
-/// A ballot, without the ticket.
-#[derive(Clone, Debug)]
-pub(crate) struct Paper {
-    pub(crate) id: Option<Uuid>,
-    pub(crate) selections: Vec<(String, u64)>,
-}
-
-impl Paper {
-    /// One vote for somebody, with an id of the voter's.
-    pub(crate) fn one(candidate: &str) -> Self {
-        Self::numbered(candidate, Seed::random().get())
-    }
-
-    /// One vote for somebody; the id follows from a number.
-    pub(crate) fn numbered(candidate: &str, number: u64) -> Self {
-        Self {
-            id: Some(uuid_of(&Seed::new(number).entropy())),
-            selections: vec![(candidate.into(), 1)],
-        }
-    }
-
-    fn of(random: &SeededEntropy) -> Self {
-        let count = 1 + random.index(3);
-        let select = |_| {
-            let name = CANDIDATES[random.index(CANDIDATES.len())];
-            (name.to_owned(), 1 + random.below(5))
-        };
-        Self {
-            id: (random.below(4) > 0).then(|| uuid_of(random)),
-            selections: (0..count).map(select).collect(),
-        }
-    }
-}
-
-fn uuid_of(random: &SeededEntropy) -> Uuid {
-    let mut bytes = [0; 16];
-    random.fill(&mut bytes);
-    uuid::Builder::from_random_bytes(bytes).into_uuid()
-}
-
 /// One voter, at one server after the other.
 pub(crate) struct Voter {
     pub(crate) name: String,
     random: SeededEntropy,
-    book: Book,
+    workload: Workload,
     ticket: Option<String>,
 }
 
 impl Voter {
-    pub(crate) fn new(name: &str, seed: Seed, book: &Book) -> Self {
+    pub(crate) fn new(name: &str, seed: Seed, workload: &Workload) -> Self {
         Self {
             name: name.to_owned(),
             random: seed.entropy(),
-            book: book.clone(),
+            workload: workload.clone(),
             ticket: None,
         }
     }
 
     /// Sends a ballot, again and again until it is acknowledged.
-    pub(crate) async fn vote(&mut self, name: &str, ballot: &Paper) {
-        self.book.enter(name, ballot);
+    pub(crate) async fn vote(&mut self, name: &str, ballot: &VoteInput) {
+        self.workload.enter(name, ballot);
         until("an acknowledgement", async || {
             self.send(name, ballot)
                 .await
@@ -142,70 +49,93 @@ impl Voter {
         .await;
     }
 
-    /// Sends a new ballot, once, to this server; writes down what is told.
-    pub(crate) async fn vote_once(&mut self, door: &Client, name: &str, ballot: &Paper) -> Told {
-        self.book.enter(name, ballot);
-        self.again(door, name, ballot).await
+    /// Sends a new ballot, once, to this server; writes down the answer.
+    pub(crate) async fn vote_once(
+        &mut self,
+        api: &Client,
+        name: &str,
+        ballot: &VoteInput,
+    ) -> VoteResponse {
+        self.workload.enter(name, ballot);
+        self.again(api, name, ballot).await
     }
 
-    /// Sends a ballot to this server; writes down what is told.
-    pub(crate) async fn again(&mut self, door: &Client, name: &str, ballot: &Paper) -> Told {
-        let ticket = until("a ticket", async || ticket(door).await).await;
-        self.send_to(door, name, ballot, ticket).await
+    /// Sends a ballot to this server; writes down the answer.
+    pub(crate) async fn again(
+        &mut self,
+        api: &Client,
+        name: &str,
+        ballot: &VoteInput,
+    ) -> VoteResponse {
+        let ticket = until("a ticket", async || ticket(api).await).await;
+        self.send_to(api, name, ballot, ticket).await
     }
 
-    /// Sends a new ballot, once, with this ticket to this server; writes down what is told.
-    pub(crate) async fn vote_with(&mut self, door: &Client, name: &str, ticket: String) -> Told {
-        let ballot = Paper::one(name);
-        self.book.enter(name, &ballot);
-        self.send_to(door, name, &ballot, ticket).await
+    /// Sends a new ballot, once, with this ticket to this server; writes down the answer.
+    pub(crate) async fn vote_with(
+        &mut self,
+        api: &Client,
+        name: &str,
+        ticket: String,
+    ) -> VoteResponse {
+        let ballot = VoteInput::one(name);
+        self.workload.enter(name, &ballot);
+        self.send_to(api, name, &ballot, ticket).await
     }
 
-    async fn send(&mut self, name: &str, ballot: &Paper) -> Told {
-        let Some(door) = self.door() else {
+    async fn send(&mut self, name: &str, ballot: &VoteInput) -> VoteResponse {
+        let Some(api) = self.api() else {
             pause(PATIENCE).await;
-            return Told::NotTaken("there is no server".into());
+            return VoteResponse::Unavailable("there is no server".into());
         };
         let known = match self.ticket.take() {
             Some(known) => Ok(known),
-            None => try_ticket(&door).await,
+            None => try_ticket(&api).await,
         };
         let ticket = match known {
             Ok(ticket) => ticket,
             Err(code) => {
                 *self
-                    .book
+                    .workload
                     .locked()
                     .no_ticket
                     .entry(code.clone())
                     .or_default() += 1;
                 pause(PATIENCE).await;
-                return Told::NotTaken(code);
+                return VoteResponse::Unavailable(code);
             }
         };
-        let told = self.send_to(&door, name, ballot, ticket.clone()).await;
-        match &told {
-            Told::Accepted | Told::Duplicate => self.ticket = Some(ticket),
-            Told::Refused(code) if code == "TICKET_EXPIRED" => {}
+        let response = self.send_to(&api, name, ballot, ticket.clone()).await;
+        match &response {
+            VoteResponse::Accepted | VoteResponse::Duplicate => self.ticket = Some(ticket),
+            VoteResponse::Refused(code) if code == "TICKET_EXPIRED" => {}
             _ => pause(PATIENCE).await,
         }
-        told
+        response
     }
 
-    async fn send_to(&self, door: &Client, name: &str, ballot: &Paper, ticket: String) -> Told {
+    async fn send_to(
+        &self,
+        api: &Client,
+        name: &str,
+        ballot: &VoteInput,
+        ticket: String,
+    ) -> VoteResponse {
         let (usernames, counts): (Vec<_>, Vec<_>) = ballot.selections.iter().cloned().unzip();
-        // Told in the meantime, where the voter brought none.
-        let id = self.book.locked().ballots[name].id;
+        // VoteResponse in the meantime, where the voter brought none.
+        let id = self.workload.locked().ballots[name].id;
         let vote = json!({
             "usernames": usernames, "voteCount": counts, "ticket": ticket,
             "voterUsername": name, "ballotId": id,
         });
-        let reply = door.try_ask(VOTE, vote).await;
-        let (told, id) = match &reply {
+        let reply = api.try_ask(VOTE, vote).await;
+        let (response, id) = match &reply {
             Ok(reply) => read(reply),
-            Err(error) if error.is_connect() => (Told::NotTaken("nobody is there".into()), None),
-            Err(error) if error.is_timeout() => (Told::Late, None),
-            Err(error) => (Told::Unknown(format!("no answer: {error}")), None),
+            Err(error) if error.is_connect() => {
+                (VoteResponse::Unavailable("no connection".into()), None)
+            }
+            Err(error) if error.is_timeout() => (VoteResponse::TimedOut, None),
+            Err(error) => (VoteResponse::Unknown(format!("no answer: {error}")), None),
         };
         let request = reply.as_ref().map(|reply| reply.header("x-request-id"));
         let stale = reply
@@ -213,31 +143,34 @@ impl Voter {
             .map(|reply| &reply.body["data"]["vote"]["stale"]);
         let sending = Sending {
             ticket,
-            door: door.url.clone(),
+            server: api.url.clone(),
             at_unix_ms: SystemClock.now().as_unix_ms(),
             request: request.unwrap_or_default().to_owned(),
-            told: told.clone(),
+            response: response.clone(),
             stale: stale.is_ok_and(|stale| stale.as_bool() == Some(true)),
         };
-        self.book.locked().note(name, id, sending);
-        told
+        self.workload.locked().record(name, id, sending);
+        response
     }
 
-    fn door(&self) -> Option<Client> {
-        let doors = self.book.doors.lock().unwrap();
-        let at = (!doors.is_empty()).then(|| self.random.index(doors.len()));
-        at.map(|at| doors[at].clone())
+    fn api(&self) -> Option<Client> {
+        let apis = self.workload.apis.lock().unwrap();
+        let at = (!apis.is_empty()).then(|| self.random.index(apis.len()));
+        at.map(|at| apis[at].clone())
     }
 
-    /// Votes until it is told to stop. A ballot whose fate is not known is not given up, where it
+    /// Votes until `stop` is set. A ballot whose fate is not known is not given up, where it
     /// has an id.
     async fn vote_until(mut self, stop: watch::Receiver<bool>) {
         for number in 0.. {
             if *stop.borrow() {
                 return;
             }
-            let (name, ballot) = (format!("{}-{number}", self.name), Paper::of(&self.random));
-            self.book.enter(&name, &ballot);
+            let (name, ballot) = (
+                format!("{}-{number}", self.name),
+                VoteInput::random(&self.random),
+            );
+            self.workload.enter(&name, &ballot);
             let what = format!("the end of {name}");
             within(LATER * 2, what, self.see_through(&name, &ballot, &stop)).await;
             self.rest().await;
@@ -246,96 +179,96 @@ impl Voter {
 
     /// After a burst of some ballots.
     async fn rest(&self) {
-        let longest = u64::try_from(self.book.rest.as_millis()).expect("a while");
+        let longest = u64::try_from(self.workload.rest.as_millis()).expect("a while");
         if longest > 0 && self.random.below(16) == 0 {
             pause(Duration::from_millis(self.random.below(longest))).await;
         }
     }
 
-    async fn see_through(&mut self, name: &str, ballot: &Paper, stop: &watch::Receiver<bool>) {
+    async fn see_through(&mut self, name: &str, ballot: &VoteInput, stop: &watch::Receiver<bool>) {
         loop {
-            let told = self.send(name, ballot).await;
-            if !self.goes_on(name, &told, *stop.borrow()) {
+            let response = self.send(name, ballot).await;
+            if !self.sends_again(name, &response, *stop.borrow()) {
                 return;
             }
         }
     }
 
     /// Whether to send it again.
-    fn goes_on(&self, name: &str, told: &Told, is_told_to_stop: bool) -> bool {
-        if told.is_acknowledgement() {
+    fn sends_again(&self, name: &str, response: &VoteResponse, is_stopping: bool) -> bool {
+        if response.is_acknowledgement() {
             return false;
         }
-        let ledger = self.book.locked();
-        let entry = &ledger.ballots[name];
-        if entry.was_in_the_dark() {
-            return entry.id.is_some();
+        let ledger = self.workload.locked();
+        let ballot = &ledger.ballots[name];
+        if ballot.was_unknown() {
+            return ballot.id.is_some();
         }
         // Some give up what was refused: such ballots must be in no tally.
-        !is_told_to_stop && self.random.below(4) > 0
+        !is_stopping && self.random.below(4) > 0
     }
 }
 
 /// The ticket that is good now, if there is one.
-pub(crate) async fn ticket(door: &Client) -> Option<String> {
-    try_ticket(door).await.ok()
+pub(crate) async fn ticket(api: &Client) -> Option<String> {
+    try_ticket(api).await.ok()
 }
 
 /// The ticket that is good now, or why there is none.
-async fn try_ticket(door: &Client) -> Result<String, String> {
-    let asked = door.try_ask("{ cas { ticket } }", Value::Null).await;
+async fn try_ticket(api: &Client) -> Result<String, String> {
+    let asked = api.try_ask("{ cas { ticket } }", Value::Null).await;
     let reply = asked.map_err(|error| error.to_string())?;
     let ticket = reply.body["data"]["cas"]["ticket"].as_str();
     ticket.map(String::from).ok_or(reply.code().into())
 }
 
 /// What an answer says, and of which ballot.
-fn read(reply: &Reply) -> (Told, Option<Uuid>) {
+fn read(reply: &Reply) -> (VoteResponse, Option<Uuid>) {
     let id = |value: &Value| value.as_str().map(|id| id.parse().expect("a UUID"));
     let result = &reply.body["data"]["vote"];
-    let told = match (result["code"].as_str(), reply.code()) {
-        (Some("ACCEPTED"), "") => Told::Accepted,
-        (Some("DUPLICATE"), "") => Told::Duplicate,
+    let response = match (result["code"].as_str(), reply.code()) {
+        (Some("ACCEPTED"), "") => VoteResponse::Accepted,
+        (Some("DUPLICATE"), "") => VoteResponse::Duplicate,
         // Another one is minted for the next sending.
-        (Some(code), "") => return (Told::Refused(code.into()), None),
-        (None, code @ ("UNAVAILABLE" | "OVERLOADED")) => Told::NotTaken(code.into()),
+        (Some(code), "") => return (VoteResponse::Refused(code.into()), None),
+        (None, code @ ("UNAVAILABLE" | "OVERLOADED")) => VoteResponse::Unavailable(code.into()),
         (None, "OUTCOME_UNKNOWN") => {
             let ballot = id(&reply.body["errors"][0]["extensions"]["ballotId"]);
-            assert!(ballot.is_some(), "not told of which ballot: {reply:?}");
-            return (Told::Unknown("OUTCOME_UNKNOWN".into()), ballot);
+            assert!(ballot.is_some(), "the answer has no ballot id: {reply:?}");
+            return (VoteResponse::Unknown("OUTCOME_UNKNOWN".into()), ballot);
         }
         _ => panic!("request {}: {reply:?}", reply.header("x-request-id")),
     };
-    (told, id(&result["ballotId"]))
+    (response, id(&result["ballotId"]))
 }
 
 /// Many voters, each of whom votes all the time.
-pub(crate) struct Crowd {
-    book: Book,
+pub(crate) struct Voters {
+    workload: Workload,
     stop: watch::Sender<bool>,
-    voters: JoinSet<()>,
+    running: JoinSet<()>,
 }
 
-impl Crowd {
+impl Voters {
     /// So many voters begin.
-    pub(crate) fn gather(seed: Seed, book: &Book, voters: usize) -> Self {
+    pub(crate) fn start(seed: Seed, workload: &Workload, count: usize) -> Self {
         let (stop, stopped) = watch::channel(false);
-        let mut crowd = Self {
-            book: book.clone(),
+        let mut voters = Self {
+            workload: workload.clone(),
             stop,
-            voters: JoinSet::new(),
+            running: JoinSet::new(),
         };
-        for (_, part) in (0..voters).zip(0..) {
-            let number = book.voters.fetch_add(1, Ordering::Relaxed);
-            let voter = Voter::new(&format!("voter{number}"), seed.part(part), book);
-            crowd.voters.spawn(voter.vote_until(stopped.clone()));
+        for (_, part) in (0..count).zip(0..) {
+            let number = workload.voters.fetch_add(1, Ordering::Relaxed);
+            let voter = Voter::new(&format!("voter{number}"), seed.part(part), workload);
+            voters.running.spawn(voter.vote_until(stopped.clone()));
         }
-        crowd
+        voters
     }
 
     /// Waits until so many more ballots were acknowledged.
     pub(crate) async fn until_acknowledged(&mut self, more: usize) {
-        let before = self.book.locked().acknowledged();
+        let before = self.workload.locked().acknowledged();
         self.until_ledger(&format!("{more} more acknowledged ballots"), |ledger| {
             ledger.acknowledged() >= before + more
         })
@@ -344,17 +277,17 @@ impl Crowd {
 
     /// Waits until the ledger is so.
     pub(crate) async fn until_ledger(&mut self, what: &str, is_so: impl Fn(&Ledger) -> bool) {
-        let book = self.book.clone();
-        let waiting = until(what, async || is_so(&book.locked()).then_some(()));
+        let workload = self.workload.clone();
+        let waiting = until(what, async || is_so(&workload.locked()).then_some(()));
         tokio::select! {
             () = waiting => {}
-            Some(ended) = self.voters.join_next() => ended.expect("no voter gives up"),
+            Some(ended) = self.running.join_next() => ended.expect("no voter gives up"),
         }
     }
 
     /// Waits for a voter to fail, for good.
     pub(crate) async fn watch(&mut self) {
-        while let Some(ended) = self.voters.join_next().await {
+        while let Some(ended) = self.running.join_next().await {
             ended.expect("no voter gives up");
         }
         std::future::pending::<()>().await;
@@ -364,7 +297,7 @@ impl Crowd {
     pub(crate) async fn stop(mut self) {
         self.stop.send_replace(true);
         let ending = async {
-            while let Some(ended) = self.voters.join_next().await {
+            while let Some(ended) = self.running.join_next().await {
                 ended.expect("no voter gives up");
             }
         };

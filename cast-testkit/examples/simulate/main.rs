@@ -1,7 +1,7 @@
 //! Simulates CAST over the memory adapters: `cargo run --release -p cast-testkit --example simulate
 //! -- --histories 10000`. With `--seed`, the first history is that of the seed.
 //!
-//! Fails if a promise is broken; and, where enough histories were run, if any fault or rare state was
+//! Fails if a promise is violation; and, where enough histories were run, if any fault or rare state was
 //! never reached.
 
 mod memory;

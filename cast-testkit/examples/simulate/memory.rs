@@ -6,7 +6,7 @@ use cast_adapters::memory::{
     BusOptions, MemoryBus, MemoryCounter, MemoryStore, MemoryTickets, StoreSnapshot,
 };
 use cast_core::Ports;
-use cast_testkit::simulation::{Deployment, Mishap, Opening};
+use cast_testkit::simulation::{Deployment, Opening, ServerFault};
 
 /// The memory adapters of one history.
 pub(crate) struct InMemory {
@@ -55,19 +55,19 @@ impl Deployment for InMemory {
         self.ports.clone()
     }
 
-    fn suffer(&self, mishap: &Mishap) -> bool {
+    fn inject(&self, fault: &ServerFault) -> bool {
         let mut backups = self.backups.lock().unwrap_or_else(PoisonError::into_inner);
-        match mishap {
-            Mishap::ForgetCounter => self.counter.forget(),
-            Mishap::ForgetCandidate { candidate } => self.counter.forget_candidate(candidate),
-            Mishap::ForgetTickets => self.tickets.forget_tickets(),
-            Mishap::ForgetTicketsAndIds => self.tickets.forget(),
-            Mishap::BackUp => backups.push(self.store.snapshot()),
-            Mishap::PutBack { which } => {
+        match fault {
+            ServerFault::ForgetCounter => self.counter.forget(),
+            ServerFault::ForgetCandidate { candidate } => self.counter.forget_candidate(candidate),
+            ServerFault::ForgetTickets => self.tickets.forget_tickets(),
+            ServerFault::ForgetTicketsAndIds => self.tickets.forget(),
+            ServerFault::BackUp => backups.push(self.store.snapshot()),
+            ServerFault::Restore { which } => {
                 let backup = backups[which % backups.len()].clone();
                 self.store.restore(backup);
             }
-            Mishap::AppendUnreadable { partition } => {
+            ServerFault::AppendUnreadable { partition } => {
                 let appended = self.bus.append_unreadable(*partition, *b"?", "no record");
                 return appended.is_ok();
             }

@@ -6,13 +6,11 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use async_trait::async_trait;
+use cast_core::ports::{Call, Interceptor, Operation, Reply};
 
-use super::{Call, Fault, Intercept, Late, Operation};
-
-/// Counts calls of ports, and how much they were about.
+/// Counts the calls of ports, and the items in them.
 ///
-/// Group commit shows here: under load the ballots grow, and the calls do not.
+/// Group commit is visible here: under load the number of ballots grows, and the number of calls does not.
 #[derive(Debug, Default)]
 pub struct Counts {
     counted: Mutex<BTreeMap<Operation, Counted>>,
@@ -25,7 +23,7 @@ struct Counted {
 }
 
 impl Counts {
-    /// Nothing counted yet.
+    /// All counts are 0.
     pub fn new() -> Arc<Self> {
         Arc::default()
     }
@@ -40,7 +38,7 @@ impl Counts {
         self.of(operation).items
     }
 
-    /// Begins to count anew.
+    /// Sets all counts to 0.
     pub fn reset(&self) {
         self.counted().clear();
     }
@@ -54,27 +52,24 @@ impl Counts {
     }
 }
 
-#[async_trait]
-impl Intercept for Counts {
-    async fn before(&self, call: Call) -> Fault {
-        let mut counted = self.counted();
-        let of = counted.entry(call.operation).or_default();
-        of.calls += 1;
-        of.items += call.items as u64;
-        Fault::None
+impl Interceptor for Counts {
+    async fn around<R: Reply>(&self, call: Call<'_, R>, run: impl Future<Output = R> + Send) -> R {
+        {
+            let mut counted = self.counted();
+            let of = counted.entry(call.operation).or_default();
+            of.calls += 1;
+            of.items += call.items as u64;
+        }
+        run.await
     }
-
-    async fn after(&self, _: Call) {}
-
-    fn hold(&self, _: Call, _: Late) {}
 }
 
-/// A table of what was counted.
+/// A table of the counts.
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:<16} {:>9} {:>9}", "operation", "calls", "items")?;
+        writeln!(f, "{:<22} {:>9} {:>9}", "operation", "calls", "items")?;
         for (operation, Counted { calls, items }) in self.counted().iter() {
-            writeln!(f, "{operation:<16} {calls:>9} {items:>9}")?;
+            writeln!(f, "{operation:<22} {calls:>9} {items:>9}")?;
         }
         Ok(())
     }

@@ -1,31 +1,29 @@
-//! Operations that are held until a test lets them go.
+//! Calls that are held until a test releases them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
-use async_trait::async_trait;
+use cast_core::ports::{Call, Interceptor, Operation, Reply};
 use tokio::sync::watch;
 
-use super::{Call, Fault, Intercept, Late, Operation};
-
-/// Holds operations until they are let go.
+/// Holds calls until they are released.
 ///
 /// Closed [before](Moment::Before), it makes a port slow: callers pile up, and nothing has happened.
-/// Closed [after](Moment::After), what was asked for has happened and its caller does not know yet:
-/// the moment to drop the caller, as a crash does.
+/// Closed [after](Moment::After), the operation has happened and its caller has no reply yet: the
+/// moment to drop the caller, as a crash does.
 #[derive(Debug, Default)]
 pub struct Gate {
     state: watch::Sender<State>,
 }
 
-/// When an operation is held.
+/// When a call is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Moment {
     /// It has not happened yet.
     Before,
-    /// It has happened, and its caller has not been told.
+    /// It has happened, and its caller has no reply yet.
     After,
 }
 
@@ -35,7 +33,7 @@ type Place = (Operation, Moment);
 struct State {
     closed: BTreeSet<Place>,
     waiting: BTreeMap<Place, usize>,
-    /// How many may pass though it is closed.
+    /// How many calls may pass although it is closed.
     passes: BTreeMap<Place, usize>,
 }
 
@@ -45,14 +43,14 @@ impl Gate {
         Arc::default()
     }
 
-    /// Holds an operation from now on.
+    /// Holds the calls of an operation from now on.
     pub fn close(&self, operation: Operation, moment: Moment) {
         self.state.send_modify(|state| {
             state.closed.insert((operation, moment));
         });
     }
 
-    /// Lets go of an operation, and of all that wait for it.
+    /// Releases the calls of an operation, those that wait included.
     pub fn open(&self, operation: Operation, moment: Moment) {
         self.state.send_modify(|state| {
             state.closed.remove(&(operation, moment));
@@ -60,7 +58,7 @@ impl Gate {
         });
     }
 
-    /// Lets `count` calls pass, those that wait first, and stays closed.
+    /// Releases `count` calls, those that wait first, and stays closed.
     pub fn let_through(&self, operation: Operation, moment: Moment, count: usize) {
         self.state.send_modify(|state| {
             *state.passes.entry((operation, moment)).or_default() += count;
@@ -113,7 +111,7 @@ impl State {
     }
 }
 
-/// Counts who waits, until it goes on or gives up.
+/// Counts a call as waiting, until it passes or is dropped.
 struct Waiting<'a> {
     gate: &'a Gate,
     place: Place,
@@ -137,16 +135,15 @@ impl Drop for Waiting<'_> {
     }
 }
 
-#[async_trait]
-impl Intercept for Gate {
-    async fn before(&self, call: Call) -> Fault {
-        self.pass((call.operation, Moment::Before)).await;
-        Fault::None
+impl Interceptor for Gate {
+    async fn around<R: Reply>(&self, call: Call<'_, R>, run: impl Future<Output = R> + Send) -> R {
+        let operation = call.operation;
+        self.pass((operation, Moment::Before)).await;
+        let reply = run.await;
+        // A batch whose reader gives up here would be lost.
+        if operation != Operation::Next {
+            self.pass((operation, Moment::After)).await;
+        }
+        reply
     }
-
-    async fn after(&self, call: Call) {
-        self.pass((call.operation, Moment::After)).await;
-    }
-
-    fn hold(&self, _: Call, _: Late) {}
 }

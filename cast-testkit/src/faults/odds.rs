@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use super::{Fault, Operation};
+use cast_core::ports::Operation;
+
+use super::fault::Fault;
 use crate::{
     entropy::{SeededEntropy, mix},
     seed::Seed,
 };
 
-/// How likely each fault is, in calls out of a thousand; the other calls go well.
+/// How likely each fault is, in calls out of a thousand; the other calls have none.
 #[derive(Clone, Debug, Default)]
 pub struct Odds {
     rules: Vec<Rule>,
@@ -33,9 +35,9 @@ impl Odds {
         [
             (Fault::Refused, 25),
             (Fault::Lost, 20),
-            (Fault::LostInSilence, 10),
-            (Fault::DoneButUntold, 25),
-            (Fault::DoneInSilence, 10),
+            (Fault::LostNoReply, 10),
+            (Fault::DoneOutcomeUnknown, 25),
+            (Fault::DoneNoReply, 10),
             (Fault::Twice, 15),
             (Fault::HeldBack, 15),
             (Fault::Delayed(Duration::from_millis(20)), 20),
@@ -85,20 +87,20 @@ impl Odds {
         self.rules.iter().filter(concerns)
     }
 
-    /// Throws the dice for the `nth` call of an operation.
+    /// Draws the fault of the `nth` call of an operation.
     ///
-    /// They depend on nothing else, so that a run of the same calls has the same faults, however
-    /// its tasks take turns.
-    pub(super) fn throw(&self, seed: Seed, operation: Operation, nth: u64) -> Fault {
+    /// It depends on nothing else, so that a run of the same calls has the same faults, however its
+    /// tasks are scheduled.
+    pub(super) fn draw(&self, seed: Seed, operation: Operation, nth: u64) -> Fault {
         let index = operation as u64;
-        let dice = SeededEntropy::new(mix(seed.get() ^ mix(index << 48 ^ nth)));
-        let mut thrown = dice.below(1_000);
+        let random = SeededEntropy::new(mix(seed.get() ^ mix(index << 48 ^ nth)));
+        let mut drawn = random.below(1_000);
         for rule in self.of_operation(operation) {
             let share = u64::from(rule.per_mille);
-            if thrown < share {
+            if drawn < share {
                 return rule.fault;
             }
-            thrown -= share;
+            drawn -= share;
         }
         Fault::None
     }
@@ -114,8 +116,8 @@ mod tests {
             .of(Fault::Lost, 100)
             .at(Operation::Apply, Fault::Twice, 300);
         let count = |operation, fault| {
-            let throws = (0..10_000).map(|nth| odds.throw(Seed::new(3), operation, nth));
-            throws.filter(|thrown| *thrown == fault).count()
+            let draws = (0..10_000).map(|nth| odds.draw(Seed::new(3), operation, nth));
+            draws.filter(|drawn| *drawn == fault).count()
         };
         assert!((900..1_100).contains(&count(Operation::Apply, Fault::Lost)));
         assert!((2_800..3_200).contains(&count(Operation::Apply, Fault::Twice)));

@@ -1,18 +1,23 @@
 //! Whether the promises were kept, once everything is calm and drained.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use cast_core::{
-    Audit, AuditSettings, Ports,
+    Audit, AuditSettings,
     domain::{BallotId, LogPosition, LoggedBallot, Offset, Partition, Progress},
-    ports::{GroupName, PortError, ResumeFrom},
+    ports::{GroupName, PortError, Ports, ResumeFrom},
 };
 
 use super::{
     coverage::RareState,
-    process::Processes,
-    truth::Votes,
+    ledger::{Finding, Ledger, Variant, VoterBallot},
+    processes::Processes,
+    truth::{Truth, Votes},
     world::{Promise, World},
 };
 
@@ -21,18 +26,18 @@ pub(super) async fn check(world: &World, processes: &Processes) {
     let ports = processes.raw_ports();
     if let Err(error) = check_log(world, &ports).await {
         let how = || format!("the log cannot be read: {}", error.chain());
-        world.breaks(Promise::ThingsGoOn, how);
+        world.violated(Promise::Liveness, how);
     }
     check_ledger(world);
     if let Err(error) = check_store(world, &ports).await {
         let how = || format!("the store cannot be read: {}", error.chain());
-        world.breaks(Promise::ThingsGoOn, how);
+        world.violated(Promise::Liveness, how);
     }
     check_tallies(world, processes).await;
     match Audit::new(&ports, AuditSettings::default()).run().await {
         Ok(report) if report.is_clean() => {}
-        Ok(report) => world.breaks(Promise::AuditIsClean, || format!("{:?}", report.findings)),
-        Err(error) => world.breaks(Promise::AuditIsClean, || error.chain()),
+        Ok(report) => world.violated(Promise::AuditIsClean, || format!("{:?}", report.findings)),
+        Err(error) => world.violated(Promise::AuditIsClean, || error.chain()),
     }
 }
 
@@ -83,42 +88,27 @@ async fn check_log(world: &World, ports: &Ports) -> Result<(), PortError> {
     drop(truth);
     if !is_same {
         let how = || "the log does not have what it acknowledged".to_owned();
-        world.breaks(Promise::AcknowledgedIsLogged, how);
+        world.violated(Promise::AcknowledgedIsLogged, how);
     }
     Ok(())
 }
 
-/// Each ballot in the log is one that a voter sent and was not told to be refused; each one that was
-/// acknowledged is there; and each voter has one.
+/// The ballots in the log are those that voters sent, that were not refused, and that include all that
+/// were acknowledged; and each voter has one.
 fn check_ledger(world: &World) {
-    let mut by_voter: BTreeMap<u32, Vec<(BallotId, usize)>> = BTreeMap::new();
     let mut wrong: Vec<(Promise, String)> = Vec::new();
     let (truth, ledger) = (world.truth(), world.ledger());
-    for (position, ballot) in truth
-        .log
+    let by_voter = logged_by_voter(&truth, &ledger, &mut wrong);
+    let logged: BTreeSet<VoterBallot> = by_voter
         .iter()
-        .flat_map(|(at, b)| b.iter().map(move |b| (at, b)))
-    {
-        let name = ballot
-            .voter
-            .as_ref()
-            .and_then(|name| name.as_str().strip_prefix("voter "));
-        let voter = name.and_then(|number| number.parse().ok());
-        let sent = voter.and_then(|voter| ledger.find(voter));
-        let variant = sent.and_then(|sent| sent.variant_of(ballot));
-        let (Some(voter), Some(sent), Some(variant)) = (voter, sent, variant) else {
-            let how = format!("nobody sent the ballot at {position:?}: {ballot:?}");
-            wrong.push((Promise::RefusedIsNotCounted, how));
-            continue;
+        .flat_map(|(voter, logged)| logged.iter().map(|(_, variant)| (*voter, *variant)))
+        .collect();
+    for finding in ledger.check(logged) {
+        let promise = match finding {
+            Finding::Missing { .. } => Promise::AcknowledgedIsLogged,
+            _ => Promise::RefusedIsNotCounted,
         };
-        if !sent.possible[variant] {
-            let how = format!("voter {voter} was refused, and is in the log at {position:?}");
-            wrong.push((Promise::RefusedIsNotCounted, how));
-        }
-        by_voter
-            .entry(voter)
-            .or_default()
-            .push((ballot.id, variant));
+        wrong.push((promise, format!("in the log, {finding}")));
     }
     for (voter, sent) in ledger.voters() {
         let logged = by_voter.get(&voter).map_or(&[][..], |logged| logged);
@@ -127,12 +117,6 @@ fn check_ledger(world: &World) {
         if ids_differ || (contents_differ && !truth.ids_lost) {
             let how = format!("voter {voter} is in the log as two: {logged:?}");
             wrong.push((Promise::StoreIsExact, how));
-        }
-        let is_logged = |variant: usize| logged.iter().any(|(_, logged)| *logged == variant);
-        let mut acknowledged = (0..).zip(&sent.acknowledged).filter(|(_, told)| **told);
-        if acknowledged.any(|(variant, _)| !is_logged(variant)) {
-            let how = format!("voter {voter} was acknowledged, and the log does not have them");
-            wrong.push((Promise::AcknowledgedIsLogged, how));
         }
         if sent.hung_up {
             world.reached(if logged.is_empty() {
@@ -144,8 +128,34 @@ fn check_ledger(world: &World) {
     }
     drop((truth, ledger));
     for (promise, how) in wrong {
-        world.breaks(promise, || how);
+        world.violated(promise, || how);
     }
+}
+
+/// The ballots in the log by voter: the id and the variant of each. One that no voter sent is wrong.
+fn logged_by_voter(
+    truth: &Truth,
+    ledger: &Ledger,
+    wrong: &mut Vec<(Promise, String)>,
+) -> BTreeMap<u32, Vec<(BallotId, Variant)>> {
+    let mut by_voter: BTreeMap<u32, Vec<(BallotId, Variant)>> = BTreeMap::new();
+    let records = truth.log.iter();
+    let ballots = records.flat_map(|(at, ballots)| ballots.iter().map(move |it| (at, it)));
+    for (position, ballot) in ballots {
+        let name = ballot.voter.as_ref();
+        let number = name.and_then(|name| name.as_str().strip_prefix("voter "));
+        let voter = number.and_then(|number| number.parse().ok());
+        let sent = voter.and_then(|voter| ledger.find(voter));
+        let variant = sent.and_then(|sent| sent.variant_of(ballot));
+        if let (Some(voter), Some(variant)) = (voter, variant) {
+            let logged = by_voter.entry(voter).or_default();
+            logged.push((ballot.id, variant));
+        } else {
+            let how = format!("no voter sent the ballot at {position:?}: {ballot:?}");
+            wrong.push((Promise::RefusedIsNotCounted, how));
+        }
+    }
+    by_voter
 }
 
 /// The store has each ballot of the log once: in its totals, and in its ballots.
@@ -159,7 +169,7 @@ async fn check_store(world: &World, ports: &Ports) -> Result<(), PortError> {
     let kept = ports.store.stored_ballots(&ids).await?;
     if let Some((id, _)) = ids.iter().zip(&kept).find(|(_, kept)| kept.is_none()) {
         let how = || format!("the store does not have the ballot {id}");
-        world.breaks(Promise::StoreIsExact, how);
+        world.violated(Promise::StoreIsExact, how);
     }
     let stored = ports.store.tallies(&world.candidates).await?;
     let stored = stored.iter().map(cast_core::domain::StoredTally::tally);
@@ -170,7 +180,7 @@ async fn check_store(world: &World, ports: &Ports) -> Result<(), PortError> {
     if stored != expected || !is_recounted {
         let how =
             || format!("the log has {expected:?}, the store {stored:?}, recounted {recounted:?}");
-        world.breaks(Promise::StoreIsExact, how);
+        world.violated(Promise::StoreIsExact, how);
     }
     Ok(())
 }
@@ -187,15 +197,15 @@ fn expected(world: &World) -> Votes {
     world.candidates.iter().map(of).collect()
 }
 
-/// Each door shows what the store has, once it had the time to heal.
+/// Each api shows what the store has, once it had the time to refresh.
 async fn check_tallies(world: &World, processes: &Processes) {
     let refresh_after = Duration::from_millis(world.setup.refresh_after_ms);
     let expected = expected(world);
-    for slot in 0..world.setup.doors() {
-        let Some(cast) = processes.door(slot).and_then(|body| body.cast()) else {
+    for slot in 0..world.setup.apis() {
+        let Some(cast) = processes.api(slot).and_then(|instance| instance.cast()) else {
             continue;
         };
-        // Shown once, whatever is old is asked for; shown again, it has healed.
+        // The first read refreshes what is old; the second shows it.
         world.clock.pause(refresh_after).await;
         let _ = cast.tallies(&world.candidates).await;
         world.clock.pause(Duration::from_secs(2)).await;
@@ -207,8 +217,8 @@ async fn check_tallies(world: &World, processes: &Processes) {
         });
         match shown {
             Ok(shown) if shown == expected => {}
-            shown => world.breaks(Promise::TalliesHeal, || {
-                format!("door {slot} shows {shown:?}, and the store has {expected:?}")
+            shown => world.violated(Promise::TalliesRefresh, || {
+                format!("api {slot} shows {shown:?}, and the store has {expected:?}")
             }),
         }
     }

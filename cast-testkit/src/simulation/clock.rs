@@ -12,11 +12,11 @@ use std::{
 use async_trait::async_trait;
 use cast_core::{domain::Timestamp, ports::Clock};
 
-use super::life::Life;
+use super::process_state::ProcessState;
 use crate::clock::ManualClock;
 
-/// The time of one history. It stands still while any task can go on; the runtime moves it to the
-/// next deadline when none can.
+/// The time of one history. It stands still while any task is ready; the runtime moves it to the next
+/// deadline when none is.
 #[derive(Default)]
 pub(super) struct VirtualClock {
     state: Mutex<State>,
@@ -50,8 +50,8 @@ impl VirtualClock {
         self.state().now
     }
 
-    /// Moves on to the next deadline, and wakes whoever slept until then. Returns whether there was
-    /// anybody.
+    /// Moves on to the next deadline, and wakes the tasks that slept until then. Returns false if none
+    /// did.
     pub(super) fn wake_next(&self) -> bool {
         let mut state = self.state();
         let Some((&(deadline, _), _)) = state.sleeping.first_key_value() else {
@@ -85,11 +85,11 @@ impl Clock for VirtualClock {
     }
 }
 
-/// A sleeper.
+/// A task that sleeps.
 pub(super) struct Sleep<'a> {
     clock: &'a VirtualClock,
     deadline: Duration,
-    /// What tells it from others with the same deadline, once it sleeps.
+    /// Orders sleepers with the same deadline, once it sleeps.
     arrival: Option<u64>,
 }
 
@@ -124,10 +124,10 @@ impl Drop for Sleep<'_> {
     }
 }
 
-/// The clock of one process: its wall clock may be off, and nobody wakes while the process is frozen.
+/// The clock of one process: its wall clock may be off, and no task wakes while the process is frozen.
 pub(super) struct ProcessClock {
     pub(super) clock: Arc<VirtualClock>,
-    pub(super) life: Arc<Life>,
+    pub(super) state: Arc<ProcessState>,
     /// How far its wall clock is ahead, in ms.
     pub(super) skew_ms: i64,
 }
@@ -150,6 +150,6 @@ impl Clock for ProcessClock {
 
     async fn sleep(&self, duration: Duration) {
         self.clock.pause(duration).await;
-        self.life.pass().await;
+        self.state.running().await;
     }
 }

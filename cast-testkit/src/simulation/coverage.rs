@@ -2,11 +2,13 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use crate::faults::{Fault, Operation};
+use cast_core::ports::Operation;
+
+use crate::faults::Fault;
 
 macro_rules! states {
     ($($variant:ident => $name:literal,)*) => {
-        /// A state that few histories reach, and that something in CAST is there for.
+        /// A state that few histories reach, and that some code in CAST handles.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         #[expect(missing_docs, reason = "each has its name beside it")]
         pub enum RareState {
@@ -28,69 +30,69 @@ macro_rules! states {
 }
 
 states! {
-    ToldAccepted => "voter: told that it is accepted",
-    ToldRepeated => "voter: told that it was taken before",
-    ToldInvalid => "voter: told that the ticket is invalid",
-    ToldExpired => "voter: told that the ticket is expired",
-    ToldExhausted => "voter: told that the ticket is exhausted",
-    ToldAltered => "voter: told that the id was used with other contents",
-    ToldUnknown => "voter: told that the outcome is unknown",
-    ToldUnavailable => "voter: told that it did not count",
-    ToldOverloaded => "voter: told that the door is overloaded",
-    ToldNoTicket => "voter: told that there is no ticket",
-    ToldStale => "voter: shown tallies that may lag behind",
+    Accepted => "voter: accepted",
+    Duplicate => "voter: accepted as a duplicate",
+    TicketInvalid => "voter: refused, ticket invalid",
+    VoterTicketExpired => "voter: refused, ticket expired",
+    VoterTicketExhausted => "voter: refused, ticket exhausted",
+    AlteredRefused => "voter: refused, id used with other contents",
+    OutcomeUnknown => "voter: error, outcome unknown",
+    Unavailable => "voter: error, unavailable",
+    Overloaded => "voter: error, overloaded",
+    NoTicket => "voter: error, no ticket",
+    StaleTallies => "voter: accepted with stale tallies",
     HungUp => "voter: hung up",
     HungUpAndLogged => "voter: hung up, and the ballot is in the log",
     HungUpAndWithdrawn => "voter: hung up, and the ballot is not in the log",
-    ConnectionLost => "voter: lost the connection with the door",
-    SentElsewhere => "voter: sent the same ballot to another door",
+    ConnectionLost => "voter: lost the connection",
+    SentElsewhere => "voter: sent the same ballot to another process",
     SentAgainAnyway => "voter: sent an accepted ballot again",
     SentAltered => "voter: sent other contents under the same id",
-    ManyInAFlush => "door: several ballots in a flush",
-    SeveralRecords => "door: several records in a flush",
-    NoPosition => "door: acknowledged without a position",
-    ClockAhead => "door: a wall clock that is ahead",
-    ClockBehind => "door: a wall clock that is behind",
-    TicketUnknown => "tickets: redeemed one that is not there",
-    TicketExpired => "tickets: redeemed one that is expired",
-    TicketExhausted => "tickets: redeemed one that is used up",
+    ManyInAFlush => "api: several ballots in a flush",
+    SeveralRecords => "api: several records in a flush",
+    NoPosition => "api: acknowledged without a position",
+    ClockAhead => "api: a wall clock that is ahead",
+    ClockBehind => "api: a wall clock that is behind",
+    TicketUnknown => "tickets: redeemed an unknown one",
+    TicketExpired => "tickets: redeemed an expired one",
+    TicketExhausted => "tickets: redeemed an exhausted one",
     TicketAdopted => "tickets: a generator adopted another's",
     LoggedTwice => "log: has a ballot twice",
-    GrantedTwice => "tickets: granted a ballot twice, its id forgotten",
+    GrantedTwice => "tickets: granted a ballot twice, its id lost",
     FencedBehind => "store: fenced a step that was applied",
     FencedInside => "store: fenced a step that was applied in part",
     FencedAhead => "store: fenced a step that is too early",
     Deduplicated => "store: counted a ballot of a step before",
     RecordAgain => "counter: recorded a position again",
-    RecordLate => "counter: recorded what was reconciled",
-    ReconcileLate => "counter: reconciled what was reconciled further",
-    ReadMiss => "counter: read a candidate that it had forgotten",
-    ReadOld => "counter: read a tally that is to be healed",
+    RecordLate => "counter: recorded votes that were reconciled",
+    ReconcileLate => "counter: reconciled with an older total",
+    ReadMiss => "counter: read a candidate that it had lost",
+    ReadOld => "counter: read a tally that is to be refreshed",
     ShownTwice => "counter: shows a ballot twice, overtaken by its retry, until it reconciles",
-    LookedUpLogged => "door: told that a ballot is logged",
-    LookedUpCounted => "door: told that a ballot is counted",
-    Evicted => "consumer: lost its partitions while it was frozen",
-    ReadUnreadable => "consumer: read a record that is none",
+    LookedUpLogged => "api: fate of a ballot: logged",
+    LookedUpCounted => "api: fate of a ballot: counted",
+    Evicted => "consumer: evicted while it was frozen",
+    ReadUnreadable => "consumer: read an undecodable record",
     ZombieApplied => "consumer: applied as a zombie",
     ZombieReconciled => "consumer: reconciled as a zombie",
     DiedAnywhere => "crash: of a process, anywhere",
-    DoorDiedBeforeRedeem => "crash: of a door before it redeemed",
-    DoorDiedAfterRedeem => "crash: of a door between redeem and publish",
-    DoorDiedAfterPublish => "crash: of a door between publish and record",
-    DoorDiedAfterRecord => "crash: of a door between record and reply",
-    ConsumerDiedBeforeApply => "crash: of a consumer before it applied",
-    ConsumerDiedAfterApply => "crash: of a consumer between apply and reconcile",
-    ConsumerDiedAfterReconcile => "crash: of a consumer between reconcile and commit",
-    ConsumerDiedAfterCommit => "crash: of a consumer after it committed",
-    GeneratorDied => "crash: of a generator while it published",
-    Froze => "process: stood still and went on",
-    Drained => "process: drained and restarted",
-    CounterForgot => "counter: forgot everything",
-    CandidateForgotten => "counter: forgot a candidate",
-    TicketsForgotten => "tickets: forgot the tickets",
-    IdsForgotten => "tickets: forgot tickets and ids",
+    ApiDiedBeforeRedeem => "crash: of an API process before redeem",
+    ApiDiedAfterRedeem => "crash: of an API process after redeem",
+    ApiDiedAfterPublish => "crash: of an API process after publish",
+    ApiDiedAfterRecord => "crash: of an API process after record",
+    ConsumerDiedBeforeApply => "crash: of a consumer before apply",
+    ConsumerDiedAfterApply => "crash: of a consumer after apply",
+    ConsumerDiedAfterReconcile => "crash: of a consumer after reconcile",
+    ConsumerDiedAfterCommit => "crash: of a consumer after commit",
+    GeneratorDied => "crash: of a generator at publish",
+    Froze => "process: frozen and resumed",
+    Drained => "process: shut down and restarted",
+    CounterForgot => "counter: lost all data",
+    CandidateForgotten => "counter: lost a candidate",
+    TicketsForgotten => "tickets: lost the tickets",
+    IdsForgotten => "tickets: lost tickets and ids",
     BackedUp => "store: was backed up",
-    PutBack => "store: was put back to a backup",
+    Restored => "store: restored from a backup",
     SlowLog => "log: is slow",
 }
 
@@ -103,13 +105,13 @@ pub struct Coverage {
     pub(super) calls: u64,
 }
 
-/// The faults that a history injects, each of which must fire.
+/// The faults that histories inject, each of which must occur.
 pub(super) const FAULTS: &[Fault] = &[
-    Fault::DoneButUntold,
-    Fault::DoneInSilence,
+    Fault::DoneOutcomeUnknown,
+    Fault::DoneNoReply,
     Fault::Refused,
     Fault::Lost,
-    Fault::LostInSilence,
+    Fault::LostNoReply,
     Fault::Delayed(std::time::Duration::from_millis(400)),
     Fault::Twice,
     Fault::HeldBack,
@@ -137,15 +139,15 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::Ballot,
 ];
 
-/// Whether an operation can fail so: whoever waits for the next batch has no deadline, so silence
-/// would last for ever; and a subscription is one reader's, so nothing happens twice or late.
+/// Whether an operation can fail so: the wait for the next batch has no deadline, so it must get a reply;
+/// and the calls of a subscription cannot happen twice or overtake each other.
 pub(super) fn is_possible(operation: Operation, fault: Fault) -> bool {
     let is_of_a_subscription = matches!(
         operation,
         Operation::Next | Operation::Seek | Operation::Commit
     );
     match fault {
-        Fault::DoneInSilence | Fault::LostInSilence => operation != Operation::Next,
+        Fault::DoneNoReply | Fault::LostNoReply => operation != Operation::Next,
         Fault::Twice | Fault::HeldBack => !is_of_a_subscription,
         _ => true,
     }
@@ -172,8 +174,8 @@ impl Coverage {
         self.states.get(&state).copied().unwrap_or(0)
     }
 
-    /// How often a fault of this [name](Fault::name) fired at an operation.
-    pub fn fired(&self, operation: Operation, fault: &'static str) -> u64 {
+    /// How often a fault of this [name](Fault::name) was injected into an operation.
+    pub fn injected(&self, operation: Operation, fault: &'static str) -> u64 {
         self.faults.get(&(operation, fault)).copied().unwrap_or(0)
     }
 
@@ -183,7 +185,7 @@ impl Coverage {
             let possible = FAULTS
                 .iter()
                 .filter(|fault| is_possible(*operation, **fault));
-            let never = possible.filter(|fault| self.fired(*operation, fault.name()) == 0);
+            let never = possible.filter(|fault| self.injected(*operation, fault.name()) == 0);
             never.map(move |fault| format!("fault: {} at {operation}", fault.name()))
         });
         let states = RareState::ALL.iter();
@@ -205,23 +207,23 @@ impl Coverage {
     }
 }
 
-/// A table of what was reached.
+/// A table of the faults and states reached.
 impl fmt::Display for Coverage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:<16}", "faults fired")?;
+        write!(f, "{:<18}", "faults injected")?;
         for fault in FAULTS {
-            write!(f, " {:>16}", fault.name())?;
+            write!(f, " {:>22}", fault.name())?;
         }
         writeln!(f)?;
         for operation in OPERATIONS {
-            write!(f, "{operation:<16}")?;
+            write!(f, "{operation:<18}")?;
             for fault in FAULTS {
                 let cell = if is_possible(*operation, *fault) {
-                    self.fired(*operation, fault.name()).to_string()
+                    self.injected(*operation, fault.name()).to_string()
                 } else {
                     "-".into()
                 };
-                write!(f, " {cell:>16}")?;
+                write!(f, " {cell:>22}")?;
             }
             writeln!(f)?;
         }

@@ -1,14 +1,13 @@
-//! What happens in a history, as a list from which anything can be left out.
+//! The events of a history, any of which can be left out.
 
 use std::{fmt, time::Duration};
 
-use super::life::Trap;
-use crate::{
-    faults::{Fault, Operation},
-    seed::Seed,
-};
+use cast_core::ports::Operation;
 
-/// All that a run follows from. The seed decides, besides, how long each call takes.
+use super::process_state::FaultPoint;
+use crate::{faults::Fault, seed::Seed};
+
+/// All that a run depends on. The seed decides, besides, how long each call takes.
 #[derive(Clone)]
 pub(super) struct History {
     pub(super) seed: Seed,
@@ -21,7 +20,7 @@ pub(super) struct History {
 #[derive(Clone, Debug)]
 pub(super) struct Setup {
     pub(super) partitions: u32,
-    /// Doors first.
+    /// API processes first.
     pub(super) processes: Vec<Process>,
     /// The longest that an ordinary call takes, before and after it happens, each; in µs.
     pub(super) jitter_us: u64,
@@ -56,10 +55,10 @@ impl Role {
 }
 
 impl Setup {
-    /// How many of the processes are doors.
-    pub(super) fn doors(&self) -> usize {
-        let doors = self.processes.iter().filter(|p| p.role.has_api());
-        doors.count()
+    /// How many of the processes serve the API.
+    pub(super) fn apis(&self) -> usize {
+        let apis = self.processes.iter().filter(|p| p.role.has_api());
+        apis.count()
     }
 }
 
@@ -73,23 +72,23 @@ pub(super) struct Event {
 #[derive(Clone, Debug)]
 pub(super) enum What {
     Vote(Vote),
-    /// Somebody looks at all tallies, or at the leaders.
-    Look {
-        door: usize,
+    /// All tallies are read, or the leaders.
+    SampleTallies {
+        api: usize,
         leaders: bool,
     },
-    /// Somebody asks what became of a voter's ballot.
-    LookUp {
-        door: usize,
+    /// The fate of a voter's ballot is read.
+    SampleBallot {
+        api: usize,
         voter: u32,
     },
-    /// The next call of an operation fails, whoever makes it.
+    /// The next call of an operation fails, in any process.
     Fail {
         operation: Operation,
         fault: Fault,
     },
     /// Calls of a port fail for a while.
-    Weather(Weather),
+    FaultPeriod(FaultPeriod),
     Crash {
         process: usize,
         restart_after: Duration,
@@ -98,12 +97,13 @@ pub(super) enum What {
         process: usize,
         lasts: Duration,
     },
-    /// A process dies or freezes at its next call of an operation.
-    Trap {
+    /// A process crashes or freezes at its next call of an operation.
+    FaultAt {
         process: usize,
-        trap: Trap,
+        point: FaultPoint,
     },
-    Drain {
+    /// A process shuts down gracefully, and restarts.
+    Restart {
         process: usize,
     },
     ForgetCounter,
@@ -112,13 +112,13 @@ pub(super) enum What {
         ids: bool,
     },
     BackUp,
-    PutBack {
+    Restore {
         which: usize,
     },
     Unreadable {
         partition: u32,
     },
-    /// The log acknowledges the next record without saying where it is.
+    /// The log acknowledges the next record without its position.
     NoPosition,
 }
 
@@ -129,12 +129,12 @@ pub(super) enum What {
     reason = "habits of a voter, each independent of the others"
 )]
 pub(super) struct Vote {
-    /// Each has a number of their own.
+    /// Unique in the history.
     pub(super) voter: u32,
-    pub(super) door: usize,
-    /// Whether the voter turns to another door for each attempt.
+    pub(super) api: usize,
+    /// Whether each attempt goes to another API process.
     pub(super) roams: bool,
-    /// Whether the voter brings a ballot id.
+    /// Whether the voter sends a ballot id.
     pub(super) own_id: bool,
     /// Candidates by number, and votes.
     pub(super) picks: Vec<(usize, u32)>,
@@ -145,9 +145,9 @@ pub(super) struct Vote {
     pub(super) retries: u32,
     /// How long the voter waits before that.
     pub(super) pause: Duration,
-    /// Whether the next attempt says something else.
+    /// Whether the next attempt has other contents.
     pub(super) alters: bool,
-    /// Whether an accepted ballot is sent again all the same.
+    /// Whether an accepted ballot is sent again.
     pub(super) again: bool,
 }
 
@@ -160,7 +160,7 @@ pub(super) enum Choice {
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Weather {
+pub(super) struct FaultPeriod {
     pub(super) port: Port,
     pub(super) fault: Fault,
     /// How many of a hundred calls it hits.
@@ -171,13 +171,13 @@ pub(super) struct Weather {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Port {
     Tickets,
-    Log,
+    Bus,
     Counter,
     Store,
 }
 
 impl Port {
-    pub(super) const ALL: [Self; 4] = [Self::Tickets, Self::Log, Self::Counter, Self::Store];
+    pub(super) const ALL: [Self; 4] = [Self::Tickets, Self::Bus, Self::Counter, Self::Store];
 
     pub(super) const fn of(operation: Operation) -> Self {
         use Operation as O;
@@ -190,7 +190,7 @@ impl Port {
             | O::Next
             | O::Seek
             | O::Commit
-            | O::Close => Self::Log,
+            | O::Close => Self::Bus,
             O::Record | O::Reconcile | O::Read | O::AppliedTotals => Self::Counter,
             O::Progress
             | O::Apply

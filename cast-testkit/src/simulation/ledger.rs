@@ -1,33 +1,44 @@
-//! What voters sent, and what they were told of it.
+//! What voters sent, and how they were answered.
+//!
+//! Whether the answers agree with the log is checked by [`cast_core::ledger`], with a ballot for each
+//! variant of each voter.
 
 use std::collections::BTreeMap;
 
-use cast_core::domain::{BallotId, LogPosition, LoggedBallot, Receipt, Selections, Ticket};
+use cast_core::{
+    domain::{BallotId, Candidate, LogPosition, LoggedBallot, Receipt, Selections, Ticket},
+    ledger::{self, Answer, CountedBallot, Entry, Expectation},
+};
 
 use super::truth::{Truth, Votes};
 
-/// What a voter may say: with most, it stays the first thing.
+/// The number of a voter's contents: most keep the first ones.
 pub(super) type Variant = usize;
+
+/// What a voter sent under one id.
+pub(super) type VoterBallot = (u32, Variant);
+
+type TicketBytes = [u8; 32];
+
+/// What the answers and the log do not agree on.
+pub(super) type Finding = ledger::Finding<VoterBallot, Candidate, TicketBytes>;
 
 #[derive(Default)]
 pub(super) struct Ledger {
+    answers: ledger::Ledger<VoterBallot, Candidate, TicketBytes>,
     voters: BTreeMap<u32, Sent>,
     /// What was acknowledged and recorded at once, by voter.
     recorded: BTreeMap<u32, (LogPosition, Votes)>,
-    /// How many new ballots each ticket bought, as voters were told.
-    bought: BTreeMap<[u8; 32], u64>,
 }
 
 /// What one voter sent.
 pub(super) struct Sent {
-    /// What was said, first and later.
-    pub(super) variants: Vec<Selections>,
+    /// The contents, first and later.
+    variants: Vec<Selections>,
+    /// The place of each of them in the answers.
+    entries: Vec<Entry>,
     pub(super) id: Option<BallotId>,
-    /// Which variants may be in the log, because nobody said that they are not.
-    pub(super) possible: Vec<bool>,
-    /// Which variants were acknowledged.
-    pub(super) acknowledged: Vec<bool>,
-    /// Whether the last thing heard was a line that went dead.
+    /// Whether the voter gave up waiting for an answer.
     pub(super) hung_up: bool,
 }
 
@@ -38,12 +49,15 @@ impl Ledger {
     }
 
     pub(super) fn begin(&mut self, voter: u32, variants: Vec<Selections>, id: Option<BallotId>) {
-        let none = vec![false; variants.len()];
+        let contents = variants.iter().enumerate();
+        let entries = contents.map(|(variant, selections)| {
+            let votes = votes_of(selections);
+            self.answers.enter((voter, variant), votes)
+        });
         let sent = Sent {
+            entries: entries.collect(),
             variants,
             id,
-            possible: none.clone(),
-            acknowledged: none,
             hung_up: false,
         };
         self.voters.insert(voter, sent);
@@ -61,37 +75,68 @@ impl Ledger {
         self.voters.get(&voter)
     }
 
-    /// Writes down that a ballot was acknowledged; returns how many new ones its ticket bought.
-    pub(super) fn acknowledged(
-        &mut self,
-        voter: u32,
-        variant: Variant,
-        ticket: &Ticket,
-        receipt: &Receipt,
-        votes: Votes,
-    ) -> u64 {
-        let sent = self.voter(voter);
-        sent.id = Some(receipt.ballot);
-        sent.acknowledged[variant] = true;
-        let bought = self.bought.entry(*ticket.as_bytes()).or_default();
-        if !receipt.repeated {
-            *bought += 1;
-            if let (Some(position), false) = (receipt.position, receipt.stale) {
-                self.recorded.entry(voter).or_insert((position, votes));
-            }
-        }
-        *bought
+    /// A sending begins: until it is answered, the ballot may count.
+    pub(super) fn send(&mut self, (voter, variant): VoterBallot, ticket: &Ticket) {
+        let entry = self.voters[&voter].entries[variant];
+        self.answers.send(entry, *ticket.as_bytes());
     }
 
-    /// What must be shown at least: what was acknowledged and recorded, as far as the counter has not
-    /// forgotten it since. Of who said two things, nothing: only the first in the log counts.
+    /// How it was answered.
+    pub(super) fn answer(
+        &mut self,
+        (voter, variant): VoterBallot,
+        ticket: &Ticket,
+        answer: Answer,
+    ) {
+        let entry = self.voters[&voter].entries[variant];
+        self.answers.answer(entry, *ticket.as_bytes(), answer);
+    }
+
+    /// Whether a ballot was acknowledged.
+    pub(super) fn is_acknowledged(&self, (voter, variant): VoterBallot) -> bool {
+        let entry = self.voters[&voter].entries[variant];
+        self.answers.expectation(entry) == Expectation::Counted
+    }
+
+    /// How many new ballots a ticket bought, by the answers.
+    pub(super) fn uses(&self, ticket: &Ticket) -> u64 {
+        self.answers.uses(ticket.as_bytes())
+    }
+
+    /// Takes in the receipt of an acknowledged ballot.
+    pub(super) fn receipt(&mut self, voter: u32, receipt: &Receipt, votes: Votes) {
+        self.voter(voter).id = Some(receipt.ballot);
+        if !receipt.repeated
+            && !receipt.stale
+            && let Some(position) = receipt.position
+        {
+            self.recorded.entry(voter).or_insert((position, votes));
+        }
+    }
+
+    /// Compares the answers with the ballots in the log, each once.
+    pub(super) fn check(&self, logged: impl IntoIterator<Item = VoterBallot>) -> Vec<Finding> {
+        let counted = logged.into_iter().map(|ballot| {
+            let (voter, variant) = ballot;
+            let votes = votes_of(&self.voters[&voter].variants[variant]);
+            CountedBallot {
+                ballot,
+                votes: votes.collect(),
+            }
+        });
+        self.answers.check_ballots(counted)
+    }
+
+    /// The least that must be shown: what was acknowledged and recorded, as far as the counter has not
+    /// lost it since. Of voters that sent two contents, nothing: only the first in the log counts.
     pub(super) fn least(&self, truth: &Truth) -> Votes {
         let mut least = Votes::new();
-        let of_one_mind = |voter: &u32| self.voters[voter].variants.len() == 1;
-        let recorded = self.recorded.iter().filter(|(voter, _)| of_one_mind(voter));
+        let has_one_variant = |voter: &u32| self.voters[voter].variants.len() == 1;
+        let recorded = self.recorded.iter();
+        let recorded = recorded.filter(|(voter, _)| has_one_variant(voter));
         for (position, votes) in recorded.map(|(_, recorded)| recorded) {
             for (candidate, votes) in votes {
-                if truth.has_tail(candidate, *position) {
+                if truth.has_pending(candidate, *position) {
                     *least.entry(candidate.clone()).or_default() += votes;
                 }
             }
@@ -106,4 +151,12 @@ impl Sent {
         let mut variants = self.variants.iter();
         variants.position(|selections| *selections == ballot.selections)
     }
+}
+
+fn votes_of(selections: &Selections) -> impl Iterator<Item = (Candidate, u64)> {
+    let selections = selections.iter();
+    selections.map(|selection| {
+        let votes = u64::from(selection.votes.get());
+        (selection.candidate.clone(), votes)
+    })
 }

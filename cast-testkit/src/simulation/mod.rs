@@ -1,18 +1,18 @@
-//! A deterministic simulator: the whole of CAST over any adapters, on virtual time, with everything
-//! that can go wrong, from one seed.
+//! A deterministic simulator: the whole of CAST over any adapters, on virtual time, with faults of every
+//! kind, from one seed.
 //!
-//! Several processes (doors, consumers, generators) share the adapters. The seed decides who votes
-//! when, how long each call takes, which calls fail and how, who dies, freezes or drains at which
-//! point, and what the servers lose. A ledger that knows nothing of CAST's path has what voters
-//! were told; witnesses right before the adapters have what was done. The promises are checked all
-//! along, and at the end of each history, when all has come to rest.
+//! Several processes (API processes, consumers, ticket generators) share the adapters. The seed decides
+//! when each voter votes, how long each call takes, which calls fail and how, which process crashes,
+//! freezes or restarts at which point, and what data the servers lose. A ledger, which shares no code with
+//! CAST, records what was answered to the voters; observers right above the adapters record what
+//! these did. The promises are checked all along, and at the end of each history, once all faults have ended.
 //!
 //! ```
 //! use std::sync::Arc;
 //!
 //! use cast_adapters::memory::{BusOptions, MemoryBus, MemoryCounter, MemoryStore, MemoryTickets};
-//! use cast_core::Ports;
-//! use cast_testkit::simulation::{Deployment, Mishap, Opening, Options, simulate};
+//! use cast_core::ports::Ports;
+//! use cast_testkit::simulation::{Deployment, Opening, Options, ServerFault, simulate};
 //!
 //! struct InMemory {
 //!     ports: Ports,
@@ -24,11 +24,11 @@
 //!         self.ports.clone()
 //!     }
 //!
-//!     fn suffer(&self, mishap: &Mishap) -> bool {
-//!         match mishap {
-//!             Mishap::ForgetCounter => self.counter.forget(),
-//!             Mishap::ForgetCandidate { candidate } => self.counter.forget_candidate(candidate),
-//!             _ => return false, // cannot happen to these
+//!     fn inject(&self, fault: &ServerFault) -> bool {
+//!         match fault {
+//!             ServerFault::ForgetCounter => self.counter.forget(),
+//!             ServerFault::ForgetCandidate { candidate } => self.counter.forget_candidate(candidate),
+//!             _ => return false, // not possible here
 //!         }
 //!         true
 //!     }
@@ -55,138 +55,72 @@
 //!
 //! # What it asks of adapters
 //!
-//! They work in this process, take their time from the clock that they are given, wait for nothing
-//! that another thread or a server does, and depend on no other randomness. Their log keeps all
-//! records. An adapter of a server has its logic tested so where that can be had without the server,
-//! and is proven over the server by the [contracts](crate::contract).
+//! They work in this process, take their time from the clock that they are given, do not wait for another
+//! thread or a server, and use no other randomness. Their log keeps all records. Of an adapter of a
+//! server, the logic that needs no server can be tested so; over the server it is tested by the
+//! [contracts](crate::contract).
 //!
-//! # What it cannot see
+//! # What it cannot find
 //!
-//! What happens inside one call of a port: a call is atomic here, except that it happens or not, and
-//! is told or not. What two threads do at once. What takes longer than some seconds of virtual time,
-//! or more than some dozens of ballots.
+//! What happens inside one call of a port: a call is atomic here. Races of two threads. What takes longer
+//! than some seconds of virtual time, or more than some dozens of ballots.
 
 mod check;
 mod clock;
 mod coverage;
+mod deployment;
+mod fault_injector;
 mod generate;
-mod gremlin;
 mod history;
+mod instance;
 mod ledger;
-mod life;
-mod look;
-mod process;
+mod membership;
+mod observer;
+mod process_state;
+mod processes;
 mod report;
 mod run;
-mod seat;
+mod sampler;
 mod shrink;
 mod truth;
 mod voter;
-mod witness;
 mod world;
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread,
 };
 
-use cast_core::{
-    Ports,
-    domain::{Candidate, Partition, Partitions},
-    ports::{Clock, Entropy},
-};
-
 pub use self::{
     coverage::{Coverage, RareState},
+    deployment::{Adapters, Deployment, Opening, ServerFault},
     report::{Failure, Report},
     world::Promise,
 };
 use self::{generate::generate, run::run, shrink::shrink};
 use crate::seed::Seed;
 
-/// Opens fresh and empty adapters for each history.
-pub trait Adapters: Sync {
-    /// Opens them.
-    fn open(&self, opening: &Opening) -> Arc<dyn Deployment>;
-}
-
-impl<F: Fn(&Opening) -> Arc<dyn Deployment> + Sync> Adapters for F {
-    fn open(&self, opening: &Opening) -> Arc<dyn Deployment> {
-        self(opening)
-    }
-}
-
-/// What adapters are opened with.
-#[derive(Clone)]
-pub struct Opening {
-    /// The only time that there is.
-    pub clock: Arc<dyn Clock>,
-    /// The only randomness that there is.
-    pub entropy: Arc<dyn Entropy>,
-    /// How many partitions the log is to have.
-    pub partitions: Partitions,
-}
-
-/// The adapters of one history.
-pub trait Deployment: Send + Sync {
-    /// The ports, as one more process uses them. It brings a clock and a randomness of its own.
-    fn ports(&self) -> Ports;
-
-    /// Has something happen to the servers, at once. Returns false if that cannot happen to them.
-    fn suffer(&self, mishap: &Mishap) -> bool;
-}
-
-/// What happens to servers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Mishap {
-    /// The counter forgets everything.
-    ForgetCounter,
-    /// The counter forgets a candidate.
-    ForgetCandidate {
-        /// Whom.
-        candidate: Candidate,
-    },
-    /// The ticket source forgets its tickets with their meters, and keeps the ids of ballots.
-    ForgetTickets,
-    /// The ticket source forgets everything.
-    ForgetTicketsAndIds,
-    /// The store is backed up.
-    BackUp,
-    /// The store is put back to a backup.
-    PutBack {
-        /// Which: counted from the first, beginning again behind the last. Where there is none, it
-        /// is put back to when it was empty.
-        which: usize,
-    },
-    /// The log is given a record that no reader can understand.
-    AppendUnreadable {
-        /// Where.
-        partition: Partition,
-    },
-}
-
 /// How much is simulated.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// What everything follows from: the first history has this very seed, the others seeds that
-    /// follow from it.
+    /// The seed of the first history, from which the seeds of the others are derived.
     pub seed: Seed,
     /// How many histories are run.
     pub histories: u64,
     /// By how many threads.
     pub jobs: usize,
-    /// Whether all histories are run, whatever fails; otherwise the first failure ends it.
+    /// Whether all histories are run; otherwise the first failure ends the simulation.
     pub keep_going: bool,
     /// How many smaller histories are tried, to make the first failure small.
     pub shrink_tries: usize,
 }
 
 impl Default for Options {
-    /// A hundred histories of a random seed, by one thread, up to the first failure; and 3,000 tries to
-    /// make that small.
+    /// 100 histories of a random seed, by one thread, up to the first failure, which is shrunk in up to 3,000
+    /// tries.
     fn default() -> Self {
         Self {
             seed: Seed::random(),
@@ -228,7 +162,7 @@ pub fn simulate(adapters: &dyn Adapters, options: &Options) -> Report {
     }
 }
 
-/// What came of some histories.
+/// The results of some histories.
 #[derive(Default)]
 struct Total {
     histories: u64,
@@ -245,7 +179,7 @@ impl Total {
         let failed = self.first_failed.iter().chain(&other.first_failed);
         self.first_failed = failed.min().copied();
         self.coverage.add(&other.coverage);
-        // In any order, so that it does not matter who ran which.
+        // Commutative, so that it does not matter which thread ran which history.
         self.hash = self.hash.wrapping_add(other.hash);
     }
 }
@@ -270,7 +204,7 @@ fn work(adapters: &dyn Adapters, options: &Options, next: &AtomicU64, stop: &Ato
         total.histories += 1;
         total.hash = total.hash.wrapping_add(ran.hash);
         total.coverage.add(&ran.coverage);
-        if ran.broken.is_some() {
+        if ran.violation.is_some() {
             total.failed += 1;
             total.first_failed.get_or_insert(number);
             if !options.keep_going {

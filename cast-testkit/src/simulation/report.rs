@@ -1,4 +1,4 @@
-//! What a simulation tells.
+//! The result of a simulation.
 
 use std::fmt;
 
@@ -9,10 +9,10 @@ use super::{
 };
 use crate::seed::Seed;
 
-/// What came of a simulation.
+/// The result of a simulation.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// What it followed from.
+    /// The seed of its first history.
     pub seed: Seed,
     /// How many histories were run.
     pub histories: u64,
@@ -20,10 +20,10 @@ pub struct Report {
     pub failed: u64,
     /// The first that did, made as small as possible.
     pub failure: Option<Failure>,
-    /// What was reached.
+    /// The faults and states reached.
     pub coverage: Coverage,
-    /// Of all that happened in all histories: the same options and adapters give the same, if no
-    /// history failed.
+    /// A hash of everything that happened in all histories: the same options and adapters give the same, if
+    /// no history failed.
     pub hash: u64,
 }
 
@@ -32,21 +32,21 @@ pub struct Report {
 pub struct Failure {
     /// The seed of the history.
     pub seed: Seed,
-    /// Which promise was broken; `None` if the history did not fail when it was run again, so that
-    /// the adapters depend on something else than the seed.
+    /// Which promise was broken; `None` if the history did not fail when it was run again: then the
+    /// adapters depend on something else than the seed.
     pub promise: Option<Promise>,
     /// How it was broken.
     pub how: String,
-    /// What happens in the smallest history that was found to break one, an event a line.
+    /// The events of the smallest history found that breaks one, one a line.
     pub history: String,
-    /// What happened in it, a line each.
+    /// What happened in it, one line each.
     pub trace: Vec<String>,
 }
 
 impl Failure {
     pub(super) fn new(seed: Seed, history: &History, ran: Ran) -> Self {
-        let (promise, how) = match ran.broken {
-            Some(broken) => (Some(broken.promise), broken.how),
+        let (promise, how) = match ran.violation {
+            Some(violation) => (Some(violation.promise), violation.how),
             None => (None, "it did not fail when it was run again".into()),
         };
         Self {
@@ -59,7 +59,7 @@ impl Failure {
     }
 }
 
-/// The promise, the history, its trace, and how to have it again.
+/// The promise, the history, its trace, and how to run it again.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.promise {

@@ -10,27 +10,26 @@ use cast_core::domain::Partitions;
 use tokio::task::JoinHandle;
 
 use super::{
-    Adapters, Deployment, Mishap, Opening,
     check::check,
     coverage::RareState,
+    deployment::{Adapters, Deployment, Opening, ServerFault},
     history::{Choice, History, Vote, What},
-    look,
-    process::Processes,
-    voter,
+    processes::Processes,
+    sampler, voter,
     world::{Promise, Ran, World},
 };
 
-/// How long things may take to end well, once all is calm.
+/// How long the end of a history may take, once all faults have ended.
 const LONGEST_END: Duration = Duration::from_secs(120);
 
-/// How long a ballot may be under way to the log whose voter has gone: it waits, is redeemed, and is
+/// How long a ballot may take to the log after its voter hung up: it waits, is redeemed, and is
 /// published.
 const LONGEST_FLUSH: Duration = Duration::from_secs(5);
 
-/// How often it is looked whether they have.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// How often a condition is checked.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// The numbers of those who vote when all is over.
+/// The number of the first voter after all faults have ended.
 const LAST_VOTERS: u32 = 1_000;
 
 /// Runs a history on a runtime of its own, whose time is virtual.
@@ -38,7 +37,7 @@ pub(super) fn run(adapters: &dyn Adapters, history: &History, is_traced: bool) -
     let world = Arc::new(World::new(history.seed, history.setup.clone(), is_traced));
     let (idle, clock) = (Arc::clone(&world), Arc::clone(&world.clock));
     let runtime = tokio::runtime::Builder::new_current_thread()
-        // Nobody can go on: so time does. Where nobody waits for time either, all is stuck.
+        // No task is ready: so time passes. If none waits for time either, the history is stuck.
         .on_thread_park(move || {
             if !clock.wake_next() {
                 idle.stuck.notify_one();
@@ -52,13 +51,13 @@ pub(super) fn run(adapters: &dyn Adapters, history: &History, is_traced: bool) -
                 biased;
                 () = drive(adapters, &world, history) => {}
                 () = world.stuck.notified() => {
-                    world.breaks(Promise::ThingsGoOn, || "nobody can go on".into());
+                    world.violated(Promise::Liveness, || "all tasks wait for ever".into());
                 }
             }
         });
     }));
     if ran.is_err() {
-        world.breaks(Promise::ThingsGoOn, || "something panicked".into());
+        world.violated(Promise::Liveness, || "something panicked".into());
     }
     drop(runtime);
     world.outcome()
@@ -75,19 +74,19 @@ async fn drive(adapters: &dyn Adapters, world: &Arc<World>, history: &History) {
     let mut voters = Vec::new();
     for event in &history.events {
         world.clock.until(event.at).await;
-        if world.is_broken() {
+        if world.is_violated() {
             break;
         }
-        voters.extend(happen(world, &processes, &*deployment, &event.what));
+        voters.extend(carry_out(world, &processes, &*deployment, &event.what));
     }
-    if !world.is_broken() {
+    if !world.is_violated() {
         end(world, &processes, voters).await;
     }
     processes.close();
 }
 
-/// Has an event happen. Returns the task of a voter.
-fn happen(
+/// Carries out an event. Returns the task of a voter.
+fn carry_out(
     world: &Arc<World>,
     processes: &Arc<Processes>,
     deployment: &dyn Deployment,
@@ -100,46 +99,52 @@ fn happen(
                 voter::vote(&world, &processes, &plan).await;
             }));
         }
-        What::Look { door, leaders } => {
-            let (world, body, leaders) = (world.clone(), processes.door(*door)?, *leaders);
-            tokio::spawn(async move { look::look(&world, &body, leaders).await });
+        What::SampleTallies { api, leaders } => {
+            let (world, instance, leaders) = (world.clone(), processes.api(*api)?, *leaders);
+            tokio::spawn(async move { sampler::sample_tallies(&world, &instance, leaders).await });
         }
-        What::LookUp { door, voter } => {
-            let (world, body, voter) = (world.clone(), processes.door(*door)?, *voter);
-            tokio::spawn(async move { look::look_up(&world, &body, voter).await });
+        What::SampleBallot { api, voter } => {
+            let (world, instance, voter) = (world.clone(), processes.api(*api)?, *voter);
+            tokio::spawn(async move { sampler::sample_ballot(&world, &instance, voter).await });
         }
         What::Fail { operation, fault } => world.fail_next(*operation, *fault),
-        What::Weather(weather) => world.begin(*weather),
+        What::FaultPeriod(period) => world.begin(*period),
         What::Crash {
             process,
             restart_after,
-        } => processes.die(&processes.body(*process)?, *restart_after),
-        What::Freeze { process, lasts } => processes.freeze(&processes.body(*process)?, *lasts),
-        What::Trap { process, trap } => processes.body(*process)?.life.set_trap(*trap),
-        What::Drain { process } => processes.drain(*process),
-        what => suffer(world, deployment, what),
+        } => processes.crash(&processes.instance(*process)?, *restart_after),
+        What::Freeze { process, lasts } => processes.freeze(&processes.instance(*process)?, *lasts),
+        What::FaultAt { process, point } => {
+            processes.instance(*process)?.state.add_fault_point(*point);
+        }
+        What::Restart { process } => processes.restart(*process),
+        what => inject(world, deployment, what),
     }
     None
 }
 
-/// Has the servers lose something.
-fn suffer(world: &World, deployment: &dyn Deployment, what: &What) {
-    world.note(0, || format!("{what:?}"));
-    let (mishap, state) = match what {
-        What::ForgetCounter => (Mishap::ForgetCounter, RareState::CounterForgot),
+/// Injects a fault into the servers.
+fn inject(world: &World, deployment: &dyn Deployment, what: &What) {
+    world.trace(0, || format!("{what:?}"));
+    let (fault, state) = match what {
+        What::ForgetCounter => (ServerFault::ForgetCounter, RareState::CounterForgot),
         What::ForgetCandidate(number) => {
             let candidate = world.candidates[*number].clone();
-            let mishap = Mishap::ForgetCandidate { candidate };
-            (mishap, RareState::CandidateForgotten)
+            let fault = ServerFault::ForgetCandidate { candidate };
+            (fault, RareState::CandidateForgotten)
         }
-        What::ForgetTickets { ids: false } => (Mishap::ForgetTickets, RareState::TicketsForgotten),
-        What::ForgetTickets { ids: true } => (Mishap::ForgetTicketsAndIds, RareState::IdsForgotten),
-        What::BackUp => (Mishap::BackUp, RareState::BackedUp),
-        What::PutBack { which } => (Mishap::PutBack { which: *which }, RareState::PutBack),
+        What::ForgetTickets { ids: false } => {
+            (ServerFault::ForgetTickets, RareState::TicketsForgotten)
+        }
+        What::ForgetTickets { ids: true } => {
+            (ServerFault::ForgetTicketsAndIds, RareState::IdsForgotten)
+        }
+        What::BackUp => (ServerFault::BackUp, RareState::BackedUp),
+        What::Restore { which } => (ServerFault::Restore { which: *which }, RareState::Restored),
         What::Unreadable { partition } => {
             let partition = cast_core::domain::Partition::new(*partition);
-            let mishap = Mishap::AppendUnreadable { partition };
-            (mishap, RareState::ReadUnreadable)
+            let fault = ServerFault::AppendUnreadable { partition };
+            (fault, RareState::ReadUnreadable)
         }
         What::NoPosition => {
             world.without_position.fetch_add(1, Ordering::Relaxed);
@@ -147,90 +152,90 @@ fn suffer(world: &World, deployment: &dyn Deployment, what: &What) {
         }
         _ => return,
     };
-    if !deployment.suffer(&mishap) {
+    if !deployment.inject(&fault) {
         return;
     }
     world.reached(state);
     let mut truth = world.truth();
-    match mishap {
-        Mishap::ForgetCounter => world.candidates.iter().for_each(|who| truth.forgot(who)),
-        Mishap::ForgetCandidate { candidate } => truth.forgot(&candidate),
-        Mishap::ForgetTicketsAndIds => truth.ids_lost = true,
+    match fault {
+        ServerFault::ForgetCounter => world.candidates.iter().for_each(|who| truth.lost(who)),
+        ServerFault::ForgetCandidate { candidate } => truth.lost(&candidate),
+        ServerFault::ForgetTicketsAndIds => truth.ids_lost = true,
         _ => {}
     }
 }
 
-/// Lets all come to rest, and checks what came of it.
+/// Waits until everything is processed, and checks the outcome.
 async fn end(world: &Arc<World>, processes: &Arc<Processes>, voters: Vec<JoinHandle<()>>) {
-    world.note(0, || "all is calm".into());
-    world.calm();
-    processes.calm();
+    world.trace(0, || "all faults have ended".into());
+    world.end_faults();
+    processes.end_faults();
     let deadline = world.clock.elapsed() + LONGEST_END;
-    let everybody = async {
+    let all_voters = async {
         for voter in voters {
             if voter.await.is_err() {
-                world.breaks(Promise::ThingsGoOn, || "a voter's task panicked".into());
+                world.violated(Promise::Liveness, || "a voter's task panicked".into());
             }
         }
     };
-    if in_time(world, deadline, everybody).await.is_none() {
-        return world.breaks(Promise::ThingsGoOn, || "a voter waits for ever".into());
+    if in_time(world, deadline, all_voters).await.is_none() {
+        return world.violated(Promise::Liveness, || "a voter waits for ever".into());
     }
-    // Traps may have been set, and processes frozen, for the voters' last attempts.
-    processes.calm();
-    let rest = async {
+    // There may be new fault points and frozen processes, of the voters' last attempts.
+    processes.end_faults();
+    let at_rest = async {
         while !(processes.all_run() && world.held.load(Ordering::Relaxed) == 0) {
-            world.clock.pause(LOOK_AGAIN).await;
+            world.clock.pause(POLL_INTERVAL).await;
         }
     };
-    if in_time(world, deadline, rest).await.is_none() {
-        return world.breaks(Promise::ThingsGoOn, || {
-            "a process does not start again".into()
-        });
+    if in_time(world, deadline, at_rest).await.is_none() {
+        return world.violated(Promise::Liveness, || "a process does not restart".into());
     }
-    // What voters who hung up have sent may be under way.
+    // Ballots of voters who hung up may still be processed.
     world.clock.pause(LONGEST_FLUSH).await;
     let votes = last_votes(world, processes);
     if in_time(world, deadline, votes).await.is_none() {
-        return world.breaks(Promise::ThingsGoOn, || "no door takes votes again".into());
+        return world.violated(Promise::Liveness, || {
+            "no API process accepts votes again".into()
+        });
     }
     if in_time(world, deadline, drained(processes, world))
         .await
         .is_none()
     {
-        return world.breaks(Promise::ThingsGoOn, || "the log is not folded".into());
+        return world.violated(Promise::Liveness, || "the log is not folded".into());
     }
     check(world, processes).await;
-    for body in processes.bodies() {
-        if let Some(cast) = body.cast()
+    for instance in processes.instances() {
+        if let Some(cast) = instance.cast()
             && let Some(died) = in_time(world, world.clock.elapsed(), cast.failed()).await
         {
-            world.breaks(Promise::ThingsGoOn, || format!("of {body}, {died}"));
+            world.violated(Promise::Liveness, || format!("of {instance}, {died}"));
         }
     }
 }
 
-/// Each door takes a vote, at the latest with the ticket after the next.
+/// Each API process accepts a vote, at the latest with the ticket after the next.
 async fn last_votes(world: &World, processes: &Processes) {
-    for door in 0..world.setup.doors() {
-        let voter = LAST_VOTERS + u32::try_from(door).expect("a few doors");
+    for api in 0..world.setup.apis() {
+        let voter = LAST_VOTERS + u32::try_from(api).expect("a few apis");
         let plan = Vote {
             voter,
-            door,
+            api,
             roams: false,
             own_id: true,
             picks: vec![(0, 1)],
             ticket: Choice::Current,
             patience: LONGEST_END,
             retries: 100,
-            pause: LOOK_AGAIN,
+            pause: POLL_INTERVAL,
             alters: false,
             again: false,
         };
         voter::vote(world, processes, &plan).await;
-        if !world.ledger().voter(voter).acknowledged[0] {
-            world.breaks(Promise::ThingsGoOn, || {
-                format!("door {door} takes no votes again")
+        if !world.ledger().is_acknowledged((voter, 0)) {
+            world.violated(Promise::Liveness, || {
+                format!("API process {api} accepts no votes again")
             });
         }
     }
@@ -249,7 +254,7 @@ async fn drained(processes: &Processes, world: &World) {
         if is_drained {
             return;
         }
-        world.clock.pause(LOOK_AGAIN).await;
+        world.clock.pause(POLL_INTERVAL).await;
     }
 }
 

@@ -7,8 +7,7 @@ use super::{
     world::Ran,
 };
 
-/// Shrinks a failing history, in so many tries at most. Returns it with what came of its last run,
-/// traced.
+/// Shrinks a failing history, in at most `tries` runs. Returns it with the traced result of its last run.
 pub(super) fn shrink(adapters: &dyn Adapters, history: History, tries: usize) -> (History, Ran) {
     let mut shrinking = Shrinking {
         adapters,
@@ -34,13 +33,13 @@ struct Shrinking<'a> {
 }
 
 impl Shrinking<'_> {
-    /// Takes a smaller history, if it fails too.
+    /// Takes a smaller history if it fails too.
     fn take(&mut self, smaller: History) -> bool {
         let Some(tries_left) = self.tries_left.checked_sub(1) else {
             return false;
         };
         self.tries_left = tries_left;
-        let fails = run(self.adapters, &smaller, false).broken.is_some();
+        let fails = run(self.adapters, &smaller, false).violation.is_some();
         if fails {
             self.history = smaller;
         }
@@ -96,7 +95,7 @@ impl Shrinking<'_> {
         any
     }
 
-    /// Leaves out the last process of a role that has several, if nothing happens to it.
+    /// Leaves out the last process of a role that has several, if no event names it.
     fn remove_process(&mut self, role: Role) -> bool {
         let processes = &self.history.setup.processes;
         let of_role = processes.iter().filter(|p| p.role == role).count();
@@ -106,8 +105,8 @@ impl Shrinking<'_> {
         let is_named = self.history.events.iter().any(|event| match &event.what {
             What::Crash { process, .. }
             | What::Freeze { process, .. }
-            | What::Trap { process, .. }
-            | What::Drain { process } => *process >= last,
+            | What::FaultAt { process, .. }
+            | What::Restart { process } => *process >= last,
             _ => false,
         });
         if of_role < 2 || is_named {
@@ -118,7 +117,7 @@ impl Shrinking<'_> {
         self.take(smaller)
     }
 
-    /// Has voters do less.
+    /// Simplifies the votes.
     fn simplify_votes(&mut self) -> bool {
         let mut any = false;
         for at in 0..self.history.events.len() {

@@ -1,4 +1,4 @@
-//! What the servers have really done, written down beneath all faults; and what follows from it.
+//! What the servers have really done, observed below the injected faults; and what follows from it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,23 +20,23 @@ pub(super) struct Truth {
     /// The votes of copies that were recorded: of ballots that were in the log before, sent again while
     /// the first sending was under way. Until they reconcile, they show.
     copies: Votes,
-    /// Every tail that the counter ever took in.
+    /// Every pending vote that the counter ever recorded.
     ever: BTreeSet<(Candidate, LogPosition)>,
     /// Uses granted of each ticket, and its limit.
     granted: BTreeMap<[u8; 32], (u64, u64)>,
     grants: BTreeSet<BallotId>,
-    /// Which tails the counter has taken in and not forgotten since.
-    tails: BTreeSet<(Candidate, LogPosition)>,
-    /// How often each candidate was forgotten.
+    /// The pending votes that the counter recorded and has not lost since.
+    pending: BTreeSet<(Candidate, LogPosition)>,
+    /// How often the counter lost each candidate.
     losses: BTreeMap<Candidate, u64>,
-    /// Up to where each candidate was reconciled since.
+    /// The offset up to which each candidate was reconciled since.
     reconciled: BTreeMap<(Candidate, Partition), Offset>,
-    /// Whether the ticket source forgot ids.
+    /// Whether the ticket source lost ids.
     pub(super) ids_lost: bool,
 }
 
 impl Truth {
-    /// Takes in a record that the log has. Returns whether it has one of its ballots twice by now.
+    /// Notes a record of the log. Returns whether it has one of its ballots twice by now.
     pub(super) fn logged(&mut self, record: &Record, position: LogPosition) -> bool {
         let mut has_twice = false;
         for ballot in record.ballots().iter() {
@@ -84,7 +84,7 @@ impl Truth {
         (of(&self.distinct), of(&self.distinct) + of(&self.copies))
     }
 
-    /// Takes in that uses were granted. Returns the ticket's uses so far, and its limit.
+    /// Notes that uses were granted. Returns the ticket's uses so far, and its limit.
     pub(super) fn granted(&mut self, ticket: &Ticket, ids: &[BallotId]) -> (u64, u64) {
         self.grants.extend(ids);
         let (uses, limit) = self.granted.entry(*ticket.as_bytes()).or_default();
@@ -96,12 +96,12 @@ impl Truth {
         self.grants.contains(&id)
     }
 
-    /// Takes in the limit of a ticket.
+    /// Notes the limit of a ticket.
     pub(super) fn issued(&mut self, ticket: &Ticket, limit: u32) {
         self.granted.entry(*ticket.as_bytes()).or_default().1 = limit.into();
     }
 
-    /// Takes in a tail. Returns whether it was there, and whether it was reconciled.
+    /// Notes a pending vote. Returns whether it was there, and whether it was reconciled.
     pub(super) fn recorded(&mut self, candidate: &Candidate, at: LogPosition) -> (bool, bool) {
         let reconciled = self.reconciled.get(&(candidate.clone(), at.partition));
         let is_reconciled = reconciled.is_some_and(|as_of| at.offset < *as_of);
@@ -111,15 +111,15 @@ impl Truth {
             let votes = sum_votes(copies).remove(candidate).unwrap_or(0);
             *self.copies.entry(candidate.clone()).or_default() += votes;
         }
-        let is_new = self.tails.insert((candidate.clone(), at));
+        let is_new = self.pending.insert((candidate.clone(), at));
         (!is_new, is_reconciled)
     }
 
-    pub(super) fn has_tail(&self, candidate: &Candidate, at: LogPosition) -> bool {
-        self.tails.contains(&(candidate.clone(), at))
+    pub(super) fn has_pending(&self, candidate: &Candidate, at: LogPosition) -> bool {
+        self.pending.contains(&(candidate.clone(), at))
     }
 
-    /// Takes in that a prefix was reconciled. Returns whether a newer one was before.
+    /// Notes that an applied total was reconciled. Returns whether a newer one was before.
     pub(super) fn reconciled(
         &mut self,
         candidate: &Candidate,
@@ -132,14 +132,14 @@ impl Truth {
         is_late
     }
 
-    /// Takes in that the counter forgot a candidate.
-    pub(super) fn forgot(&mut self, candidate: &Candidate) {
-        self.tails.retain(|(of, _)| of != candidate);
+    /// Notes that the counter lost a candidate.
+    pub(super) fn lost(&mut self, candidate: &Candidate) {
+        self.pending.retain(|(of, _)| of != candidate);
         self.reconciled.retain(|(of, _), _| of != candidate);
         *self.losses.entry(candidate.clone()).or_default() += 1;
     }
 
-    /// How often a candidate was forgotten.
+    /// How often the counter lost a candidate.
     pub(super) fn losses(&self, candidate: &Candidate) -> u64 {
         self.losses.get(candidate).copied().unwrap_or(0)
     }

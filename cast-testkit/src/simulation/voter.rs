@@ -1,4 +1,4 @@
-//! Voters: what they do, what they are told, and what they notice.
+//! Voters: the requests that they send, and the checks of the responses.
 
 use std::time::Duration;
 
@@ -8,34 +8,35 @@ use cast_core::{
         Ballot, BallotError, BallotId, Candidate, LoggedBallot, Outcome, Partition, Partitions,
         Receipt, Refusal, Selections, Ticket,
     },
+    ledger::Answer,
 };
 
 use super::{
     coverage::RareState,
     history::{Choice, Vote},
+    instance::ProcessInstance,
     ledger::Variant,
-    look::{Floor, check_shown},
-    process::{Body, Processes},
+    processes::Processes,
+    sampler::{LowerBound, check_shown},
     truth::Votes,
     world::{Promise, World},
 };
 use crate::{clock::ManualClock, entropy::mix};
 
-/// How long anybody waits who is patient.
+/// How long a patient voter waits for a response.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One attempt of a voter.
 struct Attempt {
-    variant: Variant,
     ticket: Ticket,
     ballot: Ballot,
-    /// What was to be shown at least when it began.
-    floor: Floor,
+    /// The least tallies that were to be shown when it began.
+    lower_bound: LowerBound,
 }
 
-/// What an attempt came to.
-enum Told {
-    Answer(Result<Outcome, Fault>),
+/// How an attempt ended.
+enum VoteResponse {
+    Reply(Result<Outcome, Fault>),
     HungUp,
     ConnectionLost,
 }
@@ -47,25 +48,25 @@ enum Next {
     Stop,
 }
 
-/// Does what a voter does.
+/// Carries out the plan of a voter.
 pub(super) async fn vote(world: &World, processes: &Processes, plan: &Vote) {
     let name = format!("voter {}", plan.voter);
     let variants = variants(world, plan);
     let id = plan.own_id.then(|| own_id(world, plan.voter));
     let selections = variants.iter().map(|picks| selections(picks)).collect();
     world.ledger().begin(plan.voter, selections, id);
-    let mut last_door = None;
+    let mut last_api = None;
     for attempt in 0..=plan.retries {
         let variant = usize::from(plan.alters && attempt == 1);
-        let door = plan.door + if plan.roams { attempt as usize } else { 0 };
-        if let Some(body) = processes.door(door) {
+        let api = plan.api + if plan.roams { attempt as usize } else { 0 };
+        if let Some(instance) = processes.api(api) {
             let id = world.ledger().voter(plan.voter).id;
-            if id.is_some() && last_door.is_some_and(|last| last != body.number()) {
+            if id.is_some() && last_api.is_some_and(|last| last != instance.number()) {
                 world.reached(RareState::SentElsewhere);
             }
-            last_door = Some(body.number());
+            last_api = Some(instance.number());
             let picks = &variants[variant];
-            let next = attempt_at(world, plan, &body, (variant, picks, &name)).await;
+            let next = attempt_at(world, plan, &instance, (variant, picks, &name)).await;
             let again = plan.again && attempt < plan.retries;
             if next == Next::Stop && !again {
                 return;
@@ -79,7 +80,7 @@ pub(super) async fn vote(world: &World, processes: &Processes, plan: &Vote) {
     }
 }
 
-/// What the voter says, first and later.
+/// The contents of the voter's ballot, first and later.
 fn variants(world: &World, plan: &Vote) -> Vec<Vec<(Candidate, u32)>> {
     let picks = plan.picks.iter();
     let picks = picks.map(|(candidate, votes)| (world.candidates[*candidate].clone(), *votes));
@@ -120,13 +121,13 @@ fn own_id(world: &World, voter: u32) -> BallotId {
 async fn attempt_at(
     world: &World,
     plan: &Vote,
-    body: &Body,
+    instance: &ProcessInstance,
     (variant, picks, name): (Variant, &[(Candidate, u32)], &str),
 ) -> Next {
-    let Some(cast) = body.cast() else {
+    let Some(cast) = instance.cast() else {
         return Next::TryAgain;
     };
-    let Some(ticket) = ticket(world, plan, body, &cast).await else {
+    let Some(ticket) = ticket(world, plan, instance, &cast).await else {
         return Next::TryAgain;
     };
     let ballot = ballot_of(ticket, picks).by(name).expect("a name");
@@ -136,34 +137,30 @@ async fn attempt_at(
         None => ballot,
     };
     let attempt = Attempt {
-        variant,
         ticket,
         ballot,
-        floor: Floor::now(world),
+        lower_bound: LowerBound::now(world),
     };
     if variant == 1 {
         world.reached(RareState::SentAltered);
     }
-    let was_possible = {
-        let mut ledger = world.ledger();
-        let sent = ledger.voter(plan.voter);
-        std::mem::replace(&mut sent.possible[variant], true)
-    };
-    let told = send(world, plan, body, &cast, attempt.ballot.clone()).await;
-    world.note(mix(plan.voter.into()) ^ told.code(), || {
-        format!("{name} {}", told.in_words())
+    let sent = (plan.voter, variant);
+    world.ledger().send(sent, &ticket);
+    let response = send(world, plan, instance, &cast, attempt.ballot.clone()).await;
+    world.trace(mix(plan.voter.into()) ^ response.code(), || {
+        format!("{name} {}", response.in_words())
     });
-    let (next, is_certain) = heard(world, plan, &attempt, told);
-    let mut ledger = world.ledger();
-    let sent = ledger.voter(plan.voter);
-    if is_certain {
-        sent.possible[variant] = was_possible;
-    }
-    next
+    world.ledger().answer(sent, &ticket, response.answer());
+    handle(world, plan, &attempt, response)
 }
 
 /// The ticket that the voter votes with.
-async fn ticket(world: &World, plan: &Vote, body: &Body, cast: &Cast) -> Option<Ticket> {
+async fn ticket(
+    world: &World,
+    plan: &Vote,
+    instance: &ProcessInstance,
+    cast: &Cast,
+) -> Option<Ticket> {
     match (plan.ticket, world.old_ticket()) {
         (Choice::Forged, _) => return Some(Ticket::from_bytes([7; 32])),
         (Choice::Old, Some(old)) => return Some(old),
@@ -172,7 +169,7 @@ async fn ticket(world: &World, plan: &Vote, body: &Body, cast: &Cast) -> Option<
     let current = tokio::select! {
         biased;
         current = cast.current_ticket() => current,
-        () = body.life.ended() => return None,
+        () = instance.state.ended() => return None,
     };
     match current {
         Ok(current) => {
@@ -181,58 +178,63 @@ async fn ticket(world: &World, plan: &Vote, body: &Body, cast: &Cast) -> Option<
         }
         Err(fault) => {
             if fault.kind() == FaultKind::NoTicket {
-                world.reached(RareState::ToldNoTicket);
+                world.reached(RareState::NoTicket);
             }
             None
         }
     }
 }
 
-async fn send(world: &World, plan: &Vote, body: &Body, cast: &Cast, ballot: Ballot) -> Told {
+async fn send(
+    world: &World,
+    plan: &Vote,
+    instance: &ProcessInstance,
+    cast: &Cast,
+    ballot: Ballot,
+) -> VoteResponse {
     let patience = world.clock.pause(plan.patience.min(PATIENCE));
     let vote = async {
-        // A process that stands still takes nothing in.
-        body.life.pass().await;
+        // A frozen process accepts nothing.
+        instance.state.running().await;
         cast.vote(ballot).await
     };
     tokio::select! {
         biased;
-        answer = vote => Told::Answer(answer),
-        () = body.life.ended() => Told::ConnectionLost,
-        () = patience => Told::HungUp,
+        answer = vote => VoteResponse::Reply(answer),
+        () = instance.state.ended() => VoteResponse::ConnectionLost,
+        () = patience => VoteResponse::HungUp,
     }
 }
 
-/// Takes in what was told. Returns what the voter does next, and whether this attempt did certainly
-/// not count.
-fn heard(world: &World, plan: &Vote, attempt: &Attempt, told: Told) -> (Next, bool) {
-    match told {
-        Told::HungUp => {
+/// Handles a response. Returns what the voter does next.
+fn handle(world: &World, plan: &Vote, attempt: &Attempt, response: VoteResponse) -> Next {
+    match response {
+        VoteResponse::HungUp => {
             world.reached(RareState::HungUp);
             if plan.patience >= PATIENCE {
                 let how = || format!("voter {} got no answer in {PATIENCE:?}", plan.voter);
-                world.breaks(Promise::ThingsGoOn, how);
+                world.violated(Promise::Liveness, how);
             }
             world.ledger().voter(plan.voter).hung_up = true;
-            (may_try_again(attempt), false)
+            may_try_again(attempt)
         }
-        Told::ConnectionLost => {
+        VoteResponse::ConnectionLost => {
             world.reached(RareState::ConnectionLost);
-            (may_try_again(attempt), false)
+            may_try_again(attempt)
         }
-        Told::Answer(Ok(Outcome::Accepted(receipt))) => {
+        VoteResponse::Reply(Ok(Outcome::Accepted(receipt))) => {
             accepted(world, plan, attempt, &receipt);
-            (Next::Stop, false)
+            Next::Stop
         }
-        Told::Answer(Ok(Outcome::Refused { why, .. })) => {
+        VoteResponse::Reply(Ok(Outcome::Refused { why, .. })) => {
             refused(world, plan, &why);
-            (Next::TryAgain, true)
+            Next::TryAgain
         }
-        Told::Answer(Err(fault)) => failed(world, plan, attempt, &fault),
+        VoteResponse::Reply(Err(fault)) => failed(world, plan, attempt, &fault),
     }
 }
 
-/// A ballot without an id cannot be sent again by who does not know what became of it.
+/// Without an id, a ballot with an unknown outcome cannot be sent again.
 fn may_try_again(attempt: &Attempt) -> Next {
     match attempt.ballot.id() {
         Some(_) => Next::TryAgain,
@@ -242,77 +244,78 @@ fn may_try_again(attempt: &Attempt) -> Next {
 
 fn refused(world: &World, plan: &Vote, why: &Refusal) {
     world.reached(match why {
-        Refusal::TicketInvalid => RareState::ToldInvalid,
-        Refusal::TicketExpired => RareState::ToldExpired,
-        Refusal::TicketExhausted => RareState::ToldExhausted,
-        Refusal::BadBallot(_) => RareState::ToldAltered,
+        Refusal::TicketInvalid => RareState::TicketInvalid,
+        Refusal::TicketExpired => RareState::VoterTicketExpired,
+        Refusal::TicketExhausted => RareState::VoterTicketExhausted,
+        Refusal::BadBallot(_) => RareState::AlteredRefused,
     });
     if let Refusal::BadBallot(error) = why
         && !(plan.alters && *error == BallotError::Altered)
     {
         let how = || {
             format!(
-                "voter {} never changed their mind, and is told: {why}",
+                "voter {} never altered the ballot, and got: {why}",
                 plan.voter
             )
         };
-        world.breaks(Promise::ThingsGoOn, how);
+        world.violated(Promise::Liveness, how);
     }
 }
 
-fn failed(world: &World, plan: &Vote, attempt: &Attempt, fault: &Fault) -> (Next, bool) {
-    let (state, is_certain) = match fault.kind() {
-        FaultKind::Overloaded => (RareState::ToldOverloaded, true),
-        FaultKind::Unavailable => (RareState::ToldUnavailable, true),
-        FaultKind::NoTicket => (RareState::ToldNoTicket, true),
-        FaultKind::OutcomeUnknown | FaultKind::Internal => (RareState::ToldUnknown, false),
+fn failed(world: &World, plan: &Vote, attempt: &Attempt, fault: &Fault) -> Next {
+    let state = match fault.kind() {
+        FaultKind::Overloaded => RareState::Overloaded,
+        FaultKind::Unavailable => RareState::Unavailable,
+        FaultKind::NoTicket => RareState::NoTicket,
+        FaultKind::OutcomeUnknown | FaultKind::Internal => RareState::OutcomeUnknown,
     };
     world.reached(state);
-    if is_certain {
-        return (Next::TryAgain, true);
+    if answer_of(fault) == Answer::Refused {
+        return Next::TryAgain;
     }
     match fault.ballot() {
         Some(id) => {
             world.ledger().voter(plan.voter).id = Some(id);
-            (Next::TryAgain, false)
+            Next::TryAgain
         }
-        None => (may_try_again(attempt), false),
+        None => may_try_again(attempt),
     }
 }
 
-/// Checks what a voter was told of an accepted ballot.
+/// Checks the receipt of an accepted ballot.
 fn accepted(world: &World, plan: &Vote, attempt: &Attempt, receipt: &Receipt) {
     world.reached(if receipt.repeated {
-        RareState::ToldRepeated
+        RareState::Duplicate
     } else {
-        RareState::ToldAccepted
+        RareState::Accepted
     });
     if receipt.stale {
-        world.reached(RareState::ToldStale);
+        world.reached(RareState::StaleTallies);
     }
     if plan.again {
         world.reached(RareState::SentAgainAnyway);
     }
     check_logged(world, plan.voter, attempt, receipt);
     let own = votes_of(attempt.ballot.selections());
-    // Where ids are forgotten, it may have been recorded before, and what is shown has it once.
+    // Where ids were lost, it may have been recorded before, and the tally shown has it once.
     let is_recorded = !receipt.repeated && receipt.position.is_some() && !world.truth().ids_lost;
-    let mut floor = (!receipt.stale).then(|| attempt.floor.clone());
-    if let (Some(floor), true) = (&mut floor, is_recorded) {
-        floor.add(&own);
+    let mut lower_bound = (!receipt.stale).then(|| attempt.lower_bound.clone());
+    if let (Some(lower_bound), true) = (&mut lower_bound, is_recorded) {
+        lower_bound.add(&own);
     }
-    check_shown(world, &receipt.tallies, floor.as_ref());
-    let bought =
-        world
-            .ledger()
-            .acknowledged(plan.voter, attempt.variant, &attempt.ticket, receipt, own);
+    check_shown(world, &receipt.tallies, lower_bound.as_ref());
+    let bought = {
+        let mut ledger = world.ledger();
+        ledger.receipt(plan.voter, receipt, own);
+        ledger.uses(&attempt.ticket)
+    };
     if bought > u64::from(world.setup.ticket_uses) {
-        let how = || format!("{bought} voters were told that the same ticket bought them a vote");
-        world.breaks(Promise::TicketLimit, how);
+        let how = || format!("{bought} voters got a receipt for the same ticket");
+        world.violated(Promise::TicketLimit, how);
     }
 }
 
-/// What is acknowledged is in the log, as it was sent, and where the receipt says.
+/// An acknowledged ballot is in the log, as it was sent, at the position of the receipt.
 fn check_logged(world: &World, voter: u32, attempt: &Attempt, receipt: &Receipt) {
     let truth = world.truth();
     let position = receipt.position.or_else(|| truth.first(receipt.ballot));
@@ -325,7 +328,7 @@ fn check_logged(world: &World, voter: u32, attempt: &Attempt, receipt: &Receipt)
     drop(truth);
     if !is_logged && knows_position {
         let how = || format!("the log does not have the ballot of voter {voter} at {position:?}");
-        world.breaks(Promise::AcknowledgedIsLogged, how);
+        world.violated(Promise::AcknowledgedIsLogged, how);
     }
 }
 
@@ -337,19 +340,38 @@ fn votes_of(selections: &Selections) -> Votes {
     votes
 }
 
-impl Told {
-    /// A number for what it is.
+/// What a fault says of the ballot.
+const fn answer_of(fault: &Fault) -> Answer {
+    match fault.kind() {
+        FaultKind::Overloaded | FaultKind::Unavailable | FaultKind::NoTicket => Answer::Refused,
+        FaultKind::OutcomeUnknown | FaultKind::Internal => Answer::Unknown,
+    }
+}
+
+impl VoteResponse {
+    /// What it says of the ballot.
+    fn answer(&self) -> Answer {
+        match self {
+            Self::HungUp | Self::ConnectionLost => Answer::Unknown,
+            Self::Reply(Ok(Outcome::Accepted(receipt))) if receipt.repeated => Answer::Duplicate,
+            Self::Reply(Ok(Outcome::Accepted(_))) => Answer::Accepted,
+            Self::Reply(Ok(Outcome::Refused { .. })) => Answer::Refused,
+            Self::Reply(Err(fault)) => answer_of(fault),
+        }
+    }
+
+    /// A hash of the response.
     fn code(&self) -> u64 {
         match self {
             Self::HungUp => 1,
             Self::ConnectionLost => 2,
-            Self::Answer(Ok(Outcome::Accepted(receipt))) => {
+            Self::Reply(Ok(Outcome::Accepted(receipt))) => {
                 let shown = receipt.tallies.iter().map(|tally| tally.votes);
                 let at = receipt.position.map_or(0, |at| at.offset.get());
                 mix(3 + at) ^ mix(shown.sum::<u64>() ^ u64::from(receipt.stale))
             }
-            Self::Answer(Ok(Outcome::Refused { why, .. })) => mix(4 + why.to_string().len() as u64),
-            Self::Answer(Err(fault)) => mix(5 + fault.kind() as u64),
+            Self::Reply(Ok(Outcome::Refused { why, .. })) => mix(4 + why.to_string().len() as u64),
+            Self::Reply(Err(fault)) => mix(5 + fault.kind() as u64),
         }
     }
 
@@ -357,11 +379,11 @@ impl Told {
         match self {
             Self::HungUp => "hangs up".into(),
             Self::ConnectionLost => "loses the connection".into(),
-            Self::Answer(Ok(Outcome::Accepted(receipt))) => {
-                format!("is told: accepted {receipt:?}")
+            Self::Reply(Ok(Outcome::Accepted(receipt))) => {
+                format!("gets: accepted {receipt:?}")
             }
-            Self::Answer(Ok(Outcome::Refused { why, .. })) => format!("is told: {why}"),
-            Self::Answer(Err(fault)) => format!("is told: {fault}"),
+            Self::Reply(Ok(Outcome::Refused { why, .. })) => format!("gets: {why}"),
+            Self::Reply(Err(fault)) => format!("gets: {fault}"),
         }
     }
 }

@@ -10,27 +10,26 @@ use std::{
     time::Duration,
 };
 
-use cast_core::domain::{Candidate, Ticket};
+use cast_core::{
+    domain::{Candidate, Ticket},
+    ports::Operation,
+};
 use tokio::sync::Notify;
 
 use super::{
     clock::VirtualClock,
     coverage::{Coverage, RareState, is_possible},
     generate::CANDIDATES,
-    history::{Port, Setup, Weather},
+    history::{FaultPeriod, Port, Setup},
     ledger::Ledger,
     truth::Truth,
 };
-use crate::{
-    entropy::mix,
-    faults::{Fault, Operation},
-    seed::Seed,
-};
+use crate::{entropy::mix, faults::Fault, seed::Seed};
 
-/// No history needs more calls: one that does goes round in circles.
+/// The most calls of one history: one with more does not end.
 const MOST_CALLS: u64 = 100_000;
 
-/// A promise, or what else must hold.
+/// A promise, or another property that must hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Promise {
     /// Acknowledged means logged.
@@ -41,13 +40,13 @@ pub enum Promise {
     RefusedIsNotCounted,
     /// A ticket never buys more than its limit.
     TicketLimit,
-    /// What is reconciled is the fold of the log's prefix, and tallies that are shown are neither above
-    /// the log nor below what was acknowledged.
-    ShownIsTrue,
-    /// After a drain, what is shown is what is stored.
-    TalliesHeal,
-    /// Everybody gets an answer, all that is logged is folded, and votes are taken again.
-    ThingsGoOn,
+    /// An applied total is the fold of the log's prefix, and a tally shown is neither above the log nor
+    /// below what was acknowledged.
+    TalliesAreTrue,
+    /// Once the log is folded, the tallies shown are those stored.
+    TalliesRefresh,
+    /// Every request gets a reply, every logged ballot is folded, and votes are accepted again.
+    Liveness,
     /// An audit finds nothing.
     AuditIsClean,
 }
@@ -59,9 +58,9 @@ impl fmt::Display for Promise {
             Self::StoreIsExact => "the store is exact",
             Self::RefusedIsNotCounted => "what was refused does not count",
             Self::TicketLimit => "a ticket never buys more than its limit",
-            Self::ShownIsTrue => "a tally that is shown is true",
-            Self::TalliesHeal => "the tallies shown heal",
-            Self::ThingsGoOn => "things go on",
+            Self::TalliesAreTrue => "the tallies shown are true",
+            Self::TalliesRefresh => "the tallies shown are refreshed",
+            Self::Liveness => "liveness",
             Self::AuditIsClean => "an audit finds nothing",
         })
     }
@@ -69,7 +68,7 @@ impl fmt::Display for Promise {
 
 /// A promise that was broken, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Broken {
+pub(super) struct Violation {
     pub(super) promise: Promise,
     pub(super) how: String,
 }
@@ -79,9 +78,9 @@ pub(super) struct World {
     pub(super) setup: Setup,
     pub(super) clock: Arc<VirtualClock>,
     pub(super) candidates: Vec<Candidate>,
-    /// Wakes the driver when nothing can go on any more.
+    /// Wakes the driver when all tasks wait for ever.
     pub(super) stuck: Notify,
-    /// Calls that are held back and have yet to happen.
+    /// How many calls are held back.
     pub(super) held: AtomicUsize,
     /// How many records are to be acknowledged without their position.
     pub(super) without_position: AtomicUsize,
@@ -89,25 +88,25 @@ pub(super) struct World {
     truth: Mutex<Truth>,
     ledger: Mutex<Ledger>,
     notes: Mutex<Notes>,
-    trouble: Mutex<Trouble>,
+    pending_faults: Mutex<PendingFaults>,
 }
 
 #[derive(Default)]
 struct Notes {
     hash: u64,
-    /// A line each, if they are wanted.
+    /// One line each, if the history is traced.
     lines: Option<Vec<String>>,
     coverage: Coverage,
-    broken: Option<Broken>,
+    violation: Option<Violation>,
     /// Tickets that were current, oldest first.
     tickets: Vec<Ticket>,
 }
 
-/// The failures to come.
+/// The faults to inject.
 #[derive(Default)]
-struct Trouble {
+struct PendingFaults {
     next: BTreeMap<Operation, VecDeque<Fault>>,
-    weather: Vec<(Duration, Weather)>,
+    periods: Vec<(Duration, FaultPeriod)>,
 }
 
 impl World {
@@ -129,7 +128,7 @@ impl World {
                 lines: is_traced.then(Vec::new),
                 ..Notes::default()
             }),
-            trouble: Mutex::default(),
+            pending_faults: Mutex::default(),
         }
     }
 
@@ -141,8 +140,8 @@ impl World {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes down what happens: a hash of it always, and a line of text for a trace.
-    pub(super) fn note(&self, what: u64, line: impl FnOnce() -> String) {
+    /// Adds an event to the hash of the history, and its line to the trace.
+    pub(super) fn trace(&self, what: u64, line: impl FnOnce() -> String) {
         let now = self.clock.elapsed();
         let mut notes = self.notes();
         let nanos = u64::try_from(now.as_nanos()).expect("a history ends within minutes");
@@ -163,23 +162,25 @@ impl World {
         let calls = self.calls.fetch_add(1, Ordering::Relaxed);
         if calls == MOST_CALLS {
             let how = format!("there were {calls} calls of ports, and no end");
-            self.breaks(Promise::ThingsGoOn, || how);
+            self.violated(Promise::Liveness, || how);
         }
         calls < MOST_CALLS
     }
 
-    /// Notes that a promise is broken; the first one is what is told.
-    pub(super) fn breaks(&self, promise: Promise, how: impl FnOnce() -> String) {
+    /// Records that a promise is broken; the first one is reported.
+    pub(super) fn violated(&self, promise: Promise, how: impl FnOnce() -> String) {
         let how = how();
-        self.note(promise as u64, || format!("BROKEN: {promise}: {how}"));
-        self.notes().broken.get_or_insert(Broken { promise, how });
+        self.trace(promise as u64, || format!("BROKEN: {promise}: {how}"));
+        self.notes()
+            .violation
+            .get_or_insert(Violation { promise, how });
     }
 
-    pub(super) fn is_broken(&self) -> bool {
-        self.notes().broken.is_some()
+    pub(super) fn is_violated(&self) -> bool {
+        self.notes().violation.is_some()
     }
 
-    /// Remembers that a ticket was current.
+    /// Records that a ticket was current.
     pub(super) fn saw_ticket(&self, ticket: Ticket) {
         let mut notes = self.notes();
         if notes.tickets.last() != Some(&ticket) {
@@ -192,26 +193,30 @@ impl World {
         self.notes().tickets.first().copied()
     }
 
-    /// Has the next call of an operation fail.
+    /// Injects a fault into the next call of an operation.
     pub(super) fn fail_next(&self, operation: Operation, fault: Fault) {
-        let mut trouble = self.trouble();
-        trouble.next.entry(operation).or_default().push_back(fault);
+        let mut pending_faults = self.pending_faults();
+        pending_faults
+            .next
+            .entry(operation)
+            .or_default()
+            .push_back(fault);
     }
 
-    pub(super) fn begin(&self, weather: Weather) {
-        let until = self.clock.elapsed() + weather.lasts;
-        self.trouble().weather.push((until, weather));
+    pub(super) fn begin(&self, period: FaultPeriod) {
+        let until = self.clock.elapsed() + period.lasts;
+        self.pending_faults().periods.push((until, period));
     }
 
-    /// Ends all trouble.
-    pub(super) fn calm(&self) {
-        *self.trouble() = Trouble::default();
+    /// Ends all faults.
+    pub(super) fn end_faults(&self) {
+        *self.pending_faults() = PendingFaults::default();
         self.without_position.store(0, Ordering::Relaxed);
     }
 
-    /// What becomes of a call; `dice` is a number below a hundred.
-    pub(super) fn fault_of(&self, operation: Operation, dice: u64) -> Fault {
-        let fault = self.decide(operation, dice);
+    /// The fault of a call; `random` is a number below 100.
+    pub(super) fn fault_of(&self, operation: Operation, random: u64) -> Fault {
+        let fault = self.decide(operation, random);
         if fault != Fault::None {
             let mut notes = self.notes();
             let faults = &mut notes.coverage.faults;
@@ -220,24 +225,24 @@ impl World {
         fault
     }
 
-    fn decide(&self, operation: Operation, dice: u64) -> Fault {
-        let mut trouble = self.trouble();
-        let next = trouble.next.get_mut(&operation);
+    fn decide(&self, operation: Operation, random: u64) -> Fault {
+        let mut pending_faults = self.pending_faults();
+        let next = pending_faults.next.get_mut(&operation);
         if let Some(fault) = next.and_then(VecDeque::pop_front) {
             return fault;
         }
         let now = self.clock.elapsed();
-        trouble.weather.retain(|(until, _)| now < *until);
-        let hits = |(_, weather): &&(Duration, Weather)| {
-            weather.port == Port::of(operation)
-                && dice < weather.percent
-                && is_possible(operation, weather.fault)
+        pending_faults.periods.retain(|(until, _)| now < *until);
+        let hits = |(_, period): &&(Duration, FaultPeriod)| {
+            period.port == Port::of(operation)
+                && random < period.percent
+                && is_possible(operation, period.fault)
         };
-        let weather = trouble.weather.iter().find(hits);
-        weather.map_or(Fault::None, |(_, weather)| weather.fault)
+        let period = pending_faults.periods.iter().find(hits);
+        period.map_or(Fault::None, |(_, period)| period.fault)
     }
 
-    /// What came of the history.
+    /// The result of the history.
     pub(super) fn outcome(&self) -> Ran {
         let mut notes = self.notes();
         let mut coverage = std::mem::take(&mut notes.coverage);
@@ -246,7 +251,7 @@ impl World {
         Ran {
             hash: notes.hash,
             coverage,
-            broken: notes.broken.take(),
+            violation: notes.violation.take(),
             lines: notes.lines.take().unwrap_or_default(),
         }
     }
@@ -255,17 +260,19 @@ impl World {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn trouble(&self) -> MutexGuard<'_, Trouble> {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    fn pending_faults(&self) -> MutexGuard<'_, PendingFaults> {
+        self.pending_faults
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What came of a history.
+/// The result of a history.
 pub(super) struct Ran {
-    /// Of everything that happened: two runs of one history have the same.
+    /// A hash of everything that happened: two runs of one history have the same.
     pub(super) hash: u64,
     pub(super) coverage: Coverage,
-    pub(super) broken: Option<Broken>,
+    pub(super) violation: Option<Violation>,
     /// Empty unless it was traced.
     pub(super) lines: Vec<String>,
 }

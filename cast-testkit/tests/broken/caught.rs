@@ -1,4 +1,6 @@
-//! How an adapter that is broken on purpose must fare.
+//! What must come of the contract tests of an adapter that is broken on purpose.
+
+use std::sync::{Mutex, MutexGuard};
 
 /// Makes of each clause a test that it fails on the adapters broken for it, each of them, and a
 /// test that no clause was left out.
@@ -19,7 +21,7 @@ macro_rules! caught {
         )*
 
         #[test]
-        fn what_is_around_the_adapter_breaks_nothing_by_itself() {
+        fn the_decorator_alone_breaks_nothing() {
             for clause in ::cast_testkit::contract::$port::CLAUSES {
                 ::cast_testkit::contract::$port::prove(clause.name, async || {
                     $harness(How::Sound)
@@ -34,6 +36,10 @@ macro_rules! caught {
             assert_eq!(clauses, [$(stringify!($clause)),*]);
         }
     };
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().expect("nothing panics under the lock")
 }
 
 /// Asserts that a clause fails; what it says is shown by `cargo test -- --nocapture`.

@@ -13,7 +13,7 @@ use cast_core::{
         BallotId, Claim, CurrentTicket, GenuineTicket, PeriodTicket, Redemption,
         RedemptionRefusal as Refusal, Ticket, Timestamp,
     },
-    ports::{PortError, TicketSource},
+    ports::{ForwardingTicketSource, PortError, TicketSource},
 };
 use cast_testkit::{
     Seed,
@@ -233,9 +233,9 @@ fn shown(ticket: Option<PeriodTicket>) -> Option<CurrentTicket> {
 }
 
 #[async_trait]
-impl TicketSource for Broken {
-    async fn now(&self) -> Result<Timestamp, PortError> {
-        self.inner.now().await
+impl ForwardingTicketSource for Broken {
+    fn inner(&self) -> &dyn TicketSource {
+        &*self.inner
     }
 
     async fn publish(&self, ticket: &PeriodTicket) -> Result<PeriodTicket, PortError> {

@@ -1,9 +1,9 @@
-//! The simulator: sound adapters keep every promise in it, each mechanism that is taken out of them
-//! is noticed, and a seed decides everything.
+//! The simulator: correct adapters keep every promise, each mechanism that is removed from them is
+//! noticed, and a run depends on its seed alone.
 
 #![expect(
     clippy::print_stdout,
-    reason = "in how many histories a mechanism is missed, people want to know"
+    reason = "the number of histories that notice a removed mechanism is worth knowing"
 )]
 
 #[path = "../../examples/simulate/memory.rs"]
@@ -63,7 +63,7 @@ fn a_seed_decides_everything() {
 }
 
 #[test]
-fn who_runs_which_history_decides_nothing() {
+fn the_thread_that_runs_a_history_does_not_matter() {
     let seed = Seed::from_env_or_random();
     let by = |jobs| {
         let options = Options {
@@ -79,15 +79,15 @@ fn who_runs_which_history_decides_nothing() {
     assert_eq!(by(1), by(3));
 }
 
-/// Simulates adapters that lack a mechanism: in how many histories is that noticed, and as what?
+/// Simulates adapters without a mechanism: in how many histories that is noticed, and as what.
 fn noticed(removed: Removed) -> Report {
     let open = move |opening: &Opening| removed.from(opening);
     let report = run(&open, Seed::from_env_or_random(), HISTORIES);
-    tell(removed, &report);
+    print(removed, &report);
     report
 }
 
-fn tell(removed: Removed, report: &Report) {
+fn print(removed: Removed, report: &Report) {
     let failure = report.failure.as_ref().expect("it is noticed");
     let promise = failure.promise.expect("it fails again");
     let events = failure.history.lines().count() - 1;
@@ -98,15 +98,15 @@ fn tell(removed: Removed, report: &Report) {
     );
 }
 
-/// The promise that was broken in the first history, and its trace.
+/// The promise that was broken in the first history.
 fn promise(report: &Report) -> Promise {
     let failure = report.failure.as_ref().expect("it is noticed");
     failure.promise.expect("it fails again")
 }
 
-/// Wrong when it is shown, or for good.
+/// A tally was wrong, for a while or for good.
 fn is_about_tallies(report: &Report) {
-    let tallies = [Promise::ShownIsTrue, Promise::TalliesHeal];
+    let tallies = [Promise::TalliesAreTrue, Promise::TalliesRefresh];
     assert!(tallies.contains(&promise(report)), "{report}");
 }
 
@@ -122,13 +122,13 @@ fn a_store_without_dedup_is_noticed() {
 }
 
 #[test]
-fn a_counter_whose_tail_ignores_positions_is_noticed() {
-    is_about_tallies(&noticed(Removed::TailPositions));
+fn a_counter_whose_pending_votes_have_no_positions_is_noticed() {
+    is_about_tallies(&noticed(Removed::PositionsOfPendingVotes));
 }
 
 #[test]
 fn a_consumer_that_resumes_from_its_groups_commit_is_noticed() {
-    // Seldom: the fence and the look at the store's progress put most of it right.
+    // Seldom: the fence and the check of the store's progress correct most of it.
     let open = |opening: &Opening| Removed::ProgressOfTheStore.from(opening);
     let options = Options {
         seed: Seed::from_env_or_random(),
@@ -137,7 +137,7 @@ fn a_consumer_that_resumes_from_its_groups_commit_is_noticed() {
         keep_going: !cfg!(debug_assertions),
         shrink_tries: 200,
     };
-    tell(Removed::ProgressOfTheStore, &simulate(&open, &options));
+    print(Removed::ProgressOfTheStore, &simulate(&open, &options));
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn a_log_that_acknowledges_what_it_may_lose_is_noticed() {
 }
 
 #[test]
-fn a_failure_is_shrunk_told_and_runs_again_from_its_seed() {
+fn a_failure_is_shrunk_reported_and_reproduced_from_its_seed() {
     let open = |opening: &Opening| Removed::Dedup.from(opening);
     let report = run(&open, Seed::from_env_or_random(), 50);
     let first = report.failure.expect("without dedup a vote is doubled");
@@ -176,12 +176,12 @@ fn a_failure_is_shrunk_told_and_runs_again_from_its_seed() {
         "two votes of one ballot are enough:\n{}",
         again.history
     );
-    let told = run(&open, first.seed, 1).to_string();
+    let report = run(&open, first.seed, 1).to_string();
     for part in [
         &first.seed.to_string(),
         "BROKEN: the store is exact",
         "store.apply",
     ] {
-        assert!(told.contains(part), "{part} is missing in\n{told}");
+        assert!(report.contains(part), "{part} is missing in\n{report}");
     }
 }

@@ -1,6 +1,6 @@
 //! The memory adapters with one mechanism taken out.
 //!
-//! Those of `tests/broken` break clauses; most of them would be noticed here for something else first.
+//! The broken adapters of `tests/broken` break clauses; most of them would be noticed here for another reason first.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,14 +14,13 @@ use async_trait::async_trait;
 use cast_adapters::memory::MemoryCounter;
 use cast_core::{
     domain::{
-        AppliedTotal, BallotId, Candidate, Claim, CurrentTicket, Fate, FoldStep, GenuineTicket,
-        LogPosition, Offset, Partition, Partitions, PeriodTicket, Progress, Record, Redemption,
-        RedemptionRefusal, StoredTally, Tally, Timestamp,
+        AppliedTotal, BallotId, Candidate, Claim, FoldStep, GenuineTicket, LogPosition, Offset,
+        Partition, Progress, Record, Redemption, RedemptionRefusal,
     },
     ports::{
-        Applied, Checkpoint, EventBus, GroupName, PartitionLag, PendingVotes, PortError, Published,
-        Reading, Recount, ResumeFrom, StoredBallot, Subscription, TicketSource, VoteCounter,
-        VoteStore,
+        Applied, Checkpoint, EventBus, ForwardingEventBus, ForwardingTicketSource,
+        ForwardingVoteCounter, ForwardingVoteStore, GroupName, PendingVotes, PortError, Published,
+        Reading, ResumeFrom, Subscription, TicketSource, VoteCounter, VoteStore,
     },
 };
 use cast_testkit::simulation::{Deployment, Opening};
@@ -33,7 +32,7 @@ use crate::memory::InMemory;
 pub(crate) enum Removed {
     Fence,
     Dedup,
-    TailPositions,
+    PositionsOfPendingVotes,
     ProgressOfTheStore,
     ReconcilingOnlyIfNewer,
     IdsOfBallots,
@@ -54,7 +53,7 @@ impl Removed {
                     disguises: Disguises::default(),
                 });
             }
-            Self::TailPositions | Self::ReconcilingOnlyIfNewer => {
+            Self::PositionsOfPendingVotes | Self::ReconcilingOnlyIfNewer => {
                 ports.counter = Arc::new(CarelessCounter {
                     removed: self,
                     inner: Arc::clone(&memory.counter),
@@ -83,7 +82,7 @@ impl Removed {
     }
 }
 
-/// Ids that nobody else has.
+/// Ids that no ballot has.
 #[derive(Default)]
 struct Disguises(AtomicU64);
 
@@ -94,7 +93,7 @@ impl Disguises {
     }
 }
 
-/// Applies a step wherever the store is.
+/// Applies a step at any progress.
 struct Unfenced(Arc<dyn VoteStore>);
 
 /// Counts a ballot each time that the log has it.
@@ -104,51 +103,27 @@ struct Doubling {
     disguises: Disguises,
 }
 
-/// Bends what is applied, and passes on everything else.
-macro_rules! store {
-    ($name:ident, $inner:tt, $bend:ident) => {
-        #[async_trait]
-        impl VoteStore for $name {
-            async fn progress(&self, partition: Partition) -> Result<Progress, PortError> {
-                self.$inner.progress(partition).await
-            }
+#[async_trait]
+impl ForwardingVoteStore for Unfenced {
+    fn inner(&self) -> &dyn VoteStore {
+        &*self.0
+    }
 
-            async fn apply(&self, step: &FoldStep) -> Result<Applied, PortError> {
-                self.$inner.apply(&self.$bend(step).await?).await
-            }
-
-            async fn dry_run(&self, step: &FoldStep) -> Result<(), PortError> {
-                self.$inner.dry_run(step).await
-            }
-
-            async fn tallies(&self, who: &[Candidate]) -> Result<Vec<StoredTally>, PortError> {
-                self.$inner.tallies(who).await
-            }
-
-            async fn leaders(&self, first: usize) -> Result<Vec<Tally>, PortError> {
-                self.$inner.leaders(first).await
-            }
-
-            async fn ballot(&self, id: BallotId) -> Result<Option<Fate>, PortError> {
-                self.$inner.ballot(id).await
-            }
-
-            async fn recount(&self) -> Result<Recount, PortError> {
-                self.$inner.recount().await
-            }
-
-            async fn stored_ballots(
-                &self,
-                ids: &[BallotId],
-            ) -> Result<Vec<Option<StoredBallot>>, PortError> {
-                self.$inner.stored_ballots(ids).await
-            }
-        }
-    };
+    async fn apply(&self, step: &FoldStep) -> Result<Applied, PortError> {
+        self.0.apply(&self.unfenced(step).await?).await
+    }
 }
 
-store!(Unfenced, 0, unfenced);
-store!(Doubling, inner, doubled);
+#[async_trait]
+impl ForwardingVoteStore for Doubling {
+    fn inner(&self) -> &dyn VoteStore {
+        &*self.inner
+    }
+
+    async fn apply(&self, step: &FoldStep) -> Result<Applied, PortError> {
+        self.inner.apply(&self.doubled(step).await?).await
+    }
+}
 
 impl Unfenced {
     async fn unfenced(&self, step: &FoldStep) -> Result<FoldStep, PortError> {
@@ -200,9 +175,9 @@ impl CarelessCounter {
         }
     }
 
-    /// What the candidate comes to if a checkpoint counts, however old it is; `None` if it is not
-    /// older than what is there.
-    fn put_back(&self, checkpoint: &Checkpoint) -> Option<Checkpoint> {
+    /// The totals of a candidate if a checkpoint is applied whose age is not compared; `None` if it is not
+    /// older than those before.
+    fn rolled_back(&self, checkpoint: &Checkpoint) -> Option<Checkpoint> {
         let mut reconciled = self
             .reconciled
             .lock()
@@ -216,21 +191,27 @@ impl CarelessCounter {
         is_older.then(|| Checkpoint {
             candidate: checkpoint.candidate.clone(),
             applied_totals: reconciled.values().copied().collect(),
-            // Nobody is to load it from the store at once.
+            // So that it is not loaded from the store at once.
             whole: true,
         })
     }
 }
 
 #[async_trait]
-impl VoteCounter for CarelessCounter {
+impl ForwardingVoteCounter for CarelessCounter {
+    fn inner(&self) -> &dyn VoteCounter {
+        &*self.inner
+    }
+
     async fn record(
         &self,
         tails: &[PendingVotes],
         show: &[Candidate],
     ) -> Result<Vec<Reading>, PortError> {
         let tails: Vec<_> = match self.removed {
-            Removed::TailPositions => tails.iter().map(|tail| self.anywhere(tail)).collect(),
+            Removed::PositionsOfPendingVotes => {
+                tails.iter().map(|tail| self.anywhere(tail)).collect()
+            }
             _ => tails.to_vec(),
         };
         self.inner.record(&tails, show).await
@@ -242,24 +223,13 @@ impl VoteCounter for CarelessCounter {
         }
         for checkpoint in checkpoints {
             let mut checkpoint = checkpoint.clone();
-            if let Some(older) = self.put_back(&checkpoint) {
+            if let Some(older) = self.rolled_back(&checkpoint) {
                 self.inner.forget_candidate(&checkpoint.candidate);
                 checkpoint = older;
             }
             self.inner.reconcile(&[checkpoint]).await?;
         }
         Ok(())
-    }
-
-    async fn read(&self, candidates: &[Candidate]) -> Result<Vec<Reading>, PortError> {
-        self.inner.read(candidates).await
-    }
-
-    async fn applied_totals(
-        &self,
-        candidates: &[Candidate],
-    ) -> Result<Vec<Vec<AppliedTotal>>, PortError> {
-        self.inner.applied_totals(candidates).await
     }
 }
 
@@ -273,9 +243,9 @@ struct CarelessLog {
 const LOSES_EVERY: u64 = 8;
 
 #[async_trait]
-impl EventBus for CarelessLog {
-    async fn partitions(&self) -> Result<Partitions, PortError> {
-        self.inner.partitions().await
+impl ForwardingEventBus for CarelessLog {
+    fn inner(&self) -> &dyn EventBus {
+        &*self.inner
     }
 
     async fn publish(&self, records: &[Record]) -> Vec<Result<Published, PortError>> {
@@ -308,13 +278,9 @@ impl EventBus for CarelessLog {
         };
         self.inner.subscribe(group, max_ballots, resume).await
     }
-
-    async fn lag(&self, group: &GroupName) -> Result<Vec<PartitionLag>, PortError> {
-        self.inner.lag(group).await
-    }
 }
 
-/// Reads on where the group committed to, whatever the store has.
+/// Resumes at the group's commit instead of the store's progress.
 struct FromCommit {
     group: GroupName,
     bus: Arc<dyn EventBus>,
@@ -336,17 +302,9 @@ struct CarelessTickets {
 }
 
 #[async_trait]
-impl TicketSource for CarelessTickets {
-    async fn now(&self) -> Result<Timestamp, PortError> {
-        self.inner.now().await
-    }
-
-    async fn publish(&self, ticket: &PeriodTicket) -> Result<PeriodTicket, PortError> {
-        self.inner.publish(ticket).await
-    }
-
-    async fn current(&self) -> Result<Option<CurrentTicket>, PortError> {
-        self.inner.current().await
+impl ForwardingTicketSource for CarelessTickets {
+    fn inner(&self) -> &dyn TicketSource {
+        &*self.inner
     }
 
     async fn redeem(

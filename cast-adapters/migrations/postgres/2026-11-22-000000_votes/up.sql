@@ -1,22 +1,22 @@
--- The fold of the log: what was counted, how far, and what could not be.
+-- The fold of the log: the counted ballots, the progress, and the rejections.
 --
 -- Names are compared by their bytes (COLLATE "C"): the order is the same on every server, whatever
--- its locale, and an index does not break when the locale's rules change beneath it.
+-- its locale, and an index stays valid when the rules of the locale change.
 
--- How far each partition of the log was folded. A consumer's transaction begins with moving `next`,
--- and only from where its step starts: that is the fence.
+-- The offset up to which each partition of the log was folded. A consumer's transaction begins by moving
+-- `next`, and only from the start of its step: that is the fence.
 CREATE TABLE progress (
     partition   bigint      PRIMARY KEY CHECK (partition BETWEEN 0 AND 4294967295),
-    -- The first record that was not applied.
+    -- The offset of the first record that was not applied.
     next        bigint      NOT NULL CHECK (next >= 0),
-    -- The last ballot before it. Where the log at that place has another one, it is another log.
+    -- The last ballot before it. A log that has another ballot at this offset is another log.
     last_ballot uuid,
     last_offset bigint      CHECK (last_offset >= 0 AND last_offset < next),
     updated_at  timestamptz NOT NULL DEFAULT now(),
     CHECK ((last_ballot IS NULL) = (last_offset IS NULL))
-) WITH (fillfactor = 50); -- updated all the time: each new version of a row finds room in its page
+) WITH (fillfactor = 50); -- updated often: a new version of a row fits into the same page (HOT)
 
--- Each ballot that was counted, once. Its position is the first that the log has it at.
+-- Each counted ballot, once. Its position is the first one in the log.
 CREATE TABLE ballots (
     id               uuid        PRIMARY KEY,
     log_offset       bigint      NOT NULL CHECK (log_offset >= 0),
@@ -24,8 +24,7 @@ CREATE TABLE ballots (
     ticket_issued_at timestamptz NOT NULL,
     ticket_key       smallint    NOT NULL CHECK (ticket_key BETWEEN 0 AND 255),
     voter            text        COLLATE "C",
-    -- The selections in the voter's order, side by side: candidates[i] is given votes[i]. A name
-    -- may stand there more than once.
+    -- The selections in the voter's order: candidates[i] gets votes[i]. A name may occur more than once.
     candidates       text[]      COLLATE "C" NOT NULL,
     votes            bigint[]    NOT NULL,
     CHECK (cardinality(candidates) BETWEEN 1 AND 16),
@@ -34,30 +33,30 @@ CREATE TABLE ballots (
     CHECK ((1 <= ALL (votes)) IS TRUE) -- a NULL among them is not true either
 );
 
--- What each candidate got in each partition. Consumers of different partitions never wait for each
--- other here.
+-- The votes of each candidate in each partition. Consumers of different partitions never wait for each
+-- other's rows.
 CREATE TABLE totals (
     candidate text   COLLATE "C" NOT NULL,
     partition bigint NOT NULL CHECK (partition BETWEEN 0 AND 4294967295),
     votes     bigint NOT NULL CHECK (votes > 0),
-    -- The end of the step that changed it last; what followed in the partition left it alone.
+    -- The end of the step that changed it last. Later steps of the partition did not change it.
     as_of     bigint NOT NULL CHECK (as_of > 0),
-    -- The votes, roughly: it grows by one where they grow by a sixteenth. The leaders are found by
-    -- it, because an index of the votes themselves would have to be changed with each step.
+    -- The votes on a logarithmic scale: it grows by one when they grow by a sixteenth. The leaders are
+    -- found by it, because an index of the votes themselves would be updated with each step.
     magnitude smallint NOT NULL GENERATED ALWAYS AS (floor(16 * ln(greatest(votes, 1)::double precision))) STORED,
     PRIMARY KEY (candidate, partition)
 ) WITH (fillfactor = 50); -- as progress
 
 CREATE INDEX totals_by_magnitude ON totals (magnitude);
 
--- A number for each name, for whoever asks for `votes.id`. It never changes.
+-- The id of each name in the view `votes`. It never changes.
 CREATE TABLE candidates (
     id       bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     username text   COLLATE "C" NOT NULL UNIQUE
 );
 
--- What could not be read or counted, in the order in which it was met, with enough to repair it by
--- hand: a ballot as JSON, or the bytes of a record that is none.
+-- Ballots and records that could not be counted, in the order of the log, with enough to repair them
+-- by hand: a ballot as JSON, or the bytes of an undecodable record.
 CREATE TABLE rejected (
     id          bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     partition   bigint      NOT NULL CHECK (partition BETWEEN 0 AND 4294967295),
@@ -73,11 +72,11 @@ CREATE TABLE rejected (
 
 CREATE INDEX rejected_by_ballot ON rejected (ballot_id) WHERE ballot_id IS NOT NULL;
 
--- The table that people look at: `SELECT * FROM votes`.
+-- The results: `SELECT * FROM votes`.
 --
--- A view, because one row a candidate would make the consumers of all partitions wait for each
--- other's transactions. `version` grows whenever `count` does. A sum beyond a bigint (of partitions
--- that each fit) shows as the largest one instead of failing.
+-- It is a view, because a table with one row per candidate would make the consumers of all partitions
+-- wait for each other's transactions. `version` grows whenever `count` does. A sum beyond a bigint (of
+-- totals that each fit) shows as the largest bigint instead of failing.
 CREATE VIEW votes AS
 SELECT candidates.id,
        candidates.username,

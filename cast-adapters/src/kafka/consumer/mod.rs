@@ -1,8 +1,8 @@
-//! One member's reading of the log: a thread that reads, and a subscription that hands out.
+//! A member of a consumer group: a thread that reads the log, and a subscription that returns batches.
 
-mod held;
-mod holdings;
-mod member;
+mod assignments;
+mod context;
+mod partition;
 mod reader;
 
 use std::{ops::Deref, panic::resume_unwind, sync::Arc, time::Duration};
@@ -15,29 +15,29 @@ use cast_core::{
 use tokio::{sync::oneshot, task::JoinSet, time::timeout};
 
 use self::{
-    held::Weight,
-    holdings::{Holdings, Placing, Unplaced},
+    assignments::{Assignments, AwaitingPosition, ResumeLookup},
+    partition::BufferSize,
 };
 use super::{blocking, error::Error, topic::Topic};
 
-const RESUMING: &str = "finding the place to read from";
+const RESUMING: &str = "looking up the position to resume at";
 const SEEKING: &str = "seeking in the log";
 const JOINING: &str = "joining the group";
 const LEAVING: &str = "leaving the group";
 
-/// How long leaving may take. Then it goes on without anybody waiting for it.
+/// How long `close` waits until the member has left the group. The thread may take longer.
 const LEAVE_DEADLINE: Duration = Duration::from_secs(5);
 
-/// A member of a group. Its thread reads ahead; what comes out of here was read already.
+/// A member of a group. Its thread prefetches the records that this returns.
 pub(super) struct KafkaSubscription {
     topic: Arc<Topic>,
     group: GroupName,
     max_ballots: usize,
     resume: Arc<dyn ResumeFrom>,
-    holdings: CloseOnDrop,
-    /// Looks for the places of partitions that came, each in a task: they go on when the future of
-    /// `next` is dropped, and end with the subscription.
-    placing: JoinSet<(Unplaced, Result<Placing, PortError>)>,
+    assignments: CloseOnDrop,
+    /// The lookups of positions, each in a task: they continue when the future of `next` is dropped, and
+    /// end with the subscription.
+    lookups: JoinSet<(AwaitingPosition, Result<ResumeLookup, PortError>)>,
     has_left: oneshot::Receiver<()>,
 }
 
@@ -48,62 +48,63 @@ impl KafkaSubscription {
         max_ballots: usize,
         resume: Arc<dyn ResumeFrom>,
     ) -> Result<Self, PortError> {
-        // If this future is dropped meanwhile, the thread has nobody to read for.
-        let holdings = CloseOnDrop(Arc::new(Holdings::new(Weight {
+        // If this future is dropped, the thread ends.
+        let assignments = CloseOnDrop(Arc::new(Assignments::new(BufferSize {
             bytes: topic.options().prefetch_bytes,
-            // At least what is asked for at once.
+            // At least one batch.
             ballots: topic.options().prefetch_ballots.max(max_ballots),
         })));
         let started = {
             let (topic, group) = (Arc::clone(&topic), group.clone());
-            let holdings = Arc::clone(&holdings);
-            blocking::run(move || reader::start(topic.options(), group.as_str(), &holdings)).await
+            let assignments = Arc::clone(&assignments);
+            blocking::run(move || reader::start(topic.options(), group.as_str(), &assignments))
+                .await
         };
-        let has_left = started.map_err(|error| error.while_(JOINING))?;
+        let has_left = started.map_err(|error| error.with_operation(JOINING))?;
         Ok(Self {
             topic,
             group,
             max_ballots,
             resume,
-            holdings,
-            placing: JoinSet::new(),
+            assignments,
+            lookups: JoinSet::new(),
             has_left,
         })
     }
 
-    /// Begins to look for the places of partitions that came.
-    fn place_arrivals(&mut self) {
-        for unplaced in self.holdings.unplaced() {
+    /// Begins to look up the positions of newly assigned partitions.
+    fn look_up_positions(&mut self) {
+        for awaiting in self.assignments.awaiting_position() {
             let (topic, group) = (Arc::clone(&self.topic), self.group.clone());
             let resume = Arc::clone(&self.resume);
-            self.placing.spawn(async move {
-                let placing = place(&topic, &group, &*resume, unplaced.partition).await;
-                (unplaced, placing)
+            self.lookups.spawn(async move {
+                let lookup = look_up_position(&topic, &group, &*resume, awaiting.partition).await;
+                (awaiting, lookup)
             });
         }
     }
 }
 
-/// Where to read a partition from: where the store is, if the log can be read from there.
-async fn place(
+/// Looks up where to resume a partition: at the store's position, if the log can be read from there.
+async fn look_up_position(
     topic: &Topic,
     group: &GroupName,
     resume: &dyn ResumeFrom,
     partition: Partition,
-) -> Result<Placing, PortError> {
+) -> Result<ResumeLookup, PortError> {
     let mut at = resume.resume_from(partition).await?;
     let ends = topic.check(partition, at.next).await;
-    let ends = ends.map_err(|error| error.while_(RESUMING))?;
-    // What was dropped cannot be looked for.
+    let ends = ends.map_err(|error| error.with_operation(RESUMING))?;
+    // A record that retention removed cannot be compared.
     at.last = at.last.filter(|last| last.offset >= ends.start);
     let committed = topic.committed(group, vec![partition]).await;
     let committed = committed.unwrap_or_else(|error| {
-        // For the lag alone, which is then told by the next commit.
-        tracing::info!(%error, %group, "what the group has committed is not known");
+        // It is only there so that lag metrics are right, and the next commit corrects them.
+        tracing::info!(%error, %group, "could not read the offsets that the group has committed");
         Vec::new()
     });
     let committed = committed.into_iter().next().flatten();
-    Ok(Placing {
+    Ok(ResumeLookup {
         at,
         committed: committed.unwrap_or_default(),
     })
@@ -115,19 +116,19 @@ impl Subscription for KafkaSubscription {
         // A position moves only in `take`, right before its batch is returned: wherever this future
         // is dropped, nothing is skipped.
         loop {
-            self.place_arrivals();
-            if let Some(batch) = self.holdings.take(self.max_ballots)? {
+            self.look_up_positions();
+            if let Some(batch) = self.assignments.take(self.max_ballots)? {
                 return Ok(batch);
             }
             tokio::select! {
-                () = self.holdings.news() => {}
-                Some(placed) = self.placing.join_next() => {
-                    let (unplaced, placing) = placed.unwrap_or_else(|error| {
-                        // Tasks are ended only together with this.
+                () = self.assignments.changed() => {}
+                Some(looked_up) = self.lookups.join_next() => {
+                    let (awaiting, lookup) = looked_up.unwrap_or_else(|error| {
+                        // The tasks are only aborted when this is dropped, so it is a panic.
                         resume_unwind(error.into_panic())
                     });
-                    let matters = self.holdings.place(unplaced, placing.as_ref().ok().copied());
-                    if let (true, Err(error)) = (matters, placing) {
+                    let is_awaited = self.assignments.position_found(awaiting, lookup.as_ref().ok().copied());
+                    if let (true, Err(error)) = (is_awaited, lookup) {
                         return Err(error);
                     }
                 }
@@ -136,36 +137,36 @@ impl Subscription for KafkaSubscription {
     }
 
     async fn seek(&mut self, partition: Partition, next: Offset) -> Result<(), PortError> {
-        if self.holdings.holds(partition) {
+        if self.assignments.holds(partition) {
             let checked = self.topic.check(partition, next).await;
-            checked.map_err(|error| error.while_(SEEKING))?;
-            self.holdings.seek(partition, next);
+            checked.map_err(|error| error.with_operation(SEEKING))?;
+            self.assignments.seek(partition, next);
         }
         Ok(())
     }
 
     async fn commit(&mut self, partition: Partition, next: Offset) -> Result<(), PortError> {
-        self.holdings.commit(partition, next);
+        self.assignments.commit(partition, next);
         Ok(())
     }
 
     async fn close(mut self: Box<Self>) -> Result<(), PortError> {
-        self.holdings.close();
+        self.assignments.close();
         match timeout(LEAVE_DEADLINE, &mut self.has_left).await {
-            // The thread said so, or is gone.
+            // The thread sent its message, or has ended.
             Ok(_) => Ok(()),
-            Err(_) => Err(Error::TimedOut.while_(LEAVING)),
+            Err(_) => Err(Error::TimedOut.with_operation(LEAVING)),
         }
     }
 }
 
-/// Has the reading thread leave the group when nobody asks it any more; nobody waits for it.
-struct CloseOnDrop(Arc<Holdings>);
+/// Makes the reading thread leave the group when the subscription is dropped, and does not wait for it.
+struct CloseOnDrop(Arc<Assignments>);
 
 impl Deref for CloseOnDrop {
-    type Target = Arc<Holdings>;
+    type Target = Arc<Assignments>;
 
-    fn deref(&self) -> &Arc<Holdings> {
+    fn deref(&self) -> &Arc<Assignments> {
         &self.0
     }
 }

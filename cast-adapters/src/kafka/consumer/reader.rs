@@ -20,56 +20,57 @@ use super::{
         cluster::{offset, partition},
         error::Error,
         options::KafkaOptions,
-        verdict,
+        read_error,
     },
-    held::{Ahead, Weight},
-    holdings::{Begin, Holdings},
-    member::Member,
+    assignments::{Assignments, ReadStart},
+    context::MemberContext,
+    partition::{BufferSize, PrefetchedRecord},
 };
 use crate::{record, system::SystemClock};
 
 const READING: &str = "reading the log";
 
-/// How long the thread sleeps when nobody wakes it. Both the client and the subscription do; this is
-/// for what they may have missed, for commits, and for the group, which wants a sign of life.
-const NAP: Duration = Duration::from_millis(100);
+/// How long the thread sleeps at most. The client and the subscription wake it; the timeout is for
+/// commits, for a wake-up that was missed, and because the group expects a poll.
+const PARK_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// How much is taken from the client in one go.
-const BURST: usize = 256;
+/// The most polls before the thread does its other work.
+const MAX_POLLS: usize = 256;
 
 /// Reads for one member, from its joining the group to its leaving.
 pub(super) struct Reader {
-    client: BaseConsumer<Member>,
+    client: BaseConsumer<MemberContext>,
     topic: String,
-    holdings: Arc<Holdings>,
-    /// Whether the partitions are paused because too much was read ahead.
+    assignments: Arc<Assignments>,
+    /// Whether the partitions are paused because the prefetch buffer is full.
     is_paused: bool,
     /// When it last committed, by the monotonic clock.
     committed_at: Duration,
 }
 
-/// Starts the reading thread. It joins the group, and leaves it when the holdings are closed; the
-/// receiver hears when it has.
+/// Starts the reading thread. It joins the group, and leaves it when the assignments are closed; then the
+/// receiver gets a message.
 pub(super) fn start(
     options: &KafkaOptions,
     group: &str,
-    holdings: &Arc<Holdings>,
+    assignments: &Arc<Assignments>,
 ) -> Result<oneshot::Receiver<()>, Error> {
-    let member = Member::new(options.topic.clone(), Arc::clone(holdings));
+    let member = MemberContext::new(options.topic.clone(), Arc::clone(assignments));
     let config = options.consumer(group);
-    let client: BaseConsumer<Member> = config.create_with_context(member).map_err(Error::Client)?;
+    let client: BaseConsumer<MemberContext> =
+        config.create_with_context(member).map_err(Error::Client)?;
     client.subscribe(&[&options.topic]).map_err(Error::Read)?;
     let reader = Reader {
         client,
         topic: options.topic.clone(),
-        holdings: Arc::clone(holdings),
+        assignments: Arc::clone(assignments),
         is_paused: false,
         committed_at: Duration::ZERO,
     };
     let (left, has_left) = oneshot::channel();
-    blocking::leave("kafka-reader", move || {
+    blocking::detach("kafka-reader", move || {
         reader.run();
-        // Nobody may be waiting any more.
+        // It fails if the subscription has stopped waiting.
         let _ = left.send(());
     })
     .map_err(|error| Error::Client(KafkaError::ClientCreation(error.to_string())))?;
@@ -78,79 +79,79 @@ pub(super) fn start(
 
 impl Reader {
     fn run(mut self) {
-        let _end = End(Arc::clone(&self.holdings));
+        let _end = End(Arc::clone(&self.assignments));
         let this_thread = thread::current();
-        self.holdings.begin(this_thread.clone());
+        self.assignments.begin(this_thread.clone());
         self.client
             .set_nonempty_callback(move || this_thread.unpark());
-        while !self.holdings.is_closing() {
+        while !self.assignments.is_closing() {
             self.begin();
             self.pace();
             let has_more = self.read();
             self.commit();
             if !has_more {
-                thread::park_timeout(NAP);
+                thread::park_timeout(PARK_TIMEOUT);
             }
         }
-        let last = self.holdings.to_commit();
+        let last = self.assignments.to_commit();
         self.client.context().commit(&self.client, last);
-        // Dropping the client leaves the group, and waits until that is done: here and nowhere else,
-        // because it may take as long as the brokers do.
+        // Dropping the client leaves the group and waits for that, which may take long; so it happens on
+        // this thread.
     }
 
-    /// Begins to read where a place was told.
+    /// Starts to read the partitions whose positions have become known.
     fn begin(&self) {
-        for Begin { partition, at } in self.holdings.to_begin() {
+        for ReadStart { partition, at } in self.assignments.take_read_starts() {
             let here = self.list([(partition, at)]);
-            // What was being read of it, in a seek, ends first: with that, all of it that is still
-            // on its way is outdated and never comes.
+            // After a seek the client must stop first: with that it discards the records of the partition
+            // that it has buffered.
             let member = self.client.context();
-            if member.has_stopped(partition) {
-                self.told(
+            if member.mark_stopped(partition) {
+                self.log_failure(
                     self.client.incremental_unassign(&here),
-                    "stopping a partition",
+                    "could not stop reading a partition",
                 );
             }
             match self.client.incremental_assign(&here) {
-                Ok(()) => member.has_started(partition),
+                Ok(()) => member.mark_started(partition),
                 Err(error) => self.fail(Error::Read(error)),
             }
-            // A pause belongs to the partition, and outlives its stopping.
+            // The client keeps the paused state of a partition while it does not read it.
             let paced = if self.is_paused {
                 self.client.pause(&here)
             } else {
                 self.client.resume(&here)
             };
-            self.told(paced, "pacing a partition");
+            self.log_failure(paced, "could not pause or resume a partition");
         }
     }
 
-    /// Stops reading while enough was read ahead. The polling goes on: a group wants to know that
-    /// its members live, and rebalances while they are busy.
+    /// Pauses the partitions while the prefetch buffer is full. The thread keeps polling, so that the
+    /// member stays in its group and takes part in rebalances.
     fn pace(&mut self) {
         let should_pause = if self.is_paused {
-            !self.holdings.has_room()
+            !self.assignments.has_room()
         } else {
-            self.holdings.is_full()
+            self.assignments.is_full()
         };
         if should_pause == self.is_paused {
             return;
         }
         self.is_paused = should_pause;
         let all = self.client.context().started();
-        // The client goes on where this thread is: behind the last record that it was given.
+        // The client resumes after the last record that it returned.
         let paced = if should_pause {
             self.client.pause(&all)
         } else {
             self.client.resume(&all)
         };
-        self.told(paced, "pacing the reading");
+        self.log_failure(paced, "could not pause or resume the partitions");
     }
 
-    /// Takes what the client has, as long as there is room for it. Returns whether there may be more:
-    /// a log without an end must not keep this thread from everything else.
+    /// Takes records from the client while there is room, up to a limit, so that the thread gets to its
+    /// other work. Returns whether there may be more.
     fn read(&mut self) -> bool {
-        for _ in 0..BURST {
+        for _ in 0..MAX_POLLS {
             let events = self.client.context().events();
             match self.client.poll(Duration::ZERO) {
                 Some(Ok(message)) => {
@@ -159,8 +160,8 @@ impl Reader {
                     self.pace();
                 }
                 Some(Err(error)) => self.take_error(&error),
-                // The client gives nothing for an event, as for nothing: only without an event there
-                // is no more, and the next one will wake this thread.
+                // `poll` returns `None` both after a callback and if there is no record. Without a
+                // callback there is none, and the next record wakes this thread.
                 None if self.client.context().events() == events => return false,
                 None => {}
             }
@@ -176,14 +177,15 @@ impl Reader {
         };
         let bytes = message.payload().unwrap_or_default();
         let content = record::decode(bytes).map(|decoded| decoded.ballots);
-        let weight = Weight {
+        let size = BufferSize {
             bytes: bytes.len(),
             ballots: content.as_ref().map_or(1, |ballots| ballots.len()),
         };
         let entry = LogEntry { offset, content };
-        let pushed = self.holdings.push(partition, Ahead { entry, weight });
+        let record = PrefetchedRecord { entry, size };
+        let pushed = self.assignments.push(partition, record);
         if let Err(fingerprint) = pushed {
-            self.fail(Error::AnotherLog {
+            self.fail(Error::LogMismatch {
                 partition,
                 fingerprint,
             });
@@ -191,30 +193,33 @@ impl Reader {
     }
 
     fn take_error(&self, error: &KafkaError) {
-        if let Some(why) = verdict::of(error, self.client.context().last_reason()) {
+        if let Some(why) = read_error::classify(error, self.client.context().last_reason()) {
             self.fail(why);
         } else {
-            tracing::debug!(target: "kafka", %error, "reading goes on");
+            tracing::debug!(target: "kafka", %error, "the client recovers by itself");
         }
     }
 
-    /// Ends the reading. Whatever the client went on with would be taken in no more; and what it goes on
-    /// failing at would be told over and over, sooner than a slow store says where to begin anew.
+    /// Ends the reading with an error. The client stops too: its further records would be dropped, and it
+    /// would report the same error again and again until the store has returned the positions.
     fn fail(&self, why: Error) {
-        let all = self.client.context().has_stopped_all();
+        let all = self.client.context().mark_all_stopped();
         if all.count() > 0 {
-            self.told(self.client.incremental_unassign(&all), "stopping all of it");
+            self.log_failure(
+                self.client.incremental_unassign(&all),
+                "could not stop reading the partitions",
+            );
         }
-        self.holdings.fail(why.while_(READING));
+        self.assignments.fail(why.with_operation(READING));
     }
 
-    /// Commits what was noted, now and then: what gathers meanwhile becomes one commit.
+    /// Commits the noted offsets, at most once per [`PARK_TIMEOUT`].
     fn commit(&mut self) {
         let now = SystemClock.monotonic();
-        if now.saturating_sub(self.committed_at) >= NAP {
+        if now.saturating_sub(self.committed_at) >= PARK_TIMEOUT {
             self.committed_at = now;
-            let noted = self.holdings.to_commit();
-            self.client.context().commit(&self.client, noted);
+            let offsets = self.assignments.to_commit();
+            self.client.context().commit(&self.client, offsets);
         }
     }
 
@@ -222,19 +227,19 @@ impl Reader {
         self.client.context().list(of)
     }
 
-    /// Notes what failed and cannot be helped: the partition is about to be someone else's.
-    fn told(&self, result: KafkaResult<()>, what: &str) {
+    /// Logs a failure that needs no handling: it happens when the partition is about to be revoked.
+    fn log_failure(&self, result: KafkaResult<()>, what: &str) {
         if let Err(error) = result {
             tracing::debug!(target: "kafka", %error, topic = self.topic, "{what}");
         }
     }
 }
 
-/// Tells the subscription when the thread ends, also by a panic.
-struct End(Arc<Holdings>);
+/// Reports the end of the thread to the subscription, also after a panic.
+struct End(Arc<Assignments>);
 
 impl Drop for End {
     fn drop(&mut self) {
-        self.0.end(Error::ReaderDied.while_(READING));
+        self.0.end(Error::ReaderDied.with_operation(READING));
     }
 }

@@ -1,13 +1,14 @@
-//! Who of a group reads which partition.
+//! A group, and the assignment of partitions to its members.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use cast_core::domain::{Partition, Partitions};
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::{super::lock, partition::PartitionLog};
+use super::partition::PartitionLog;
 
-/// A group: its members in the order in which they joined, and what each reads.
+/// The members in the order in which they joined, and the partitions of each.
 ///
 /// Lock order: the group before a partition. A partition's lock is never held while taking
 /// another.
@@ -19,7 +20,7 @@ pub(super) struct Group {
 struct Membership {
     members: Vec<Member>,
     next_member: u64,
-    /// How often the partitions were dealt out.
+    /// How often the partitions were assigned.
     generation: u64,
     /// By partition.
     owners: Vec<Owner>,
@@ -30,19 +31,19 @@ struct Member {
     wake: Arc<Notify>,
 }
 
-/// Whose a partition is.
+/// The owner of a partition.
 #[derive(Clone, Copy)]
 struct Owner {
     member: Option<u64>,
-    /// The generation in which it became so.
+    /// The generation of the assignment to that member.
     since: u64,
 }
 
-/// A partition in the hands of a member.
+/// A partition that is assigned to a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Holding {
     pub(super) partition: Partition,
-    /// Tells this holding from an earlier one: in between another member may have read on.
+    /// The generation of the assignment. In between another member may have read the partition.
     pub(super) since: u64,
 }
 
@@ -63,14 +64,14 @@ impl Group {
         }
     }
 
-    /// Its place among the groups of the log, counted from 0.
+    /// Its index among the groups of the log.
     pub(super) const fn number(&self) -> usize {
         self.number
     }
 
     /// Adds a member, to be woken by `wake`; returns its id.
     pub(super) fn join(&self, wake: Arc<Notify>, logs: &[Mutex<PartitionLog>]) -> u64 {
-        let mut membership = lock(&self.membership);
+        let mut membership = self.membership.lock();
         let id = membership.next_member;
         membership.next_member += 1;
         membership.members.push(Member { id, wake });
@@ -78,17 +79,17 @@ impl Group {
         id
     }
 
-    /// Returns whether that was the last member.
+    /// Removes a member; returns whether it was the last one.
     pub(super) fn leave(&self, member: u64, logs: &[Mutex<PartitionLog>]) -> bool {
-        let mut membership = lock(&self.membership);
+        let mut membership = self.membership.lock();
         membership.members.retain(|other| other.id != member);
         membership.deal(self.number, logs);
         membership.members.is_empty()
     }
 
-    /// What `member` holds, unless nothing was dealt out since `seen`; and the present generation.
+    /// The partitions of `member` and the current generation; `None` if that is still `seen`.
     pub(super) fn holdings_since(&self, seen: u64, member: u64) -> Option<(u64, Vec<Holding>)> {
-        let membership = lock(&self.membership);
+        let membership = self.membership.lock();
         if membership.generation == seen {
             return None;
         }
@@ -104,7 +105,7 @@ impl Group {
 }
 
 impl Membership {
-    /// Deals the partitions out to the members by rank, and wakes them all to look at their hands.
+    /// Assigns the partitions to the members by rank, and wakes all members.
     fn deal(&mut self, group: usize, logs: &[Mutex<PartitionLog>]) {
         self.generation += 1;
         let mut ranks = self.members.iter().cycle();
@@ -116,7 +117,8 @@ impl Membership {
                     member: dealt_to,
                     since: self.generation,
                 };
-                lock(log).set_owner(group, member.map(|member| Arc::clone(&member.wake)));
+                log.lock()
+                    .set_owner(group, member.map(|member| Arc::clone(&member.wake)));
             }
         }
         for member in &self.members {

@@ -1,4 +1,4 @@
-//! One partition: its records, who waits for them, and how far each group is.
+//! One partition: its records, and the position of each group.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -8,7 +8,7 @@ use cast_core::{
 };
 use tokio::sync::Notify;
 
-/// A record's ballots, or what is there instead.
+/// The ballots of a record, or an undecodable record.
 pub(super) type Content = Result<Arc<[LoggedBallot]>, Unreadable>;
 
 /// How many ballots a record counts for.
@@ -18,30 +18,30 @@ pub(super) fn weight(content: &Content) -> usize {
 
 pub(super) struct PartitionLog {
     partition: Partition,
-    /// The offset of the first record that is still there.
+    /// The offset of the first retained record.
     start: u64,
     records: VecDeque<Content>,
-    /// By the groups' numbers.
+    /// By the index of the group.
     groups: Vec<GroupPlace>,
-    /// Every group has committed what lies before it.
+    /// Every group has committed the records before it.
     floor: u64,
 }
 
-/// Where a group is in this partition.
+/// The position of a group in this partition.
 struct GroupPlace {
-    /// `None` once the group is forgotten: it holds nothing back.
+    /// `None` once the group is removed: it retains no records.
     committed: Option<u64>,
-    /// Whether that is more than where it began.
+    /// Whether the group has ever committed here.
     has_committed: bool,
     /// Wakes the member that reads this partition.
     owner: Option<Arc<Notify>>,
 }
 
-/// What a commit let go of.
+/// What a commit released.
 pub(super) struct Committed {
-    /// Ballots that no longer wait.
+    /// Ballots that every group has committed now.
     pub(super) ballots: usize,
-    /// Records that are no longer kept.
+    /// The records that were trimmed.
     pub(super) trimmed: Vec<Content>,
 }
 
@@ -60,15 +60,14 @@ impl PartitionLog {
         let offset = Offset::new(self.end());
         self.records.push_back(content);
         for owner in self.groups.iter().filter_map(|group| group.owner.as_ref()) {
-            // Keeps one permit if nobody waits right now: no record slips by between a member's
-            // look at the log and its wait.
+            // Stores a permit if no member waits, so that no wake-up is lost between a member's read of
+            // the log and its wait.
             owner.notify_one();
         }
         offset
     }
 
-    /// Makes room for one more group, which has committed nothing. Returns how many ballots wait
-    /// again because of it.
+    /// Adds a group, which has committed nothing. Returns how many ballots wait again because of it.
     pub(super) fn add_group(&mut self) -> usize {
         self.groups.push(GroupPlace {
             committed: Some(self.start),
@@ -84,7 +83,7 @@ impl PartitionLog {
         self.groups[group].owner = owner;
     }
 
-    /// Moves a group's commit forward, to the end at most, and then keeps no more than `retained`
+    /// Moves a group's commit forward, to the end of the log at most, and then retains at most `retained`
     /// of the records that every group has committed.
     pub(super) fn commit(&mut self, group: usize, next: Offset, retained: usize) -> Committed {
         let next = next.get().min(self.end());
@@ -98,13 +97,13 @@ impl PartitionLog {
         self.groups[group].has_committed
     }
 
-    /// Forgets a group, and with that what only it held back.
+    /// Removes a group, and with it the records that only it retained.
     pub(super) fn forget_group(&mut self, group: usize, retained: usize) -> Committed {
         self.groups[group].committed = None;
         self.reconcile_floor(retained)
     }
 
-    /// Finds what every group has committed, and keeps no more than `retained` records of that.
+    /// Finds the records that every group has committed, and retains at most `retained` of them.
     fn reconcile_floor(&mut self, retained: usize) -> Committed {
         let behind_all = self.groups.iter().filter_map(|group| group.committed).min();
         let floor = behind_all.unwrap_or(self.floor);
@@ -118,7 +117,7 @@ impl PartitionLog {
         }
     }
 
-    /// How far a group is behind; one that never subscribed has committed nothing.
+    /// The lag of a group; one that never subscribed has committed nothing.
     pub(super) fn lag(&self, group: Option<usize>) -> PartitionLag {
         let committed = group.and_then(|group| self.groups[group].committed);
         PartitionLag {
@@ -134,13 +133,14 @@ impl PartitionLog {
         let (start, end) = (self.start, self.end());
         let complaint = if from > end {
             format!(
-                "partition {partition} is to be read from offset {from}, but it ends at {end}: the \
-                 store belongs to another log; start with the store of this one, or an empty one"
+                "the consumer must resume partition {partition} at offset {from}, but the partition \
+                 ends at {end}: the store belongs to another log. Start with the store of this log, or \
+                 with an empty one"
             )
         } else if from < start {
             format!(
-                "partition {partition} is to be read from offset {from}, but its records before \
-                 {start} are gone: start with a newer backup of the store, and raise \
+                "the consumer must resume partition {partition} at offset {from}, but the records \
+                 before {start} are gone: start with a newer backup of the store, and raise \
                  retained_records for the next time"
             )
         } else {
@@ -149,7 +149,7 @@ impl PartitionLog {
         Err(PortError::misconfigured("reading the log", complaint))
     }
 
-    /// Refuses a progress that was not made in this log, or from which it cannot be read without a gap.
+    /// Refuses a progress of another log, or from which this log cannot be read without a gap.
     pub(super) fn check_progress(&self, progress: Progress) -> Result<(), PortError> {
         self.check(progress.next)?;
         let known = progress.last.filter(|last| last.offset.get() >= self.start);
@@ -163,8 +163,8 @@ impl PartitionLog {
             return Ok(());
         }
         let complaint = format!(
-            "partition {} does not have the ballot {} at offset {}, where the store took it in: it \
-             is not the log that was folded; start with the store of this one, or an empty one",
+            "partition {} does not have the ballot {} at offset {}, where the store applied it: the \
+             store belongs to another log. Start with the store of this log, or with an empty one",
             self.partition.get(),
             fingerprint.ballot,
             offset.get()
@@ -202,7 +202,7 @@ impl PartitionLog {
         }))
     }
 
-    /// How many records are still there.
+    /// The number of retained records.
     #[cfg(test)]
     pub(super) fn held(&self) -> u64 {
         self.end() - self.start
@@ -212,7 +212,7 @@ impl PartitionLog {
         self.start + u64::try_from(self.records.len()).expect("no more records than offsets")
     }
 
-    /// The place in `records` of an offset that is not before `start`.
+    /// The index in `records` of an offset that is not before `start`.
     fn index(&self, offset: u64) -> usize {
         usize::try_from(offset - self.start).expect("what is held fits in memory")
     }

@@ -1,4 +1,4 @@
-//! One member's reading of the log.
+//! A member of a group, which reads the log.
 
 use std::sync::Arc;
 
@@ -10,9 +10,8 @@ use cast_core::{
 use tokio::sync::Notify;
 
 use super::{
-    super::lock,
-    Shared,
     group::{Group, Holding},
+    shared::Shared,
 };
 
 pub(super) struct MemorySubscription {
@@ -23,21 +22,21 @@ pub(super) struct MemorySubscription {
     resume: Arc<dyn ResumeFrom>,
     member: u64,
     wake: Arc<Notify>,
-    /// The generation of the group that `readings` are of.
+    /// The generation of the group's assignment that `readings` follow.
     generation: u64,
     readings: Vec<Reading>,
-    /// The reading that was served last: the one after it comes next, so that none starves.
+    /// The reading of the last batch. The next batch is of a later one, so that none starves.
     turn: usize,
 }
 
-/// A partition that is this member's to read.
+/// A partition that is assigned to this member.
 struct Reading {
     holding: Holding,
-    /// What to read next; `None` until it was asked where to resume.
+    /// The next offset to read; `None` until the position was looked up.
     position: Option<Offset>,
 }
 
-/// What there is to do next.
+/// The next thing to do.
 enum Step {
     Resume(usize),
     Deliver(LogBatch),
@@ -61,15 +60,15 @@ impl MemorySubscription {
             resume,
             member,
             wake,
-            // Groups count from 1 once they have a member: whatever it holds is news.
+            // The generations of a group with members begin at 1, so the first assignment is new.
             generation: 0,
             readings: Vec::new(),
             turn: 0,
         }
     }
 
-    /// Takes over what the group has dealt out since the last time. What stayed with this member
-    /// goes on where it was; what is new, or was away in between, is asked for anew.
+    /// Takes the latest assignment of the group. A partition that stayed with this member continues at its
+    /// position; the position of a new one is looked up.
     fn follow_group(&mut self) {
         let news = self.group.holdings_since(self.generation, self.member);
         let Some((generation, holdings)) = news else {
@@ -89,7 +88,7 @@ impl MemorySubscription {
             .collect();
     }
 
-    /// Looks at the readings in turn, beginning behind the one that was served last.
+    /// Looks at the readings round robin, from the one after the last that was served.
     fn step(&mut self) -> Result<Step, PortError> {
         let count = self.readings.len();
         for at in (1..=count).map(|ahead| (self.turn + ahead) % count) {
@@ -101,7 +100,7 @@ impl MemorySubscription {
             let log = self
                 .shared
                 .log(reading.holding.partition, "reading the log")?;
-            let read = lock(log).read(position, self.max_ballots);
+            let read = log.lock().read(position, self.max_ballots);
             match read {
                 Ok(None) => {}
                 Ok(Some(batch)) => {
@@ -110,7 +109,7 @@ impl MemorySubscription {
                     return Ok(Step::Deliver(batch));
                 }
                 Err(error) => {
-                    // Asked anew next time: somebody may have put a better store there.
+                    // Looked up again next time: the store may have been replaced.
                     self.turn = at;
                     reading.position = None;
                     return Err(error);
@@ -134,7 +133,7 @@ impl Subscription for MemorySubscription {
                     let partition = self.readings[at].holding.partition;
                     let progress = self.resume.resume_from(partition).await?;
                     let log = self.shared.log(partition, "reading the log")?;
-                    lock(log).check_progress(progress)?;
+                    log.lock().check_progress(progress)?;
                     self.readings[at].position = Some(progress.next);
                 }
                 Step::Wait => self.wake.notified().await,
@@ -146,7 +145,10 @@ impl Subscription for MemorySubscription {
         self.follow_group();
         let is_its = |reading: &&mut Reading| reading.holding.partition == partition;
         if let Some(reading) = self.readings.iter_mut().find(is_its) {
-            lock(self.shared.log(partition, "seeking in the log")?).check(next)?;
+            self.shared
+                .log(partition, "seeking in the log")?
+                .lock()
+                .check(next)?;
             reading.position = Some(next);
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! What is known of one candidate.
+//! The count of one candidate.
 
 use std::{
     collections::{BTreeMap, btree_map::Entry},
@@ -10,13 +10,13 @@ use cast_core::{
     ports::{Checkpoint, Reading},
 };
 
-/// A candidate's applied totals and the tails behind them.
+/// The applied totals of a candidate, and the votes that are pending after them.
 #[derive(Default)]
 pub(super) struct Count {
     partitions: BTreeMap<Partition, PartitionCount>,
-    /// When (monotonic) it was last reconciled as a whole.
+    /// When (monotonic) it was last reconciled with all totals of the store.
     reconciled_at: Option<Duration>,
-    /// Where it stands in its shard's order of idle candidates; `None` while it has a tail.
+    /// Its place in the shard's order of idle candidates; `None` while it has pending votes.
     pub(super) idle_rank: Option<u64>,
 }
 
@@ -24,12 +24,12 @@ pub(super) struct Count {
 #[derive(Default)]
 struct PartitionCount {
     /// The votes before `as_of`.
-    reconciled: u64,
+    applied: u64,
     as_of: Offset,
-    /// The votes at `as_of` and behind it, each record's by its offset.
-    tail: BTreeMap<Offset, u64>,
-    /// The sum of `tail`, in a type that cannot overflow.
-    tail_votes: u128,
+    /// The votes of the records at `as_of` and later, by offset.
+    pending: BTreeMap<Offset, u64>,
+    /// The sum of `pending`, in a type that cannot overflow.
+    pending_sum: u128,
 }
 
 impl Count {
@@ -41,20 +41,22 @@ impl Count {
     }
 
     pub(super) fn reconcile(&mut self, checkpoint: &Checkpoint, now: Duration) {
-        for prefix in &checkpoint.applied_totals {
+        for total in &checkpoint.applied_totals {
             self.partitions
-                .entry(prefix.partition)
+                .entry(total.partition)
                 .or_default()
-                .reconcile(prefix);
+                .reconcile(total);
         }
         if checkpoint.whole {
-            // Partitions that it does not name need nothing: those with no votes begin at nothing.
+            // A partition that it does not name has no votes, which is also its initial state.
             self.reconciled_at = Some(now);
         }
     }
 
-    pub(super) fn has_tail(&self) -> bool {
-        self.partitions.values().any(|count| !count.tail.is_empty())
+    pub(super) fn has_pending(&self) -> bool {
+        self.partitions
+            .values()
+            .any(|count| !count.pending.is_empty())
     }
 
     /// The applied totals, by partition.
@@ -62,10 +64,10 @@ impl Count {
         let partitions = self.partitions.iter();
         let applied_totals = partitions.map(|(&partition, count)| AppliedTotal {
             partition,
-            votes: count.reconciled,
+            votes: count.applied,
             as_of: count.as_of,
         });
-        // A partition with nothing but a tail begins at nothing.
+        // A partition that has only pending votes has no applied total.
         applied_totals.filter(|p| p.as_of > Offset::START).collect()
     }
 
@@ -73,7 +75,7 @@ impl Count {
         let votes: u128 = self
             .partitions
             .values()
-            .map(|count| u128::from(count.reconciled) + count.tail_votes)
+            .map(|count| u128::from(count.applied) + count.pending_sum)
             .sum();
         let version = self
             .partitions
@@ -86,7 +88,7 @@ impl Count {
                 votes: u64::try_from(votes).unwrap_or(u64::MAX),
                 version: Version::new(version),
             },
-            // Another thread may have reconciled after this one looked at the clock.
+            // Another thread may have reconciled after this one read the clock.
             age: self.reconciled_at.map(|at| now.saturating_sub(at)),
         }
     }
@@ -97,26 +99,26 @@ impl PartitionCount {
         if offset < self.as_of {
             return;
         }
-        if let Entry::Vacant(new) = self.tail.entry(offset) {
+        if let Entry::Vacant(new) = self.pending.entry(offset) {
             new.insert(votes);
-            self.tail_votes += u128::from(votes);
+            self.pending_sum += u128::from(votes);
         }
     }
 
-    fn reconcile(&mut self, prefix: &AppliedTotal) {
-        if prefix.as_of <= self.as_of {
+    fn reconcile(&mut self, total: &AppliedTotal) {
+        if total.as_of <= self.as_of {
             return;
         }
-        let behind = self.tail.split_off(&prefix.as_of);
-        let reconciled = std::mem::replace(&mut self.tail, behind);
-        self.tail_votes -= reconciled.into_values().map(u128::from).sum::<u128>();
-        (self.reconciled, self.as_of) = (prefix.votes, prefix.as_of);
+        let later = self.pending.split_off(&total.as_of);
+        let earlier = std::mem::replace(&mut self.pending, later);
+        self.pending_sum -= earlier.into_values().map(u128::from).sum::<u128>();
+        (self.applied, self.as_of) = (total.votes, total.as_of);
     }
 
-    /// The offset behind the last record taken in.
+    /// The offset after the last record that is counted.
     fn end(&self) -> Offset {
-        // A tail lies at or behind `as_of`.
-        self.tail
+        // Pending records are at `as_of` or later.
+        self.pending
             .last_key_value()
             .map_or(self.as_of, |(last, _)| last.next())
     }
@@ -127,15 +129,15 @@ mod tests {
     use super::*;
     use crate::memory::fixtures::{candidate, position};
 
-    fn prefix(partition: u32, votes: u64, as_of: u64) -> Checkpoint {
-        let prefix = AppliedTotal {
+    fn checkpoint(partition: u32, votes: u64, as_of: u64) -> Checkpoint {
+        let total = AppliedTotal {
             partition: Partition::new(partition),
             votes,
             as_of: Offset::new(as_of),
         };
         Checkpoint {
             candidate: candidate("a"),
-            applied_totals: vec![prefix],
+            applied_totals: vec![total],
             whole: false,
         }
     }
@@ -146,30 +148,30 @@ mod tests {
     }
 
     #[test]
-    fn reconciling_drops_the_tail_before_it_and_only_that() {
+    fn reconciling_drops_exactly_the_pending_votes_before_it() {
         let mut count = Count::default();
         for offset in 0..10 {
             count.record(position(0, offset), 1);
         }
         count.record(position(3, 7), 100);
         assert_eq!(shown(&count), (110, 10 + 8));
-        count.reconcile(&prefix(0, 1_000, 4), Duration::ZERO);
+        count.reconcile(&checkpoint(0, 1_000, 4), Duration::ZERO);
         assert_eq!(shown(&count), (1_000 + 6 + 100, 10 + 8));
-        assert_eq!(count.partitions[&Partition::new(0)].tail.len(), 6);
-        count.reconcile(&prefix(0, 2_000, 12), Duration::ZERO);
+        assert_eq!(count.partitions[&Partition::new(0)].pending.len(), 6);
+        count.reconcile(&checkpoint(0, 2_000, 12), Duration::ZERO);
         assert_eq!(shown(&count), (2_100, 12 + 8));
-        assert!(count.has_tail());
-        count.reconcile(&prefix(3, 100, 8), Duration::ZERO);
-        assert!(!count.has_tail());
+        assert!(count.has_pending());
+        count.reconcile(&checkpoint(3, 100, 8), Duration::ZERO);
+        assert!(!count.has_pending());
     }
 
     #[test]
-    fn votes_beyond_what_a_tally_can_show_are_shown_as_the_most_and_heal() {
+    fn a_tally_beyond_64_bits_shows_the_largest_number_and_recovers() {
         let mut count = Count::default();
         count.record(position(0, 0), u64::MAX);
         count.record(position(0, 1), u64::MAX);
         assert_eq!(shown(&count).0, u64::MAX);
-        count.reconcile(&prefix(0, 5, 2), Duration::ZERO);
+        count.reconcile(&checkpoint(0, 5, 2), Duration::ZERO);
         assert_eq!(shown(&count), (5, 2));
     }
 }

@@ -1,11 +1,11 @@
-//! The tallies that are shown, spread over locks by candidate.
+//! The tallies, sharded by candidate; each shard has its own lock.
 
 mod count;
 mod shard;
 
 use std::{
     hash::{BuildHasher, RandomState},
-    sync::{Arc, Mutex},
+    sync::Arc,
 };
 
 use async_trait::async_trait;
@@ -13,16 +13,16 @@ use cast_core::{
     domain::{AppliedTotal, Candidate, LogPosition, Tally},
     ports::{Checkpoint, Clock, PendingVotes, PortError, Reading, VoteCounter},
 };
+use parking_lot::Mutex;
 
 use self::shard::Shard;
-use super::lock;
 
-/// How much [`MemoryCounter`] remembers.
+/// The bound of [`MemoryCounter`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CounterOptions {
-    /// How many candidates without unreconciled votes are remembered, about 300 bytes each. Beyond it
-    /// those are forgotten that were asked for or reconciled longest ago. Above 1,024 it is shared
-    /// out among the locks by the candidates' hash, and so only nearly exact.
+    /// The most candidates without pending votes, about 300 bytes each. Beyond it, those that were read
+    /// or reconciled longest ago are forgotten. A bound above 1,024 is divided among the shards, and so is
+    /// approximate.
     pub max_idle_candidates: usize,
 }
 
@@ -37,31 +37,31 @@ impl Default for CounterOptions {
 
 /// A [`VoteCounter`] in this process.
 ///
-/// Candidates with unreconciled votes are never forgotten by it, so their number is bounded by what the
-/// log lets wait. Its clock's monotonic time tells the ages.
+/// Candidates with pending votes are never forgotten; the bound of the log on uncommitted ballots bounds
+/// their number. Ages are measured with the monotonic clock.
 pub struct MemoryCounter {
     clock: Arc<dyn Clock>,
     hasher: RandomState,
-    /// A candidate's own hash picks its shard: one flush seldom waits for another.
+    /// By the hash of the candidate, so flushes seldom wait for each other.
     shards: Box<[Mutex<Shard>]>,
 }
 
 const MAX_SHARDS: usize = 16;
 const MIN_IDLE_PER_SHARD: usize = 1_024;
 
-/// What one call does in one shard.
+/// The part of a call for one shard.
 enum Step<'a> {
     Record(&'a Candidate, LogPosition, u64),
     Show(&'a Candidate, &'a mut Reading),
 }
 
 impl MemoryCounter {
-    /// A counter that knows nobody yet, with the default options.
+    /// An empty counter, with the default options.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self::with_options(clock, CounterOptions::default())
     }
 
-    /// A counter that knows nobody yet.
+    /// An empty counter.
     pub fn with_options(clock: Arc<dyn Clock>, options: CounterOptions) -> Self {
         let max_idle = options.max_idle_candidates;
         let shards = (max_idle / MIN_IDLE_PER_SHARD).clamp(1, MAX_SHARDS);
@@ -74,21 +74,23 @@ impl MemoryCounter {
         }
     }
 
-    /// Forgets everything, unreconciled votes too: what the restart of a disposable server does.
+    /// Forgets everything, including pending votes, like a server without persistence that restarts.
     pub fn forget(&self) {
         for shard in &self.shards {
-            lock(shard).clear();
+            shard.lock().clear();
         }
     }
 
-    /// Forgets a candidate, its unreconciled votes too: what a disposable server does that drops a key.
+    /// Forgets a candidate, including its pending votes, like a server that evicts its key.
     pub fn forget_candidate(&self, candidate: &Candidate) {
-        lock(&self.shards[self.shard_of(candidate)]).remove(candidate);
+        self.shards[self.shard_of(candidate)]
+            .lock()
+            .remove(candidate);
     }
 
-    /// How many candidates it remembers something of.
+    /// The number of candidates in memory.
     pub fn candidates(&self) -> usize {
-        self.shards.iter().map(|shard| lock(shard).len()).sum()
+        self.shards.iter().map(|shard| shard.lock().len()).sum()
     }
 
     fn shard_of(&self, candidate: &Candidate) -> usize {
@@ -96,15 +98,15 @@ impl MemoryCounter {
         usize::try_from(self.hasher.hash_one(candidate) % count).expect("a shard's number")
     }
 
-    /// Records and then shows, each shard under its lock once: for each candidate one atomic step.
-    fn record_and_show(&self, tails: &[PendingVotes], show: &[Candidate]) -> Vec<Reading> {
+    /// Records and then reads, with one lock of each shard: one atomic step for each candidate.
+    fn record_and_show(&self, pending: &[PendingVotes], show: &[Candidate]) -> Vec<Reading> {
         let now = self.clock.monotonic();
         let mut readings: Vec<Reading> = show.iter().map(nothing_known).collect();
         let mut steps: Vec<Vec<Step<'_>>> = self.shards.iter().map(|_| Vec::new()).collect();
-        for tail in tails {
-            for (candidate, votes) in &tail.votes {
-                let record = Step::Record(candidate, tail.position, *votes);
-                steps[self.shard_of(candidate)].push(record);
+        for record in pending {
+            for (candidate, votes) in &record.votes {
+                let step = Step::Record(candidate, record.position, *votes);
+                steps[self.shard_of(candidate)].push(step);
             }
         }
         for (candidate, reading) in show.iter().zip(&mut readings) {
@@ -114,7 +116,7 @@ impl MemoryCounter {
             if steps.is_empty() {
                 continue;
             }
-            let mut shard = lock(shard);
+            let mut shard = shard.lock();
             for step in steps {
                 match step {
                     Step::Record(candidate, position, votes) => {
@@ -143,17 +145,17 @@ fn nothing_known(candidate: &Candidate) -> Reading {
 impl VoteCounter for MemoryCounter {
     async fn record(
         &self,
-        tails: &[PendingVotes],
+        pending: &[PendingVotes],
         show: &[Candidate],
     ) -> Result<Vec<Reading>, PortError> {
-        Ok(self.record_and_show(tails, show))
+        Ok(self.record_and_show(pending, show))
     }
 
     async fn reconcile(&self, checkpoints: &[Checkpoint]) -> Result<(), PortError> {
         let now = self.clock.monotonic();
         for checkpoint in checkpoints {
             let shard = &self.shards[self.shard_of(&checkpoint.candidate)];
-            lock(shard).reconcile(checkpoint, now);
+            shard.lock().reconcile(checkpoint, now);
         }
         Ok(())
     }
@@ -166,8 +168,11 @@ impl VoteCounter for MemoryCounter {
         &self,
         candidates: &[Candidate],
     ) -> Result<Vec<Vec<AppliedTotal>>, PortError> {
-        let reconciled =
-            |candidate| lock(&self.shards[self.shard_of(candidate)]).applied_totals(candidate);
+        let reconciled = |candidate| {
+            self.shards[self.shard_of(candidate)]
+                .lock()
+                .applied_totals(candidate)
+        };
         Ok(candidates.iter().map(reconciled).collect())
     }
 }
@@ -191,19 +196,19 @@ mod tests {
     }
 
     fn whole(name: &str, votes: u64, as_of: u64) -> Checkpoint {
-        let prefix = AppliedTotal {
+        let total = AppliedTotal {
             partition: Partition::new(0),
             votes,
             as_of: Offset::new(as_of),
         };
         Checkpoint {
             candidate: candidate(name),
-            applied_totals: vec![prefix],
+            applied_totals: vec![total],
             whole: true,
         }
     }
 
-    fn tail(offset: u64, name: &str, votes: u64) -> PendingVotes {
+    fn pending(offset: u64, name: &str, votes: u64) -> PendingVotes {
         PendingVotes {
             position: position(0, offset),
             votes: vec![(candidate(name), votes)],
@@ -218,7 +223,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_was_asked_for_longest_ago_is_forgotten_first() {
+    async fn the_candidate_that_was_read_longest_ago_is_forgotten_first() {
         let (_, counter) = counter(2);
         for name in ["a", "b"] {
             counter
@@ -241,9 +246,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_with_a_tail_is_forgotten_before_the_tail_is_reconciled() {
+    async fn a_candidate_is_not_forgotten_before_its_pending_votes_are_reconciled() {
         let (_, counter) = counter(1);
-        let recorded = counter.record(&[tail(5, "a", 3)], &[]).await;
+        let recorded = counter.record(&[pending(5, "a", 3)], &[]).await;
         assert_eq!(recorded.expect("recorded"), []);
         counter
             .reconcile(&[whole("a", 2, 4)])
@@ -271,14 +276,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_tail_makes_an_idle_candidate_safe_again() {
+    async fn pending_votes_keep_an_idle_candidate_from_being_forgotten() {
         let (_, counter) = counter(1);
         counter
             .reconcile(&[whole("a", 2, 4)])
             .await
             .expect("reconciled");
         counter
-            .record(&[tail(4, "a", 3)], &[])
+            .record(&[pending(4, "a", 3)], &[])
             .await
             .expect("recorded");
         counter
@@ -293,21 +298,21 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn asking_for_strangers_remembers_nothing() {
+    async fn reading_unknown_candidates_remembers_nothing() {
         let (_, counter) = counter(10);
-        assert_eq!(read(&counter, "nobody").await, (0, 0, None));
+        assert_eq!(read(&counter, "unknown").await, (0, 0, None));
         assert_eq!(counter.candidates(), 0);
     }
 
     #[tokio::test]
-    async fn what_is_forgotten_by_hand_is_a_miss() {
+    async fn a_candidate_that_is_forgotten_by_hand_is_a_miss() {
         let (clock, counter) = counter(100_000);
         counter
             .reconcile(&[whole("a", 1, 1), whole("b", 1, 1)])
             .await
             .expect("reconciled");
         counter
-            .record(&[tail(7, "a", 3)], &[])
+            .record(&[pending(7, "a", 3)], &[])
             .await
             .expect("recorded");
         clock.advance(Duration::from_secs(3));
@@ -317,9 +322,9 @@ mod tests {
         counter.forget();
         assert_eq!(read(&counter, "b").await, (0, 0, None));
         assert_eq!(counter.candidates(), 0);
-        // What is recorded afterwards is kept as of a candidate never seen.
+        // Later votes are recorded as for a new candidate.
         counter
-            .record(&[tail(8, "a", 3)], &[])
+            .record(&[pending(8, "a", 3)], &[])
             .await
             .expect("recorded");
         assert_eq!(read(&counter, "a").await, (3, 9, None));
@@ -343,8 +348,8 @@ mod tests {
                 let counter = Arc::clone(&counter);
                 tokio::spawn(async move {
                     for at in 0..100 {
-                        let tails = [tail(task * 100 + at, "a", 1)];
-                        let shown = counter.record(&tails, &[candidate("a")]).await;
+                        let pending = [pending(task * 100 + at, "a", 1)];
+                        let shown = counter.record(&pending, &[candidate("a")]).await;
                         assert!(shown.expect("recorded")[0].tally.votes > at);
                     }
                 })

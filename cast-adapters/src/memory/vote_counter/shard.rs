@@ -1,4 +1,4 @@
-//! The candidates behind one lock, and which of them to forget first.
+//! The candidates of one shard, and the order in which they are forgotten.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -18,7 +18,7 @@ pub(super) struct Shard {
     max_idle: usize,
 }
 
-/// Those without a tail, by the order in which they were last read or reconciled.
+/// The candidates without pending votes, in the order in which they were last read or reconciled.
 #[derive(Default)]
 struct Idle {
     by_rank: BTreeMap<u64, Candidate>,
@@ -65,7 +65,8 @@ impl Shard {
         }
     }
 
-    /// The applied totals of a candidate; looking at them keeps nobody from being forgotten.
+    /// The applied totals of a candidate. This does not count as a reading: the candidate may be
+    /// forgotten as before.
     pub(super) fn applied_totals(&self, candidate: &Candidate) -> Vec<AppliedTotal> {
         self.counts
             .get(candidate)
@@ -79,7 +80,7 @@ impl Shard {
         Some(count.reading(candidate, now))
     }
 
-    /// Changes what is known of a candidate, seen before or not.
+    /// Changes the count of a candidate, or of a new one.
     fn change(&mut self, candidate: &Candidate, change: impl FnOnce(&mut Count)) {
         // Looked up first: the name is cloned only for a new candidate.
         let count = match self.counts.get_mut(candidate) {
@@ -92,11 +93,11 @@ impl Shard {
 }
 
 impl Idle {
-    /// Moves a candidate to the end of the idle ones, or out of them if it has a tail.
+    /// Moves a candidate to the end of the idle ones, or out of them if it has pending votes.
     fn refresh(&mut self, candidate: &Candidate, count: &mut Count) {
         let before = count.idle_rank.take();
         let name = before.and_then(|rank| self.by_rank.remove(&rank));
-        if !count.has_tail() {
+        if !count.has_pending() {
             let name = name.unwrap_or_else(|| candidate.clone());
             count.idle_rank = Some(self.next_rank);
             self.by_rank.insert(self.next_rank, name);

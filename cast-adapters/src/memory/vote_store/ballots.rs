@@ -1,4 +1,4 @@
-//! The ballots that were counted, in the order in which they were.
+//! The counted ballots, in the order in which they were counted.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -7,24 +7,24 @@ use std::{
 
 use cast_core::domain::{BallotId, Candidate, LogPosition, LoggedBallot, Partition};
 
-/// A counted ballot and where it is in the log.
+/// A counted ballot, with its position in the log.
 pub(super) type StoredBallot = (LogPosition, LoggedBallot);
 
-/// The most ballots of a segment: few enough to forget one at once.
+/// The most ballots of a segment. A segment is forgotten as a whole.
 const MAX_SEGMENT_LEN: usize = 1_024;
 
-/// Counted ballots, of which the oldest are forgotten into sums.
+/// Counted ballots. The oldest are forgotten, and only their votes are kept, as sums.
 ///
-/// They lie in sealed segments that never change again, so that a clone costs a reference for each
-/// of them: who counts again does so on a clone, behind the store's lock.
+/// The ballots are in sealed segments, which never change, so a clone costs one reference per segment. A
+/// recount uses a clone, outside of the store's lock.
 #[derive(Clone, Default)]
 pub(super) struct Ballots {
     sealed: VecDeque<Arc<[StoredBallot]>>,
     /// The segment that is being filled.
     open: Vec<StoredBallot>,
-    /// What the forgotten ballots gave.
+    /// The votes of the forgotten ballots.
     forgotten: Sums,
-    /// How many those were.
+    /// The number of forgotten ballots.
     forgotten_len: u64,
     len: usize,
 }
@@ -42,12 +42,11 @@ fn add(sums: &mut Sums, segment: &[StoredBallot]) {
 }
 
 impl Ballots {
-    /// Adds a ballot; where there are then more than `max`, forgets old ones and returns their
-    /// ids.
+    /// Adds a ballot. If there are more than `max` then, forgets old ones and returns their ids.
     pub(super) fn push(&mut self, kept: StoredBallot, max: usize) -> Vec<BallotId> {
         self.open.push(kept);
         self.len += 1;
-        // A small part of the whole, so that nearly as many are kept as may be.
+        // A small part of the bound, so that nearly as many ballots as allowed are kept.
         if self.open.len() >= (max / 64).clamp(1, MAX_SEGMENT_LEN) {
             let segment = std::mem::take(&mut self.open);
             self.sealed.push_back(segment.into());
@@ -64,13 +63,13 @@ impl Ballots {
         forgotten
     }
 
-    /// Those that are kept, oldest first.
+    /// The ballots in memory, oldest first.
     pub(super) fn iter(&self) -> impl Iterator<Item = &StoredBallot> {
         let sealed = self.sealed.iter().flat_map(|segment| segment.iter());
         sealed.chain(&self.open)
     }
 
-    /// How many there ever were: the number of the next one.
+    /// The number of the next ballot.
     pub(super) const fn count(&self) -> u64 {
         self.forgotten_len + self.len as u64
     }
@@ -86,8 +85,8 @@ impl Ballots {
         }
     }
 
-    /// What all ballots, forgotten or kept, gave. Lets other tasks run in between: there may be
-    /// millions.
+    /// The votes of all ballots, including the forgotten ones. It yields to other tasks now and then,
+    /// because there may be millions of ballots.
     pub(super) async fn recount(self) -> Sums {
         let mut sums = self.forgotten;
         let open: Arc<[StoredBallot]> = self.open.into();
@@ -130,7 +129,7 @@ mod tests {
 
     #[tokio::test]
     async fn segments_keep_the_bound_and_lose_no_vote() {
-        // Some more than fill the last segment.
+        // A few more than fill the last segment.
         const PUSHED: u64 = 5_003;
         let mut ballots = Ballots::default();
         for number in 0..PUSHED {

@@ -1,9 +1,10 @@
-//! Where votes are kept, under one lock: the lock is the transaction.
+//! The store, under one lock, which is the transaction.
 
 mod ballots;
+mod options;
 mod state;
 
-use std::{collections::BTreeMap, sync::Mutex};
+use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use cast_core::{
@@ -13,47 +14,23 @@ use cast_core::{
     },
     ports::{Applied, PortError, Recount, Recounted, StoredBallot, VoteStore},
 };
+use parking_lot::Mutex;
+
+pub use options::StoreOptions;
 
 use self::state::State;
-use super::lock;
-
-/// How much [`MemoryStore`] remembers, and how large its numbers may get.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StoreOptions {
-    /// How many counted ballots, and how many ids of rejected ones, are remembered; a ballot takes
-    /// some 300 bytes. Beyond it the oldest are forgotten: their votes stay in every total and in
-    /// the recount, but their fate is not known any more, and their ids would count again. So it
-    /// must be more than the log keeps.
-    pub max_ballots: usize,
-    /// How many rejections are kept for whoever looks into them; the oldest go first. The fate of
-    /// their ballots stays known.
-    pub max_rejections: usize,
-    /// The largest number of votes of a candidate in a partition. A step beyond it cannot be held.
-    pub largest_total: u64,
-}
-
-impl Default for StoreOptions {
-    /// 4,000,000 ballots, 10,000 rejections, and the numbers of a database's `bigint`.
-    fn default() -> Self {
-        Self {
-            max_ballots: 4_000_000,
-            max_rejections: 10_000,
-            largest_total: i64::MAX.unsigned_abs(),
-        }
-    }
-}
 
 /// A [`VoteStore`] in this process.
 ///
-/// It holds any text and any position, so a total beyond its largest is all that it refuses as
-/// corrupt.
+/// It can store every text and every position, so it only refuses a step as corrupt if a total would be
+/// too large.
 #[derive(Default)]
 pub struct MemoryStore {
     options: StoreOptions,
     state: Mutex<State>,
 }
 
-/// A backup of a [`MemoryStore`]: all that it held at one moment.
+/// A backup of a [`MemoryStore`]: its contents at one moment.
 #[derive(Clone)]
 pub struct StoreSnapshot(State);
 
@@ -71,25 +48,25 @@ impl MemoryStore {
         }
     }
 
-    /// Takes a backup: a copy of everything, under the lock.
+    /// Takes a backup, under the lock.
     pub fn snapshot(&self) -> StoreSnapshot {
-        StoreSnapshot(lock(&self.state).clone())
+        StoreSnapshot(self.state.lock().clone())
     }
 
-    /// Puts a backup back: whatever was applied since then is gone, its progress included.
+    /// Restores a backup. All steps since then are lost, with their progress.
     pub fn restore(&self, snapshot: StoreSnapshot) {
-        *lock(&self.state) = snapshot.0;
+        *self.state.lock() = snapshot.0;
     }
 
     /// The newest rejections, oldest first, each with its partition.
     pub fn rejections(&self) -> Vec<(Partition, Rejection)> {
-        lock(&self.state).rejections()
+        self.state.lock().rejections()
     }
 
-    /// The newest counted ballots in the order in which they were counted, each with the position
-    /// that the log first has it at.
+    /// The newest counted ballots in the order in which they were counted, each with its first position
+    /// in the log.
     pub fn ballots(&self) -> Vec<(LogPosition, LoggedBallot)> {
-        let ballots = lock(&self.state).ballots.clone();
+        let ballots = self.state.lock().ballots.clone();
         ballots.iter().cloned().collect()
     }
 }
@@ -97,33 +74,33 @@ impl MemoryStore {
 #[async_trait]
 impl VoteStore for MemoryStore {
     async fn progress(&self, partition: Partition) -> Result<Progress, PortError> {
-        Ok(lock(&self.state).progress(partition))
+        Ok(self.state.lock().progress(partition))
     }
 
     async fn apply(&self, step: &FoldStep) -> Result<Applied, PortError> {
-        lock(&self.state).apply(step, &self.options)
+        self.state.lock().apply(step, &self.options)
     }
 
     async fn dry_run(&self, step: &FoldStep) -> Result<(), PortError> {
-        lock(&self.state).dry_run(step, &self.options)
+        self.state.lock().dry_run(step, &self.options)
     }
 
     async fn tallies(&self, candidates: &[Candidate]) -> Result<Vec<StoredTally>, PortError> {
-        let state = lock(&self.state);
+        let state = self.state.lock();
         Ok(candidates.iter().map(|who| state.tally(who)).collect())
     }
 
     async fn leaders(&self, first: usize) -> Result<Vec<Tally>, PortError> {
-        Ok(lock(&self.state).leaders(first))
+        Ok(self.state.lock().leaders(first))
     }
 
     async fn ballot(&self, id: BallotId) -> Result<Option<Fate>, PortError> {
-        Ok(lock(&self.state).fate(id))
+        Ok(self.state.lock().fate(id))
     }
 
     async fn recount(&self) -> Result<Recount, PortError> {
         let (progress, totals, ballots) = {
-            let state = lock(&self.state);
+            let state = self.state.lock();
             (state.all_progress(), state.totals(), state.ballots.clone())
         };
         let mut counts = BTreeMap::new();
@@ -150,7 +127,7 @@ impl VoteStore for MemoryStore {
         &self,
         ids: &[BallotId],
     ) -> Result<Vec<Option<StoredBallot>>, PortError> {
-        let state = lock(&self.state);
+        let state = self.state.lock();
         Ok(ids.iter().map(|id| state.stored_ballots(*id)).collect())
     }
 }
@@ -219,17 +196,17 @@ mod tests {
         assert_eq!((leaders.len(), leaders[0].votes), (1, 9));
         let partition = Partition::new(0);
         assert_eq!(
-            store.progress(partition).await.expect("told").next,
+            store.progress(partition).await.expect("answered").next,
             Offset::new(1)
         );
-        assert_eq!(store.ballot(id(1)).await.expect("told"), None);
+        assert_eq!(store.ballot(id(1)).await.expect("answered"), None);
         assert_eq!((store.ballots().len(), store.rejections().len()), (1, 0));
 
         let just_fits = step(1, vec![ballot(2, "a", 1), ballot(2, "a", 1)]);
         store
             .dry_run(&just_fits)
             .await
-            .expect("a repeat weighs nothing");
+            .expect("a repeated ballot adds nothing");
         assert_eq!(fold(&store, &just_fits).await, 1);
     }
 
@@ -243,8 +220,8 @@ mod tests {
             fold(&store, &step(number, vec![ballot(number, "a", 2)])).await;
         }
         assert_eq!(store.ballots().len(), 3);
-        assert_eq!(store.ballot(id(6)).await.expect("told"), None);
-        let fate = store.ballot(id(7)).await.expect("told");
+        assert_eq!(store.ballot(id(6)).await.expect("answered"), None);
+        let fate = store.ballot(id(7)).await.expect("answered");
         assert_eq!(fate, Some(Fate::Counted(position(0, 7))));
         let leaders = store.leaders(1).await.expect("leaders");
         assert_eq!((leaders[0].votes, leaders[0].version.get()), (20, 10));
@@ -253,7 +230,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_newest_rejections_are_kept_and_the_fates_of_all() {
+    async fn the_newest_rejections_are_kept_and_all_fates() {
         let store = MemoryStore::with_options(StoreOptions {
             max_rejections: 2,
             ..StoreOptions::default()
@@ -265,14 +242,14 @@ mod tests {
             offset: Offset::new(3),
             content: Unreadable {
                 bytes: (*b"?").into(),
-                reason: "no record".into(),
+                reason: "undecodable".into(),
             },
         });
         fold(&store, &rejecting).await;
-        let kept = store.rejections();
-        assert_eq!(kept.len(), 2);
-        assert_eq!(kept[1].1.reason(), "no record");
-        let fate = store.ballot(id(0)).await.expect("told");
+        let rejections = store.rejections();
+        assert_eq!(rejections.len(), 2);
+        assert_eq!(rejections[1].1.reason(), "undecodable");
+        let fate = store.ballot(id(0)).await.expect("answered");
         let expected = Fate::Rejected {
             position: position(0, 0),
             reason: "reason 0".into(),
@@ -290,7 +267,7 @@ mod tests {
             ballots: Vec::new(),
             rejections,
         };
-        let fate = async || match store.ballot(id(7)).await.expect("told") {
+        let fate = async || match store.ballot(id(7)).await.expect("answered") {
             Some(Fate::Rejected { position, .. }) => position,
             other => panic!("{other:?}"),
         };
@@ -313,12 +290,12 @@ mod tests {
         rejecting.next = Offset::new(3);
         rejecting.rejections = (0..3).map(|n| rejection(n, n)).collect();
         fold(&store, &rejecting).await;
-        assert_eq!(store.ballot(id(0)).await.expect("told"), None);
-        assert!(store.ballot(id(1)).await.expect("told").is_some());
+        assert_eq!(store.ballot(id(0)).await.expect("answered"), None);
+        assert!(store.ballot(id(1)).await.expect("answered").is_some());
     }
 
     #[tokio::test]
-    async fn a_restored_backup_holds_what_it_held_and_folds_on_from_there() {
+    async fn a_restored_backup_has_its_old_contents_and_continues_from_there() {
         let store = MemoryStore::new();
         fold(&store, &step(0, vec![ballot(0, "a", 1)])).await;
         let backup = store.snapshot();
@@ -328,10 +305,10 @@ mod tests {
         store.restore(backup.clone());
         let partition = Partition::new(0);
         assert_eq!(
-            store.progress(partition).await.expect("told").next,
+            store.progress(partition).await.expect("answered").next,
             Offset::new(1)
         );
-        assert_eq!(store.ballot(id(1)).await.expect("told"), None);
+        assert_eq!(store.ballot(id(1)).await.expect("answered"), None);
         let recount = store.recount().await.expect("recounted").votes();
         assert_eq!(recount, [(candidate("a"), 1)]);
 

@@ -1,4 +1,4 @@
-//! What the store holds, and how a step of the fold changes it.
+//! The contents of the store, and how a step of the fold changes them.
 
 use std::{
     cmp::Reverse,
@@ -14,7 +14,7 @@ use cast_core::{
     ports::{Applied, PortError, StoredBallot},
 };
 
-use super::{StoreOptions, ballots::Ballots};
+use super::{ballots::Ballots, options::StoreOptions};
 
 /// Everything that one transaction may change.
 #[derive(Clone, Default)]
@@ -38,7 +38,7 @@ struct Totals {
     sum: u64,
 }
 
-/// What is known of a ballot id.
+/// The fate of a ballot id.
 #[derive(Clone)]
 enum Known {
     /// The ballot of this number.
@@ -46,13 +46,13 @@ enum Known {
     Rejected(LogPosition, Arc<str>),
 }
 
-/// What a step comes to, found out before anything is changed.
+/// The effect of a step, computed before anything is changed.
 struct Plan<'a> {
     /// The ballots to count.
     new: Vec<&'a PositionedBallot>,
-    /// What they give to each candidate.
+    /// The votes that they give to each candidate.
     added: BTreeMap<Candidate, u64>,
-    /// The totals afterwards of all whom the step names.
+    /// The new totals of all candidates of the step.
     totals: Vec<(Candidate, u64)>,
 }
 
@@ -72,7 +72,7 @@ impl State {
             let progress = before.next;
             return Ok(Applied::Fenced { progress });
         }
-        // The last thing that can fail.
+        // Nothing after this can fail.
         let Plan { new, added, totals } = self.plan(step, options, "applying a step")?;
         let progress = Progress {
             next: step.next,
@@ -94,7 +94,7 @@ impl State {
         })
     }
 
-    /// Fails where [`apply`](Self::apply) would.
+    /// Fails if [`apply`](Self::apply) would.
     pub(super) fn dry_run(&self, step: &FoldStep, options: &StoreOptions) -> Result<(), PortError> {
         if step.start != self.progress(step.partition).next {
             return Ok(());
@@ -130,7 +130,7 @@ impl State {
             }
         };
         let totals = if new.len() == step.ballots.len() {
-            // Everybody whom the step names is in `added`.
+            // `added` has all candidates of the step.
             let each = added.iter();
             each.map(|(candidate, votes)| total_after(candidate, *votes))
                 .collect::<Result<_, _>>()?
@@ -154,7 +154,7 @@ impl State {
         let totals = self.totals.entry(candidate.clone()).or_default();
         *totals.by_partition.entry(partition).or_default() += votes;
         let before = totals.sum;
-        // Each partition's total is checked; only the sum of several may be more than it can say.
+        // The total of each partition is checked; only their sum may overflow.
         totals.sum = before.saturating_add(votes);
         let after = totals.sum;
         let mut rank = (Reverse(before), candidate);
@@ -181,7 +181,7 @@ impl State {
         let Some(id) = rejection.ballot() else {
             return;
         };
-        // Counted beats rejected, and an earlier place in the log beats a later one.
+        // Counted takes precedence over rejected, and an earlier position over a later one.
         match self.fates.get(&id) {
             Some(Known::Counted(_)) => return,
             Some(Known::Rejected(first, _)) => {
@@ -207,14 +207,14 @@ impl State {
     }
 
     pub(super) fn tally(&self, candidate: &Candidate) -> StoredTally {
-        let prefix = |(&partition, progress): (&Partition, &Progress)| AppliedTotal {
+        let total = |(&partition, progress): (&Partition, &Progress)| AppliedTotal {
             partition,
             votes: self.total(candidate, partition),
             as_of: progress.next,
         };
         StoredTally {
             candidate: candidate.clone(),
-            applied_totals: self.progress.iter().map(prefix).collect(),
+            applied_totals: self.progress.iter().map(total).collect(),
         }
     }
 

@@ -1,9 +1,10 @@
--- Adds votes to the totals of a partition, and tells the new totals of those for whom they fit: who
--- is missing in the answer has no room for so many.
+-- Adds votes to the totals of a partition, and returns the new totals. A candidate that is missing in
+-- the answer would exceed the largest bigint.
 --
 -- $1 partition, $2 the end of the step, $3 candidates, $4 their votes (at least 1 each).
 --
--- Safe at READ COMMITTED: whoever writes totals of this partition holds the lock of its progress.
+-- Safe at READ COMMITTED: every transaction that writes totals of this partition holds the lock of its
+-- progress row.
 WITH moved AS (
     INSERT INTO totals AS total (candidate, partition, votes, as_of)
     SELECT candidate, $1, votes, $2

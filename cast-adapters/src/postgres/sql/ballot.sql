@@ -1,11 +1,11 @@
--- Where a ballot is, and why it was rejected if it was not counted. $1 ballot id.
+-- The position of a ballot in the log, and the reason if it was rejected. $1 ballot id.
 --
--- Counted beats rejected; of several rejections the first in the log tells.
+-- A counted ballot takes precedence over a rejected one, and the first rejection over later ones.
 SELECT partition, log_offset, reason
 FROM (
-    SELECT 0 AS place, partition, log_offset, NULL AS reason FROM ballots WHERE id = $1
+    SELECT 0 AS precedence, partition, log_offset, NULL AS reason FROM ballots WHERE id = $1
     UNION ALL
     SELECT id, partition, log_offset, reason FROM rejected WHERE ballot_id = $1
 ) AS fates
-ORDER BY place
+ORDER BY precedence
 LIMIT 1

@@ -1,4 +1,4 @@
--- The first progress of a partition. One row, or none if there is one already.
+-- Inserts the first progress of a partition: one row, or none if there is one already.
 --
 -- $1 partition, $2 next, $3 and $4 the last ballot before it and its offset, or null.
 --

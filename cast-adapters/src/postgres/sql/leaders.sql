@@ -1,9 +1,9 @@
--- The first $2 candidates by votes and then by name, and the version of it all. $1 is the least that
--- a leader has in some partition: see leaders_bar.sql. Fewer than $2 rows if that was too much.
+-- The first $2 candidates by votes and then by name, and the version of the whole. $1 is a lower bound
+-- for the largest total of a leader: see leaders_bar.sql. Fewer than $2 rows if it was too high.
 --
--- Whoever has so many votes is of that magnitude at least; some who have fewer are, too, and are
--- sorted out by their sums. The sum in a subquery of its own keeps the planner from joining with all
--- totals.
+-- A total of at least $1 votes has at least that magnitude. Totals with slightly fewer votes may have
+-- the same magnitude; the sums sort them out. The sum in a subquery of its own keeps the planner from
+-- joining with all totals.
 WITH contenders AS (
     SELECT DISTINCT candidate FROM totals
     WHERE magnitude >= floor(16 * ln($1::bigint::double precision))::smallint

@@ -1,14 +1,14 @@
--- How many votes somebody has in some partition at least who has as many as each of the first $1
--- candidates.
+-- A lower bound for the largest total, over the partitions, of each of the first $1 candidates.
 --
--- $1 * partitions totals belong to $1 candidates or more, if there are so many: each has one total a
--- partition. Of those with the largest totals, the $1th sum is the bar: whoever is below it is
--- behind $1 others. Who is not below it has at least the bar's share of a partition in one of them.
+-- $1 * partitions totals belong to at least $1 candidates, because each candidate has one total a
+-- partition. Of the candidates with the largest totals, the $1th sum is the bar: a candidate below it
+-- is behind $1 others. A candidate that is not below it has at least bar / partitions votes in one of
+-- its partitions.
 --
 -- Only the end of the index of totals by magnitude is read, and then a few candidates by key: the
--- sum in a subquery of its own keeps the planner from joining with all totals. That a magnitude is
--- a rough one makes the bar a little lower, and no less right. Votes only grow, so it stays right
--- for the statement that follows.
+-- sum in a subquery of its own keeps the planner from joining with all totals. A magnitude is
+-- rounded, which makes the bar a little lower, and it stays a lower bound. Votes only grow, so it is
+-- still one for the next statement.
 WITH folded AS (
     SELECT greatest(count(*), 1) AS partitions FROM progress
 ), front AS (

@@ -1,5 +1,5 @@
--- The first $1 of all candidates by votes and then by name, and the version of it all: adds up every
--- total, which is the best there is where a leader has as little as anybody.
+-- The first $1 of all candidates by votes and then by name, and the version of the whole. It sums every
+-- total: no index helps where the leaders have as few votes as the others.
 SELECT candidate,
        least(sum(votes), 9223372036854775807)::bigint,
        (SELECT least(sum(next), 9223372036854775807)::bigint FROM progress)

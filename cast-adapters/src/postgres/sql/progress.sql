@@ -1,3 +1,3 @@
--- How far a partition was folded, with the last ballot before that and its offset; no row if it never
--- was. $1 partition.
+-- The progress of a partition, with the last ballot before it and its offset; no row if no step of the
+-- partition was applied. $1 partition.
 SELECT next, last_ballot, last_offset FROM progress WHERE partition = $1

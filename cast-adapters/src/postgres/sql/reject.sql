@@ -1,4 +1,4 @@
--- Writes down what could not be counted, in the log's order.
+-- Inserts rejected records and ballots, in the log's order.
 --
 -- $1 partition; $2 to $6 are arrays with an element for each rejection: offset, ballot id, ballot
 -- (JSON as text), bytes, reason.

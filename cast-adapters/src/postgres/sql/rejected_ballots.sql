@@ -1,4 +1,4 @@
--- Where the log first had each of these ballots that were rejected. $1 their ids.
+-- The first log position of each of these ballots that was rejected. $1 their ids.
 SELECT DISTINCT ON (ballot_id) ballot_id, partition, log_offset
 FROM rejected
 WHERE ballot_id = ANY ($1)

@@ -1,4 +1,4 @@
-//! The transaction of a step.
+//! Applies a step of the fold in one transaction.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -17,19 +17,19 @@ use super::{
 };
 use crate::postgres::error::Error;
 
-/// What became of a step's transaction, up to its commit.
+/// The result of a step's transaction before its commit.
 pub(super) enum Folded {
-    /// This, if it is committed; a fenced one changed nothing.
+    /// Takes effect with the commit; a fenced step changed nothing.
     Done(Applied),
-    /// Another partition's transaction counted one of its ballots at the same time. The transaction
-    /// can only be rolled back; the next one will know the ballot.
+    /// The transaction of another partition inserted one of the ballots at the same time. This one must
+    /// be rolled back; the next attempt finds the ballot.
     Raced,
 }
 
-/// Does all of a step but commit it.
+/// Runs all statements of a step, without the commit.
 ///
-/// Every transaction takes its locks in one order: the progress of its partition, ids of ballots
-/// (sorted), totals of its partition, names of candidates (sorted). So no two wait for each other.
+/// Every transaction takes its locks in the same order: the progress of its partition, ids of ballots
+/// (sorted), totals of its partition, names of candidates (sorted). So they cannot deadlock.
 pub(super) async fn fold(
     connection: &mut AsyncPgConnection,
     partition: Partition,
@@ -61,7 +61,7 @@ pub(super) async fn fold(
     }))
 }
 
-/// The ballots that were not counted yet, in their order.
+/// The ballots that are not counted yet, in their order.
 async fn unknown<'b>(
     connection: &mut AsyncPgConnection,
     ballots: &'b [PositionedBallot],
@@ -78,7 +78,7 @@ async fn unknown<'b>(
         .collect())
 }
 
-/// Whether all of them were still new.
+/// Inserts ballots; returns whether all of them were still new.
 async fn insert_ballots(
     connection: &mut AsyncPgConnection,
     partition: Partition,
@@ -95,7 +95,7 @@ async fn insert_ballots(
     }
 }
 
-/// Whether the progress was at the start of the step, and is now at its end.
+/// Moves the progress from the start of the step to its end; returns whether it was at the start.
 async fn advance(connection: &mut AsyncPgConnection, step: Advance) -> Result<bool, Error> {
     let begin = Begin {
         partition: step.partition,
@@ -110,7 +110,7 @@ async fn advance(connection: &mut AsyncPgConnection, step: Advance) -> Result<bo
     Ok(at_the_start && begin.execute(connection).await? == 1)
 }
 
-/// Adds votes to the totals of a partition; the new totals of all of these candidates.
+/// Adds votes to the totals of a partition; returns the new totals of these candidates.
 async fn add_votes(
     connection: &mut AsyncPgConnection,
     partition: Partition,
@@ -135,10 +135,9 @@ async fn add_votes(
     for (name, total) in names.iter().zip(votes) {
         let (candidate, votes) = added
             .get_key_value(name.as_str())
-            .ok_or_else(|| Error::Unreadable(format!("{name:?} where nobody voted for it")))?;
+            .ok_or_else(|| Error::Unreadable(format!("a total of {name:?}, which has no votes")))?;
         let total = read::count(total)?;
-        // No total is zero, so this one is new: nobody in this partition voted for them before, and
-        // perhaps nobody did anywhere.
+        // No total is zero, so this one is new, and the candidate may not have an id yet.
         if total == *votes {
             unnamed.push(candidate);
         }
@@ -158,7 +157,7 @@ async fn add_votes(
     Ok(totals)
 }
 
-/// What these candidates have in a partition, to which the step added nothing.
+/// The totals of candidates to which the step added nothing.
 async fn totals_of(
     connection: &mut AsyncPgConnection,
     partition: Partition,

@@ -1,4 +1,4 @@
-//! The store: each method a transaction or a statement.
+//! The store. Each method is a transaction or a single statement.
 
 mod fold;
 mod read;
@@ -22,13 +22,13 @@ use super::{
     sessions::{End, Sessions},
 };
 
-/// How often a step loses to other partitions that count the same ballots at the same moment. Each
-/// time the other one is done with them, so it takes as many partitions to lose so often.
+/// How often a step is attempted when the transactions of other partitions insert the same ballots at the
+/// same moment. Each attempt loses to another partition, so this many attempts need as many partitions.
 const MAX_RACES: usize = 16;
 
 /// A [`VoteStore`] in PostgreSQL.
 ///
-/// A handle to it is cheap to clone, and any number of processes may work on one database.
+/// A clone shares the connections, and any number of processes may use one database.
 #[derive(Clone)]
 pub struct PostgresStore {
     sessions: Sessions,
@@ -36,8 +36,8 @@ pub struct PostgresStore {
 }
 
 impl PostgresStore {
-    /// A store in this database. Connects when it is first used: a server that is not there yet
-    /// makes that call fail, not this one.
+    /// A store in this database. It connects with the first call, which fails if the server is not
+    /// running yet.
     pub fn new(options: PostgresOptions) -> Self {
         Self {
             sessions: Sessions::new(&options),
@@ -45,38 +45,43 @@ impl PostgresStore {
         }
     }
 
-    /// Whether the database answers, and has the tables that this binary works with.
+    /// Whether the database answers, and has the schema of this binary.
     ///
     /// # Errors
     ///
-    /// `Unavailable` while it may yet come; `Misconfigured` where somebody has to do something (run
-    /// `cast-server migrate`, upgrade the binary, correct the URL), which the source names.
+    /// `Unavailable` if a retry may succeed; `Misconfigured` if an operator must act (run
+    /// `cast-server migrate`, upgrade the binary, correct the URL), as the source says.
     pub async fn check(&self) -> Result<(), PortError> {
         let progress = self.sessions.read(|connection| {
             async { read::progress(connection, Partition::new(0)).await }.boxed()
         });
         let checked = progress.await.map(drop);
-        checked.map_err(|error| error.doing("checking the store"))
+        checked.map_err(|error| error.with_operation("checking the store"))
     }
 
-    /// Runs the transaction of a step, and keeps it or not.
-    async fn step(&self, step: &FoldStep, keep: bool) -> Result<Applied, Error> {
+    /// Runs the transaction of a step, and commits it or rolls it back.
+    async fn step(&self, step: &FoldStep, commit: bool) -> Result<Applied, Error> {
         let (partition, rows) = (step.partition, Rows::of(step)?);
         for _ in 0..MAX_RACES {
-            if let Folded::Done(applied) = self.attempt(partition, rows.clone(), keep).await? {
+            if let Folded::Done(applied) = self.attempt(partition, rows.clone(), commit).await? {
                 return Ok(applied);
             }
         }
         Err(Error::Raced)
     }
 
-    async fn attempt(&self, partition: Partition, rows: Rows, keep: bool) -> Result<Folded, Error> {
+    async fn attempt(
+        &self,
+        partition: Partition,
+        rows: Rows,
+        commit: bool,
+    ) -> Result<Folded, Error> {
         let limit = self.options.transaction_timeout;
         let folded = self.sessions.transaction(limit, move |connection| {
             async move {
                 let folded = fold::fold(connection, partition, rows).await?;
                 let changed = matches!(folded, Folded::Done(Applied::Folded { .. }));
-                Ok(if changed && keep {
+                Ok(if changed && commit {
                     End::Commit(folded)
                 } else {
                     End::RollBack(folded)
@@ -95,17 +100,17 @@ impl VoteStore for PostgresStore {
             .sessions
             .read(move |connection| read::progress(connection, partition).boxed());
         let progress = progress.await;
-        progress.map_err(|error| error.doing("reading progress"))
+        progress.map_err(|error| error.with_operation("reading progress"))
     }
 
     async fn apply(&self, step: &FoldStep) -> Result<Applied, PortError> {
         let applied = self.step(step, true).await;
-        applied.map_err(|error| error.doing("applying a step"))
+        applied.map_err(|error| error.with_operation("applying a step"))
     }
 
     async fn dry_run(&self, step: &FoldStep) -> Result<(), PortError> {
         let dry_run = self.step(step, false).await.map(drop);
-        dry_run.map_err(|error| error.doing("a dry run of a step"))
+        dry_run.map_err(|error| error.with_operation("trying a step in a dry run"))
     }
 
     async fn tallies(&self, candidates: &[Candidate]) -> Result<Vec<StoredTally>, PortError> {
@@ -114,7 +119,7 @@ impl VoteStore for PostgresStore {
             .sessions
             .read(move |connection| read::tallies(connection, candidates).boxed());
         let tallies = tallies.await;
-        tallies.map_err(|error| error.doing("reading tallies"))
+        tallies.map_err(|error| error.with_operation("reading tallies"))
     }
 
     async fn leaders(&self, first: usize) -> Result<Vec<Tally>, PortError> {
@@ -122,7 +127,7 @@ impl VoteStore for PostgresStore {
             .sessions
             .read(move |connection| read::leaders(connection, first).boxed());
         let leaders = leaders.await;
-        leaders.map_err(|error| error.doing("reading the leaders"))
+        leaders.map_err(|error| error.with_operation("reading the leaders"))
     }
 
     async fn ballot(&self, id: BallotId) -> Result<Option<Fate>, PortError> {
@@ -130,7 +135,7 @@ impl VoteStore for PostgresStore {
             .sessions
             .read(move |connection| read::ballot(connection, id).boxed());
         let fate = fate.await;
-        fate.map_err(|error| error.doing("reading a ballot's fate"))
+        fate.map_err(|error| error.with_operation("reading a ballot's fate"))
     }
 
     async fn recount(&self) -> Result<Recount, PortError> {
@@ -139,7 +144,7 @@ impl VoteStore for PostgresStore {
             async move { Ok(End::RollBack(read::recount(connection, limit).await?)) }.boxed()
         });
         let recounted = recounted.await;
-        recounted.map_err(|error| error.doing("recounting ballots"))
+        recounted.map_err(|error| error.with_operation("recounting ballots"))
     }
 
     async fn stored_ballots(
@@ -147,10 +152,10 @@ impl VoteStore for PostgresStore {
         ids: &[BallotId],
     ) -> Result<Vec<Option<StoredBallot>>, PortError> {
         let ids = ids.to_vec();
-        let kept = self
+        let found = self
             .sessions
             .read(move |connection| stored_ballots::stored_ballots(connection, ids).boxed());
-        let kept = kept.await;
-        kept.map_err(|error| error.doing("reading ballots"))
+        let found = found.await;
+        found.map_err(|error| error.with_operation("reading ballots"))
     }
 }

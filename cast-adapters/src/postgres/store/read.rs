@@ -1,4 +1,4 @@
-//! What the tables tell.
+//! Queries.
 
 use std::time::Duration;
 
@@ -55,18 +55,18 @@ pub(super) async fn tallies(
         applied_totals: Vec::new(),
     };
     let mut tallies: Vec<_> = candidates.into_iter().map(none).collect();
-    for (place, partition, votes, next) in rows {
-        let prefix = AppliedTotal {
+    for (index, partition, votes, next) in rows {
+        let total = AppliedTotal {
             partition: partition_of(partition)?,
             votes: count(votes)?,
             as_of: Offset::new(count(next)?),
         };
-        // Places are counted from 1.
-        let tally = usize::try_from(place)
+        // The index is counted from 1.
+        let tally = usize::try_from(index)
             .ok()
-            .and_then(|place| tallies.get_mut(place - 1));
-        let tally = tally.expect("a row is about one of those who were asked about");
-        tally.applied_totals.push(prefix);
+            .and_then(|index| tallies.get_mut(index - 1));
+        let tally = tally.expect("each row has the index of one of the candidates");
+        tally.applied_totals.push(total);
     }
     Ok(tallies)
 }
@@ -87,7 +87,7 @@ pub(super) async fn leaders(
     if bar > 1 {
         rows = Leaders { bar, first }.get_results(connection).await?;
     }
-    // There are enough above the bar, unless the database was put back to a backup meanwhile.
+    // There are enough above the bar, unless the database was restored from a backup meanwhile.
     if rows.len() as u64 != first.unsigned_abs() {
         rows = LeadersOfAll { first }.get_results(connection).await?;
     }
@@ -120,12 +120,13 @@ pub(super) async fn ballot(
     }))
 }
 
-/// Counts again, within `limit`: inside of a transaction, which takes the server's own limit along.
+/// Counts all ballots again, within `limit`. It must run in a transaction, because it changes the
+/// statement timeout locally.
 pub(super) async fn recount(
     connection: &mut AsyncPgConnection,
     limit: Duration,
 ) -> Result<Recount, Error> {
-    // Reading the table from end to end is what this is about.
+    // A sequential scan is the right plan here.
     let longer = format!(
         "SET LOCAL statement_timeout = {}; SET LOCAL enable_seqscan = on",
         limit.as_millis()
@@ -152,14 +153,15 @@ pub(super) async fn recount(
     Ok(recount)
 }
 
-/// A number of the database as one of ours.
+/// A count in the database, which is never negative.
 pub(super) fn count(number: i64) -> Result<u64, Error> {
     u64::try_from(number).map_err(|_| Error::Unreadable(format!("a count of {number}")))
 }
 
 pub(super) fn partition_of(number: i64) -> Result<Partition, Error> {
     let number = u32::try_from(number);
-    let number = number.map_err(|_| Error::Unreadable("a partition that is none".into()))?;
+    let number =
+        number.map_err(|_| Error::Unreadable("an invalid number of a partition".into()))?;
     Ok(Partition::new(number))
 }
 

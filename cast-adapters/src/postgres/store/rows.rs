@@ -1,4 +1,4 @@
-//! A step as the tables take it: columns of numbers and texts that fit them.
+//! A step of the fold as the parameters of its statements.
 
 use cast_core::domain::{
     BallotId, Candidate, FoldStep, LoggedBallot, PositionedBallot, Rejection, Timestamp,
@@ -10,20 +10,20 @@ use uuid::Uuid;
 use super::statements::{Advance, InsertBallots, Reject};
 use crate::postgres::error::Error;
 
-/// A step, as its transaction needs it.
+/// The parameters of a step's transaction.
 #[derive(Clone)]
 pub(super) struct Rows {
     pub(super) advance: Advance,
     /// `None` where the step rejects nothing.
     pub(super) reject: Option<Reject>,
-    /// By id, each id once.
+    /// The first ballot of each id, sorted by id.
     pub(super) ballots: Vec<PositionedBallot>,
-    /// What came again within the step: the first in the log wins.
+    /// The later ballots of these ids within the step.
     pub(super) repeated: Vec<PositionedBallot>,
 }
 
 impl Rows {
-    /// Fails where a number does not fit its column: such a step cannot be held.
+    /// Fails if a number does not fit its column: the tables cannot hold such a step.
     pub(super) fn of(step: &FoldStep) -> Result<Self, Error> {
         let partition = i64::from(step.partition.get());
         let last = step.fingerprint();
@@ -50,7 +50,7 @@ impl Rows {
     }
 }
 
-/// The first in the log of each id, by id; and what comes after it.
+/// The first ballot of each id in the log, sorted by id; and the later ones.
 fn firsts_by_id(ballots: &[PositionedBallot]) -> (Vec<PositionedBallot>, Vec<PositionedBallot>) {
     let mut sorted: Vec<&PositionedBallot> = ballots.iter().collect();
     // Stable: equal ids keep the log's order.
@@ -66,7 +66,7 @@ fn firsts_by_id(ballots: &[PositionedBallot]) -> (Vec<PositionedBallot>, Vec<Pos
     (first, repeated)
 }
 
-/// Ballots as rows, in their order. Fails where a number does not fit its column.
+/// Ballots as rows, in their order. Fails if a number does not fit its column.
 pub(super) fn insert(
     partition: i64,
     ballots: &[&PositionedBallot],
@@ -107,7 +107,7 @@ pub(super) fn ids<'a>(ballots: impl IntoIterator<Item = &'a PositionedBallot>) -
 
 fn reject(partition: i64, rejections: &[Rejection]) -> Result<Reject, Error> {
     let mut rejections: Vec<&Rejection> = rejections.iter().collect();
-    // Their numbers tell the log's order.
+    // The ids of the rows are in the log's order.
     rejections.sort_by_key(|rejection| rejection.offset());
     Ok(Reject {
         partition,
@@ -129,7 +129,7 @@ fn reject(partition: i64, rejections: &[Rejection]) -> Result<Reject, Error> {
             .collect(),
         reasons: rejections
             .iter()
-            // A text of the database holds any character but this one.
+            // A text in PostgreSQL may hold any character but this one.
             .map(|rejection| rejection.reason().replace('\0', "\u{fffd}"))
             .collect(),
     })
@@ -142,7 +142,7 @@ fn bytes(rejection: &Rejection) -> Option<Vec<u8>> {
     }
 }
 
-/// A rejected ballot whole, as it was: JSON's numbers have no limit that a ballot could be beyond.
+/// A rejected ballot with all its contents: every number of a ballot fits in JSON.
 fn ballot_json(rejection: &Rejection) -> Option<String> {
     let Rejection::Ballot { placed, .. } = rejection else {
         return None;
@@ -167,7 +167,7 @@ fn ballot_json(rejection: &Rejection) -> Option<String> {
     Some(ballot.to_string())
 }
 
-/// The names of a ballot's selections, as the text of an array.
+/// The names of a ballot's selections, as an array literal.
 fn candidates_literal(ballot: &LoggedBallot) -> String {
     let mut literal = String::with_capacity(32);
     for selection in ballot.selections.iter() {
@@ -184,7 +184,7 @@ fn candidates_literal(ballot: &LoggedBallot) -> String {
     literal
 }
 
-/// The votes of a ballot's selections, as the text of an array.
+/// The votes of a ballot's selections, as an array literal.
 fn votes_literal(ballot: &LoggedBallot) -> String {
     let mut literal = String::with_capacity(16);
     for selection in ballot.selections.iter() {
@@ -195,21 +195,21 @@ fn votes_literal(ballot: &LoggedBallot) -> String {
     literal
 }
 
-/// A number of ours as a `bigint`.
+/// A number as a `bigint`.
 pub(super) fn whole(what: &str, number: u64) -> Result<i64, Error> {
     i64::try_from(number)
         .map_err(|_| Error::Unholdable(format!("{what} of {number} is beyond a bigint")))
 }
 
-/// The names as a column.
+/// Names as an array.
 pub(super) fn texts<'a>(names: impl IntoIterator<Item = &'a Candidate>) -> Vec<String> {
     names.into_iter().map(ToString::to_string).collect()
 }
 
-/// The database counts from the year 2000, in microseconds.
+/// PostgreSQL counts microseconds from the year 2000.
 const YEAR_2000_MS: i128 = 946_684_800_000;
 
-/// A time of the database as one of ours; `None` where it is none.
+/// A time of the database; `None` if it is before 1970 or not a whole millisecond.
 pub(super) fn time(time: PgTimestamp) -> Option<Timestamp> {
     let us = i128::from(time.0) + YEAR_2000_MS * 1_000;
     let ms = u64::try_from(us / 1_000).ok()?;

@@ -1,4 +1,4 @@
-//! The statements of the store: what goes in, what comes out, and the file with the text.
+//! The statements of the store: parameters, types of the answer, and the SQL file.
 
 use diesel::{
     pg::data_types::PgTimestamp,
@@ -30,14 +30,14 @@ statement! {
 }
 
 statement! {
-    /// How far a partition was folded.
+    /// The progress of a partition: next, last ballot, its offset.
     Progress(
         partition: i64 => BigInt
     ) -> (BigInt, Nullable<SqlUuid>, Nullable<BigInt>), "progress.sql"
 }
 
 statement! {
-    /// Which of these ballots were counted already.
+    /// The ballots among these that were counted already.
     KnownBallots(ids: Vec<Uuid> => Array<SqlUuid>) -> Array<SqlUuid>, "known_ballots.sql"
 }
 
@@ -56,7 +56,7 @@ statement! {
 }
 
 statement! {
-    /// Adds votes, and tells the new totals.
+    /// Adds votes, and returns the new totals.
     AddVotes(
         partition: i64 => BigInt,
         next: i64 => BigInt,
@@ -66,7 +66,7 @@ statement! {
 }
 
 statement! {
-    /// Gives numbers to candidates.
+    /// Gives ids to candidates.
     NameCandidates(candidates: Vec<String> => Array<Text>) -> (), "name_candidates.sql"
 }
 
@@ -79,7 +79,7 @@ statement! {
 }
 
 statement! {
-    /// Writes down what could not be counted.
+    /// Inserts rejected records and ballots.
     Reject(
         partition: i64 => BigInt,
         offsets: Vec<i64> => Array<BigInt>,
@@ -91,14 +91,14 @@ statement! {
 }
 
 statement! {
-    /// What is known of candidates: place, partition, votes, progress.
+    /// The totals of candidates: index, partition, votes, progress.
     Tallies(
         candidates: Vec<String> => Array<Text>
     ) -> (BigInt, BigInt, BigInt, BigInt), "tallies.sql"
 }
 
 statement! {
-    /// The least that a leader has in some partition.
+    /// A lower bound for the largest total of a leader.
     LeadersBar(first: i64 => BigInt) -> BigInt, "leaders_bar.sql"
 }
 
@@ -123,8 +123,8 @@ statement! {
 }
 
 statement! {
-    /// Ballots as they were counted.
-    KeptBallots(
+    /// Counted ballots, with their contents.
+    StoredBallots(
         ids: Vec<Uuid> => Array<SqlUuid>
     ) -> (SqlUuid, BigInt, BigInt, SmallInt, Timestamptz, Nullable<Text>, Array<Text>, Array<BigInt>),
     "stored_ballots.sql"

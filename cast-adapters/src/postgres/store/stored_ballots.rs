@@ -1,4 +1,4 @@
-//! What the tables keep of ballots.
+//! Reads the stored contents of ballots.
 
 use std::collections::HashMap;
 
@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::{
     read::{count, partition_of},
     rows,
-    statements::{KeptBallots, RejectedBallots},
+    statements::{RejectedBallots, StoredBallots},
 };
 use crate::postgres::error::Error;
 
@@ -32,28 +32,28 @@ type Row = (
     Vec<i64>,
 );
 
-/// What is kept of each ballot, in their order.
+/// The stored ballots of these ids, in their order.
 pub(super) async fn stored_ballots(
     connection: &mut AsyncPgConnection,
     ballots: Vec<BallotId>,
 ) -> Result<Vec<Option<StoredBallot>>, Error> {
     let ids: Vec<Uuid> = ballots.iter().map(|id| id.as_uuid()).collect();
-    let mut kept = HashMap::with_capacity(ids.len());
-    // The rejected ones first: one that is counted in between is found as counted.
+    let mut found = HashMap::with_capacity(ids.len());
+    // The rejected ballots come first: one that is counted in between is then found as counted.
     let rejected = RejectedBallots { ids: ids.clone() };
     let rejected: Vec<(Uuid, i64, i64)> = rejected.get_results(connection).await?;
     for (id, partition, offset) in rejected {
         let position = position(partition, offset)?;
-        kept.insert(id, StoredBallot::Rejected { position });
+        found.insert(id, StoredBallot::Rejected { position });
     }
-    let counted = KeptBallots { ids: ids.clone() };
+    let counted = StoredBallots { ids: ids.clone() };
     let counted: Vec<Row> = counted.get_results(connection).await?;
     for row in counted {
         let (id, position) = (row.0, position(row.1, row.2)?);
         let ballot = ballot(row);
-        kept.insert(id, StoredBallot::Counted { position, ballot });
+        found.insert(id, StoredBallot::Counted { position, ballot });
     }
-    Ok(ids.iter().map(|id| kept.get(id).cloned()).collect())
+    Ok(ids.iter().map(|id| found.get(id).cloned()).collect())
 }
 
 fn position(partition: i64, offset: i64) -> Result<LogPosition, Error> {
@@ -63,7 +63,7 @@ fn position(partition: i64, offset: i64) -> Result<LogPosition, Error> {
     })
 }
 
-/// The ballot of a row. The table's checks let more pass than a ballot may be.
+/// The ballot of a row. The checks of the table allow more than a ballot does, so this may fail.
 fn ballot(row: Row) -> Result<LoggedBallot, String> {
     let (id, _, _, key, issued_at, voter, candidates, votes) = row;
     let selections = candidates.iter().zip(votes);

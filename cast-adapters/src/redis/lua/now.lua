@@ -1,5 +1,5 @@
--- Tells the time of the server that has the tickets: the one whose clock decides about them.
+-- Returns the time of the server that has the tickets, whose clock decides about them.
 --
--- KEYS[1]  the meters, which only say where that is
+-- KEYS[1]  the use counters; the script does not read them, but runs on the node that has them
 -- Returns  milliseconds since the Unix epoch
 return digits(now_ms())

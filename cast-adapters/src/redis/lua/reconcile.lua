@@ -1,25 +1,24 @@
--- Takes over what the store says of one candidate: votes as of an offset, for some partitions.
+-- Replaces the applied totals of one candidate in some partitions by those of the store.
 --
--- Atomic: all of it, for this one candidate. Why that is safe: what is reconciled only moves forward,
--- and takes exactly the tail before it away in the step that adds it, so no vote is shown twice or
--- dropped in between; lost, repeated and reordered reconciliations end the same.
+-- Atomic: all of it, for this one candidate. Why that is safe: an applied total only moves forward, and
+-- the step that sets it removes exactly the pending votes that it contains, so no vote is counted twice
+-- or dropped in between. Lost, repeated and reordered calls lead to the same count.
 --
--- The tail that is taken away is looked at once, record by record, so reconciling costs in proportion
--- to what was recorded; and where a whole tail goes, it is only removed.
+-- Each pending record is read once when it is removed, so the cost is proportional to what was recorded;
+-- if all pending votes of a partition go, they are removed without being read.
 --
--- A count that makes no sense is as good as lost: it is dropped first, and what the store says is
--- reconciled in its place.
+-- An invalid count is dropped first, and replaced by the store's totals.
 --
--- KEYS[1]  the candidate's count
--- ARGV[1]  how long a count without a tail is kept, ms
--- ARGV[2]  '1' if that is all the store knows of the candidate, else '0'
+-- KEYS[1]  the count of the candidate
+-- ARGV[1]  how long a count without pending votes is kept, ms
+-- ARGV[2]  '1' if these are all totals that the store has of the candidate, else '0'
 -- ARGV[3]  and on, by fives: partition, as_of, votes, and the beginnings of the members of the
---          partition's tail and of a record at as_of
+--          partition's pending records and of a record at as_of
 -- Returns  nothing
 local key = KEYS[1]
 local counts, added, removed = {}, {}, {}
 
--- The head, if all of it makes sense; else the count is lost, and so is its tail.
+-- The head if it is valid; otherwise the count is dropped, with its pending votes.
 local function checked_head()
   local head = head_of(key)
   for _, member in ipairs(head) do
@@ -31,15 +30,15 @@ local function checked_head()
   return head
 end
 
--- Removes the records of a partition's tail before `as_of`, and their votes from the count.
-local function drop_tail(count, as_of, tail, reconciled)
+-- Removes the pending records of a partition before `as_of`, and their votes from the count.
+local function drop_pending(count, as_of, pending, as_of_member)
   if before(count.last, as_of) then
-    redis.call('ZREMRANGEBYLEX', key, '[' .. tail, '(' .. behind(tail))
+    redis.call('ZREMRANGEBYLEX', key, '[' .. pending, '(' .. after(pending))
     count.last, count.high, count.low = '', 0, 0
     return
   end
   repeat
-    local page = redis.call('ZRANGEBYLEX', key, '[' .. tail, '(' .. reconciled, 'LIMIT', 0, 1000)
+    local page = redis.call('ZRANGEBYLEX', key, '[' .. pending, '(' .. as_of_member, 'LIMIT', 0, 1000)
     for _, member in ipairs(page) do
       local high, low = string.match(member, ':(%d+):(%d+)$')
       count.high, count.low = count.high - high, count.low - low
@@ -55,11 +54,11 @@ for i = 3, #ARGV, 5 do
   local partition, as_of, votes = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local count = counts[partition] or count_of(head, partition)
   if before(count.as_of, as_of) then
-    -- The count's own member is still there, so the set does not become empty here.
+    -- The member of the count is still there, so the set does not become empty here.
     if count.last ~= '' then
-      drop_tail(count, as_of, ARGV[i + 3], ARGV[i + 4])
+      drop_pending(count, as_of, ARGV[i + 3], ARGV[i + 4])
     end
-    count.as_of, count.reconciled = as_of, votes
+    count.as_of, count.applied = as_of, votes
     counts[partition] = count
     head[count.at] = ''
   end
@@ -81,7 +80,7 @@ if ARGV[2] == '1' then
   end
 end
 replace(key, added, removed)
-if not has_tail(head) then
+if not has_pending(head) then
   redis.call('PEXPIRE', key, ARGV[1])
 end
 return false

@@ -1,22 +1,22 @@
--- Adds the votes that one candidate got in some records to its tail, and shows what stands then.
+-- Adds the pending votes of one candidate in some records, and returns its count.
 --
--- Atomic: all of it, for this one candidate. Why that is safe: a record is looked for before it is
--- added, in the step that adds it, so recording it twice, or from two doors at once, counts it once;
--- and one before what is reconciled is left out, so whether a record or its reconciling comes first makes
--- no difference. Everything is read before anything is written.
+-- Atomic: all of it, for this one candidate. Why that is safe: a record is looked up in the step that adds
+-- it, so recording it twice, or from two servers at once, counts it once; and a record before the
+-- applied total is ignored, so it makes no difference whether it is recorded or reconciled first. All
+-- reads come before all writes.
 --
--- A count with a tail has no time to live: nothing else knows its votes yet. One without is kept for
--- a while after its last use. To a count that makes no sense nothing is added: it is shown as it is,
--- which is a miss, and reconciling drops it.
+-- A count with pending votes has no time to live: the store may not have those votes yet. One without
+-- expires some time after its last use. Nothing is added to an invalid count: the caller treats it as a
+-- miss, and reconciling replaces it.
 --
--- KEYS[1]  the candidate's count
--- ARGV[1]  how long a count without a tail is kept, ms
--- ARGV[2]  and on, by fives: partition, offset, the beginning of the record's member, and the votes'
---          high and low part
--- Returns  as `shown` says
+-- KEYS[1]  the count of the candidate
+-- ARGV[1]  how long a count without pending votes is kept, ms
+-- ARGV[2]  and on, by fives: partition, offset, the beginning of the record's member, and the high and
+--          low part of its votes
+-- Returns  as `shown` does
 local key = KEYS[1]
 local head = head_of(key)
-local had_tail = has_tail(head)
+local had_pending = has_pending(head)
 local counts, added, removed, taken = {}, {}, {}, {}
 
 for i = 2, #ARGV, 5 do
@@ -26,10 +26,10 @@ for i = 2, #ARGV, 5 do
     return shown(head)
   end
   if not before(offset, count.as_of) then
-    -- Behind the last record there is none yet, which saves looking in the usual order of things.
+    -- Records mostly come in order: one after <last> cannot be there, and is not looked up.
     local is_last = count.last == '' or before(count.last, offset)
     local known = not is_last and (taken[prefix]
-      or redis.call('ZRANGEBYLEX', key, '[' .. prefix, '(' .. behind(prefix), 'LIMIT', 0, 1)[1])
+      or redis.call('ZRANGEBYLEX', key, '[' .. prefix, '(' .. after(prefix), 'LIMIT', 0, 1)[1])
     if not known then
       local high, low = ARGV[i + 3], ARGV[i + 4]
       taken[prefix] = true
@@ -53,7 +53,7 @@ for _, count in pairs(counts) do
   removed[#removed + 1] = count.member
 end
 replace(key, added, removed)
-if not had_tail then
+if not had_pending then
   if #added > 0 then
     redis.call('PERSIST', key)
   else

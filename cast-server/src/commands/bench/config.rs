@@ -7,32 +7,33 @@ use clap::{Args, builder::RangedU64ValueParser};
 
 use super::wire::MAX_TALLIES;
 use crate::{
-    client::Target,
+    client::DEFAULT_URL,
     config::{count, duration},
+    protocol::HttpUrl,
 };
 
-/// The share of the accepted votes that is sent again, unless it is said.
+/// The default share of the accepted votes that is sent again.
 const RETRY_FRACTION: f64 = 0.01;
 
 /// How to drive a server.
 #[derive(Args, Clone, Debug)]
 pub struct BenchConfig {
-    /// The server: `http://HOST:PORT`. More than one, separated by commas or each with a flag of
-    /// its own, must be servers of one deployment: connections are shared out among them, one that
-    /// cannot be made is tried with the next of them, and the tallies of each are checked
+    /// The server. Several, separated by commas or each with a flag of its own, must be servers of one
+    /// deployment: connections are distributed over them, one that fails is tried at the next server,
+    /// and the tallies of each are checked
     #[arg(
         long = "url",
-        value_name = "URL",
+        value_name = "http://HOST:PORT",
         value_delimiter = ',',
-        required = true
+        default_value = DEFAULT_URL
     )]
-    pub(super) urls: Vec<Target>,
+    pub(super) urls: Vec<HttpUrl>,
 
     /// How many connections vote, each waiting for its answer before it votes again
     #[arg(long, value_name = "COUNT", default_value = "64", value_parser = count())]
     pub(super) connections: usize,
 
-    /// How long
+    /// How long to vote
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
     pub(super) duration: Duration,
 

@@ -3,23 +3,29 @@
 //! | file | holds |
 //! |---|---|
 //! | `config` | the flags |
-//! | `ledger` | what was sent and told, and what the tallies must be for it; pure |
-//! | `drive` | the run: the load, then ballots without an answer, then the tallies |
-//! | `tickets`, `pace`, `backoff` | when a connection may vote |
-//! | `wire` | the GraphQL that is sent, by the client |
+//! | `run` | what all connections of a run share |
+//! | `load`, `resolve`, `verify` | its three parts: votes, ballots without an answer, tallies |
+//! | `tickets`, `pace` | when a connection may vote |
+//! | `wire`, `response` | the GraphQL requests and responses |
+//! | `run_stats`, `allowance`, `verdict` | what is recorded, and what follows from it; no I/O |
 //! | `progress`, `report` | what people and programs are shown |
 //!
 //! It knows a server by its URL and the GraphQL contract alone, and shares no code with the server's
-//! side of it.
+//! side of it. Whether every accepted vote counts is checked by [`cast_core::ledger`].
 
-mod backoff;
+mod allowance;
 mod config;
-mod drive;
-mod ledger;
+mod load;
 mod pace;
 mod progress;
 mod report;
+mod resolve;
+mod response;
+mod run;
+mod run_stats;
 mod tickets;
+mod verdict;
+mod verify;
 mod wire;
 
 use std::{
@@ -35,13 +41,17 @@ use cast_core::{deadline::in_time, ports::Clock};
 use tokio::{runtime, task::JoinHandle};
 
 pub use self::config::BenchConfig;
-use self::{drive::Bench, progress::Progress, report::Report};
+use self::{
+    progress::Progress,
+    report::{Checked, Load, Report},
+    run::Run,
+};
 use crate::{
-    client::Connection,
+    client::{Connection, not_cast},
     process::{
         open_files,
         signals::Signals,
-        terminal::{fail, print},
+        terminal::{fail, print, warn},
     },
     wiring,
 };
@@ -49,12 +59,15 @@ use crate::{
 /// How long to wait for the first ticket: longer than any that is late.
 const FIRST_TICKET: Duration = Duration::from_secs(5);
 
-/// Drives a server, and says what came of it.
+/// How long to wait for a second ticket, whose end says how often tickets come.
+const SECOND_TICKET: Duration = Duration::from_secs(5);
+
+/// Drives a server, and reports.
 pub fn run(config: &BenchConfig) -> ExitCode {
     open_files::allow(config.connections);
     let runtime = match runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return fail(&format!("starting threads: {error}")),
+        Err(error) => return fail(&format!("cannot start threads: {error}")),
     };
     let result = runtime.block_on(bench(config));
     // Connections and what they wait for are of no use any more.
@@ -63,12 +76,11 @@ pub fn run(config: &BenchConfig) -> ExitCode {
         Ok(report) => report,
         Err(error) => return fail(&error),
     };
-    let text = if config.json {
-        report.json()
+    let printed = print(&if config.json {
+        report::json(&report)
     } else {
-        report.table()
-    };
-    let printed = print(&text);
+        report::text(&report)
+    });
     match report.exit_code() {
         0 => printed,
         code => code.into(),
@@ -85,42 +97,36 @@ async fn bench(config: &BenchConfig) -> Result<Report, String> {
     let names = names(seed, config.candidates);
     let baseline = baseline(config, &names, &*clock).await?;
     let had_votes = baseline.iter().any(|&votes| votes > 0);
-    let system = (clock, entropy);
-    let bench = Arc::new(Bench::new(config.clone(), names, &baseline, system));
-    let fetching = tokio::spawn(Arc::clone(&bench).fetch_tickets());
-    let first = in_time(&*bench.clock, FIRST_TICKET, bench.tickets.good(None)).await;
-    if first.is_none() {
-        let (url, why) = (&config.urls[0].url, bench.tickets.why_none());
-        return Err(format!(
-            "{url} has no ticket to vote with: {why}. Is a ticket generator running?"
-        ));
-    }
+    let run = Arc::new(Run::new(config.clone(), names, &baseline, (clock, entropy)));
+    let fetching = tokio::spawn(Arc::clone(&run).fetch_tickets());
     let is_interrupted = Arc::new(AtomicBool::new(false));
-    let listening = listen(&bench, &is_interrupted)?;
+    let listening = listen(&run, &is_interrupted)?;
+    first_ticket(&run).await?;
     let progress = Arc::new(Progress::new());
-    let following = tokio::spawn(Arc::clone(&progress).follow(Arc::clone(&bench)));
-    let elapsed = bench.load().await;
+    if !config.json {
+        warn_of_tickets(&run, &progress).await;
+    }
+    let following = tokio::spawn(Arc::clone(&progress).follow(Arc::clone(&run)));
+    let elapsed = load::run(&run).await;
     following.abort();
-    progress.say("sending votes that had no answer again");
-    bench.resolve().await;
-    progress.say("waiting for the tallies to show every accepted vote");
-    let verdict = bench.reconcile().await;
+    progress.step("sending votes without an answer again");
+    resolve::run(&run).await;
+    progress.step("waiting for the tallies to show every accepted vote");
+    let verdict = verify::tallies(&run).await;
     let lost = match &verdict {
-        Ok(verdict) => bench.find_lost(verdict).await,
+        Ok(verdict) => verify::lost_ballots(&run, verdict).await,
         Err(_) => Vec::new(),
     };
     drop((following, progress));
     fetching.abort();
     listening.abort();
-    let is_interrupted = is_interrupted.load(Relaxed);
-    Ok(Report::of(
-        &bench,
+    let load = Load {
         elapsed,
         seed,
-        is_interrupted,
+        is_interrupted: is_interrupted.load(Relaxed),
         had_votes,
-        (verdict, lost),
-    ))
+    };
+    Ok(Report::new(&run, load, Checked { verdict, lost }))
 }
 
 /// Names that no other run has.
@@ -137,27 +143,64 @@ async fn baseline(
     clock: &dyn Clock,
 ) -> Result<Vec<u64>, String> {
     let mut baseline = None;
-    for target in &config.urls {
-        let mut connection = Connection::new(target, clock, config.timeout);
-        let votes = drive::read_tallies(&mut connection, names).await;
-        let votes = votes.map_err(|why| target.is_no_cast(&why))?;
+    for url in &config.urls {
+        let mut connection = Connection::new(url, clock, config.timeout);
+        let votes = run::read_tallies(&mut connection, names).await;
+        let votes = votes.map_err(|why| not_cast(url, &why))?;
         baseline.get_or_insert(votes);
     }
     Ok(baseline.unwrap_or_default())
 }
 
-/// The first signal ends the load, the next one the waiting for tallies.
-fn listen(bench: &Arc<Bench>, is_interrupted: &Arc<AtomicBool>) -> Result<JoinHandle<()>, String> {
+/// Waits for a ticket to begin with.
+async fn first_ticket(run: &Run) -> Result<(), String> {
+    let first = in_time(&*run.clock, FIRST_TICKET, run.tickets.good(None)).await;
+    if first.is_some() {
+        return Ok(());
+    }
+    let (url, why) = (&run.config.urls[0], run.tickets.why_none());
+    Err(format!(
+        "{url} has no ticket to vote with: {why}. Start a ticket generator: `cast-server \
+         ticket-generator`, or `serve`, which has one"
+    ))
+}
+
+/// Says before the run if tickets bound the rate, and not the hardware. It takes a period of tickets
+/// to know.
+async fn warn_of_tickets(run: &Run, progress: &Progress) {
+    let allowance = run.stats().allowance();
+    if !allowance.is_small() {
+        return;
+    }
+    progress.step("reading how many votes the tickets allow");
+    let first = run.tickets.good(None).await;
+    let left = first.left(run.clock.now().as_unix_ms());
+    if left.is_none_or(|left| left < 2 * SECOND_TICKET) {
+        let second = run.unless_stopped(run.tickets.good(Some(first.number)));
+        in_time(&*run.clock, SECOND_TICKET, second).await;
+    }
+    let allowance = run.stats().allowance();
+    if let Some(bound) = allowance.bound(run.config.rate, left) {
+        progress.hide();
+        warn(&format!(
+            "{bound}; votes beyond that are refused. To measure the server and not its tickets, start \
+             it with --ticket-uses 1000000"
+        ));
+    }
+}
+
+/// The first signal ends the load, the next one the wait for tallies.
+fn listen(run: &Arc<Run>, is_interrupted: &Arc<AtomicBool>) -> Result<JoinHandle<()>, String> {
     let mut signals = Signals::new().map_err(|error| format!("listening for signals: {error}"))?;
-    let (bench, is_interrupted) = (Arc::clone(bench), Arc::clone(is_interrupted));
+    let (run, is_interrupted) = (Arc::clone(run), Arc::clone(is_interrupted));
     Ok(tokio::spawn(async move {
         loop {
             signals.next().await;
-            if bench.stop.is_cancelled() {
-                bench.give_up.cancel();
+            if run.stop.is_cancelled() {
+                run.give_up.cancel();
             } else {
                 is_interrupted.store(true, Relaxed);
-                bench.stop.cancel();
+                run.stop.cancel();
             }
         }
     }))

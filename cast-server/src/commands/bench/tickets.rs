@@ -18,11 +18,19 @@ const AT_REST: Duration = Duration::from_secs(1);
 /// A ticket of the run.
 #[derive(Debug)]
 pub(super) struct Ticket {
-    /// The how many-th of the run, from 0: its place in the ledger.
+    /// Its number in the run, from 0.
     pub(super) number: usize,
     /// As a JSON text.
     pub(super) quoted: String,
     valid_until_ms: Option<u64>,
+}
+
+impl Ticket {
+    /// How long it is still valid, by this machine's clock.
+    pub(super) fn left(&self, now_ms: u64) -> Option<Duration> {
+        let left = self.valid_until_ms?.saturating_sub(now_ms);
+        Some(Duration::from_millis(left))
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -70,7 +78,7 @@ impl Tickets {
         Arc::clone(current.ticket.as_ref().expect("a good one is there"))
     }
 
-    /// A server says that this ticket does not vote any more.
+    /// A server refused this ticket.
     pub(super) fn refused(&self, number: usize, is_used_up: bool) {
         self.current.send_if_modified(|current| {
             let is_current = current
@@ -84,8 +92,9 @@ impl Tickets {
         self.is_wanted.notify_one();
     }
 
-    /// What `cas` says. A ticket that was not there before gets its number from `number`.
-    pub(super) fn seen(&self, cas: &Cas, number: impl FnOnce() -> usize) {
+    /// Takes in an answer to `cas`. A ticket that was not there before gets its number from `number`,
+    /// which is given its end.
+    pub(super) fn seen(&self, cas: &Cas, number: impl FnOnce(Option<u64>) -> usize) {
         *self.trouble() = None;
         let quoted = serde_json::Value::from(&*cas.ticket).to_string();
         self.current.send_if_modified(|current| {
@@ -97,10 +106,11 @@ impl Tickets {
                 return false;
             }
             let valid_until: Option<jiff::Timestamp> = cas.valid_until.parse().ok();
+            let valid_until_ms = valid_until.and_then(|it| it.as_millisecond().try_into().ok());
             let ticket = Ticket {
-                number: number(),
+                number: number(valid_until_ms),
                 quoted,
-                valid_until_ms: valid_until.and_then(|it| it.as_millisecond().try_into().ok()),
+                valid_until_ms,
             };
             *current = Current {
                 ticket: Some(Arc::new(ticket)),
@@ -110,7 +120,7 @@ impl Tickets {
         });
     }
 
-    /// `cas` says nothing of use.
+    /// `cas` failed.
     pub(super) fn not_seen(&self, why: String) {
         *self.trouble() = Some(why);
     }
@@ -174,31 +184,31 @@ mod tests {
     fn a_ticket_is_numbered_once() {
         let tickets = Tickets::new();
         assert_eq!(good(&tickets, None), None);
-        tickets.seen(&cas("a"), || 0);
-        tickets.seen(&cas("a"), || panic!("it has a number"));
+        tickets.seen(&cas("a"), |_| 0);
+        tickets.seen(&cas("a"), |_| panic!("it has a number"));
         assert_eq!(good(&tickets, None), Some(0));
     }
 
     #[test]
-    fn whoever_was_refused_waits_for_the_next_ticket_and_others_do_not() {
+    fn a_refused_connection_waits_for_the_next_ticket_and_others_do_not() {
         let tickets = Tickets::new();
-        tickets.seen(&cas("a"), || 0);
+        tickets.seen(&cas("a"), |_| 0);
         tickets.refused(0, false);
         assert_eq!(good(&tickets, Some(0)), None);
         assert_eq!(good(&tickets, None), Some(0));
-        tickets.seen(&cas("b"), || 1);
+        tickets.seen(&cas("b"), |_| 1);
         assert_eq!(good(&tickets, Some(0)), Some(1));
     }
 
     #[test]
-    fn a_ticket_that_is_used_up_is_nobodys_and_late_news_spoil_no_other() {
+    fn a_used_up_ticket_is_given_to_no_connection_and_a_late_refusal_spoils_no_other() {
         let tickets = Tickets::new();
-        tickets.seen(&cas("a"), || 0);
+        tickets.seen(&cas("a"), |_| 0);
         tickets.refused(0, true);
         assert_eq!(good(&tickets, None), None);
-        tickets.seen(&cas("a"), || 1);
+        tickets.seen(&cas("a"), |_| 1);
         assert_eq!(good(&tickets, None), None, "it is the same one");
-        tickets.seen(&cas("b"), || 1);
+        tickets.seen(&cas("b"), |_| 1);
         tickets.refused(0, true);
         assert_eq!(good(&tickets, None), Some(1));
     }

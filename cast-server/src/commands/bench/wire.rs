@@ -1,4 +1,4 @@
-//! The few GraphQL requests that are sent, and what their answers mean.
+//! The GraphQL requests of a run, and the meaning of their responses.
 //!
 //! Each document is always the same text, as programs send it: what changes are the variables.
 
@@ -8,8 +8,8 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::ledger::Told;
-use crate::client::{Answer, AnswerError, Cas, data};
+use super::response::VoteResponse;
+use crate::client::{Cas, GraphqlError, GraphqlResponse, data};
 
 /// The most names that one request may ask for.
 pub(super) const MAX_TALLIES: usize = 100;
@@ -20,7 +20,7 @@ const VOTE: &str = "mutation Bench($names: [String!]!, $counts: [Int!]!, $ticket
 
 /// A vote for one name. Written out: this is what is sent by the hundred thousand.
 pub(super) fn vote(name: &str, ticket: &str, id: Option<BallotId>) -> Bytes {
-    // A name is ours, and an id has no quotes; a ticket comes quoted.
+    // A name and an id need no escapes; a ticket comes quoted.
     let id = id.map_or(String::from("null"), |id| format!("\"{id}\""));
     let body = format!(
         "{{\"query\":\"{VOTE}\",\"variables\":{{\"names\":[\"{name}\"],\"counts\":[1],\
@@ -64,51 +64,51 @@ struct Vote {
     votes: Vec<u64>,
 }
 
-/// What was said of a vote.
-pub(super) fn told(status: StatusCode, body: &[u8]) -> Told {
-    let Ok(answer) = serde_json::from_slice::<Answer<VoteData>>(body) else {
-        return no_answer(status);
+/// The answer to a vote.
+pub(super) fn read_vote(status: StatusCode, body: &[u8]) -> VoteResponse {
+    let Ok(response) = serde_json::from_slice::<GraphqlResponse<VoteData>>(body) else {
+        return not_graphql(status);
     };
-    match answer.data {
-        Some(VoteData { vote }) => told_in_data(vote),
-        None => told_in_error(status, answer.errors),
+    match response.data {
+        Some(VoteData { vote }) => from_data(vote),
+        None => from_errors(status, response.errors),
     }
 }
 
-/// Whoever answers like this is perhaps not the server, but something before it.
-fn no_answer(status: StatusCode) -> Told {
+/// An answer like this is perhaps not from the server, but from something before it.
+fn not_graphql(status: StatusCode) -> VoteResponse {
     let code = format!("HTTP_{}", status.as_u16());
     if status.is_client_error() {
-        Told::Fault(code)
+        VoteResponse::Fault(code)
     } else {
-        Told::Unknown(code)
+        VoteResponse::Unknown(code)
     }
 }
 
-fn told_in_data(vote: Vote) -> Told {
+fn from_data(vote: Vote) -> VoteResponse {
     match (vote.success, vote.code) {
-        (true, Some(code)) if code == "DUPLICATE" => Told::Duplicate,
-        (true, _) => Told::Accepted(vote.votes.first().copied()),
-        (false, code) => Told::Refused(code.unwrap_or_else(|| "WITHOUT_CODE".into())),
+        (true, Some(code)) if code == "DUPLICATE" => VoteResponse::Duplicate,
+        (true, _) => VoteResponse::Accepted(vote.votes.first().copied()),
+        (false, code) => VoteResponse::Refused(code.unwrap_or_else(|| "WITHOUT_CODE".into())),
     }
 }
 
-fn told_in_error(status: StatusCode, errors: Vec<AnswerError>) -> Told {
+fn from_errors(status: StatusCode, errors: Vec<GraphqlError>) -> VoteResponse {
     let Some(code) = errors.into_iter().next().map(|error| error.extensions.code) else {
-        return no_answer(status);
+        return not_graphql(status);
     };
     let code = code.unwrap_or_else(|| "WITHOUT_CODE".into());
     match &*code {
         // The ballot counts all the same.
-        "COUNT_TOO_LARGE" => Told::Accepted(None),
+        "COUNT_TOO_LARGE" => VoteResponse::Accepted(None),
         "OVERLOADED"
         | "UNAVAILABLE"
         | "NO_TICKET"
         | "BAD_USER_INPUT"
         | "GRAPHQL_PARSE_FAILED"
-        | "GRAPHQL_VALIDATION_FAILED" => Told::Fault(code),
+        | "GRAPHQL_VALIDATION_FAILED" => VoteResponse::Fault(code),
         // OUTCOME_UNKNOWN; and what is not known to mean that nothing happened.
-        _ => Told::Unknown(code),
+        _ => VoteResponse::Unknown(code),
     }
 }
 
@@ -156,7 +156,7 @@ pub(super) fn read_tallies(
     Ok(tallies.into_iter().map(|tally| tally.votes).collect())
 }
 
-/// The fate in an answer to [`ballot`]; none if nobody has seen it.
+/// The fate in an answer to [`ballot`]; none if the server does not know it.
 pub(super) fn read_ballot(status: StatusCode, body: &[u8]) -> Result<Option<String>, String> {
     let ballot = data::<BallotData>(status, body)?.ballot;
     Ok(ballot.map(|ballot| ballot.fate))
@@ -166,8 +166,8 @@ pub(super) fn read_ballot(status: StatusCode, body: &[u8]) -> Result<Option<Stri
 mod tests {
     use super::*;
 
-    fn told_200(body: &str) -> Told {
-        told(StatusCode::OK, body.as_bytes())
+    fn read_200(body: &str) -> VoteResponse {
+        read_vote(StatusCode::OK, body.as_bytes())
     }
 
     fn error(code: &str) -> String {
@@ -192,34 +192,46 @@ mod tests {
     #[test]
     fn data_says_accepted_duplicate_or_refused() {
         let accepted = r#"{"data":{"vote":{"success":true,"code":"ACCEPTED","votes":[7]}}}"#;
-        assert_eq!(told_200(accepted), Told::Accepted(Some(7)));
+        assert_eq!(read_200(accepted), VoteResponse::Accepted(Some(7)));
         let duplicate = r#"{"data":{"vote":{"success":true,"code":"DUPLICATE","votes":[7]}}}"#;
-        assert_eq!(told_200(duplicate), Told::Duplicate);
+        assert_eq!(read_200(duplicate), VoteResponse::Duplicate);
         let refused = r#"{"data":{"vote":{"success":false,"code":"TICKET_EXPIRED","votes":[]}}}"#;
-        assert_eq!(told_200(refused), Told::Refused("TICKET_EXPIRED".into()));
+        assert_eq!(
+            read_200(refused),
+            VoteResponse::Refused("TICKET_EXPIRED".into())
+        );
     }
 
     #[test]
     fn errors_that_say_that_nothing_happened_are_faults_and_all_others_are_unknown() {
         for code in ["OVERLOADED", "UNAVAILABLE", "NO_TICKET", "BAD_USER_INPUT"] {
-            assert_eq!(told_200(&error(code)), Told::Fault(code.into()));
+            assert_eq!(read_200(&error(code)), VoteResponse::Fault(code.into()));
         }
         for code in ["OUTCOME_UNKNOWN", "INTERNAL_SERVER_ERROR", "NEW"] {
-            assert_eq!(told_200(&error(code)), Told::Unknown(code.into()));
+            assert_eq!(read_200(&error(code)), VoteResponse::Unknown(code.into()));
         }
-        assert_eq!(told_200(&error("COUNT_TOO_LARGE")), Told::Accepted(None));
+        assert_eq!(
+            read_200(&error("COUNT_TOO_LARGE")),
+            VoteResponse::Accepted(None)
+        );
     }
 
     #[test]
     fn an_answer_that_is_none_may_come_from_a_proxy() {
         let html = b"<html>";
-        let told = |status| told(status, html);
+        let read = |status| read_vote(status, html);
         assert_eq!(
-            told(StatusCode::BAD_GATEWAY),
-            Told::Unknown("HTTP_502".into())
+            read(StatusCode::BAD_GATEWAY),
+            VoteResponse::Unknown("HTTP_502".into())
         );
-        assert_eq!(told(StatusCode::OK), Told::Unknown("HTTP_200".into()));
-        assert_eq!(told(StatusCode::NOT_FOUND), Told::Fault("HTTP_404".into()));
+        assert_eq!(
+            read(StatusCode::OK),
+            VoteResponse::Unknown("HTTP_200".into())
+        );
+        assert_eq!(
+            read(StatusCode::NOT_FOUND),
+            VoteResponse::Fault("HTTP_404".into())
+        );
     }
 
     #[test]
@@ -236,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_wrong_is_said_in_the_servers_words() {
+    fn a_fault_is_reported_with_the_servers_message() {
         let error = read_cas(StatusCode::OK, error("NO_TICKET").as_bytes()).unwrap_err();
         assert_eq!(error, "it answered NO_TICKET: m");
         let error = read_cas(StatusCode::NOT_FOUND, b"nothing here").unwrap_err();

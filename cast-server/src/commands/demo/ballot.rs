@@ -1,15 +1,20 @@
-//! A ballot that is sent until its fate is told.
+//! A ballot that is sent until its outcome is known.
 
 use cast_core::domain::BallotId;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::guide::{Guide, Trouble, note};
+use super::{
+    guide::{Guide, RequestFailure},
+    output::note,
+};
 
-pub(super) const VOTE: &str = "mutation Vote($usernames: [String!]!, $voteCount: [Int!]!, $ticket: \
-    String!, $voterUsername: String, $ballotId: ID) { vote(usernames: $usernames, voteCount: \
-    $voteCount, ticket: $ticket, voterUsername: $voterUsername, ballotId: $ballotId) { success \
-    message usernames votes stale code retryable } }";
+pub(super) const VOTE: &str = "\
+mutation Vote($usernames: [String!]!, $voteCount: [Int!]!, $ticket: String!, $voterUsername: String, $ballotId: ID) {
+  vote(usernames: $usernames, voteCount: $voteCount, ticket: $ticket, voterUsername: $voterUsername, ballotId: $ballotId) {
+    success message usernames votes stale code retryable
+  }
+}";
 
 /// What a voter sends, but for the ticket.
 pub(super) struct Ballot {
@@ -19,9 +24,9 @@ pub(super) struct Ballot {
     pub(super) voter: Option<String>,
 }
 
-/// What became of it.
+/// The result of a vote.
 #[derive(Debug, Deserialize)]
-pub(super) struct Told {
+pub(super) struct VoteResult {
     pub(super) success: bool,
     pub(super) message: String,
     pub(super) usernames: Vec<String>,
@@ -53,10 +58,10 @@ impl Ballot {
     }
 }
 
-impl Told {
+impl VoteResult {
     pub(super) fn of(data: &Value) -> Result<Self, String> {
         Self::deserialize(&data["vote"])
-            .map_err(|error| format!("the answer is none to a vote ({error}): {data}"))
+            .map_err(|error| format!("the response is not that of a vote ({error}): {data}"))
     }
 
     /// Whether it was accepted.
@@ -110,9 +115,9 @@ pub(super) fn same<T: PartialEq + std::fmt::Debug + ?Sized>(
 
 impl Guide<'_> {
     /// Votes with this ticket, and shows it.
-    async fn vote(&mut self, ballot: &Ballot, ticket: &str) -> Result<Told, Trouble> {
+    async fn vote(&mut self, ballot: &Ballot, ticket: &str) -> Result<VoteResult, RequestFailure> {
         let data = self.ask(VOTE, &ballot.variables(ticket)).await?;
-        Told::of(&data).map_err(Trouble::for_good)
+        VoteResult::of(&data).map_err(RequestFailure::permanent)
     }
 
     /// Votes with this ticket, again as long as there is no answer.
@@ -120,30 +125,30 @@ impl Guide<'_> {
         &mut self,
         ballot: &Ballot,
         ticket: &str,
-    ) -> Result<Told, String> {
+    ) -> Result<VoteResult, String> {
         let deadline = self.deadline();
         loop {
             match self.vote(ballot, ticket).await {
-                Ok(told) => return Ok(told),
-                Err(trouble) if trouble.may_pass => self.pause(deadline, &trouble.why).await?,
-                Err(trouble) => return Err(trouble.why),
+                Ok(result) => return Ok(result),
+                Err(failure) if failure.is_transient => self.pause(deadline, &failure.why).await?,
+                Err(failure) => return Err(failure.why),
             }
         }
     }
 
     /// Votes with the ticket that is good now, again as long as that may help: with the next ticket
     /// where this one ends meanwhile, and with the same id, so that it counts once.
-    pub(super) async fn cast(&mut self, ballot: &Ballot) -> Result<Told, String> {
+    pub(super) async fn cast(&mut self, ballot: &Ballot) -> Result<VoteResult, String> {
         let deadline = self.deadline();
         let mut refused: Option<String> = None;
         loop {
             let ticket = self.ticket(refused.as_deref()).await?.ticket;
-            let told = self.vote_once(ballot, &ticket).await?;
-            if told.success || !told.retryable {
-                return Ok(told);
+            let result = self.vote_once(ballot, &ticket).await?;
+            if result.success || !result.retryable {
+                return Ok(result);
             }
-            note("it may be sent again: the same ballot, with the next ticket");
-            self.pause(deadline, &told.message).await?;
+            note("refused, and retryable: sending the same ballot with the next ticket");
+            self.pause(deadline, &result.message).await?;
             refused = Some(ticket);
         }
     }

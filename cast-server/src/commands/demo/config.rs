@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::{client::Target, config::duration};
+use crate::{client::DEFAULT_URL, config::duration, protocol::HttpUrl};
 
-/// Which server to show, and how long to wait for it.
+/// The server of the demo, and how long to wait for it.
 #[derive(Args, Clone, Debug)]
 pub struct DemoConfig {
-    /// The server: `http://HOST:PORT`
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8000")]
-    pub(super) url: Target,
+    /// The server
+    #[arg(long, value_name = "http://HOST:PORT", default_value = DEFAULT_URL)]
+    pub(super) url: HttpUrl,
 
-    /// How long to wait for an answer, and for what is tried again until it is as it must be
+    /// How long to wait for an answer, and for a result that may take several tries
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
     pub(super) timeout: Duration,
 

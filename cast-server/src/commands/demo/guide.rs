@@ -1,6 +1,6 @@
-//! What is said of a walk: requests, answers, checks.
+//! A walk through the steps: requests, responses, retries.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use bytes::Bytes;
 use cast_core::{
@@ -9,48 +9,45 @@ use cast_core::{
 };
 use serde_json::{Value, json};
 
-use super::config::DemoConfig;
-use crate::{
-    client::{Cas, Connection, Lost, NoData, Target, data},
-    process::terminal::print,
-};
+use super::{config::DemoConfig, output};
+use crate::client::{Cas, Connection, NoData, RequestError, data, post};
 
 /// How soon something is tried again.
 pub(super) const PAUSE: Duration = Duration::from_millis(100);
 
-pub(super) const CAS: &str = "{ cas { ticket validUntil remainingUsage } }";
+pub(super) const CAS: &str = "query Ticket { cas { ticket validUntil remainingUsage } }";
 
-/// Why there is nothing to look at.
+/// Why a request has no data.
 #[derive(Debug)]
-pub(super) struct Trouble {
+pub(super) struct RequestFailure {
     pub(super) why: String,
-    /// Whether the same may be sent again. It is safe: nothing happened, or a ballot has its id.
-    pub(super) may_pass: bool,
+    /// Whether the request may be repeated. That is safe: nothing happened, or a ballot has its id.
+    pub(super) is_transient: bool,
 }
 
-impl Trouble {
-    pub(super) const fn for_good(why: String) -> Self {
+impl RequestFailure {
+    pub(super) const fn permanent(why: String) -> Self {
         Self {
             why,
-            may_pass: false,
+            is_transient: false,
         }
     }
 }
 
-impl From<Lost> for Trouble {
-    fn from(lost: Lost) -> Self {
+impl From<RequestError> for RequestFailure {
+    fn from(error: RequestError) -> Self {
         Self {
-            why: lost.to_string(),
-            // Whoever cannot be reached at all is not there.
-            may_pass: !matches!(lost, Lost::NotSent(_)),
+            why: error.to_string(),
+            // Without a connection, there is no server.
+            is_transient: !matches!(error, RequestError::NotSent(_)),
         }
     }
 }
 
-impl From<NoData> for Trouble {
+impl From<NoData> for RequestFailure {
     fn from(why: NoData) -> Self {
-        let (why, may_pass) = (why.to_string(), why.is_retryable());
-        Self { why, may_pass }
+        let (why, is_transient) = (why.to_string(), why.is_retryable());
+        Self { why, is_transient }
     }
 }
 
@@ -58,7 +55,7 @@ impl From<NoData> for Trouble {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Deadline(Duration);
 
-/// Talks to a server, and says what happens.
+/// Talks to a server, and prints what happens.
 pub(super) struct Guide<'a> {
     pub(super) config: &'a DemoConfig,
     pub(super) clock: &'a dyn Clock,
@@ -66,6 +63,8 @@ pub(super) struct Guide<'a> {
     connection: Connection<'a>,
     /// The step that is shown: its number, and what it is about.
     step: (usize, &'static str),
+    /// Documents that were printed.
+    printed: BTreeSet<String>,
 }
 
 impl<'a> Guide<'a> {
@@ -80,17 +79,14 @@ impl<'a> Guide<'a> {
             entropy,
             connection: Connection::new(&config.url, clock, config.timeout),
             step: (0, "before the first step"),
+            printed: BTreeSet::new(),
         }
-    }
-
-    pub(super) const fn target(&self) -> &Target {
-        &self.config.url
     }
 
     /// Begins a step.
     pub(super) fn begin(&mut self, title: &'static str, why: &str) {
         self.step = (self.step.0 + 1, title);
-        print(&format!("{}. {title}\n{}\n", self.step.0, indented(why)));
+        output::begin(self.step.0, title, why);
     }
 
     /// Where it failed, and why.
@@ -99,29 +95,40 @@ impl<'a> Guide<'a> {
         format!("step {number}, {title}: {why}")
     }
 
-    /// Asks, and shows request and answer; the data of the answer.
-    pub(super) async fn ask(&mut self, query: &str, variables: &Value) -> Result<Value, Trouble> {
-        show_request(query, variables);
+    /// Prints a request: the document only the first time.
+    pub(super) fn show_request(&mut self, query: &str, variables: &Value) {
+        let is_new = self.printed.insert(query.to_owned());
+        output::show_request(query, variables, is_new);
+    }
+
+    /// Sends a request, and prints it and the response; returns the data of the response.
+    pub(super) async fn ask(
+        &mut self,
+        query: &str,
+        variables: &Value,
+    ) -> Result<Value, RequestFailure> {
+        self.show_request(query, variables);
         let data = self.ask_quietly(query, variables).await;
         match &data {
-            Ok(data) => show_answer(data),
-            Err(trouble) => show_trouble(&trouble.why),
+            Ok(data) => output::show_response(data),
+            Err(failure) => output::show_failure(&failure.why),
         }
         data
     }
 
-    /// Asks; the data of the answer.
+    /// Sends a request; returns the data of the response.
     pub(super) async fn ask_quietly(
         &mut self,
         query: &str,
         variables: &Value,
-    ) -> Result<Value, Trouble> {
+    ) -> Result<Value, RequestFailure> {
         let body = json!({"query": query, "variables": variables});
-        let reply = self.connection.post(Bytes::from(body.to_string())).await?;
-        Ok(data(reply.status, &reply.body)?)
+        let body = Bytes::from(body.to_string());
+        let response = post(&mut self.connection, body).await?;
+        Ok(data(response.status(), response.body())?)
     }
 
-    /// The ticket that is good now: one with a use left, and another than `refused`. It is not shown.
+    /// The ticket that is good now: one with a use left, and another than `refused`. It is not printed.
     pub(super) async fn ticket(&mut self, refused: Option<&str>) -> Result<Cas, String> {
         let deadline = self.deadline();
         let mut none = String::from("no ticket with a use left");
@@ -134,8 +141,8 @@ impl<'a> Guide<'a> {
                         return Ok(cas);
                     }
                 }
-                Err(trouble) if trouble.may_pass => none = trouble.why,
-                Err(trouble) => return Err(trouble.why),
+                Err(failure) if failure.is_transient => none = failure.why,
+                Err(failure) => return Err(failure.why),
             }
             self.pause(deadline, &none).await?;
         }
@@ -157,8 +164,8 @@ impl<'a> Guide<'a> {
 
     /// An id that no other ballot has.
     pub(super) fn mint(&self) -> BallotId {
-        let (home, now) = (Partition::new(0), self.clock.now());
-        BallotId::mint(home, Partitions::ONE, now, self.entropy)
+        let (partition, now) = (Partition::new(0), self.clock.now());
+        BallotId::mint(partition, Partitions::ONE, now, self.entropy)
     }
 }
 
@@ -166,37 +173,4 @@ impl<'a> Guide<'a> {
 pub(super) fn cas(data: &Value) -> Result<Cas, String> {
     serde_json::from_value(data["cas"].clone())
         .map_err(|_| format!("the answer holds no ticket: {data}"))
-}
-
-/// The step's answers are as they must be.
-pub(super) fn end(what: &str) {
-    print(&format!("{}\n\n", indented(&format!("ok: {what}"))));
-}
-
-/// Says what else happens.
-pub(super) fn note(what: &str) {
-    print(&format!("{}\n", indented(&format!("({what})"))));
-}
-
-/// What is sent.
-pub(super) fn show_request(query: &str, variables: &Value) {
-    let variables = match variables {
-        Value::Null => String::new(),
-        some => format!("     {some}\n"),
-    };
-    print(&format!("   > {query}\n{variables}"));
-}
-
-/// What there is no answer for.
-fn show_trouble(why: &str) {
-    print(&format!("   < {why}\n"));
-}
-
-/// What is answered.
-pub(super) fn show_answer(data: &Value) {
-    print(&format!("   < {data}\n"));
-}
-
-fn indented(text: &str) -> String {
-    format!("   {}", text.replace('\n', "\n   "))
 }

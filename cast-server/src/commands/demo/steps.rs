@@ -5,11 +5,12 @@ use std::{fmt::Write as _, time::Duration};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Names,
-    ballot::{Ballot, Told, VOTE, same},
-    guide::{CAS, Guide, PAUSE, cas, end, note, show_answer, show_request},
+    ballot::{Ballot, VOTE, VoteResult, same},
+    guide::{CAS, Guide, PAUSE, cas},
+    names::Names,
+    output::{end, note, show_response},
 };
-use crate::client::Cas;
+use crate::client::{Cas, not_cast};
 
 /// How many uses of one ticket are shown.
 const USES: u64 = 3;
@@ -28,8 +29,8 @@ pub(super) async fn walk(guide: &mut Guide<'_>, names: &Names) -> Result<(), Str
 async fn current_ticket(guide: &mut Guide<'_>) -> Result<(), String> {
     guide.begin(
         "The ticket that is good now",
-        "Who shows a ticket may vote: there are no accounts. A new one comes every period, the same for\n\
-         everybody; it votes until its end, and as often as it says.",
+        "Any client with the ticket may vote: there are no accounts. A new ticket comes every period, the\n\
+         same for all; it is valid until `validUntil`, for `remainingUsage` more votes.",
     );
     let ticket = shown_ticket(guide).await?;
     let is_hex = |ticket: &str| ticket.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -47,15 +48,15 @@ async fn current_ticket(guide: &mut Guide<'_>) -> Result<(), String> {
     Ok(())
 }
 
-/// Asks for the ticket that is good now, before everybody's eyes, until there is an answer.
+/// Asks for the ticket that is good now, and shows it, until there is an answer.
 async fn shown_ticket(guide: &mut Guide<'_>) -> Result<Cas, String> {
     let deadline = guide.deadline();
     loop {
         match guide.ask(CAS, &Value::Null).await {
             Ok(data) => return cas(&data),
-            // It is there, and has no ticket yet, or lost its way.
-            Err(trouble) if trouble.may_pass => guide.pause(deadline, &trouble.why).await?,
-            Err(trouble) => return Err(guide.target().is_no_cast(&trouble.why)),
+            // The server is there, and has no ticket yet.
+            Err(failure) if failure.is_transient => guide.pause(deadline, &failure.why).await?,
+            Err(failure) => return Err(not_cast(&guide.config.url, &failure.why)),
         }
     }
 }
@@ -70,7 +71,7 @@ fn left_ms(guide: &Guide<'_>, ticket: &Cas) -> Result<i64, String> {
     Ok(end.as_millisecond().saturating_sub(now))
 }
 
-/// Votes for three names; who they are, with what each was given.
+/// Votes for three names; returns each with its votes.
 async fn three_names(guide: &mut Guide<'_>, names: &Names) -> Result<Vec<(String, u32)>, String> {
     guide.begin(
         "A ballot for three names",
@@ -81,7 +82,7 @@ async fn three_names(guide: &mut Guide<'_>, names: &Names) -> Result<Vec<(String
     let elected = [("alice", 3), ("bob", 2), ("carol", 1)];
     let elected: Vec<_> = elected
         .into_iter()
-        .map(|(who, count)| (names.of(who), count))
+        .map(|(name, count)| (names.of(name), count))
         .collect();
     let ballot = Ballot {
         id: guide.mint(),
@@ -89,15 +90,15 @@ async fn three_names(guide: &mut Guide<'_>, names: &Names) -> Result<Vec<(String
         counts: elected.iter().map(|(_, count)| *count).collect(),
         voter: Some(names.of("voter")),
     };
-    let told = guide.cast(&ballot).await?;
-    told.is_success()?;
-    same("usernames", &told.usernames, &ballot.usernames)?;
-    // What had no answer the first time, and was sent again, shows only when it reconciles; and a counter
+    let result = guide.cast(&ballot).await?;
+    result.is_success()?;
+    same("usernames", &result.usernames, &ballot.usernames)?;
+    // A ballot that had no answer the first time, and was sent again, shows only when it reconciles; and a counter
     // that did not answer cannot say.
-    if told.code != "DUPLICATE" && !told.stale {
-        same("code", told.code.as_str(), "ACCEPTED")?;
+    if result.code != "DUPLICATE" && !result.stale {
+        same("code", result.code.as_str(), "ACCEPTED")?;
         let counts: Vec<_> = ballot.counts.iter().copied().map(u64::from).collect();
-        same("votes", &told.votes, &counts)?;
+        same("votes", &result.votes, &counts)?;
     }
     end("it is accepted, and each name has the votes that it was given");
     Ok(elected)
@@ -106,8 +107,8 @@ async fn three_names(guide: &mut Guide<'_>, names: &Names) -> Result<Vec<(String
 async fn tallies(guide: &mut Guide<'_>, elected: &[(String, u32)]) -> Result<(), String> {
     guide.begin(
         "The votes of each of them",
-        "Anybody may ask, without a ticket. A vote shows as soon as it is accepted, before the tables\n\
-         have it.",
+        "Any client may ask, without a ticket. A vote shows as soon as it is accepted, before it is in\n\
+         the database.",
     );
     let expected: Vec<_> = elected.iter().map(|(_, count)| u64::from(*count)).collect();
     let names: Vec<_> = elected.iter().map(|(name, _)| &**name).collect();
@@ -132,7 +133,7 @@ async fn until_shown(
     }
     let query = format!("query Votes({arguments}) {{{fields} }}");
     let variables = Value::Object(variables);
-    show_request(&query, &variables);
+    guide.show_request(&query, &variables);
     let deadline = guide.deadline();
     loop {
         let why = match guide.ask_quietly(&query, &variables).await {
@@ -141,18 +142,18 @@ async fn until_shown(
                 let votes: Option<Vec<_>> = votes.collect();
                 let votes = votes.ok_or_else(|| format!("the answer holds no votes: {data}"))?;
                 if votes == expected {
-                    show_answer(&data);
+                    show_response(&data);
                     return Ok(());
                 }
-                // Nobody else votes for them: what is too much stays.
+                // No other client votes for them: what is too much stays.
                 if votes.iter().zip(expected).any(|(votes, most)| votes > most) {
-                    show_answer(&data);
+                    show_response(&data);
                     return same("votes", votes.as_slice(), expected);
                 }
                 format!("votes must be {expected:?}, and are {votes:?}")
             }
-            Err(trouble) if trouble.may_pass => trouble.why,
-            Err(trouble) => return Err(trouble.why),
+            Err(failure) if failure.is_transient => failure.why,
+            Err(failure) => return Err(failure.why),
         };
         guide.pause(deadline, &why).await?;
     }
@@ -162,15 +163,15 @@ async fn forged_ticket(guide: &mut Guide<'_>, names: &Names) -> Result<(), Strin
     guide.begin(
         "A forged ticket",
         "A ticket carries a tag that only the servers' keys can make. One digit is changed: every server\n\
-         sees that by itself, without asking anybody.",
+         detects that by itself, without I/O.",
     );
     let mut forged = guide.ticket(None).await?.ticket;
     let last = forged.pop();
     forged.push(if last == Some('0') { '1' } else { '0' });
     let mallory = names.of("mallory");
     let ballot = Ballot::of(guide.mint(), mallory.clone());
-    let told = guide.vote_once(&ballot, &forged).await?;
-    told.is_refusal("Invalid ticket", "TICKET_INVALID")?;
+    let result = guide.vote_once(&ballot, &forged).await?;
+    result.is_refusal("Invalid ticket", "TICKET_INVALID")?;
     until_shown(guide, &[&mallory], &[0]).await?;
     end("it is refused, as an answer and not as an error, and counts nothing");
     Ok(())
@@ -218,11 +219,11 @@ async fn uses_of_one_ticket(
     let uses = USES.min(before.remaining_usage);
     for _ in 0..uses {
         let ballot = Ballot::of(guide.mint(), names.of("dora"));
-        let told = guide.vote_once(&ballot, &before.ticket).await?;
-        if told.is_at_an_end() {
+        let result = guide.vote_once(&ballot, &before.ticket).await?;
+        if result.is_at_an_end() {
             return Ok(None);
         }
-        told.is_success()?;
+        result.is_success()?;
     }
     let after = shown_ticket(guide).await?;
     let left = (uses, before.remaining_usage, after.remaining_usage);
@@ -232,23 +233,27 @@ async fn uses_of_one_ticket(
 async fn expiry(guide: &mut Guide<'_>, names: &Names) -> Result<(), String> {
     guide.begin(
         "The end of a ticket",
-        "From `validUntil` on a ticket votes no more, so that it is worth nothing to hoard it. The next\n\
-         one is there by then.",
+        "From `validUntil` on a ticket is expired, so that tickets cannot be hoarded. The next one is\n\
+         valid by then.",
     );
     let old = shown_ticket(guide).await?;
     let ballot = Ballot::of(guide.mint(), names.of("erin"));
     let refused = until_refused(guide, &ballot, &old).await?;
     refused.is_refusal("Ticket expired", "TICKET_EXPIRED")?;
     same("retryable", &refused.retryable, &true)?;
-    let told = guide.cast(&ballot).await?;
-    told.is_success()?;
+    let result = guide.cast(&ballot).await?;
+    result.is_success()?;
     end("the old ticket is refused, and the next one takes the same ballot");
     Ok(())
 }
 
 /// Waits for a ticket's end, and votes with it; again as long as it is accepted. If the server's
 /// clock is not ours, its end comes later, or came already.
-async fn until_refused(guide: &mut Guide<'_>, ballot: &Ballot, old: &Cas) -> Result<Told, String> {
+async fn until_refused(
+    guide: &mut Guide<'_>,
+    ballot: &Ballot,
+    old: &Cas,
+) -> Result<VoteResult, String> {
     let limit = guide.config.expiry_timeout;
     let left = u64::try_from(left_ms(guide, old)?).unwrap_or(0);
     let left = Duration::from_millis(left);
@@ -262,25 +267,25 @@ async fn until_refused(guide: &mut Guide<'_>, ballot: &Ballot, old: &Cas) -> Res
     note(&format!("waiting {left:?} for its end"));
     guide.clock.sleep(left).await;
     let variables = ballot.variables(&old.ticket);
-    show_request(VOTE, &variables);
+    guide.show_request(VOTE, &variables);
     loop {
         let why = match guide.ask_quietly(VOTE, &variables).await {
             Ok(data) => {
-                let told = Told::of(&data)?;
-                if !told.success && !told.is_used_up() {
-                    show_answer(&data);
-                    return Ok(told);
+                let result = VoteResult::of(&data)?;
+                if !result.success && !result.is_used_up() {
+                    show_response(&data);
+                    return Ok(result);
                 }
                 // Others may have taken its last use, and it has yet to end.
-                let does = if told.success {
+                let does = if result.success {
                     "still votes"
                 } else {
                     "has not"
                 };
                 format!("it was to end at {}, and {does}", old.valid_until)
             }
-            Err(trouble) if trouble.may_pass => trouble.why,
-            Err(trouble) => return Err(trouble.why),
+            Err(failure) if failure.is_transient => failure.why,
+            Err(failure) => return Err(failure.why),
         };
         if guide.clock.monotonic() >= deadline {
             return Err(format!("{why}, {limit:?} after it was fetched"));
@@ -292,8 +297,8 @@ async fn until_refused(guide: &mut Guide<'_>, ballot: &Ballot, old: &Cas) -> Res
 async fn sent_twice(guide: &mut Guide<'_>, names: &Names) -> Result<(), String> {
     guide.begin(
         "The same ballot twice",
-        "An answer can be lost on its way. A voter who gave the ballot an id of its own, a UUID, sends it\n\
-         again with the same `ballotId`: it counts once, however often it comes, and takes no second use.",
+        "An answer can be lost. `ballotId` is an idempotency key, a UUID: retries with the same id count\n\
+         once and take no second use.",
     );
     let frank = names.of("frank");
     let ballot = Ballot::of(guide.mint(), frank.clone());

@@ -14,11 +14,9 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use cast_core::{deadline::in_time, ports::Clock};
-use http::{HeaderValue, Request, Response, Uri, header};
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
+use cast_core::ports::Clock;
+use http::{Request, Response, Uri};
+use http_body_util::Full;
 use opentelemetry::Key;
 use opentelemetry_http::HttpClient;
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig as _, WithHttpConfig as _};
@@ -26,16 +24,16 @@ use opentelemetry_sdk::{
     Resource,
     trace::{Sampler, SdkTracerProvider},
 };
-use tokio::{net::TcpStream, runtime};
+use tokio::runtime;
 
 use super::{Collector, MAX_BALLOTS};
-use crate::protocol::HttpUrl;
+use crate::{client::Connection, protocol::HttpUrl};
+
+/// Where a collector accepts traces, if its URL names no path.
+const DEFAULT_PATH: &str = "/v1/traces";
 
 /// How long a collector may take to answer.
 const DEADLINE: Duration = Duration::from_secs(5);
-
-/// The most bytes of its answer.
-const MAX_ANSWER: usize = 64 * 1_024;
 
 type Failed = Box<dyn Error + Send + Sync>;
 
@@ -95,18 +93,10 @@ impl Client {
     }
 
     async fn post(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Failed> {
-        let url = &self.url;
-        let stream = TcpStream::connect((&*url.host, url.port)).await?;
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        // It ends when its sender is dropped; its errors reach the sender too.
-        tokio::spawn(connection);
         let mut request = request.map(Full::new);
-        *request.uri_mut() = Uri::try_from(&*url.path)?;
-        let host = HeaderValue::from_str(&url.authority)?;
-        request.headers_mut().insert(header::HOST, host);
-        let (head, body) = sender.send_request(request).await?.into_parts();
-        let body = Limited::new(body, MAX_ANSWER).collect().await?;
-        Ok(Response::from_parts(head, body.to_bytes()))
+        *request.uri_mut() = Uri::try_from(self.url.path_or(DEFAULT_PATH))?;
+        let mut connection = Connection::new(&self.url, &*self.clock, DEADLINE);
+        Ok(connection.send(request).await?)
     }
 
     /// Logs when it begins to fail, and when that is over.
@@ -139,10 +129,7 @@ impl fmt::Debug for Client {
 #[async_trait]
 impl HttpClient for Client {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Failed> {
-        let answer = self.runtime.block_on(async {
-            let answer = in_time(&*self.clock, DEADLINE, self.post(request)).await;
-            answer.unwrap_or_else(|| Err(format!("no answer within {DEADLINE:?}").into()))
-        });
+        let answer = self.runtime.block_on(self.post(request));
         self.note(&answer);
         answer
     }

@@ -40,7 +40,7 @@ struct State {
     ids: HashSet<String>,
     /// Ids that it has counted.
     counted: HashSet<String>,
-    /// Ids of which it never tells.
+    /// Ids whose outcome it never reveals.
     silent: HashSet<String>,
     seen: u64,
     /// How often it was asked for tallies.

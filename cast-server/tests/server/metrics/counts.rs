@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use cast_adapters::system::SystemClock;
-use cast_testkit::faults::{Fault, FaultPlan, Operation, intercept};
+use cast_testkit::faults::{Fault, FaultPlan, Operation};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -13,7 +13,7 @@ use crate::support::{SOON, Server, VOTE, app_over, one_vote, ports};
 #[tokio::test]
 async fn each_vote_is_counted_by_the_code_of_its_answer() {
     let plan = FaultPlan::quiet(Arc::new(SystemClock));
-    let server = server_over(intercept(&ports(), &plan)).await;
+    let server = server_over(ports().intercepted(&plan)).await;
     let client = &server.client;
     let ticket = client.ticket().await;
     let mut vote = one_vote(&ticket, "ada");
@@ -64,12 +64,12 @@ async fn each_vote_is_counted_by_the_code_of_its_answer() {
 #[tokio::test]
 async fn a_vote_whose_client_disconnects_is_counted_as_unanswered() {
     let plan = FaultPlan::quiet(Arc::new(SystemClock));
-    let mut app = app_over(intercept(&ports(), &plan));
+    let mut app = app_over(ports().intercepted(&plan));
     app.settings.ingest.publish_deadline = SOON;
     app.http.request_deadline = Duration::from_millis(50);
     let server = Server::of(app).await;
     let ticket = server.client.ticket().await;
-    plan.next(Operation::Publish, Fault::LostInSilence);
+    plan.next(Operation::Publish, Fault::LostNoReply);
     let reply = server.client.ask(VOTE, one_vote(&ticket, "ada")).await;
     assert_eq!((reply.status, reply.code()), (504, "OUTCOME_UNKNOWN"));
     server
@@ -87,13 +87,13 @@ async fn a_vote_whose_client_disconnects_is_counted_as_unanswered() {
 #[tokio::test]
 async fn each_call_of_a_port_is_counted_by_how_it_ended() {
     let plan = FaultPlan::quiet(Arc::new(SystemClock));
-    let mut app = app_over(intercept(&ports(), &plan));
+    let mut app = app_over(ports().intercepted(&plan));
     app.settings.ingest.record_deadline = Duration::from_millis(20);
     let server = Server::of(app).await;
     let ticket = server.client.ticket().await;
     plan.next(Operation::Redeem, Fault::Refused);
-    plan.next(Operation::Publish, Fault::DoneButUntold);
-    plan.next(Operation::Record, Fault::LostInSilence);
+    plan.next(Operation::Publish, Fault::DoneOutcomeUnknown);
+    plan.next(Operation::Record, Fault::LostNoReply);
     for code in ["UNAVAILABLE", "OUTCOME_UNKNOWN", "", ""] {
         let reply = server.client.ask(VOTE, one_vote(&ticket, "ada")).await;
         assert_eq!(reply.code(), code, "{reply:?}");
@@ -128,7 +128,7 @@ async fn each_call_of_a_port_is_counted_by_how_it_ended() {
 #[tokio::test]
 async fn a_store_that_lags_shows_its_age_until_it_has_caught_up() {
     let plan = FaultPlan::quiet(Arc::new(SystemClock));
-    let server = server_over(intercept(&ports(), &plan)).await;
+    let server = server_over(ports().intercepted(&plan)).await;
     let ticket = server.client.ticket().await;
     let age = "cast_store_age_seconds{partition=\"0\"}";
     let progress = "cast_store_progress_offset{partition=\"0\"}";
@@ -155,7 +155,7 @@ async fn a_store_that_lags_shows_its_age_until_it_has_caught_up() {
     let older = server.until_scraped("a greater age", is_older(then.value(age).unwrap() + 0.3));
     let read = "cast_store_read_timestamp_seconds";
     let older = older.await.value(read).unwrap();
-    plan.heal();
+    plan.clear();
     server
         .until_values(&[(progress, 4.0), (end, 4.0), (age, 0.0), (lag, 0.0)])
         .await;
@@ -165,7 +165,7 @@ async fn a_store_that_lags_shows_its_age_until_it_has_caught_up() {
 #[tokio::test]
 async fn a_missing_ticket_shows() {
     let plan = FaultPlan::quiet(Arc::new(SystemClock));
-    let server = server_over(intercept(&ports(), &plan)).await;
+    let server = server_over(ports().intercepted(&plan)).await;
     let (current, uses) = ("cast_ticket_current", "cast_ticket_uses_left");
     server
         .until_values(&[(current, 1.0), (uses, 1_000_000.0)])

@@ -5,22 +5,23 @@ use std::{collections::BTreeSet, sync::Arc};
 use cast_core::domain::{LogPosition, Partition};
 
 use super::{
-    EventBusHarness, Skipped, Stage, assert_holds,
     members::{Group, Leave, Member},
+    scenario::{EventBusHarness, Scenario, assert_holds},
 };
+use crate::contract::Skipped;
 use crate::{fixtures::Progress, waiting::eventually};
 
 pub(super) async fn two_members_share_the_partitions(
     harness: &dyn EventBusHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
-    let group = Group::new(&stage);
+    let scenario = Scenario::start(harness).await;
+    let group = Group::new(&scenario);
     let members = [group.join(0).await, group.join(1).await];
     let owners = group.reconcile(members.len()).await;
     let read: BTreeSet<_> = owners.into_keys().collect();
     assert_eq!(
         read,
-        stage.partitions.iter().collect(),
+        scenario.partitions.iter().collect(),
         "together they read all of them"
     );
     for member in members {
@@ -42,15 +43,15 @@ pub(super) async fn partitions_of_a_dropped_member_are_taken_over(
 }
 
 async fn taken_over_after(harness: &dyn EventBusHarness, how: Leave) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
-    let group = Group::new(&stage);
+    let scenario = Scenario::start(harness).await;
+    let group = Group::new(&scenario);
     let [leaver, stayer]: [Member; 2] = [group.join(0).await, group.join(1).await];
     let owners = group.reconcile(2).await;
     let (&left, _) = owners
         .iter()
         .find(|(_, owner)| **owner == 0)
         .expect("a reconciled member reads something");
-    let [before, resumed, _] = *read_of(&stage, &group, left).await else {
+    let [before, resumed, _] = *read_of(&scenario, &group, left).await else {
         unreachable!("three records were asked for")
     };
 
@@ -85,10 +86,14 @@ async fn taken_over_after(harness: &dyn EventBusHarness, how: Leave) -> Result<(
 }
 
 /// Three records that follow each other in a partition, and that the group has read.
-async fn read_of(stage: &Stage<'_>, group: &Group<'_>, partition: Partition) -> Vec<LogPosition> {
-    let positions = stage.fill(partition, 3).await;
+async fn read_of(
+    scenario: &Scenario<'_>,
+    group: &Group<'_>,
+    partition: Partition,
+) -> Vec<LogPosition> {
+    let positions = scenario.fill(partition, 3).await;
     eventually(
-        stage.harness.patience(),
+        scenario.harness.patience(),
         "three records to be read",
         || async {
             let read = |at: &LogPosition| !group.readers_of(*at).is_empty();
@@ -102,16 +107,16 @@ async fn read_of(stage: &Stage<'_>, group: &Group<'_>, partition: Partition) -> 
 pub(super) async fn two_groups_each_read_everything(
     harness: &dyn EventBusHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
+    let scenario = Scenario::start(harness).await;
     let progress = || Arc::new(Progress::at_start());
     let mut readers = [
-        stage.reader(10, &progress()).await,
-        stage.reader(10, &progress()).await,
+        scenario.reader(10, &progress()).await,
+        scenario.reader(10, &progress()).await,
     ];
     let (mut records, mut positions) = (Vec::new(), Vec::new());
     for _ in 0..3 {
-        let more = stage.records(4);
-        positions.extend(stage.publish(&more).await);
+        let more = scenario.records(4);
+        positions.extend(scenario.publish(&more).await);
         records.extend(more);
         for reader in &mut readers {
             reader.read_up_to(&positions).await;

@@ -7,10 +7,11 @@ use cast_core::{
     ports::{GroupName, PartitionLag},
 };
 
-use super::{EventBusHarness, Skipped, Stage};
+use super::scenario::{EventBusHarness, Scenario};
+use crate::contract::Skipped;
 use crate::{fixtures::Progress, waiting::eventually};
 
-impl Stage<'_> {
+impl Scenario<'_> {
     async fn lag(&self, group: &GroupName, partition: Partition) -> PartitionLag {
         let lags = self.bus.lag(group).await.expect("the log tells the lag");
         assert_eq!(
@@ -35,10 +36,13 @@ impl Stage<'_> {
 pub(super) async fn lag_counts_from_the_commit_to_the_end(
     harness: &dyn EventBusHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
-    let (group, other) = (stage.fixtures.group("lags"), stage.fixtures.group("beside"));
+    let scenario = Scenario::start(harness).await;
+    let (group, other) = (
+        scenario.fixtures.group("lags"),
+        scenario.fixtures.group("beside"),
+    );
     let (partition, beside) = (Partition::new(0), Partition::new(1));
-    let at = stage.fill(partition, 8).await;
+    let at = scenario.fill(partition, 8).await;
     let end = at[7].offset.next();
     let fresh = PartitionLag {
         partition,
@@ -46,13 +50,13 @@ pub(super) async fn lag_counts_from_the_commit_to_the_end(
         end,
     };
     assert_eq!(
-        stage.lag(&group, partition).await,
+        scenario.lag(&group, partition).await,
         fresh,
         "of a group that nobody joined"
     );
 
     let progress = Arc::new(Progress::at_start());
-    let mut subscription = stage
+    let mut subscription = scenario
         .subscribe(&group, 100, &progress)
         .await
         .expect("a member");
@@ -62,8 +66,8 @@ pub(super) async fn lag_counts_from_the_commit_to_the_end(
             .commit(partition, next)
             .await
             .expect("the log notes a commit");
-        stage.until_committed(&group, partition, next).await;
-        let lag = stage.lag(&group, partition).await;
+        scenario.until_committed(&group, partition, next).await;
+        let lag = scenario.lag(&group, partition).await;
         assert_eq!(
             lag,
             PartitionLag {
@@ -73,19 +77,19 @@ pub(super) async fn lag_counts_from_the_commit_to_the_end(
         );
         assert_eq!(lag.behind(), end.get() - next.get());
     }
-    let more = stage.fill(partition, 1).await[0].offset.next();
+    let more = scenario.fill(partition, 1).await[0].offset.next();
     assert_eq!(
-        stage.lag(&group, partition).await.end,
+        scenario.lag(&group, partition).await.end,
         more,
         "the end moves on"
     );
     assert_eq!(
-        stage.lag(&other, partition).await.committed,
+        scenario.lag(&other, partition).await.committed,
         Offset::START,
         "of another group"
     );
     assert_eq!(
-        stage.lag(&group, beside).await.committed,
+        scenario.lag(&group, beside).await.committed,
         Offset::START,
         "of another partition"
     );
@@ -95,11 +99,11 @@ pub(super) async fn lag_counts_from_the_commit_to_the_end(
 pub(super) async fn a_commit_moves_forward_only(
     harness: &dyn EventBusHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
-    let (group, partition) = (stage.fixtures.group("commits"), Partition::new(0));
-    let at = stage.fill(partition, 8).await;
+    let scenario = Scenario::start(harness).await;
+    let (group, partition) = (scenario.fixtures.group("commits"), Partition::new(0));
+    let at = scenario.fill(partition, 8).await;
     let progress = Arc::new(Progress::at_start());
-    let mut subscription = stage
+    let mut subscription = scenario
         .subscribe(&group, 100, &progress)
         .await
         .expect("a member");
@@ -111,12 +115,12 @@ pub(super) async fn a_commit_moves_forward_only(
             .commit(partition, next)
             .await
             .expect("the log notes a commit");
-        stage.until_committed(&group, partition, next).await;
+        scenario.until_committed(&group, partition, next).await;
     }
     for back in [1, 5, 0] {
         // Late, or from a member that was slow: it may be refused, and must not count.
         let _ = subscription.commit(partition, at[back].offset).await;
-        let lag = stage.lag(&group, partition).await;
+        let lag = scenario.lag(&group, partition).await;
         assert_eq!(lag.committed, forward[1], "after a commit of record {back}");
     }
     // A commit that comes later still counts, and comes after what was in flight before it.
@@ -124,33 +128,35 @@ pub(super) async fn a_commit_moves_forward_only(
         .commit(partition, at[7].offset)
         .await
         .expect("the log notes a commit");
-    stage.until_committed(&group, partition, at[7].offset).await;
+    scenario
+        .until_committed(&group, partition, at[7].offset)
+        .await;
     Ok(())
 }
 
 pub(super) async fn who_committed_nothing_is_at_the_first_record(
     harness: &dyn EventBusHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
+    let scenario = Scenario::start(harness).await;
     let (partition, beside) = (Partition::new(0), Partition::new(1));
-    let at = stage.fill(partition, 10).await;
-    stage.fill(beside, 2).await;
+    let at = scenario.fill(partition, 10).await;
+    scenario.fill(beside, 2).await;
     harness.truncate(partition, at[5].offset).await?;
 
-    let group = stage.fixtures.group("looks");
+    let group = scenario.fixtures.group("looks");
     for is_member in [false, true] {
         let progress = Arc::new(Progress::at_start());
         progress.set(partition, at[5].offset);
         let mut reader = None;
         if is_member {
-            let subscribed = stage.subscribe(&group, 100, &progress).await;
+            let subscribed = scenario.subscribe(&group, 100, &progress).await;
             let mut member = subscribed.expect("a member");
             member.next().await.expect("a batch");
             reader = Some(member);
         }
-        let first = stage.lag(&group, partition).await.committed;
+        let first = scenario.lag(&group, partition).await.committed;
         assert_eq!(first, at[5].offset, "a member: {is_member}");
-        let first = stage.lag(&group, beside).await.committed;
+        let first = scenario.lag(&group, beside).await.committed;
         assert_eq!(first, Offset::START, "a member: {is_member}");
         drop(reader);
     }

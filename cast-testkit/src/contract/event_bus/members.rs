@@ -11,7 +11,7 @@ use cast_core::{
 };
 use tokio::{sync::oneshot, task::JoinHandle};
 
-use super::Stage;
+use super::scenario::Scenario;
 use crate::{
     fixtures::Progress,
     waiting::{eventually, within},
@@ -22,7 +22,7 @@ const RECONCILED_ROUNDS: usize = 3;
 
 /// A group whose members read in the background.
 pub(super) struct Group<'a> {
-    stage: &'a Stage<'a>,
+    scenario: &'a Scenario<'a>,
     name: GroupName,
     progress: Arc<Progress>,
     read: Arc<Mutex<Vec<Delivery>>>,
@@ -45,10 +45,10 @@ pub(super) enum Leave {
 }
 
 impl<'a> Group<'a> {
-    pub(super) fn new(stage: &'a Stage<'a>) -> Self {
+    pub(super) fn new(scenario: &'a Scenario<'a>) -> Self {
         Self {
-            name: stage.fixtures.group("shared"),
-            stage,
+            name: scenario.fixtures.group("shared"),
+            scenario,
             progress: Arc::new(Progress::at_start()),
             read: Arc::default(),
         }
@@ -56,7 +56,7 @@ impl<'a> Group<'a> {
 
     /// Adds a member with a handle of its own.
     pub(super) async fn join(&self, number: usize) -> Member {
-        let bus: Arc<dyn EventBus> = self.stage.harness.open().await;
+        let bus: Arc<dyn EventBus> = self.scenario.harness.open().await;
         let resume = Arc::clone(&self.progress) as Arc<dyn ResumeFrom>;
         let subscription = bus.subscribe(&self.name, 100, resume).await;
         let subscription = subscription.expect("the log takes a member");
@@ -86,7 +86,7 @@ impl<'a> Group<'a> {
     /// do so in the same way for some rounds; who reads what.
     pub(super) async fn reconcile(&self, members: usize) -> BTreeMap<Partition, usize> {
         let mut history: Vec<(Vec<LogPosition>, BTreeMap<Partition, usize>)> = Vec::new();
-        let patience = self.stage.harness.patience();
+        let patience = self.scenario.harness.patience();
         within(patience, "a group to share the partitions", async {
             loop {
                 let (positions, owners) = self.round().await;
@@ -113,8 +113,8 @@ impl<'a> Group<'a> {
 
     /// One record for each partition, and who read it first.
     async fn round(&self) -> (Vec<LogPosition>, BTreeMap<Partition, usize>) {
-        let positions = self.stage.publish(&self.stage.records(1)).await;
-        let patience = self.stage.harness.patience();
+        let positions = self.scenario.publish(&self.scenario.records(1)).await;
+        let patience = self.scenario.harness.patience();
         let owners = eventually(patience, "each record to be read", || async {
             let first = |at: &LogPosition| Some((at.partition, *self.readers_of(*at).first()?));
             positions.iter().map(first).collect::<Option<_>>()

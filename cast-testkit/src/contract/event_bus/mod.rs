@@ -1,52 +1,15 @@
-//! The contract of [`EventBus`], clause by clause.
+//! The contract of [`EventBus`](cast_core::ports::EventBus), clause by clause.
 
-use std::{collections::BTreeMap, sync::Arc};
-
-use async_trait::async_trait;
-use cast_core::{
-    domain::{LogBatch, LogEntry, LogPosition, Offset, Partition, Partitions, Record, Unreadable},
-    ports::{EventBus, GroupName, PortError, Published, Subscription},
-};
-
-use super::{Harness, IntoHarness, Skipped};
-use crate::{
-    fixtures::{Fixtures, Progress},
-    waiting::within,
-};
+pub use self::scenario::EventBusHarness;
+use super::IntoHarness;
 
 mod group;
 mod lag;
 mod members;
 mod publish;
+mod resume;
+mod scenario;
 mod subscribe;
-
-/// Opens a log for the clauses, and does to it what they ask for.
-#[async_trait]
-pub trait EventBusHarness: Harness {
-    /// A handle to the log under test. The log is empty at first, has two partitions or more, and
-    /// all handles of one harness see the same: an adapter of a server gives each its own
-    /// connections.
-    async fn open(&self) -> Arc<dyn EventBus>;
-
-    /// A record that the log refuses: by default, one for a partition that it does not have.
-    fn refused(&self, fixtures: &Fixtures, partitions: Partitions) -> Record {
-        let somewhere = fixtures.record(Partition::new(0), partitions, 1);
-        Record::new(
-            Partition::new(partitions.count()),
-            Arc::clone(somewhere.ballots()),
-        )
-    }
-
-    /// Appends bytes that are no record to the end of a partition.
-    async fn append_unreadable(&self, partition: Partition, bytes: &[u8]) -> Result<(), Skipped>;
-
-    /// Makes the log fail to take what is published from now on (out of reach, frozen, full), or
-    /// able again.
-    async fn obstruct(&self, obstructed: bool) -> Result<(), Skipped>;
-
-    /// Drops the records before `offset`, as retention does.
-    async fn truncate(&self, partition: Partition, before: Offset) -> Result<(), Skipped>;
-}
 
 /// Proves one clause by name. [`event_bus_contract!`](crate::event_bus_contract) calls it for each.
 pub fn prove<M>(clause: &str, make: impl AsyncFnOnce() -> M)
@@ -92,7 +55,7 @@ macro_rules! __event_bus_clauses {
             "Unavailable is said only of what is not in the log and never will be."
                 => publish::what_was_unavailable_is_never_in_the_log,
             "A partition is read from the position that the resume callback names, whatever was committed."
-                => subscribe::reading_starts_where_the_resume_callback_says,
+                => resume::reading_starts_where_the_resume_callback_says,
             "Records come in the order of the log, each once a reading, with nothing left out."
                 => subscribe::records_come_in_order_each_once_none_left_out,
             "Batches join: each starts where the one before it of the same partition ended."
@@ -110,13 +73,13 @@ macro_rules! __event_bus_clauses {
             "What is published after the subscription arrives, without being asked for."
                 => subscribe::what_is_published_later_arrives,
             "A position behind the end of the log is refused as misconfigured: the reader's store belongs to another log."
-                => subscribe::a_position_behind_the_end_is_misconfigured,
+                => resume::a_position_behind_the_end_is_misconfigured,
             "A position before the first record that the log still has is refused as misconfigured: the records between are gone."
-                => subscribe::a_position_before_the_first_record_is_misconfigured,
+                => resume::a_position_before_the_first_record_is_misconfigured,
             "A progress whose last ballot is not in the record at its offset is refused as misconfigured, and nothing of the partition is read: it is not the log that was folded."
-                => subscribe::another_log_than_the_one_that_was_folded_is_misconfigured,
+                => resume::another_log_than_the_one_that_was_folded_is_misconfigured,
             "A last ballot whose record the log has dropped is not looked for."
-                => subscribe::a_last_ballot_that_was_dropped_is_not_looked_for,
+                => resume::a_last_ballot_that_was_dropped_is_not_looked_for,
             "Waits for the next batch of any of the member's partitions. May be dropped: nothing is skipped."
                 => subscribe::a_dropped_wait_skips_nothing,
             "Reads partition from next on, if it is (still) the member's."
@@ -134,146 +97,3 @@ macro_rules! __event_bus_clauses {
 }
 
 crate::__event_bus_clauses! { __clause_table (EventBusHarness) }
-
-/// A log with a few partitions, and somebody who publishes to it.
-struct Stage<'a> {
-    harness: &'a dyn EventBusHarness,
-    bus: Arc<dyn EventBus>,
-    partitions: Partitions,
-    fixtures: Fixtures,
-}
-
-impl<'a> Stage<'a> {
-    async fn set(harness: &'a dyn EventBusHarness) -> Self {
-        let bus = harness.open().await;
-        let partitions = bus
-            .partitions()
-            .await
-            .expect("the log tells its partitions");
-        assert!(
-            partitions.count() >= 2,
-            "the suite needs two partitions or more"
-        );
-        Self {
-            harness,
-            bus,
-            partitions,
-            fixtures: Fixtures::new(),
-        }
-    }
-
-    fn record(&self, partition: Partition, ballots: usize) -> Record {
-        self.fixtures.record(partition, self.partitions, ballots)
-    }
-
-    /// Records of one ballot, `each` for every partition, the partitions taking turns.
-    fn records(&self, each: usize) -> Vec<Record> {
-        (0..each)
-            .flat_map(|_| self.partitions.iter())
-            .map(|partition| self.record(partition, 1))
-            .collect()
-    }
-
-    /// Publishes records, all of which the log must take; their positions.
-    async fn publish(&self, records: &[Record]) -> Vec<LogPosition> {
-        let results = self.bus.publish(records).await;
-        assert_eq!(results.len(), records.len(), "one result for each record");
-        results.into_iter().map(position).collect()
-    }
-
-    /// Publishes `count` records of one ballot to one partition.
-    async fn fill(&self, partition: Partition, count: usize) -> Vec<LogPosition> {
-        let records: Vec<_> = (0..count).map(|_| self.record(partition, 1)).collect();
-        self.publish(&records).await
-    }
-
-    async fn subscribe(
-        &self,
-        group: &GroupName,
-        max_ballots: usize,
-        progress: &Arc<Progress>,
-    ) -> Result<Box<dyn Subscription>, PortError> {
-        let resume = Arc::clone(progress) as _;
-        self.bus.subscribe(group, max_ballots, resume).await
-    }
-
-    /// A reader that is alone in a group of its own.
-    async fn reader(&self, max_ballots: usize, progress: &Arc<Progress>) -> Reader<'_> {
-        let group = self.fixtures.group("reader");
-        let subscription = self.subscribe(&group, max_ballots, progress).await;
-        Reader {
-            harness: self.harness,
-            subscription: subscription.expect("the log takes a reader"),
-            seen: BTreeMap::new(),
-        }
-    }
-
-    /// Reads the log from its start, until after all that was published before.
-    async fn read_all(&self) -> BTreeMap<LogPosition, Content> {
-        let ends = self.publish(&self.records(1)).await;
-        let mut reader = self.reader(1_000, &Arc::new(Progress::at_start())).await;
-        reader.read_up_to(&ends).await;
-        reader.close().await
-    }
-}
-
-type Content = Result<Arc<[cast_core::domain::LoggedBallot]>, Unreadable>;
-
-/// A subscription, and what it has read.
-struct Reader<'a> {
-    harness: &'a dyn EventBusHarness,
-    subscription: Box<dyn Subscription>,
-    seen: BTreeMap<LogPosition, Content>,
-}
-
-impl Reader<'_> {
-    async fn next(&mut self) -> LogBatch {
-        let next = self.subscription.next();
-        let batch = within(self.harness.patience(), "the next batch", next).await;
-        let batch = batch.expect("the log gives the next batch");
-        for LogEntry { offset, content } in batch.entries.clone() {
-            let at = LogPosition {
-                partition: batch.partition,
-                offset,
-            };
-            let before = self.seen.insert(at, content);
-            assert_eq!(before, None, "{at:?} was read twice");
-        }
-        batch
-    }
-
-    /// Reads until all of `positions` were read; the batches that it took.
-    async fn read_up_to(&mut self, positions: &[LogPosition]) -> Vec<LogBatch> {
-        let mut batches = Vec::new();
-        while !positions
-            .iter()
-            .all(|position| self.seen.contains_key(position))
-        {
-            batches.push(self.next().await);
-        }
-        batches
-    }
-
-    /// Leaves the group; what it has read.
-    async fn close(self) -> BTreeMap<LogPosition, Content> {
-        self.subscription.close().await.expect("a member leaves");
-        self.seen
-    }
-}
-
-fn position(published: Result<Published, PortError>) -> LogPosition {
-    let published = published.expect("the log takes a record");
-    // A log may not know it once in a while, but not always: the suite would be about nothing.
-    published.position.expect("the log tells the position")
-}
-
-/// Asserts that each record is at its position.
-fn assert_holds(log: &BTreeMap<LogPosition, Content>, records: &[Record], at: &[LogPosition]) {
-    for (record, position) in records.iter().zip(at) {
-        assert_eq!(position.partition, record.partition());
-        let there = log
-            .get(position)
-            .unwrap_or_else(|| panic!("nothing is at {position:?}"));
-        assert_eq!(there.as_ref(), Ok(record.ballots()), "at {position:?}");
-    }
-}

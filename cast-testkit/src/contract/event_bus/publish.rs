@@ -10,57 +10,58 @@ use cast_core::{
     ports::PortErrorKind,
 };
 
-use super::{super::RACERS, EventBusHarness, Skipped, Stage, assert_holds, position};
+use super::scenario::{EventBusHarness, Scenario, assert_holds, position};
+use crate::contract::{RACERS, Skipped};
 use crate::waiting::{dropped_after, race};
 
 pub(super) async fn there_is_one_result_for_each_record_in_order(
     harness: &dyn EventBusHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
+    let scenario = Scenario::start(harness).await;
     assert!(
-        stage.bus.publish(&[]).await.is_empty(),
+        scenario.bus.publish(&[]).await.is_empty(),
         "no records, no results"
     );
-    let mut records = stage.records(5);
-    stage.fixtures.entropy().shuffle(&mut records);
-    let positions = stage.publish(&records).await;
-    assert_holds(&stage.read_all().await, &records, &positions);
+    let mut records = scenario.records(5);
+    scenario.fixtures.entropy().shuffle(&mut records);
+    let positions = scenario.publish(&records).await;
+    assert_holds(&scenario.read_all().await, &records, &positions);
     Ok(())
 }
 
 pub(super) async fn the_failure_of_one_record_is_not_anothers(
     harness: &dyn EventBusHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
-    let mut records = stage.records(2);
-    let refused = harness.refused(&stage.fixtures, stage.partitions);
+    let scenario = Scenario::start(harness).await;
+    let mut records = scenario.records(2);
+    let refused = harness.refused(&scenario.fixtures, scenario.partitions);
     records.insert(1, refused);
-    let mut results = stage.bus.publish(&records).await;
+    let mut results = scenario.bus.publish(&records).await;
     assert_eq!(results.len(), records.len(), "one result for each record");
     assert!(results[1].is_err(), "the log took what it should refuse");
     drop((records.remove(1), results.remove(1)));
 
     let positions: Vec<_> = results.into_iter().map(position).collect();
-    assert_holds(&stage.read_all().await, &records, &positions);
+    assert_holds(&scenario.read_all().await, &records, &positions);
     Ok(())
 }
 
 pub(super) async fn an_acknowledged_record_stays_at_its_position(
     harness: &dyn EventBusHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
+    let scenario = Scenario::start(harness).await;
     let (mut records, mut positions) = (Vec::new(), Vec::new());
     for round in 0..3 {
-        let more = stage.records(3);
-        positions.extend(stage.publish(&more).await);
+        let more = scenario.records(3);
+        positions.extend(scenario.publish(&more).await);
         records.extend(more);
-        let log = stage.read_all().await;
+        let log = scenario.read_all().await;
         assert_holds(&log, &records, &positions);
-        assert!(round > 0 || log.len() == records.len() + stage.partitions.count() as usize);
+        assert!(round > 0 || log.len() == records.len() + scenario.partitions.count() as usize);
     }
-    let other = Stage {
+    let other = Scenario {
         bus: harness.open().await,
-        ..stage
+        ..scenario
     };
     assert_holds(&other.read_all().await, &records, &positions);
     Ok(())
@@ -69,11 +70,15 @@ pub(super) async fn an_acknowledged_record_stays_at_its_position(
 pub(super) async fn positions_grow_with_each_record(
     harness: &dyn EventBusHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
+    let scenario = Scenario::start(harness).await;
     let other = harness.open().await;
     let told = race(RACERS, |racer| {
-        let bus = Arc::clone(if racer % 2 == 0 { &stage.bus } else { &other });
-        let flushes: Vec<_> = (0..3).map(|_| stage.records(3)).collect();
+        let bus = Arc::clone(if racer % 2 == 0 {
+            &scenario.bus
+        } else {
+            &other
+        });
+        let flushes: Vec<_> = (0..3).map(|_| scenario.records(3)).collect();
         async move {
             let mut told = Vec::new();
             for flush in flushes {
@@ -105,13 +110,13 @@ pub(super) async fn positions_grow_with_each_record(
 pub(super) async fn a_record_is_in_the_log_as_a_whole(
     harness: &dyn EventBusHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
+    let scenario = Scenario::start(harness).await;
     let published = race(RACERS, |racer| {
-        let bus = Arc::clone(&stage.bus);
-        let records: Vec<_> = stage
+        let bus = Arc::clone(&scenario.bus);
+        let records: Vec<_> = scenario
             .partitions
             .iter()
-            .map(|partition| stage.record(partition, 1 + racer * 7))
+            .map(|partition| scenario.record(partition, 1 + racer * 7))
             .collect();
         async move {
             let results = bus.publish(&records).await;
@@ -122,12 +127,12 @@ pub(super) async fn a_record_is_in_the_log_as_a_whole(
         }
     })
     .await;
-    let log = stage.read_all().await;
+    let log = scenario.read_all().await;
     for (records, positions) in &published {
         assert_holds(&log, records, positions);
     }
     // The records, and one for each partition that marks the end of reading.
-    let partitions = stage.partitions.count() as usize;
+    let partitions = scenario.partitions.count() as usize;
     assert_eq!(
         log.len(),
         (RACERS + 1) * partitions,
@@ -139,27 +144,27 @@ pub(super) async fn a_record_is_in_the_log_as_a_whole(
 pub(super) async fn the_largest_record_is_taken(
     harness: &dyn EventBusHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
+    let scenario = Scenario::start(harness).await;
     let home = Partition::new(1);
-    let largest = |_| stage.fixtures.largest_ballot(home, stage.partitions);
+    let largest = |_| scenario.fixtures.largest_ballot(home, scenario.partitions);
     let ballots: Vec<_> = (0..Record::MAX_BALLOTS).map(largest).collect();
     let records = [Record::new(home, ballots)];
-    let at = stage.publish(&records).await;
-    assert_holds(&stage.read_all().await, &records, &at);
+    let at = scenario.publish(&records).await;
+    assert_holds(&scenario.read_all().await, &records, &at);
     Ok(())
 }
 
 pub(super) async fn a_dropped_publish_happened_as_a_whole_or_not_at_all(
     harness: &dyn EventBusHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
+    let scenario = Scenario::start(harness).await;
     let mut records = Vec::new();
     for polls in 0..6 {
-        let record = stage.record(Partition::new(0), 50);
-        drop(dropped_after(polls, stage.bus.publish(std::slice::from_ref(&record))).await);
+        let record = scenario.record(Partition::new(0), 50);
+        drop(dropped_after(polls, scenario.bus.publish(std::slice::from_ref(&record))).await);
         records.push(record);
     }
-    let log = stage.read_all().await;
+    let log = scenario.read_all().await;
     for record in records {
         let first = record.ballots()[0].id;
         let pieces: Vec<_> = log
@@ -179,16 +184,16 @@ pub(super) async fn a_dropped_publish_happened_as_a_whole_or_not_at_all(
 pub(super) async fn what_was_unavailable_is_never_in_the_log(
     harness: &dyn EventBusHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
+    let scenario = Scenario::start(harness).await;
     harness.obstruct(true).await?;
-    let records = stage.records(3);
-    let results = stage.bus.publish(&records).await;
+    let records = scenario.records(3);
+    let results = scenario.bus.publish(&records).await;
     harness.obstruct(false).await?;
 
     assert_eq!(results.len(), records.len(), "one result for each record");
     // What follows in the log is after anything that was still on its way.
-    stage.publish(&stage.records(2)).await;
-    let log = stage.read_all().await;
+    scenario.publish(&scenario.records(2)).await;
+    let log = scenario.read_all().await;
     let logged = |id| {
         let ballots = log.values().filter_map(|content| content.as_ref().ok());
         ballots

@@ -2,31 +2,32 @@
 
 use std::time::Duration;
 
-use super::{GRANTED, Skipped, Stage, TicketSourceHarness};
+use super::scenario::{GRANTED, Scenario, TicketSourceHarness};
+use crate::contract::Skipped;
 
 pub(super) async fn the_current_ticket_is_the_one_begun_last(
     harness: &dyn TicketSourceHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
-    let first = stage.issue_now(3).await;
-    let look = async |_| stage.current_id().await;
-    let (next, seen) = stage.ahead_of_its_period(100, look).await;
+    let scenario = Scenario::start(harness).await;
+    let first = scenario.issue_now(3).await;
+    let look = async |_| scenario.current_id().await;
+    let (next, seen) = scenario.ahead_of_its_period(100, look).await;
     // When time was faster, tickets of the attempts before have begun since the first.
     if harness.time_stands_still() {
         assert_eq!(seen, Some(first.period.ticket));
     }
-    stage.until(next.period.valid_from()).await;
-    assert_eq!(stage.current_id().await, Some(next.period.ticket));
+    scenario.until(next.period.valid_from()).await;
+    assert_eq!(scenario.current_id().await, Some(next.period.ticket));
     // A period that began earlier does not become current by being published later.
-    let late = stage.issue(
+    let late = scenario.issue(
         first.period.valid_from().plus(Duration::from_millis(1)),
         100,
         3,
     );
-    stage.publish(&late).await;
-    assert_eq!(stage.current_id().await, Some(next.period.ticket));
+    scenario.publish(&late).await;
+    assert_eq!(scenario.current_id().await, Some(next.period.ticket));
     assert_eq!(
-        stage.redeem_one(&first).await,
+        scenario.redeem_one(&first).await,
         GRANTED,
         "still valid, if not current"
     );
@@ -36,41 +37,41 @@ pub(super) async fn the_current_ticket_is_the_one_begun_last(
 pub(super) async fn there_is_none_before_the_first_and_after_the_last(
     harness: &dyn TicketSourceHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
-    assert_eq!(stage.current().await, None, "nothing was published");
-    let look = async |_| stage.current().await;
-    let (only, shown) = stage.ahead_of_its_period(2, look).await;
+    let scenario = Scenario::start(harness).await;
+    assert_eq!(scenario.current().await, None, "nothing was published");
+    let look = async |_| scenario.current().await;
+    let (only, shown) = scenario.ahead_of_its_period(2, look).await;
     assert_eq!(shown, None, "the first period has not begun");
 
-    stage.until(only.period.valid_from()).await;
-    assert_eq!(stage.current_id().await, Some(only.period.ticket));
+    scenario.until(only.period.valid_from()).await;
+    assert_eq!(scenario.current_id().await, Some(only.period.ticket));
     if harness.time_stands_still() {
         let last_moment = only.period.valid_until.minus(Duration::from_millis(1));
-        stage.until(last_moment).await;
-        assert_eq!(stage.current_id().await, Some(only.period.ticket));
+        scenario.until(last_moment).await;
+        assert_eq!(scenario.current_id().await, Some(only.period.ticket));
     }
-    stage.until(only.period.valid_until).await;
-    assert_eq!(stage.current().await, None, "the last period has ended");
+    scenario.until(only.period.valid_until).await;
+    assert_eq!(scenario.current().await, None, "the last period has ended");
     Ok(())
 }
 
 pub(super) async fn the_uses_left_are_the_limit_less_the_grants(
     harness: &dyn TicketSourceHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
-    let issued = stage.issue_now(4).await;
-    let shown = stage.current().await.expect("a ticket is current");
+    let scenario = Scenario::start(harness).await;
+    let issued = scenario.issue_now(4).await;
+    let shown = scenario.current().await.expect("a ticket is current");
     assert_eq!(shown.valid_until, issued.period.valid_until);
     assert_eq!(shown.uses_left, 4);
 
-    let claims = stage.fixtures.claims(6);
-    stage.redeem(&issued, &claims[..3]).await;
-    assert_eq!(stage.uses_left().await, 1);
-    stage.redeem(&issued, &claims[1..3]).await;
-    assert_eq!(stage.uses_left().await, 1, "repeated ids take no use");
-    stage.redeem(&issued, &claims[3..]).await;
+    let claims = scenario.fixtures.claims(6);
+    scenario.redeem(&issued, &claims[..3]).await;
+    assert_eq!(scenario.uses_left().await, 1);
+    scenario.redeem(&issued, &claims[1..3]).await;
+    assert_eq!(scenario.uses_left().await, 1, "repeated ids take no use");
+    scenario.redeem(&issued, &claims[3..]).await;
     assert_eq!(
-        stage.uses_left().await,
+        scenario.uses_left().await,
         0,
         "an exhausted ticket is shown as such"
     );

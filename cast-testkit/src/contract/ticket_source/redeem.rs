@@ -4,20 +4,20 @@ use std::{sync::Arc, time::Duration};
 
 use cast_core::domain::Redemption;
 
-use super::{
-    super::RACERS, EXHAUSTED, EXPIRED, GRANTED, REPEATED, Skipped, Stage, TicketSourceHarness,
-    UNKNOWN, count,
+use super::scenario::{
+    EXHAUSTED, EXPIRED, GRANTED, REPEATED, Scenario, TicketSourceHarness, UNKNOWN, count,
 };
+use crate::contract::{RACERS, Skipped};
 use crate::waiting::{dropped_after, race};
 
 pub(super) async fn uses_are_granted_in_order_as_many_as_are_left(
     harness: &dyn TicketSourceHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
-    let issued = stage.issue_now(5).await;
-    let claims = stage.fixtures.claims(7);
-    assert_eq!(stage.redeem(&issued, &claims[..2]).await, [GRANTED; 2]);
-    let answers = stage.redeem(&issued, &claims[2..]).await;
+    let scenario = Scenario::start(harness).await;
+    let issued = scenario.issue_now(5).await;
+    let claims = scenario.fixtures.claims(7);
+    assert_eq!(scenario.redeem(&issued, &claims[..2]).await, [GRANTED; 2]);
+    let answers = scenario.redeem(&issued, &claims[2..]).await;
     assert_eq!(answers, [GRANTED, GRANTED, GRANTED, EXHAUSTED, EXHAUSTED]);
     Ok(())
 }
@@ -25,20 +25,20 @@ pub(super) async fn uses_are_granted_in_order_as_many_as_are_left(
 pub(super) async fn racing_grants_add_up_to_the_limit(
     harness: &dyn TicketSourceHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
+    let scenario = Scenario::start(harness).await;
     let other = harness.open().await;
     for limit in [37, 100] {
-        let start = stage.now().await.plus(Duration::from_millis(1));
-        stage.until(start).await;
-        let issued = stage.issue_now(limit).await;
+        let start = scenario.now().await.plus(Duration::from_millis(1));
+        scenario.until(start).await;
+        let issued = scenario.issue_now(limit).await;
         let answers = race(RACERS, |racer| {
             let source = Arc::clone(if racer % 2 == 0 {
-                &stage.source
+                &scenario.source
             } else {
                 &other
             });
             let claims: Vec<_> = (0..4)
-                .map(|_| stage.fixtures.claims(1 + racer % 3))
+                .map(|_| scenario.fixtures.claims(1 + racer % 3))
                 .collect();
             async move {
                 let mut answers = Vec::new();
@@ -64,16 +64,16 @@ pub(super) async fn racing_grants_add_up_to_the_limit(
 pub(super) async fn a_ticket_never_published_is_unknown(
     harness: &dyn TicketSourceHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
-    let unpublished = stage.issue(stage.now().await, 100, 3);
+    let scenario = Scenario::start(harness).await;
+    let unpublished = scenario.issue(scenario.now().await, 100, 3);
     assert_eq!(
-        stage.redeem_one(&unpublished).await,
+        scenario.redeem_one(&unpublished).await,
         UNKNOWN,
         "in an empty source"
     );
-    stage.issue_now(3).await;
+    scenario.issue_now(3).await;
     assert_eq!(
-        stage.redeem_one(&unpublished).await,
+        scenario.redeem_one(&unpublished).await,
         UNKNOWN,
         "beside another ticket"
     );
@@ -83,24 +83,24 @@ pub(super) async fn a_ticket_never_published_is_unknown(
 pub(super) async fn a_ticket_whose_period_has_not_begun_is_unknown(
     harness: &dyn TicketSourceHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
-    let claims = stage.fixtures.claims(3);
-    let look = async |early| stage.redeem(&early, &claims).await;
-    let (early, answers) = stage.ahead_of_its_period(100, look).await;
+    let scenario = Scenario::start(harness).await;
+    let claims = scenario.fixtures.claims(3);
+    let look = async |early| scenario.redeem(&early, &claims).await;
+    let (early, answers) = scenario.ahead_of_its_period(100, look).await;
     assert_eq!(answers, [UNKNOWN; 3]);
     if harness.time_stands_still() {
-        stage
+        scenario
             .until(early.period.valid_from().minus(Duration::from_millis(1)))
             .await;
         assert_eq!(
-            stage.redeem_one(&early).await,
+            scenario.redeem_one(&early).await,
             UNKNOWN,
             "until its very start"
         );
     }
-    stage.until(early.period.valid_from()).await;
+    scenario.until(early.period.valid_from()).await;
     assert_eq!(
-        stage.uses_left().await,
+        scenario.uses_left().await,
         3,
         "too early a redemption took no use"
     );
@@ -110,26 +110,26 @@ pub(super) async fn a_ticket_whose_period_has_not_begun_is_unknown(
 pub(super) async fn a_ticket_is_expired_from_its_end_on(
     harness: &dyn TicketSourceHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
-    let issued = stage.issue(stage.now().await, 2, 9);
-    stage.publish(&issued).await;
-    let claim = stage.fixtures.claim();
-    assert_eq!(stage.redeem(&issued, &[claim]).await, [GRANTED]);
+    let scenario = Scenario::start(harness).await;
+    let issued = scenario.issue(scenario.now().await, 2, 9);
+    scenario.publish(&issued).await;
+    let claim = scenario.fixtures.claim();
+    assert_eq!(scenario.redeem(&issued, &[claim]).await, [GRANTED]);
 
     let end = issued.period.valid_until;
     if harness.time_stands_still() {
-        stage.until(end.minus(Duration::from_millis(1))).await;
+        scenario.until(end.minus(Duration::from_millis(1))).await;
         assert_eq!(
-            stage.redeem_one(&issued).await,
+            scenario.redeem_one(&issued).await,
             GRANTED,
             "until its very end"
         );
     }
-    stage.until(end).await;
-    assert_eq!(stage.redeem_one(&issued).await, EXPIRED);
-    let altered = stage.fixtures.altered(claim);
+    scenario.until(end).await;
+    assert_eq!(scenario.redeem_one(&issued).await, EXPIRED);
+    let altered = scenario.fixtures.altered(claim);
     assert_eq!(
-        stage.redeem(&issued, &[claim, altered]).await,
+        scenario.redeem(&issued, &[claim, altered]).await,
         [EXPIRED; 2],
         "repeated ids too"
     );
@@ -139,15 +139,17 @@ pub(super) async fn a_ticket_is_expired_from_its_end_on(
 pub(super) async fn a_ticket_long_past_is_never_granted(
     harness: &dyn TicketSourceHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
-    let issued = stage.issue(stage.now().await, 1, 9);
-    stage.publish(&issued).await;
-    let claims = stage.fixtures.claims(2);
-    stage.redeem(&issued, &claims[..1]).await;
+    let scenario = Scenario::start(harness).await;
+    let issued = scenario.issue(scenario.now().await, 1, 9);
+    scenario.publish(&issued).await;
+    let claims = scenario.fixtures.claims(2);
+    scenario.redeem(&issued, &claims[..1]).await;
 
     for _ in 0..3 {
-        stage.until(stage.now().await.plus(stage.periods(4))).await;
-        let answers = stage.redeem(&issued, &claims).await;
+        scenario
+            .until(scenario.now().await.plus(scenario.periods(4)))
+            .await;
+        let answers = scenario.redeem(&issued, &claims).await;
         assert!(
             answers
                 .iter()
@@ -155,7 +157,7 @@ pub(super) async fn a_ticket_long_past_is_never_granted(
             "{answers:?}"
         );
         // Other tickets come and go; they are what makes a source tidy up.
-        stage.issue_now(1).await;
+        scenario.issue_now(1).await;
     }
     Ok(())
 }
@@ -163,27 +165,29 @@ pub(super) async fn a_ticket_long_past_is_never_granted(
 pub(super) async fn what_was_refused_is_not_remembered(
     harness: &dyn TicketSourceHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
-    let [exhausted, unknown, early, expired] = *stage.fixtures.claims(4) else {
+    let scenario = Scenario::start(harness).await;
+    let [exhausted, unknown, early, expired] = *scenario.fixtures.claims(4) else {
         unreachable!("four claims were asked for")
     };
     let (spent, past) = (
-        stage.issue(stage.now().await, 1, 0),
-        stage.issue_now(1).await,
+        scenario.issue(scenario.now().await, 1, 0),
+        scenario.issue_now(1).await,
     );
-    assert_eq!(stage.redeem(&spent, &[unknown]).await, [UNKNOWN]);
-    stage.redeem(&past, &stage.fixtures.claims(1)).await;
-    assert_eq!(stage.redeem(&past, &[exhausted]).await, [EXHAUSTED]);
-    let look = async |ticket| stage.redeem(&ticket, &[early]).await;
-    assert_eq!(stage.ahead_of_its_period(1, look).await.1, [UNKNOWN]);
-    let short = stage.issue(stage.now().await.plus(Duration::from_millis(1)), 1, 1);
-    stage.publish(&short).await;
-    stage.until(short.period.valid_until).await;
-    assert_eq!(stage.redeem(&short, &[expired]).await, [EXPIRED]);
+    assert_eq!(scenario.redeem(&spent, &[unknown]).await, [UNKNOWN]);
+    scenario.redeem(&past, &scenario.fixtures.claims(1)).await;
+    assert_eq!(scenario.redeem(&past, &[exhausted]).await, [EXHAUSTED]);
+    let look = async |ticket| scenario.redeem(&ticket, &[early]).await;
+    assert_eq!(scenario.ahead_of_its_period(1, look).await.1, [UNKNOWN]);
+    let short = scenario.issue(scenario.now().await.plus(Duration::from_millis(1)), 1, 1);
+    scenario.publish(&short).await;
+    scenario.until(short.period.valid_until).await;
+    assert_eq!(scenario.redeem(&short, &[expired]).await, [EXPIRED]);
 
-    stage.until(stage.now().await.plus(stage.periods(2))).await;
-    let good = stage.issue_now(9).await;
-    let answers = stage
+    scenario
+        .until(scenario.now().await.plus(scenario.periods(2)))
+        .await;
+    let good = scenario.issue_now(9).await;
+    let answers = scenario
         .redeem(&good, &[exhausted, unknown, early, expired])
         .await;
     assert_eq!(answers, [GRANTED; 4]);
@@ -193,30 +197,30 @@ pub(super) async fn what_was_refused_is_not_remembered(
 pub(super) async fn no_claims_no_answers_no_effect(
     harness: &dyn TicketSourceHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
-    let issued = stage.issue_now(2).await;
-    let unpublished = stage.issue(stage.now().await, 100, 3);
-    assert_eq!(stage.redeem(&issued, &[]).await, []);
-    assert_eq!(stage.redeem(&unpublished, &[]).await, []);
-    assert_eq!(stage.uses_left().await, 2);
-    assert_eq!(stage.redeem_one(&unpublished).await, UNKNOWN);
+    let scenario = Scenario::start(harness).await;
+    let issued = scenario.issue_now(2).await;
+    let unpublished = scenario.issue(scenario.now().await, 100, 3);
+    assert_eq!(scenario.redeem(&issued, &[]).await, []);
+    assert_eq!(scenario.redeem(&unpublished, &[]).await, []);
+    assert_eq!(scenario.uses_left().await, 2);
+    assert_eq!(scenario.redeem_one(&unpublished).await, UNKNOWN);
     Ok(())
 }
 
 pub(super) async fn a_ticket_whose_meter_was_lost_is_unknown(
     harness: &dyn TicketSourceHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
-    let issued = stage.issue_now(5).await;
-    let claims = stage.fixtures.claims(4);
-    stage.redeem(&issued, &claims[..2]).await;
+    let scenario = Scenario::start(harness).await;
+    let issued = scenario.issue_now(5).await;
+    let claims = scenario.fixtures.claims(4);
+    scenario.redeem(&issued, &claims[..2]).await;
 
     harness.lose_meters().await?;
-    assert_eq!(stage.redeem(&issued, &claims[2..]).await, [UNKNOWN; 2]);
-    let again = stage.redeem(&issued, &claims[..2]).await;
+    assert_eq!(scenario.redeem(&issued, &claims[2..]).await, [UNKNOWN; 2]);
+    let again = scenario.redeem(&issued, &claims[..2]).await;
     assert_eq!(count(&again, GRANTED), 0, "{again:?}");
     assert_eq!(
-        stage.redeem(&issued, &claims[2..]).await,
+        scenario.redeem(&issued, &claims[2..]).await,
         [UNKNOWN; 2],
         "and it stays so"
     );
@@ -226,18 +230,18 @@ pub(super) async fn a_ticket_whose_meter_was_lost_is_unknown(
 pub(super) async fn a_new_ticket_after_a_loss_lets_voters_go_on(
     harness: &dyn TicketSourceHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
-    let lost = stage.issue_now(5).await;
-    stage.redeem(&lost, &stage.fixtures.claims(2)).await;
+    let scenario = Scenario::start(harness).await;
+    let lost = scenario.issue_now(5).await;
+    scenario.redeem(&lost, &scenario.fixtures.claims(2)).await;
     harness.lose_meters().await?;
 
-    let new = stage.issue(lost.period.valid_from(), 100, 3);
-    assert_eq!(stage.publish(&new).await, new.period);
-    assert_eq!(stage.current_id().await, Some(new.period.ticket));
-    let answers = stage.redeem(&new, &stage.fixtures.claims(4)).await;
+    let new = scenario.issue(lost.period.valid_from(), 100, 3);
+    assert_eq!(scenario.publish(&new).await, new.period);
+    assert_eq!(scenario.current_id().await, Some(new.period.ticket));
+    let answers = scenario.redeem(&new, &scenario.fixtures.claims(4)).await;
     assert_eq!(answers, [GRANTED, GRANTED, GRANTED, EXHAUSTED]);
     assert_eq!(
-        stage.redeem_one(&lost).await,
+        scenario.redeem_one(&lost).await,
         UNKNOWN,
         "the lost one stays lost"
     );
@@ -247,14 +251,14 @@ pub(super) async fn a_new_ticket_after_a_loss_lets_voters_go_on(
 pub(super) async fn a_dropped_redemption_happened_as_a_whole_or_not_at_all(
     harness: &dyn TicketSourceHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
-    let issued = stage.issue_now(1_000).await;
+    let scenario = Scenario::start(harness).await;
+    let issued = scenario.issue_now(1_000).await;
     let mut taken = 0;
     for polls in 0..6 {
-        let claims = stage.fixtures.claims(5);
-        let redeeming = stage.source.redeem(&issued.genuine, &claims);
+        let claims = scenario.fixtures.claims(5);
+        let redeeming = scenario.source.redeem(&issued.genuine, &claims);
         drop(dropped_after(polls, redeeming).await);
-        let answers: Vec<Redemption> = stage.redeem(&issued, &claims).await;
+        let answers: Vec<Redemption> = scenario.redeem(&issued, &claims).await;
         assert!(
             [[GRANTED; 5], [REPEATED; 5]]
                 .iter()
@@ -263,6 +267,6 @@ pub(super) async fn a_dropped_redemption_happened_as_a_whole_or_not_at_all(
         );
         taken += 5;
     }
-    assert_eq!(stage.uses_left().await, 1_000 - taken);
+    assert_eq!(scenario.uses_left().await, 1_000 - taken);
     Ok(())
 }

@@ -1,40 +1,12 @@
-//! The contract of [`VoteCounter`], clause by clause.
+//! The contract of [`VoteCounter`](cast_core::ports::VoteCounter), clause by clause.
 
-use std::{sync::Arc, time::Duration};
-
-use async_trait::async_trait;
-use cast_core::{
-    domain::{AppliedTotal, Candidate, LogPosition, Offset, Partition},
-    ports::{Checkpoint, PendingVotes, Reading, VoteCounter},
-};
-
-use super::{Harness, IntoHarness, Skipped};
-use crate::fixtures::Fixtures;
+pub use self::scenario::VoteCounterHarness;
+use super::IntoHarness;
 
 mod read;
 mod reconcile;
 mod record;
-
-/// Opens a counter for the clauses, and does to it what they ask for.
-#[async_trait]
-pub trait VoteCounterHarness: Harness {
-    /// A handle to the counter under test. It knows nobody at first, and all handles of one harness
-    /// see the same counter: an adapter of a server gives each its own connections.
-    async fn open(&self) -> Arc<dyn VoteCounter>;
-
-    /// A time that the counter can tell from none: 200 ms for a server, anything where time stands
-    /// still.
-    fn while_passing(&self) -> Duration;
-
-    /// Lets time pass for the counter: at least `duration`.
-    async fn pass(&self, duration: Duration);
-
-    /// Forgets a candidate, as a server does that loses a key.
-    async fn forget(&self, candidate: &Candidate) -> Result<(), Skipped>;
-
-    /// Makes the counter forget whatever it forgets to save memory.
-    async fn save_memory(&self) -> Result<(), Skipped>;
-}
+mod scenario;
 
 /// Proves one clause by name. [`vote_counter_contract!`](crate::vote_counter_contract) calls it for each.
 pub fn prove<M>(clause: &str, make: impl AsyncFnOnce() -> M)
@@ -112,90 +84,3 @@ macro_rules! __vote_counter_clauses {
 }
 
 crate::__vote_counter_clauses! { __clause_table (VoteCounterHarness) }
-
-const P0: Partition = Partition::new(0);
-const P1: Partition = Partition::new(1);
-
-/// A counter, and who records and reconciles there.
-struct Stage {
-    counter: Arc<dyn VoteCounter>,
-    fixtures: Fixtures,
-    /// Whom most clauses are about.
-    alice: Candidate,
-    bob: Candidate,
-}
-
-impl Stage {
-    async fn set(harness: &dyn VoteCounterHarness) -> Self {
-        let fixtures = Fixtures::new();
-        Self {
-            counter: harness.open().await,
-            alice: fixtures.candidate("alice"),
-            bob: fixtures.candidate("bob"),
-            fixtures,
-        }
-    }
-
-    async fn record(&self, tails: &[PendingVotes], show: &[Candidate]) -> Vec<Reading> {
-        let readings = self.counter.record(tails, show).await;
-        readings.expect("the counter records")
-    }
-
-    async fn reconcile(&self, checkpoints: &[Checkpoint]) {
-        let reconciled = self.counter.reconcile(checkpoints).await;
-        reconciled.expect("the counter reconciles");
-    }
-
-    async fn read(&self, candidate: &Candidate) -> Reading {
-        let candidates = std::slice::from_ref(candidate);
-        let readings = self.counter.read(candidates).await;
-        let [reading] = <[Reading; 1]>::try_from(readings.expect("the counter reads"))
-            .expect("one reading for one candidate");
-        assert_eq!(reading.tally.candidate, *candidate);
-        reading
-    }
-
-    async fn votes(&self, candidate: &Candidate) -> u64 {
-        self.read(candidate).await.tally.votes
-    }
-}
-
-/// What the record at `offset` gives to some candidates.
-fn tail(partition: Partition, offset: u64, votes: &[(&Candidate, u64)]) -> PendingVotes {
-    PendingVotes {
-        position: LogPosition {
-            partition,
-            offset: Offset::new(offset),
-        },
-        votes: votes
-            .iter()
-            .map(|(candidate, votes)| ((*candidate).clone(), *votes))
-            .collect(),
-    }
-}
-
-/// `votes` in the records of a partition before `as_of`.
-fn prefix(partition: Partition, votes: u64, as_of: u64) -> AppliedTotal {
-    AppliedTotal {
-        partition,
-        votes,
-        as_of: Offset::new(as_of),
-    }
-}
-
-/// Some of what the store knows of a candidate.
-fn part(candidate: &Candidate, applied_totals: &[AppliedTotal]) -> Checkpoint {
-    Checkpoint {
-        candidate: candidate.clone(),
-        applied_totals: applied_totals.to_vec(),
-        whole: false,
-    }
-}
-
-/// All that the store knows of a candidate.
-fn whole(candidate: &Candidate, applied_totals: &[AppliedTotal]) -> Checkpoint {
-    Checkpoint {
-        whole: true,
-        ..part(candidate, applied_totals)
-    }
-}

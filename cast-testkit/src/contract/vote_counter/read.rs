@@ -1,12 +1,13 @@
 //! Read.
 
-use super::{P0, P1, Skipped, Stage, VoteCounterHarness, part, prefix, tail, whole};
+use super::scenario::{P0, P1, Scenario, VoteCounterHarness, part, prefix, tail, whole};
+use crate::contract::Skipped;
 
 pub(super) async fn reading_nobody_tells_whether_it_answers(
     harness: &dyn VoteCounterHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
-    let nobody = stage.counter.read(&[]).await;
+    let scenario = Scenario::start(harness).await;
+    let nobody = scenario.counter.read(&[]).await;
     assert_eq!(nobody.expect("the counter answers"), []);
     Ok(())
 }
@@ -14,18 +15,18 @@ pub(super) async fn reading_nobody_tells_whether_it_answers(
 pub(super) async fn what_was_never_reconciled_as_a_whole_is_a_miss(
     harness: &dyn VoteCounterHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
-    let Stage { alice, bob, .. } = &stage;
-    let nothing = stage.read(alice).await;
+    let scenario = Scenario::start(harness).await;
+    let Scenario { alice, bob, .. } = &scenario;
+    let nothing = scenario.read(alice).await;
     assert_eq!(
         (nothing.tally.votes, nothing.age),
         (0, None),
         "of somebody never seen"
     );
-    stage.record(&[tail(P0, 3, &[(alice, 2)])], &[]).await;
-    stage.reconcile(&[part(bob, &[prefix(P0, 5, 3)])]).await;
+    scenario.record(&[tail(P0, 3, &[(alice, 2)])], &[]).await;
+    scenario.reconcile(&[part(bob, &[prefix(P0, 5, 3)])]).await;
     for (who, votes) in [(alice, 2), (bob, 5)] {
-        let known = stage.read(who).await;
+        let known = scenario.read(who).await;
         assert_eq!(
             (known.tally.votes, known.age),
             (votes, None),
@@ -38,15 +39,15 @@ pub(super) async fn what_was_never_reconciled_as_a_whole_is_a_miss(
 pub(super) async fn what_was_reconciled_as_a_whole_has_an_age(
     harness: &dyn VoteCounterHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
-    let (alice, a_while) = (&stage.alice, harness.while_passing());
+    let scenario = Scenario::start(harness).await;
+    let (alice, a_while) = (&scenario.alice, harness.while_passing());
     // Nobody has voted for this one yet, which is as good to know as a number.
-    stage.reconcile(&[whole(alice, &[])]).await;
-    let fresh = stage.read(alice).await;
+    scenario.reconcile(&[whole(alice, &[])]).await;
+    let fresh = scenario.read(alice).await;
     assert_eq!(fresh.tally.votes, 0);
     let fresh = fresh.age.expect("a hit");
     harness.pass(a_while).await;
-    let later = stage.read(alice).await.age.expect("a hit");
+    let later = scenario.read(alice).await.age.expect("a hit");
     assert!(
         later >= fresh + a_while,
         "{a_while:?} later the age is {fresh:?} and then {later:?}"
@@ -54,11 +55,11 @@ pub(super) async fn what_was_reconciled_as_a_whole_has_an_age(
     // As a whole again, with news and with what is old.
     for (votes, as_of) in [(3, 4), (1, 2)] {
         harness.pass(a_while).await;
-        let old = stage.read(alice).await.age.expect("a hit");
-        stage
+        let old = scenario.read(alice).await.age.expect("a hit");
+        scenario
             .reconcile(&[whole(alice, &[prefix(P0, votes, as_of)])])
             .await;
-        let young = stage.read(alice).await.age.expect("a hit");
+        let young = scenario.read(alice).await.age.expect("a hit");
         assert!(
             young < old,
             "reconciled as a whole at {old:?}, it is still {young:?} old"
@@ -70,59 +71,71 @@ pub(super) async fn what_was_reconciled_as_a_whole_has_an_age(
 pub(super) async fn reconciling_part_makes_nobody_younger(
     harness: &dyn VoteCounterHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
-    let Stage { alice, bob, .. } = &stage;
+    let scenario = Scenario::start(harness).await;
+    let Scenario { alice, bob, .. } = &scenario;
     let a_while = harness.while_passing();
-    stage.reconcile(&[whole(alice, &[prefix(P0, 3, 4)])]).await;
+    scenario
+        .reconcile(&[whole(alice, &[prefix(P0, 3, 4)])])
+        .await;
     harness.pass(a_while).await;
-    stage
+    scenario
         .reconcile(&[
             part(alice, &[prefix(P0, 4, 6)]),
             part(bob, &[prefix(P0, 1, 6)]),
         ])
         .await;
-    stage.reconcile(&[part(alice, &[prefix(P1, 5, 2)])]).await;
-    stage.record(&[tail(P0, 8, &[(alice, 1)])], &[]).await;
-    let partly = stage.read(alice).await;
+    scenario
+        .reconcile(&[part(alice, &[prefix(P1, 5, 2)])])
+        .await;
+    scenario.record(&[tail(P0, 8, &[(alice, 1)])], &[]).await;
+    let partly = scenario.read(alice).await;
     assert_eq!(partly.tally.votes, 10);
     let age = partly.age.expect("a hit");
     assert!(
         age >= a_while,
         "reconciled as a whole {a_while:?} ago, it is {age:?} old"
     );
-    assert_eq!(stage.read(bob).await.age, None, "nor is a miss made a hit");
+    assert_eq!(
+        scenario.read(bob).await.age,
+        None,
+        "nor is a miss made a hit"
+    );
     Ok(())
 }
 
 pub(super) async fn a_forgotten_candidate_is_a_miss(
     harness: &dyn VoteCounterHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
-    let Stage { alice, bob, .. } = &stage;
+    let scenario = Scenario::start(harness).await;
+    let Scenario { alice, bob, .. } = &scenario;
     let known = [
         whole(alice, &[prefix(P0, 3, 4)]),
         whole(bob, &[prefix(P0, 1, 4)]),
     ];
-    stage.reconcile(&known).await;
-    stage.record(&[tail(P0, 5, &[(alice, 1)])], &[]).await;
+    scenario.reconcile(&known).await;
+    scenario.record(&[tail(P0, 5, &[(alice, 1)])], &[]).await;
 
     harness.forget(alice).await?;
-    assert_eq!(stage.read(alice).await.age, None);
-    let after = stage
+    assert_eq!(scenario.read(alice).await.age, None);
+    let after = scenario
         .record(&[tail(P0, 6, &[(alice, 2)])], std::slice::from_ref(alice))
         .await;
     assert_eq!(
         after[0].age, None,
         "new votes do not hide that the old ones are gone"
     );
-    stage.reconcile(&[part(alice, &[prefix(P0, 4, 6)])]).await;
-    assert_eq!(stage.read(alice).await.age, None, "nor does a part");
+    scenario
+        .reconcile(&[part(alice, &[prefix(P0, 4, 6)])])
+        .await;
+    assert_eq!(scenario.read(alice).await.age, None, "nor does a part");
     assert!(
-        stage.read(bob).await.age.is_some(),
+        scenario.read(bob).await.age.is_some(),
         "others are still known"
     );
-    stage.reconcile(&[whole(alice, &[prefix(P0, 4, 6)])]).await;
-    let healed = stage.read(alice).await;
+    scenario
+        .reconcile(&[whole(alice, &[prefix(P0, 4, 6)])])
+        .await;
+    let healed = scenario.read(alice).await;
     assert!(healed.age.is_some());
     assert_eq!(healed.tally.votes, 6);
     Ok(())
@@ -131,26 +144,26 @@ pub(super) async fn a_forgotten_candidate_is_a_miss(
 pub(super) async fn only_what_has_no_tail_is_forgotten_to_save_memory(
     harness: &dyn VoteCounterHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
-    let Stage { alice, bob, .. } = &stage;
+    let scenario = Scenario::start(harness).await;
+    let Scenario { alice, bob, .. } = &scenario;
     let known = [
         whole(alice, &[prefix(P0, 30, 4), prefix(P1, 1, 1)]),
         whole(bob, &[prefix(P0, 1, 4)]),
     ];
-    stage.reconcile(&known).await;
-    stage
+    scenario.reconcile(&known).await;
+    scenario
         .record(
             &[tail(P0, 4, &[(alice, 7)]), tail(P0, 6, &[(alice, 2)])],
             &[],
         )
         .await;
-    let before = stage.read(alice).await.tally;
+    let before = scenario.read(alice).await.tally;
 
     harness.save_memory().await?;
-    let with_a_tail = stage.read(alice).await;
+    let with_a_tail = scenario.read(alice).await;
     assert_eq!(with_a_tail.tally, before);
     assert!(with_a_tail.age.is_some(), "it is known as a whole");
-    let without = stage.read(bob).await;
+    let without = scenario.read(bob).await;
     assert!(
         without.age.is_some() || without.tally.votes <= 1,
         "known, or a miss"
@@ -161,10 +174,10 @@ pub(super) async fn only_what_has_no_tail_is_forgotten_to_save_memory(
 pub(super) async fn what_is_reconciled_is_told_without_the_tail(
     harness: &dyn VoteCounterHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
-    let Stage { alice, bob, .. } = &stage;
-    let stranger = stage.fixtures.candidate("stranger");
-    stage
+    let scenario = Scenario::start(harness).await;
+    let Scenario { alice, bob, .. } = &scenario;
+    let stranger = scenario.fixtures.candidate("stranger");
+    scenario
         .record(
             &[
                 tail(P0, 9, &[(alice, 5), (bob, 6)]),
@@ -173,14 +186,20 @@ pub(super) async fn what_is_reconciled_is_told_without_the_tail(
             &[],
         )
         .await;
-    stage.reconcile(&[part(alice, &[prefix(P1, 3, 1)])]).await;
-    stage.reconcile(&[part(alice, &[prefix(P0, 20, 4)])]).await;
-    stage
+    scenario
+        .reconcile(&[part(alice, &[prefix(P1, 3, 1)])])
+        .await;
+    scenario
+        .reconcile(&[part(alice, &[prefix(P0, 20, 4)])])
+        .await;
+    scenario
         .reconcile(&[whole(alice, &[prefix(P0, 30, 7), prefix(P1, 2, 1)])])
         .await;
-    stage.reconcile(&[part(alice, &[prefix(P0, 25, 6)])]).await;
+    scenario
+        .reconcile(&[part(alice, &[prefix(P0, 25, 6)])])
+        .await;
     let candidates = [stranger, alice.clone(), bob.clone()];
-    let reconciled = stage.counter.applied_totals(&candidates);
+    let reconciled = scenario.counter.applied_totals(&candidates);
     assert_eq!(
         reconciled
             .await

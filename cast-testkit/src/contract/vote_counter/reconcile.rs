@@ -4,47 +4,52 @@ use std::sync::Arc;
 
 use cast_core::ports::{Checkpoint, PendingVotes};
 
-use super::{super::RACERS, P0, P1, Skipped, Stage, VoteCounterHarness, part, prefix, tail, whole};
+use super::scenario::{P0, P1, Scenario, VoteCounterHarness, part, prefix, tail, whole};
+use crate::contract::{RACERS, Skipped};
 use crate::waiting::race;
 
 pub(super) async fn reconciling_replaces_what_is_before_and_leaves_the_rest(
     harness: &dyn VoteCounterHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
-    let alice = &stage.alice;
+    let scenario = Scenario::start(harness).await;
+    let alice = &scenario.alice;
     for (offset, votes) in [(1, 1), (2, 10), (3, 100), (4, 1_000)] {
-        stage
+        scenario
             .record(&[tail(P0, offset, &[(alice, votes)])], &[])
             .await;
     }
     // The store deduplicated: what it counted is less than what was recorded.
-    stage.reconcile(&[part(alice, &[prefix(P0, 7, 3)])]).await;
-    assert_eq!(stage.votes(alice).await, 7 + 100 + 1_000);
-    stage
+    scenario
+        .reconcile(&[part(alice, &[prefix(P0, 7, 3)])])
+        .await;
+    assert_eq!(scenario.votes(alice).await, 7 + 100 + 1_000);
+    scenario
         .reconcile(&[whole(alice, &[prefix(P0, 107, 4)])])
         .await;
-    assert_eq!(stage.votes(alice).await, 107 + 1_000);
+    assert_eq!(scenario.votes(alice).await, 107 + 1_000);
     Ok(())
 }
 
 pub(super) async fn a_prefix_no_newer_changes_nothing(
     harness: &dyn VoteCounterHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
-    let alice = &stage.alice;
-    stage.record(&[tail(P0, 12, &[(alice, 1)])], &[]).await;
-    stage.reconcile(&[part(alice, &[prefix(P0, 70, 10)])]).await;
-    let before = stage.read(alice).await.tally;
+    let scenario = Scenario::start(harness).await;
+    let alice = &scenario.alice;
+    scenario.record(&[tail(P0, 12, &[(alice, 1)])], &[]).await;
+    scenario
+        .reconcile(&[part(alice, &[prefix(P0, 70, 10)])])
+        .await;
+    let before = scenario.read(alice).await.tally;
     assert_eq!((before.votes, before.version.get()), (71, 13));
     for (votes, as_of) in [(3, 4), (69, 9), (0, 0), (70, 10), (99, 10)] {
-        stage
+        scenario
             .reconcile(&[part(alice, &[prefix(P0, votes, as_of)])])
             .await;
-        stage
+        scenario
             .reconcile(&[whole(alice, &[prefix(P0, votes, as_of)])])
             .await;
         assert_eq!(
-            stage.read(alice).await.tally,
+            scenario.read(alice).await.tally,
             before,
             "after {votes} votes as of {as_of}"
         );
@@ -63,10 +68,10 @@ pub(super) async fn reconciling_in_any_order_ends_the_same(
     harness: &dyn VoteCounterHarness,
 ) -> Result<(), Skipped> {
     const RECORDS: u64 = 12;
-    let stage = Stage::set(harness).await;
+    let scenario = Scenario::start(harness).await;
     let other = harness.open().await;
     for round in 0..8 {
-        let who = stage.fixtures.candidate(&format!("candidate {round}"));
+        let who = scenario.fixtures.candidate(&format!("candidate {round}"));
         let tails = (0..RECORDS).map(|at| Told::PendingVotes(tail(P0, at, &[(&who, at + 1)])));
         // A prefix of n records, each told as a part and as a whole; the last records stay a tail.
         let reconciled = |n: u64| prefix(P0, n * (n + 1) / 2, n);
@@ -74,19 +79,19 @@ pub(super) async fn reconciling_in_any_order_ends_the_same(
             .flat_map(|n| [part(&who, &[reconciled(n)]), whole(&who, &[reconciled(n)])])
             .map(Told::Checkpoint);
         let mut all: Vec<Told> = tails.chain(checkpoints).collect();
-        stage.fixtures.entropy().shuffle(&mut all);
+        scenario.fixtures.entropy().shuffle(&mut all);
 
         // Told in that order, and then once more by racing tasks.
         for told in &all {
-            tell(&*stage.counter, told).await;
+            tell(&*scenario.counter, told).await;
         }
         race(RACERS / 4, |racer| {
             let counter = Arc::clone(if racer % 2 == 0 {
-                &stage.counter
+                &scenario.counter
             } else {
                 &other
             });
-            stage.fixtures.entropy().shuffle(&mut all);
+            scenario.fixtures.entropy().shuffle(&mut all);
             let all = all.clone();
             async move {
                 for told in &all {
@@ -95,7 +100,7 @@ pub(super) async fn reconciling_in_any_order_ends_the_same(
             }
         })
         .await;
-        let shown = stage.read(&who).await.tally;
+        let shown = scenario.read(&who).await.tally;
         let total = RECORDS * (RECORDS + 1) / 2;
         assert_eq!(
             (shown.votes, shown.version.get()),
@@ -122,35 +127,37 @@ async fn tell(counter: &dyn cast_core::ports::VoteCounter, told: &Told) {
 pub(super) async fn prefixes_of_different_partitions_do_not_touch(
     harness: &dyn VoteCounterHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
-    let Stage { alice, bob, .. } = &stage;
+    let scenario = Scenario::start(harness).await;
+    let Scenario { alice, bob, .. } = &scenario;
     let tails = [
         tail(P0, 2, &[(alice, 1)]),
         tail(P1, 2, &[(alice, 10), (bob, 5)]),
     ];
-    stage.record(&tails, &[]).await;
-    stage.reconcile(&[part(alice, &[prefix(P0, 100, 9)])]).await;
+    scenario.record(&tails, &[]).await;
+    scenario
+        .reconcile(&[part(alice, &[prefix(P0, 100, 9)])])
+        .await;
     assert_eq!(
-        stage.votes(alice).await,
+        scenario.votes(alice).await,
         110,
         "the other partition's tail stays"
     );
     // Older than what is reconciled of the other partition, and news for its own.
-    stage
+    scenario
         .reconcile(&[part(alice, &[prefix(P1, 1_000, 4)])])
         .await;
-    let shown = stage.read(alice).await.tally;
+    let shown = scenario.read(alice).await.tally;
     assert_eq!((shown.votes, shown.version.get()), (1_100, 9 + 4));
-    stage
+    scenario
         .reconcile(&[part(alice, &[prefix(P0, 200, 12), prefix(P1, 9, 3)])])
         .await;
     assert_eq!(
-        stage.votes(alice).await,
+        scenario.votes(alice).await,
         1_200,
         "one of two applied_totals is old"
     );
     assert_eq!(
-        stage.votes(bob).await,
+        scenario.votes(bob).await,
         5,
         "nor do candidates touch each other"
     );
@@ -160,55 +167,59 @@ pub(super) async fn prefixes_of_different_partitions_do_not_touch(
 pub(super) async fn reconciling_everything_leaves_exactly_its_votes(
     harness: &dyn VoteCounterHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
-    let alice = &stage.alice;
+    let scenario = Scenario::start(harness).await;
+    let alice = &scenario.alice;
     let tails: Vec<_> = (0..20).map(|at| tail(P0, at, &[(alice, 5)])).collect();
-    stage.record(&tails, &[]).await;
-    stage
+    scenario.record(&tails, &[]).await;
+    scenario
         .reconcile(&[whole(alice, &[prefix(P0, 61, 20)])])
         .await;
-    let shown = stage.read(alice).await.tally;
+    let shown = scenario.read(alice).await.tally;
     assert_eq!((shown.votes, shown.version.get()), (61, 20));
     // Nothing of the tail comes back with what follows.
-    stage.record(&[tail(P0, 20, &[(alice, 1)])], &[]).await;
-    assert_eq!(stage.votes(alice).await, 62);
+    scenario.record(&[tail(P0, 20, &[(alice, 1)])], &[]).await;
+    assert_eq!(scenario.votes(alice).await, 62);
     Ok(())
 }
 
 pub(super) async fn a_prefix_for_a_stranger_is_kept(
     harness: &dyn VoteCounterHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
-    let Stage { alice, bob, .. } = &stage;
-    stage
+    let scenario = Scenario::start(harness).await;
+    let Scenario { alice, bob, .. } = &scenario;
+    scenario
         .reconcile(&[
             part(alice, &[prefix(P1, 3, 8)]),
             whole(bob, &[prefix(P0, 4, 9)]),
         ])
         .await;
-    let shown = stage.read(alice).await.tally;
+    let shown = scenario.read(alice).await.tally;
     assert_eq!((shown.votes, shown.version.get()), (3, 8));
-    assert_eq!(stage.votes(bob).await, 4);
-    stage.record(&[tail(P1, 7, &[(alice, 100)])], &[]).await;
-    assert_eq!(stage.votes(alice).await, 3, "what it takes in is known");
+    assert_eq!(scenario.votes(bob).await, 4);
+    scenario.record(&[tail(P1, 7, &[(alice, 100)])], &[]).await;
+    assert_eq!(scenario.votes(alice).await, 3, "what it takes in is known");
     Ok(())
 }
 
 pub(super) async fn reconciling_as_a_whole_takes_nothing_away(
     harness: &dyn VoteCounterHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
-    let alice = &stage.alice;
-    stage.reconcile(&[part(alice, &[prefix(P1, 5, 3)])]).await;
-    stage.record(&[tail(P1, 4, &[(alice, 2)])], &[]).await;
-    stage.reconcile(&[whole(alice, &[prefix(P0, 1, 1)])]).await;
-    let shown = stage.read(alice).await.tally;
+    let scenario = Scenario::start(harness).await;
+    let alice = &scenario.alice;
+    scenario
+        .reconcile(&[part(alice, &[prefix(P1, 5, 3)])])
+        .await;
+    scenario.record(&[tail(P1, 4, &[(alice, 2)])], &[]).await;
+    scenario
+        .reconcile(&[whole(alice, &[prefix(P0, 1, 1)])])
+        .await;
+    let shown = scenario.read(alice).await.tally;
     assert_eq!(
         (shown.votes, shown.version.get()),
         (8, 6),
         "votes and version, with a partition that was not named"
     );
-    let reconciled = stage
+    let reconciled = scenario
         .counter
         .applied_totals(std::slice::from_ref(alice))
         .await;

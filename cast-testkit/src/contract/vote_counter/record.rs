@@ -7,19 +7,20 @@ use cast_core::{
     ports::{PendingVotes, Reading},
 };
 
-use super::{super::RACERS, P0, P1, Skipped, Stage, VoteCounterHarness, part, prefix, tail, whole};
+use super::scenario::{P0, P1, Scenario, VoteCounterHarness, part, prefix, tail, whole};
+use crate::contract::{RACERS, Skipped};
 use crate::waiting::{dropped_after, race};
 
 pub(super) async fn the_version_sums_the_offsets_behind_the_last_records(
     harness: &dyn VoteCounterHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
-    let Stage { alice, bob, .. } = &stage;
-    let shows = async |candidate: &Candidate| stage.read(candidate).await.tally.version.get();
+    let scenario = Scenario::start(harness).await;
+    let Scenario { alice, bob, .. } = &scenario;
+    let shows = async |candidate: &Candidate| scenario.read(candidate).await.tally.version.get();
     assert_eq!(shows(alice).await, 0, "of somebody never voted for");
-    stage.record(&[tail(P0, 4, &[(alice, 1)])], &[]).await;
+    scenario.record(&[tail(P0, 4, &[(alice, 1)])], &[]).await;
     assert_eq!(shows(alice).await, 5);
-    stage
+    scenario
         .record(
             &[tail(P1, 2, &[(alice, 1)]), tail(P0, 1, &[(alice, 1)])],
             &[],
@@ -30,9 +31,11 @@ pub(super) async fn the_version_sums_the_offsets_behind_the_last_records(
         5 + 3,
         "an earlier position takes in nothing later"
     );
-    stage.reconcile(&[part(alice, &[prefix(P0, 2, 10)])]).await;
+    scenario
+        .reconcile(&[part(alice, &[prefix(P0, 2, 10)])])
+        .await;
     assert_eq!(shows(alice).await, 10 + 3);
-    stage.record(&[tail(P0, 12, &[(alice, 1)])], &[]).await;
+    scenario.record(&[tail(P0, 12, &[(alice, 1)])], &[]).await;
     assert_eq!(shows(alice).await, 13 + 3);
     assert_eq!(shows(bob).await, 0, "versions are a candidate's own");
     Ok(())
@@ -41,17 +44,19 @@ pub(super) async fn the_version_sums_the_offsets_behind_the_last_records(
 pub(super) async fn votes_add_up_over_positions(
     harness: &dyn VoteCounterHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
-    let Stage { alice, bob, .. } = &stage;
-    stage
+    let scenario = Scenario::start(harness).await;
+    let Scenario { alice, bob, .. } = &scenario;
+    scenario
         .record(&[tail(P0, 0, &[(alice, 1), (bob, 5)])], &[])
         .await;
-    assert_eq!(stage.votes(alice).await, 1);
-    stage.record(&[tail(P0, 1, &[(alice, 10)])], &[]).await;
-    stage.record(&[tail(P0, 7, &[(alice, 100)])], &[]).await;
-    stage.record(&[tail(P1, 1, &[(alice, 1_000)])], &[]).await;
-    assert_eq!(stage.votes(alice).await, 1_111);
-    assert_eq!(stage.votes(bob).await, 5);
+    assert_eq!(scenario.votes(alice).await, 1);
+    scenario.record(&[tail(P0, 1, &[(alice, 10)])], &[]).await;
+    scenario.record(&[tail(P0, 7, &[(alice, 100)])], &[]).await;
+    scenario
+        .record(&[tail(P1, 1, &[(alice, 1_000)])], &[])
+        .await;
+    assert_eq!(scenario.votes(alice).await, 1_111);
+    assert_eq!(scenario.votes(bob).await, 5);
     let through_another_door = harness.open().await.read(std::slice::from_ref(alice)).await;
     assert_eq!(
         through_another_door.expect("the counter reads")[0]
@@ -65,14 +70,14 @@ pub(super) async fn votes_add_up_over_positions(
 pub(super) async fn recording_a_position_again_changes_nothing(
     harness: &dyn VoteCounterHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
-    let Stage { alice, bob, .. } = &stage;
+    let scenario = Scenario::start(harness).await;
+    let Scenario { alice, bob, .. } = &scenario;
     let first = [
         tail(P0, 3, &[(alice, 2), (bob, 1)]),
         tail(P1, 3, &[(alice, 5)]),
     ];
-    stage.record(&first, &[]).await;
-    let before = stage.read(alice).await.tally;
+    scenario.record(&first, &[]).await;
+    let before = scenario.read(alice).await.tally;
     assert_eq!(before.votes, 7);
     for again in [
         &first[..],
@@ -80,15 +85,15 @@ pub(super) async fn recording_a_position_again_changes_nothing(
         &first[1..],
         &[first[0].clone(), first[0].clone()],
     ] {
-        stage.record(again, &[]).await;
-        assert_eq!(stage.read(alice).await.tally, before);
-        assert_eq!(stage.votes(bob).await, 1);
+        scenario.record(again, &[]).await;
+        assert_eq!(scenario.read(alice).await.tally, before);
+        assert_eq!(scenario.votes(bob).await, 1);
     }
     let twice_at_once = tail(P0, 9, &[(bob, 4)]);
-    stage
+    scenario
         .record(&[twice_at_once.clone(), twice_at_once], &[])
         .await;
-    assert_eq!(stage.votes(bob).await, 5);
+    assert_eq!(scenario.votes(bob).await, 5);
     Ok(())
 }
 
@@ -96,9 +101,9 @@ pub(super) async fn racing_recordings_count_each_position_once(
     harness: &dyn VoteCounterHarness,
 ) -> Result<(), Skipped> {
     const POSITIONS: u64 = 50;
-    let stage = Stage::set(harness).await;
+    let scenario = Scenario::start(harness).await;
     let other = harness.open().await;
-    let Stage { alice, bob, .. } = &stage;
+    let Scenario { alice, bob, .. } = &scenario;
     let mut tails: Vec<PendingVotes> = (0..POSITIONS)
         .flat_map(|at| {
             [
@@ -110,11 +115,11 @@ pub(super) async fn racing_recordings_count_each_position_once(
     // Each racer records everything, in an order of its own.
     race(RACERS, |racer| {
         let counter = Arc::clone(if racer % 2 == 0 {
-            &stage.counter
+            &scenario.counter
         } else {
             &other
         });
-        stage.fixtures.entropy().shuffle(&mut tails);
+        scenario.fixtures.entropy().shuffle(&mut tails);
         let flushes: Vec<Vec<PendingVotes>> =
             tails.chunks(1 + racer % 9).map(<[_]>::to_vec).collect();
         async move {
@@ -127,60 +132,72 @@ pub(super) async fn racing_recordings_count_each_position_once(
         }
     })
     .await;
-    let shown = stage.read(alice).await.tally;
+    let shown = scenario.read(alice).await.tally;
     assert_eq!(
         (shown.votes, shown.version.get()),
         (POSITIONS * 4, POSITIONS * 2)
     );
-    assert_eq!(stage.votes(bob).await, POSITIONS * 2);
+    assert_eq!(scenario.votes(bob).await, POSITIONS * 2);
     Ok(())
 }
 
 pub(super) async fn votes_that_are_reconciled_change_nothing(
     harness: &dyn VoteCounterHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
-    let alice = &stage.alice;
-    stage.reconcile(&[whole(alice, &[prefix(P0, 7, 5)])]).await;
+    let scenario = Scenario::start(harness).await;
+    let alice = &scenario.alice;
+    scenario
+        .reconcile(&[whole(alice, &[prefix(P0, 7, 5)])])
+        .await;
     for reconciled in [3, 4, 0] {
-        stage
+        scenario
             .record(&[tail(P0, reconciled, &[(alice, 100)])], &[])
             .await;
-        let shown = stage.read(alice).await.tally;
+        let shown = scenario.read(alice).await.tally;
         assert_eq!(
             (shown.votes, shown.version.get()),
             (7, 5),
             "with position {reconciled} recorded"
         );
     }
-    stage.record(&[tail(P0, 5, &[(alice, 1)])], &[]).await;
+    scenario.record(&[tail(P0, 5, &[(alice, 1)])], &[]).await;
     assert_eq!(
-        stage.votes(alice).await,
+        scenario.votes(alice).await,
         8,
         "the first position that is not reconciled"
     );
-    stage.record(&[tail(P1, 2, &[(alice, 10)])], &[]).await;
-    assert_eq!(stage.votes(alice).await, 18, "another partition's position");
+    scenario.record(&[tail(P1, 2, &[(alice, 10)])], &[]).await;
+    assert_eq!(
+        scenario.votes(alice).await,
+        18,
+        "another partition's position"
+    );
     Ok(())
 }
 
 pub(super) async fn the_answers_are_readings_after_the_recording(
     harness: &dyn VoteCounterHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
-    let Stage { alice, bob, .. } = &stage;
-    let stranger = stage.fixtures.candidate("stranger");
-    stage.reconcile(&[whole(alice, &[prefix(P0, 40, 3)])]).await;
+    let scenario = Scenario::start(harness).await;
+    let Scenario { alice, bob, .. } = &scenario;
+    let stranger = scenario.fixtures.candidate("stranger");
+    scenario
+        .reconcile(&[whole(alice, &[prefix(P0, 40, 3)])])
+        .await;
     let show = [stranger.clone(), bob.clone(), alice.clone()];
     let tails = [tail(P0, 3, &[(alice, 2), (bob, 1)])];
 
-    let answers = stage.record(&tails, &show).await;
+    let answers = scenario.record(&tails, &show).await;
     let of = |reading: &Reading| (reading.tally.candidate.clone(), reading.tally.votes);
     let expected = [(stranger, 0), (bob.clone(), 1), (alice.clone(), 42)];
     assert_eq!(answers.iter().map(of).collect::<Vec<_>>(), expected);
     assert_eq!(answers[0].tally.version, Version::new(0));
     assert!(answers[0].age.is_none() && answers[1].age.is_none() && answers[2].age.is_some());
-    let read = stage.counter.read(&show).await.expect("the counter reads");
+    let read = scenario
+        .counter
+        .read(&show)
+        .await
+        .expect("the counter reads");
     assert_eq!(
         read.iter().map(of).collect::<Vec<_>>(),
         expected,
@@ -188,11 +205,11 @@ pub(super) async fn the_answers_are_readings_after_the_recording(
     );
 
     assert_eq!(
-        stage.record(&tails, &[]).await,
+        scenario.record(&tails, &[]).await,
         [],
         "none asked for, none shown"
     );
-    let only = stage.record(&[], std::slice::from_ref(alice)).await;
+    let only = scenario.record(&[], std::slice::from_ref(alice)).await;
     assert_eq!(
         only.iter().map(of).collect::<Vec<_>>(),
         [(alice.clone(), 42)]
@@ -203,49 +220,49 @@ pub(super) async fn the_answers_are_readings_after_the_recording(
 pub(super) async fn several_tails_in_one_call_all_count(
     harness: &dyn VoteCounterHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
-    let Stage { alice, bob, .. } = &stage;
+    let scenario = Scenario::start(harness).await;
+    let Scenario { alice, bob, .. } = &scenario;
     let tails = [
         tail(P0, 2, &[(alice, 1)]),
         tail(P1, 0, &[(bob, 7), (alice, 10)]),
         tail(P0, 0, &[(alice, 100)]),
         tail(P1, 1, &[(alice, 1_000)]),
     ];
-    let answers = stage.record(&tails, &[alice.clone(), bob.clone()]).await;
+    let answers = scenario.record(&tails, &[alice.clone(), bob.clone()]).await;
     assert_eq!(answers[0].tally.votes, 1_111);
     assert_eq!(answers[1].tally.votes, 7);
-    assert_eq!(stage.votes(alice).await, 1_111);
+    assert_eq!(scenario.votes(alice).await, 1_111);
     Ok(())
 }
 
 pub(super) async fn a_dropped_recording_happened_as_a_whole_or_not_at_all(
     harness: &dyn VoteCounterHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
+    let scenario = Scenario::start(harness).await;
     let (mut alices, mut bobs) = (0, 0);
     for polls in 0..6 {
-        let Stage { alice, bob, .. } = &stage;
+        let Scenario { alice, bob, .. } = &scenario;
         let at = polls as u64 * 2;
         let tails = [
             tail(P0, at, &[(alice, 3), (bob, 3)]),
             tail(P0, at + 1, &[(alice, 4)]),
         ];
-        drop(dropped_after(polls, stage.counter.record(&tails, &[])).await);
+        drop(dropped_after(polls, scenario.counter.record(&tails, &[])).await);
         // Candidates are atomic each for itself.
-        let shown = stage.votes(alice).await - alices;
+        let shown = scenario.votes(alice).await - alices;
         assert!(
             [0, 7].contains(&shown),
             "{shown} votes of 3 and 4, after {polls} polls"
         );
-        let shown = stage.votes(bob).await - bobs;
+        let shown = scenario.votes(bob).await - bobs;
         assert!(
             [0, 3].contains(&shown),
             "{shown} votes of 3, after {polls} polls"
         );
-        stage.record(&tails, &[]).await;
+        scenario.record(&tails, &[]).await;
         (alices, bobs) = (alices + 7, bobs + 3);
         assert_eq!(
-            (stage.votes(alice).await, stage.votes(bob).await),
+            (scenario.votes(alice).await, scenario.votes(bob).await),
             (alices, bobs)
         );
     }

@@ -7,30 +7,29 @@ use cast_core::{
     ports::Applied,
 };
 
-use super::{
-    super::RACERS, P0, P1, Skipped, Stage, VoteStoreHarness, at, counted, next, rejected,
-    rejecting, step,
-};
+use super::scenario::{P0, P1, Scenario, VoteStoreHarness, at, counted, next, rejected, rejecting};
+use crate::contract::{RACERS, Skipped};
+use crate::fixtures::step;
 use crate::waiting::race;
 
 pub(super) async fn a_step_at_the_progress_is_applied(
     harness: &dyn VoteStoreHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
+    let scenario = Scenario::start(harness).await;
     let (one, two, three) = (
-        stage.for_alice(1),
-        stage.for_alice(10),
-        stage.for_alice(100),
+        scenario.for_alice(1),
+        scenario.for_alice(10),
+        scenario.for_alice(100),
     );
     let ids = [one.id, two.id, three.id];
     // Offsets may be missing within a step, and at its end.
-    stage.fold(&step(P0, (0, 9), [(0, one), (4, two)])).await;
-    assert_eq!(stage.progress(P0).await, Offset::new(9));
-    assert_eq!(stage.votes(&stage.alice).await, 11);
-    stage.fold(&step(P0, (9, 10), [(9, three)])).await;
-    assert_eq!(stage.progress(P0).await, Offset::new(10));
-    assert_eq!(stage.votes(&stage.alice).await, 111);
-    let fates = stage.view(&ids).await.fates;
+    scenario.fold(&step(P0, (0, 9), [(0, one), (4, two)])).await;
+    assert_eq!(scenario.progress(P0).await, Offset::new(9));
+    assert_eq!(scenario.votes(&scenario.alice).await, 11);
+    scenario.fold(&step(P0, (9, 10), [(9, three)])).await;
+    assert_eq!(scenario.progress(P0).await, Offset::new(10));
+    assert_eq!(scenario.votes(&scenario.alice).await, 111);
+    let fates = scenario.view(&ids).await.fates;
     assert_eq!(
         fates,
         [
@@ -40,9 +39,9 @@ pub(super) async fn a_step_at_the_progress_is_applied(
         ]
     );
 
-    let again = Stage {
+    let again = Scenario {
         store: harness.open().await,
-        ..stage
+        ..scenario
     };
     assert_eq!(
         again.progress(P0).await,
@@ -56,20 +55,20 @@ pub(super) async fn a_step_at_the_progress_is_applied(
 pub(super) async fn a_step_that_starts_elsewhere_is_fenced(
     harness: &dyn VoteStoreHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
-    stage
-        .fold(&step(P0, (0, 5), [(2, stage.for_alice(1))]))
+    let scenario = Scenario::start(harness).await;
+    scenario
+        .fold(&step(P0, (0, 5), [(2, scenario.for_alice(1))]))
         .await;
-    let late = stage.for_alice(10);
-    let lost = stage.for_alice(10);
-    let before = stage.view(&[late.id, lost.id]).await;
+    let late = scenario.for_alice(10);
+    let lost = scenario.for_alice(10);
+    let before = scenario.view(&[late.id, lost.id]).await;
     for (start, end) in [(0, 5), (4, 6), (6, 7), (0, 1), (5_000, 5_001)] {
         let mut fenced = step(P0, (start, end), [(start, late.clone())]);
         fenced.rejections = rejecting(P0, start, &lost).rejections;
         let progress = Offset::new(5);
-        assert_eq!(stage.apply(&fenced).await, Applied::Fenced { progress });
+        assert_eq!(scenario.apply(&fenced).await, Applied::Fenced { progress });
         assert_eq!(
-            stage.view(&[late.id, lost.id]).await,
+            scenario.view(&[late.id, lost.id]).await,
             before,
             "after {start} to {end}"
         );
@@ -77,22 +76,26 @@ pub(super) async fn a_step_that_starts_elsewhere_is_fenced(
     // A partition never folded has a fence too.
     let progress = Offset::START;
     let fenced = step(P1, (1, 2), [(1, late.clone())]);
-    assert_eq!(stage.apply(&fenced).await, Applied::Fenced { progress });
-    assert_eq!(stage.view(&[late.id, lost.id]).await, before);
+    assert_eq!(scenario.apply(&fenced).await, Applied::Fenced { progress });
+    assert_eq!(scenario.view(&[late.id, lost.id]).await, before);
     Ok(())
 }
 
 pub(super) async fn of_racing_steps_with_the_same_start_one_is_applied(
     harness: &dyn VoteStoreHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
+    let scenario = Scenario::start(harness).await;
     let other = harness.open().await;
     let mut total = 0;
     for start in 0..8 {
         // The first round races for a partition that was never folded.
         let applied = race(RACERS / 4, |racer| {
-            let store = Arc::clone(if racer % 2 == 0 { &stage.store } else { &other });
-            let ballot = stage.for_alice(u32::try_from(racer).expect("a few") + 1);
+            let store = Arc::clone(if racer % 2 == 0 {
+                &scenario.store
+            } else {
+                &other
+            });
+            let ballot = scenario.for_alice(u32::try_from(racer).expect("a few") + 1);
             let step = next(P0, start, &[&ballot]);
             async move {
                 (
@@ -108,17 +111,23 @@ pub(super) async fn of_racing_steps_with_the_same_start_one_is_applied(
                 Applied::Folded { counted, totals } => {
                     winners += 1;
                     total += u64::from(ballot.selections[0].votes.get());
-                    assert_eq!((counted, totals), (1, vec![(stage.alice.clone(), total)]));
-                    assert!(stage.fate(ballot.id).await.is_some(), "the winner counts");
+                    assert_eq!(
+                        (counted, totals),
+                        (1, vec![(scenario.alice.clone(), total)])
+                    );
+                    assert!(
+                        scenario.fate(ballot.id).await.is_some(),
+                        "the winner counts"
+                    );
                 }
                 Applied::Fenced { progress } => {
                     assert_eq!(progress, Offset::new(start + 1));
-                    assert_eq!(stage.fate(ballot.id).await, None, "the fenced do not");
+                    assert_eq!(scenario.fate(ballot.id).await, None, "the fenced do not");
                 }
             }
         }
         assert_eq!(winners, 1, "of the steps from {start}");
-        assert_eq!(stage.votes(&stage.alice).await, total);
+        assert_eq!(scenario.votes(&scenario.alice).await, total);
     }
     Ok(())
 }
@@ -126,26 +135,28 @@ pub(super) async fn of_racing_steps_with_the_same_start_one_is_applied(
 pub(super) async fn rejections_count_nothing(
     harness: &dyn VoteStoreHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
-    let (good, bad) = (stage.for_alice(1), stage.for_alice(1_000));
+    let scenario = Scenario::start(harness).await;
+    let (good, bad) = (scenario.for_alice(1), scenario.for_alice(1_000));
     let mut mixed = rejecting(P0, 0, &bad);
     mixed.ballots = next(P0, 0, &[&good]).ballots;
-    let (totals, new) = stage.fold(&mixed).await;
-    assert_eq!((totals, new), (vec![(stage.alice.clone(), 1)], 1));
-    let view = stage.view(&[good.id, bad.id]).await;
+    let (totals, new) = scenario.fold(&mixed).await;
+    assert_eq!((totals, new), (vec![(scenario.alice.clone(), 1)], 1));
+    let view = scenario.view(&[good.id, bad.id]).await;
     assert_eq!(view.fates, [Some(counted(P0, 0)), Some(rejected(P0, 0))]);
-    assert_eq!(view.recount, [(stage.alice.clone(), 1)]);
-    assert_eq!(stage.votes(&stage.alice).await, 1);
+    assert_eq!(view.recount, [(scenario.alice.clone(), 1)]);
+    assert_eq!(scenario.votes(&scenario.alice).await, 1);
 
-    let (totals, new) = stage.fold(&rejecting(P0, 1, &stage.for_alice(5))).await;
+    let (totals, new) = scenario
+        .fold(&rejecting(P0, 1, &scenario.for_alice(5)))
+        .await;
     assert_eq!((totals, new), (vec![], 0), "a step of rejections alone");
-    assert_eq!(stage.progress(P0).await, Offset::new(2));
+    assert_eq!(scenario.progress(P0).await, Offset::new(2));
     Ok(())
 }
 
 pub(super) async fn rejections_are_kept(harness: &dyn VoteStoreHarness) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
-    let mut broken = rejecting(P1, 0, &stage.for_alice(1));
+    let scenario = Scenario::start(harness).await;
+    let mut broken = rejecting(P1, 0, &scenario.for_alice(1));
     broken.next = Offset::new(4);
     // The bytes are as the log has them: no text, and with a NUL.
     broken.rejections.push(Rejection::Record {
@@ -155,8 +166,8 @@ pub(super) async fn rejections_are_kept(harness: &dyn VoteStoreHarness) -> Resul
             reason: "not a record".into(),
         },
     });
-    stage.fold(&broken).await;
-    assert_eq!(stage.progress(P1).await, Offset::new(4));
+    scenario.fold(&broken).await;
+    assert_eq!(scenario.progress(P1).await, Offset::new(4));
     let mut kept = harness.rejections().await?;
     kept.sort_unstable();
     assert_eq!(kept, [at(P1, 0), at(P1, 3)]);
@@ -166,7 +177,7 @@ pub(super) async fn rejections_are_kept(harness: &dyn VoteStoreHarness) -> Resul
 pub(super) async fn any_rejection_can_be_held(
     harness: &dyn VoteStoreHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
+    let scenario = Scenario::start(harness).await;
     let reasons = [
         String::new(),
         "with a \0, a \u{ffff} and a \u{10ffff}".into(),
@@ -174,7 +185,7 @@ pub(super) async fn any_rejection_can_be_held(
         "\u{1f5f3}".repeat(50_000),
     ];
     for (start, reason) in (0..).zip(reasons) {
-        let ballot = stage.for_alice(u32::MAX);
+        let ballot = scenario.for_alice(u32::MAX);
         let mut hostile = rejecting(P0, start, &ballot);
         for rejection in &mut hostile.rejections {
             if let Rejection::Ballot { reason: why, .. } = rejection {
@@ -188,10 +199,10 @@ pub(super) async fn any_rejection_can_be_held(
                 reason,
             },
         });
-        let dry_run = stage.store.dry_run(&hostile).await;
+        let dry_run = scenario.store.dry_run(&hostile).await;
         dry_run.expect("a rejection can be held");
-        stage.fold(&hostile).await;
-        let fate = stage.fate(ballot.id).await;
+        scenario.fold(&hostile).await;
+        let fate = scenario.fate(ballot.id).await;
         assert!(
             matches!(fate, Some(Fate::Rejected { position, .. }) if position == at(P0, start)),
             "{fate:?}"
@@ -204,24 +215,26 @@ pub(super) async fn partitions_move_independently(
     harness: &dyn VoteStoreHarness,
 ) -> Result<(), Skipped> {
     const STEPS: u64 = 12;
-    let stage = Stage::set(harness).await;
-    stage
-        .fold(&step(P1, (0, 7), [(6, stage.for_alice(1))]))
+    let scenario = Scenario::start(harness).await;
+    scenario
+        .fold(&step(P1, (0, 7), [(6, scenario.for_alice(1))]))
         .await;
-    assert_eq!(stage.progress(P0).await, Offset::START);
-    stage.fold(&next(P0, 0, &[&stage.for_alice(10)])).await;
-    assert_eq!(stage.progress(P1).await, Offset::new(7));
-    assert_eq!(stage.votes(&stage.alice).await, 11);
+    assert_eq!(scenario.progress(P0).await, Offset::START);
+    scenario
+        .fold(&next(P0, 0, &[&scenario.for_alice(10)]))
+        .await;
+    assert_eq!(scenario.progress(P1).await, Offset::new(7));
+    assert_eq!(scenario.votes(&scenario.alice).await, 11);
 
     // Consumers of several partitions, at once, about the same candidates in different orders.
     let partitions = 4;
     race(partitions, |number| {
-        let store = Arc::clone(&stage.store);
+        let store = Arc::clone(&scenario.store);
         let partition = cast_core::domain::Partition::new(10 + u32::try_from(number).expect("few"));
-        let mut whom = [(&stage.alice, 1), (&stage.bob, 2)];
+        let mut whom = [(&scenario.alice, 1), (&scenario.bob, 2)];
         whom.rotate_left(number % 2);
         let steps: Vec<_> = (0..STEPS)
-            .map(|start| next(partition, start, &[&stage.fixtures.ballot(&whom)]))
+            .map(|start| next(partition, start, &[&scenario.fixtures.ballot(&whom)]))
             .collect();
         async move {
             for step in steps {
@@ -235,25 +248,25 @@ pub(super) async fn partitions_move_independently(
     })
     .await;
     let applied = STEPS * partitions as u64;
-    assert_eq!(stage.votes(&stage.alice).await, 11 + applied);
-    assert_eq!(stage.votes(&stage.bob).await, 2 * applied);
+    assert_eq!(scenario.votes(&scenario.alice).await, 11 + applied);
+    assert_eq!(scenario.votes(&scenario.bob).await, 2 * applied);
     Ok(())
 }
 
 pub(super) async fn the_answer_holds_the_new_totals_of_that_partition(
     harness: &dyn VoteStoreHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
-    let Stage {
+    let scenario = Scenario::start(harness).await;
+    let Scenario {
         fixtures,
         alice,
         bob,
         ..
-    } = &stage;
+    } = &scenario;
     let carol = fixtures.candidate("carol");
     let both = fixtures.ballot(&[(bob, 2), (alice, 1)]);
     let twice = fixtures.ballot(&[(alice, 10), (&carol, 5), (alice, 10)]);
-    let (totals, new) = stage.fold(&next(P0, 0, &[&twice, &both])).await;
+    let (totals, new) = scenario.fold(&next(P0, 0, &[&twice, &both])).await;
     let expected = [(alice.clone(), 21), (bob.clone(), 2), (carol.clone(), 5)];
     assert_eq!(
         (&totals[..], new),
@@ -261,14 +274,14 @@ pub(super) async fn the_answer_holds_the_new_totals_of_that_partition(
         "in the candidates' order"
     );
 
-    let (totals, new) = stage.fold(&next(P1, 0, &[&stage.for_alice(3)])).await;
+    let (totals, new) = scenario.fold(&next(P1, 0, &[&scenario.for_alice(3)])).await;
     assert_eq!(
         (totals, new),
         (vec![(alice.clone(), 3)], 1),
         "of this partition alone"
     );
-    let (totals, new) = stage
-        .fold(&next(P0, 1, &[&both, &stage.for_alice(100)]))
+    let (totals, new) = scenario
+        .fold(&next(P0, 1, &[&both, &scenario.for_alice(100)]))
         .await;
     let expected = vec![(alice.clone(), 121), (bob.clone(), 2)];
     assert_eq!(
@@ -282,15 +295,15 @@ pub(super) async fn the_answer_holds_the_new_totals_of_that_partition(
 pub(super) async fn an_empty_step_moves_the_progress(
     harness: &dyn VoteStoreHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
-    stage.fold(&next(P0, 0, &[&stage.for_alice(1)])).await;
-    let (totals, new) = stage.fold(&step(P0, (1, 40), [])).await;
+    let scenario = Scenario::start(harness).await;
+    scenario.fold(&next(P0, 0, &[&scenario.for_alice(1)])).await;
+    let (totals, new) = scenario.fold(&step(P0, (1, 40), [])).await;
     assert_eq!((totals, new), (vec![], 0));
-    assert_eq!(stage.progress(P0).await, Offset::new(40));
-    assert_eq!(stage.votes(&stage.alice).await, 1);
-    stage.fold(&step(P1, (0, 3), [])).await;
+    assert_eq!(scenario.progress(P0).await, Offset::new(40));
+    assert_eq!(scenario.votes(&scenario.alice).await, 1);
+    scenario.fold(&step(P1, (0, 3), [])).await;
     assert_eq!(
-        stage.progress(P1).await,
+        scenario.progress(P1).await,
         Offset::new(3),
         "of a partition never folded"
     );

@@ -5,8 +5,10 @@ use cast_core::{
     ports::{Applied, Recount, Recounted, StoredBallot, VoteStore},
 };
 
-use super::{P0, P1, Skipped, Stage, VoteStoreHarness, at, next, rejecting, step};
+use super::scenario::{P0, P1, Scenario, VoteStoreHarness, at, next, rejecting};
+use crate::contract::Skipped;
 use crate::fixtures::ballot;
+use crate::fixtures::step;
 
 async fn recount(store: &dyn VoteStore) -> Recount {
     store.recount().await.expect("the store recounts")
@@ -15,46 +17,48 @@ async fn recount(store: &dyn VoteStore) -> Recount {
 pub(super) async fn recounting_gives_the_totals(
     harness: &dyn VoteStoreHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
-    let Stage {
+    let scenario = Scenario::start(harness).await;
+    let Scenario {
         fixtures,
         alice,
         bob,
         ..
-    } = &stage;
-    assert_eq!(recount(&*stage.store).await, Recount::default());
+    } = &scenario;
+    assert_eq!(recount(&*scenario.store).await, Recount::default());
     let twice = fixtures.ballot(&[(bob, 3), (alice, 1), (bob, 4)]);
     let impostor = ballot(twice.id, &[(alice, 500)]);
-    stage
+    scenario
         .fold(&step(
             P0,
             (0, 5),
-            [(0, twice.clone()), (2, stage.for_alice(10))],
+            [(0, twice.clone()), (2, scenario.for_alice(10))],
         ))
         .await;
-    stage
-        .fold(&next(P1, 0, &[&impostor, &stage.for_alice(100)]))
+    scenario
+        .fold(&next(P1, 0, &[&impostor, &scenario.for_alice(100)]))
         .await;
-    stage.fold(&rejecting(P1, 1, &stage.for_alice(1_000))).await;
+    scenario
+        .fold(&rejecting(P1, 1, &scenario.for_alice(1_000)))
+        .await;
     let of = |who: &Candidate, partition, votes| Recounted {
         candidate: who.clone(),
         partition,
         votes,
         total: votes,
     };
-    let recounted = recount(&*stage.store).await;
+    let recounted = recount(&*scenario.store).await;
     assert_eq!(
         recounted.counts,
         [of(alice, P0, 11), of(alice, P1, 100), of(bob, P0, 7)],
         "by candidate, then by partition"
     );
     let progress = [
-        (P0, stage.progress(P0).await),
-        (P1, stage.progress(P1).await),
+        (P0, scenario.progress(P0).await),
+        (P1, scenario.progress(P1).await),
     ];
     assert_eq!(recounted.progress, progress);
     for (who, votes) in recounted.votes() {
-        assert_eq!(stage.votes(&who).await, votes);
+        assert_eq!(scenario.votes(&who).await, votes);
     }
     Ok(())
 }
@@ -64,7 +68,7 @@ pub(super) async fn a_recount_is_one_consistent_view(
 ) -> Result<(), Skipped> {
     const STEPS: u64 = 60;
     const LOOKS: usize = 20;
-    let stage = Stage::set(harness).await;
+    let scenario = Scenario::start(harness).await;
     let store = harness.open().await;
     let auditor = tokio::spawn(async move {
         for _ in 0..LOOKS {
@@ -86,8 +90,8 @@ pub(super) async fn a_recount_is_one_consistent_view(
             break;
         }
         for partition in [P0, P1] {
-            let applied = stage
-                .apply(&next(partition, start, &[&stage.for_alice(1)]))
+            let applied = scenario
+                .apply(&next(partition, start, &[&scenario.for_alice(1)]))
                 .await;
             assert!(matches!(applied, Applied::Folded { counted: 1, .. }));
             tokio::task::yield_now().await;
@@ -100,31 +104,31 @@ pub(super) async fn a_recount_is_one_consistent_view(
 pub(super) async fn what_is_kept_of_a_ballot_is_what_the_log_has(
     harness: &dyn VoteStoreHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
-    let Stage { alice, bob, .. } = &stage;
+    let scenario = Scenario::start(harness).await;
+    let Scenario { alice, bob, .. } = &scenario;
     let whole = LoggedBallot {
         voter: Some(Voter::new("O'Neil {\"\\\", NULL}").expect("a name")),
         ticket: TicketStamp {
             key_id: KeyId::new(255),
             issued_at: Timestamp::from_unix_ms(1_763_826_000_123),
         },
-        ..stage
+        ..scenario
             .fixtures
             .ballot(&[(bob, 3), (alice, 70_000), (bob, 4)])
     };
-    let (plain, bad) = (stage.for_alice(1), stage.for_alice(2));
-    stage
+    let (plain, bad) = (scenario.for_alice(1), scenario.for_alice(2));
+    scenario
         .fold(&step(P1, (0, 9), [(3, whole.clone()), (6, plain.clone())]))
         .await;
     // Another copy, with another ticket and other contents: the first in the log is what counts.
-    stage
+    scenario
         .fold(&next(P1, 9, &[&ballot(whole.id, &[(alice, 9)])]))
         .await;
-    stage.fold(&rejecting(P0, 0, &bad)).await;
+    scenario.fold(&rejecting(P0, 0, &bad)).await;
 
-    let stranger = stage.fixtures.ballot_id();
+    let stranger = scenario.fixtures.ballot_id();
     let ids = [bad.id, plain.id, stranger, whole.id, plain.id];
-    let kept = stage.store.stored_ballots(&ids).await;
+    let kept = scenario.store.stored_ballots(&ids).await;
     let counted = |offset, ballot: &LoggedBallot| {
         Some(StoredBallot::Counted {
             position: at(P1, offset),
@@ -144,6 +148,9 @@ pub(super) async fn what_is_kept_of_a_ballot_is_what_the_log_has(
             counted(6, &plain),
         ]
     );
-    assert_eq!(stage.store.stored_ballots(&[]).await.expect("nothing"), []);
+    assert_eq!(
+        scenario.store.stored_ballots(&[]).await.expect("nothing"),
+        []
+    );
     Ok(())
 }

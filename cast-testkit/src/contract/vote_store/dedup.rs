@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use cast_core::domain::{LoggedBallot, Partition};
 
-use super::{P0, P1, Skipped, Stage, VoteStoreHarness, counted, next, step};
+use super::scenario::{P0, P1, Scenario, VoteStoreHarness, counted, next};
+use crate::contract::Skipped;
+use crate::fixtures::step;
 use crate::{fixtures::ballot, waiting::race};
 
-impl Stage {
+impl Scenario {
     /// A ballot, and one of the same id that says something else.
     fn ballot_and_impostor(&self) -> (LoggedBallot, LoggedBallot) {
         let first = self.for_alice(1);
@@ -26,49 +28,52 @@ impl Stage {
 pub(super) async fn a_ballot_id_counts_once_within_a_step(
     harness: &dyn VoteStoreHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
-    let (first, impostor) = stage.ballot_and_impostor();
+    let scenario = Scenario::start(harness).await;
+    let (first, impostor) = scenario.ballot_and_impostor();
     let copies = [
         (3, first.clone()),
         (3, first.clone()),
         (4, impostor),
         (7, first.clone()),
     ];
-    let (totals, new) = stage.fold(&step(P0, (0, 9), copies)).await;
+    let (totals, new) = scenario.fold(&step(P0, (0, 9), copies)).await;
     assert_eq!(new, 1);
-    assert_eq!(totals, [(stage.alice.clone(), 1), (stage.bob.clone(), 0)]);
-    stage.assert_first_alone_counts(&first).await;
-    assert_eq!(stage.fate(first.id).await, Some(counted(P0, 3)));
+    assert_eq!(
+        totals,
+        [(scenario.alice.clone(), 1), (scenario.bob.clone(), 0)]
+    );
+    scenario.assert_first_alone_counts(&first).await;
+    assert_eq!(scenario.fate(first.id).await, Some(counted(P0, 3)));
     Ok(())
 }
 
 pub(super) async fn a_ballot_id_counts_once_over_steps(
     harness: &dyn VoteStoreHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
-    let (first, impostor) = stage.ballot_and_impostor();
-    stage.fold(&next(P0, 0, &[&first])).await;
+    let scenario = Scenario::start(harness).await;
+    let (first, impostor) = scenario.ballot_and_impostor();
+    scenario.fold(&next(P0, 0, &[&first])).await;
     for (start, copy) in [(1, &first), (2, &impostor), (3, &first)] {
-        let (_, new) = stage.fold(&next(P0, start, &[copy])).await;
+        let (_, new) = scenario.fold(&next(P0, start, &[copy])).await;
         assert_eq!(new, 0);
-        stage.assert_first_alone_counts(&first).await;
+        scenario.assert_first_alone_counts(&first).await;
     }
-    assert_eq!(stage.fate(first.id).await, Some(counted(P0, 0)));
+    assert_eq!(scenario.fate(first.id).await, Some(counted(P0, 0)));
     Ok(())
 }
 
 pub(super) async fn a_ballot_id_counts_once_over_partitions(
     harness: &dyn VoteStoreHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
-    let (first, impostor) = stage.ballot_and_impostor();
-    stage.fold(&next(P1, 0, &[&first])).await;
+    let scenario = Scenario::start(harness).await;
+    let (first, impostor) = scenario.ballot_and_impostor();
+    scenario.fold(&next(P1, 0, &[&first])).await;
     for (start, copy) in [(0, &impostor), (1, &first)] {
-        let (_, new) = stage.fold(&next(P0, start, &[copy])).await;
+        let (_, new) = scenario.fold(&next(P0, start, &[copy])).await;
         assert_eq!(new, 0);
-        stage.assert_first_alone_counts(&first).await;
+        scenario.assert_first_alone_counts(&first).await;
     }
-    assert_eq!(stage.fate(first.id).await, Some(counted(P1, 0)));
+    assert_eq!(scenario.fate(first.id).await, Some(counted(P1, 0)));
     Ok(())
 }
 
@@ -76,14 +81,14 @@ pub(super) async fn a_ballot_id_counts_once_when_partitions_race(
     harness: &dyn VoteStoreHarness,
 ) -> Result<(), Skipped> {
     const BALLOTS: usize = 20;
-    let stage = Stage::set(harness).await;
-    let mut ballots: Vec<_> = (0..BALLOTS).map(|_| stage.for_alice(1)).collect();
+    let scenario = Scenario::start(harness).await;
+    let mut ballots: Vec<_> = (0..BALLOTS).map(|_| scenario.for_alice(1)).collect();
     for round in 0..4 {
         // Each partition's step has all the ballots, in an order of its own: the straightest way
         // into a deadlock for a store that locks rows as it goes.
         let new = race(4, |number| {
-            let store = Arc::clone(&stage.store);
-            stage.fixtures.entropy().shuffle(&mut ballots);
+            let store = Arc::clone(&scenario.store);
+            scenario.fixtures.entropy().shuffle(&mut ballots);
             let partition = Partition::new(u32::try_from(number).expect("a few"));
             let step = next(partition, round, &ballots.iter().collect::<Vec<_>>());
             async move {
@@ -100,7 +105,7 @@ pub(super) async fn a_ballot_id_counts_once_when_partitions_race(
             expected,
             "new to the partitions: {new:?}"
         );
-        assert_eq!(stage.votes(&stage.alice).await, BALLOTS as u64);
+        assert_eq!(scenario.votes(&scenario.alice).await, BALLOTS as u64);
     }
     Ok(())
 }

@@ -1,41 +1,15 @@
-//! The contract of [`VoteStore`], clause by clause.
+//! The contract of [`VoteStore`](cast_core::ports::VoteStore), clause by clause.
 
-use std::sync::Arc;
-
-use async_trait::async_trait;
-use cast_core::{
-    domain::{
-        BallotId, Candidate, Fate, FoldStep, LogPosition, LoggedBallot, Offset, Partition,
-        Progress, Rejection, StoredTally,
-    },
-    ports::{Applied, PortErrorKind, VoteStore},
-};
-
-use super::{Harness, IntoHarness, Skipped};
-use crate::fixtures::{Fixtures, step};
+pub use self::scenario::VoteStoreHarness;
+use super::IntoHarness;
 
 mod apply;
 mod audit;
 mod dedup;
 mod dry_run;
 mod read;
+mod scenario;
 mod whole;
-
-/// Opens a store for the clauses, and does to it what they ask for.
-#[async_trait]
-pub trait VoteStoreHarness: Harness {
-    /// A handle to the store under test. It is empty at first, holds nothing of other tests, and
-    /// all handles of one harness see the same: an adapter of a server gives each its own
-    /// connections.
-    async fn open(&self) -> Arc<dyn VoteStore>;
-
-    /// A ballot that the store cannot hold, whatever a step has beside it. It may take some
-    /// preparing: a total close to the largest number, say, of the candidate that it votes for.
-    async fn unholdable(&self, fixtures: &Fixtures) -> Result<LoggedBallot, Skipped>;
-
-    /// The positions of all rejections that the store has kept.
-    async fn rejections(&self) -> Result<Vec<LogPosition>, Skipped>;
-}
 
 /// Proves one clause by name. [`vote_store_contract!`](crate::vote_store_contract) calls it for each.
 pub fn prove<M>(clause: &str, make: impl AsyncFnOnce() -> M)
@@ -127,141 +101,3 @@ macro_rules! __vote_store_clauses {
 }
 
 crate::__vote_store_clauses! { __clause_table (VoteStoreHarness) }
-
-const P0: Partition = Partition::new(0);
-const P1: Partition = Partition::new(1);
-
-/// A store, and a consumer that folds into it.
-struct Stage {
-    store: Arc<dyn VoteStore>,
-    fixtures: Fixtures,
-    /// Whom most clauses are about.
-    alice: Candidate,
-    bob: Candidate,
-}
-
-/// All that a store tells of some candidates and ballots.
-#[derive(Debug, PartialEq, Eq)]
-struct View {
-    progress: [Progress; 2],
-    tallies: Vec<StoredTally>,
-    fates: Vec<Option<Fate>>,
-    recount: Vec<(Candidate, u64)>,
-}
-
-impl Stage {
-    async fn set(harness: &dyn VoteStoreHarness) -> Self {
-        let fixtures = Fixtures::new();
-        Self {
-            store: harness.open().await,
-            alice: fixtures.candidate("alice"),
-            bob: fixtures.candidate("bob"),
-            fixtures,
-        }
-    }
-
-    /// A fresh ballot that gives `votes` to alice.
-    fn for_alice(&self, votes: u32) -> LoggedBallot {
-        self.fixtures.ballot(&[(&self.alice, votes)])
-    }
-
-    async fn apply(&self, step: &FoldStep) -> Applied {
-        self.store
-            .apply(step)
-            .await
-            .expect("the store applies a step")
-    }
-
-    /// Applies a step that must be the next; its totals, and how many ballots were new.
-    async fn fold(&self, step: &FoldStep) -> (Vec<(Candidate, u64)>, usize) {
-        match self.apply(step).await {
-            Applied::Folded { totals, counted } => (totals, counted),
-            Applied::Fenced { progress } => panic!("{step:?} was fenced at {progress:?}"),
-        }
-    }
-
-    /// Applies a step that cannot be held; what kind of error that is.
-    async fn refused(&self, step: &FoldStep) -> PortErrorKind {
-        match self.store.apply(step).await {
-            Ok(applied) => panic!("what cannot be held was applied: {applied:?}"),
-            Err(error) => error.kind(),
-        }
-    }
-
-    async fn place(&self, partition: Partition) -> Progress {
-        let progress = self.store.progress(partition).await;
-        progress.expect("the store tells its progress")
-    }
-
-    async fn progress(&self, partition: Partition) -> Offset {
-        self.place(partition).await.next
-    }
-
-    async fn tally(&self, candidate: &Candidate) -> StoredTally {
-        let tallies = self.store.tallies(std::slice::from_ref(candidate)).await;
-        let tally = tallies.expect("the store tells tallies").pop();
-        let tally = tally.expect("one for one");
-        assert_eq!(tally.candidate, *candidate);
-        tally
-    }
-
-    async fn votes(&self, candidate: &Candidate) -> u64 {
-        self.tally(candidate).await.tally().votes
-    }
-
-    async fn fate(&self, id: BallotId) -> Option<Fate> {
-        let fate = self.store.ballot(id).await;
-        fate.expect("the store tells a fate")
-    }
-
-    async fn view(&self, ballots: &[BallotId]) -> View {
-        let mut fates = Vec::new();
-        for id in ballots {
-            fates.push(self.fate(*id).await);
-        }
-        let candidates = [self.alice.clone(), self.bob.clone()];
-        let tallies = self.store.tallies(&candidates).await;
-        let recount = self.store.recount().await;
-        View {
-            progress: [self.place(P0).await, self.place(P1).await],
-            tallies: tallies.expect("the store tells tallies"),
-            fates,
-            recount: recount.expect("the store recounts").votes(),
-        }
-    }
-}
-
-fn at(partition: Partition, offset: u64) -> LogPosition {
-    LogPosition {
-        partition,
-        offset: Offset::new(offset),
-    }
-}
-
-fn counted(partition: Partition, offset: u64) -> Fate {
-    Fate::Counted(at(partition, offset))
-}
-
-/// A step of one record at `start`.
-fn next(partition: Partition, start: u64, ballots: &[&LoggedBallot]) -> FoldStep {
-    let placed = ballots.iter().map(|ballot| (start, (*ballot).clone()));
-    step(partition, (start, start + 1), placed)
-}
-
-/// A step of one record at `start`, one ballot of which the store could not hold.
-fn rejecting(partition: Partition, start: u64, ballot: &LoggedBallot) -> FoldStep {
-    let mut rejecting = next(partition, start, &[ballot]);
-    let placed = rejecting.ballots.pop().expect("one ballot");
-    rejecting.rejections.push(Rejection::Ballot {
-        placed,
-        reason: "too much".into(),
-    });
-    rejecting
-}
-
-fn rejected(partition: Partition, offset: u64) -> Fate {
-    Fate::Rejected {
-        position: at(partition, offset),
-        reason: "too much".into(),
-    }
-}

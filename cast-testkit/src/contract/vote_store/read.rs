@@ -2,23 +2,25 @@
 
 use cast_core::domain::{AppliedTotal, Candidate, LogFingerprint, Offset, Progress};
 
-use super::{P0, P1, Skipped, Stage, VoteStoreHarness, counted, next, rejected, rejecting, step};
+use super::scenario::{P0, P1, Scenario, VoteStoreHarness, counted, next, rejected, rejecting};
+use crate::contract::Skipped;
+use crate::fixtures::step;
 
 pub(super) async fn a_partition_never_folded_is_at_the_start(
     harness: &dyn VoteStoreHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
-    assert_eq!(stage.progress(P0).await, Offset::START);
-    stage.fold(&next(P0, 0, &[&stage.for_alice(1)])).await;
-    assert_eq!(stage.progress(P1).await, Offset::START);
+    let scenario = Scenario::start(harness).await;
+    assert_eq!(scenario.progress(P0).await, Offset::START);
+    scenario.fold(&next(P0, 0, &[&scenario.for_alice(1)])).await;
+    assert_eq!(scenario.progress(P1).await, Offset::START);
     Ok(())
 }
 
 pub(super) async fn progress_tells_the_last_ballot_that_was_taken_in(
     harness: &dyn VoteStoreHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
-    let [one, two, three, bad] = [1, 2, 3, 4].map(|votes| stage.for_alice(votes));
+    let scenario = Scenario::start(harness).await;
+    let [one, two, three, bad] = [1, 2, 3, 4].map(|votes| scenario.for_alice(votes));
     let told = |next, at: Option<(u64, &cast_core::domain::LoggedBallot)>| Progress {
         next: Offset::new(next),
         last: at.map(|(offset, ballot)| LogFingerprint {
@@ -26,30 +28,32 @@ pub(super) async fn progress_tells_the_last_ballot_that_was_taken_in(
             ballot: ballot.id,
         }),
     };
-    stage.fold(&step(P0, (0, 2), [])).await;
-    assert_eq!(stage.place(P0).await, told(2, None), "there was none");
+    scenario.fold(&step(P0, (0, 2), [])).await;
+    assert_eq!(scenario.place(P0).await, told(2, None), "there was none");
     // Several records in a step, several ballots in a record.
     let ballots = [(3, three.clone()), (5, two.clone()), (5, one.clone())];
-    stage.fold(&step(P0, (2, 9), ballots)).await;
-    assert_eq!(stage.place(P0).await, told(9, Some((5, &one))));
-    assert_eq!(stage.place(P1).await, told(0, None), "of each partition");
+    scenario.fold(&step(P0, (2, 9), ballots)).await;
+    assert_eq!(scenario.place(P0).await, told(9, Some((5, &one))));
+    assert_eq!(scenario.place(P1).await, told(0, None), "of each partition");
 
-    stage.fold(&step(P0, (9, 12), [])).await;
-    stage.fold(&rejecting(P0, 12, &bad)).await;
-    assert_eq!(stage.place(P0).await, told(13, Some((5, &one))));
+    scenario.fold(&step(P0, (9, 12), [])).await;
+    scenario.fold(&rejecting(P0, 12, &bad)).await;
+    assert_eq!(scenario.place(P0).await, told(13, Some((5, &one))));
     // Of one that was counted before, the log has another record.
-    stage.fold(&step(P0, (13, 15), [(14, two.clone())])).await;
-    assert_eq!(stage.place(P0).await, told(15, Some((14, &two))));
+    scenario
+        .fold(&step(P0, (13, 15), [(14, two.clone())]))
+        .await;
+    assert_eq!(scenario.place(P0).await, told(15, Some((14, &two))));
     Ok(())
 }
 
 pub(super) async fn prefixes_are_as_of_the_progress(
     harness: &dyn VoteStoreHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
-    let Stage { alice, bob, .. } = &stage;
+    let scenario = Scenario::start(harness).await;
+    let Scenario { alice, bob, .. } = &scenario;
     let applied_totals = async |who: &Candidate| {
-        let mut applied_totals = stage.tally(who).await.applied_totals;
+        let mut applied_totals = scenario.tally(who).await.applied_totals;
         applied_totals.sort_by_key(|prefix| prefix.partition);
         applied_totals
     };
@@ -59,26 +63,30 @@ pub(super) async fn prefixes_are_as_of_the_progress(
         as_of: Offset::new(as_of),
     };
     assert_eq!(applied_totals(alice).await, [], "nothing was ever folded");
-    stage
-        .fold(&step(P0, (0, 4), [(1, stage.for_alice(3))]))
+    scenario
+        .fold(&step(P0, (0, 4), [(1, scenario.for_alice(3))]))
         .await;
     assert_eq!(applied_totals(alice).await, [of(P0, 3, 4)]);
-    stage
+    scenario
         .fold(&next(
             P1,
             0,
-            &[&stage.fixtures.ballot(&[(bob, 5), (alice, 1)])],
+            &[&scenario.fixtures.ballot(&[(bob, 5), (alice, 1)])],
         ))
         .await;
     // Steps that do not name a candidate take its prefix along all the same.
-    stage
-        .fold(&step(P0, (4, 9), [(8, stage.fixtures.ballot(&[(bob, 7)]))]))
+    scenario
+        .fold(&step(
+            P0,
+            (4, 9),
+            [(8, scenario.fixtures.ballot(&[(bob, 7)]))],
+        ))
         .await;
     assert_eq!(applied_totals(alice).await, [of(P0, 3, 9), of(P1, 1, 1)]);
     assert_eq!(applied_totals(bob).await, [of(P0, 7, 9), of(P1, 5, 1)]);
 
     let in_order = [bob.clone(), alice.clone()];
-    let tallies = stage
+    let tallies = scenario
         .store
         .tallies(&in_order)
         .await
@@ -91,12 +99,14 @@ pub(super) async fn prefixes_are_as_of_the_progress(
 pub(super) async fn a_stranger_has_prefixes_of_no_votes(
     harness: &dyn VoteStoreHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
-    stage
-        .fold(&step(P0, (0, 4), [(1, stage.for_alice(3))]))
+    let scenario = Scenario::start(harness).await;
+    scenario
+        .fold(&step(P0, (0, 4), [(1, scenario.for_alice(3))]))
         .await;
-    stage.fold(&step(P1, (0, 2), [])).await;
-    let mut stranger = stage.tally(&stage.fixtures.candidate("stranger")).await;
+    scenario.fold(&step(P1, (0, 2), [])).await;
+    let mut stranger = scenario
+        .tally(&scenario.fixtures.candidate("stranger"))
+        .await;
     stranger
         .applied_totals
         .sort_by_key(|prefix| prefix.partition);
@@ -112,9 +122,9 @@ pub(super) async fn a_stranger_has_prefixes_of_no_votes(
 pub(super) async fn leaders_come_by_votes_and_then_by_name(
     harness: &dyn VoteStoreHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
+    let scenario = Scenario::start(harness).await;
     let leaders = async |first| {
-        let leaders = stage
+        let leaders = scenario
             .store
             .leaders(first)
             .await
@@ -126,24 +136,25 @@ pub(super) async fn leaders_come_by_votes_and_then_by_name(
     };
     assert_eq!(leaders(10).await, [], "nobody was voted for");
     // In the order of their bytes, which is not that of any language.
-    let names = ["B", "Z", "_", "a", "ab", "é", "神田"].map(|name| stage.fixtures.candidate(name));
+    let names =
+        ["B", "Z", "_", "a", "ab", "é", "神田"].map(|name| scenario.fixtures.candidate(name));
     for (start, who) in (0..).zip(names.iter().rev()) {
         let partition = if start % 2 == 0 { P0 } else { P1 };
-        stage
+        scenario
             .fold(&next(
                 partition,
                 start / 2,
-                &[&stage.fixtures.ballot(&[(who, 5)])],
+                &[&scenario.fixtures.ballot(&[(who, 5)])],
             ))
             .await;
     }
     // Their votes come from several partitions.
-    let top = stage.fixtures.candidate("y");
-    stage
-        .fold(&next(P0, 4, &[&stage.fixtures.ballot(&[(&top, 3)])]))
+    let top = scenario.fixtures.candidate("y");
+    scenario
+        .fold(&next(P0, 4, &[&scenario.fixtures.ballot(&[(&top, 3)])]))
         .await;
-    stage
-        .fold(&next(P1, 3, &[&stage.fixtures.ballot(&[(&top, 3)])]))
+    scenario
+        .fold(&next(P1, 3, &[&scenario.fixtures.ballot(&[(&top, 3)])]))
         .await;
 
     let expected: Vec<_> = [(top, 6)]
@@ -160,43 +171,43 @@ pub(super) async fn leaders_come_by_votes_and_then_by_name(
 pub(super) async fn the_fate_of_a_ballot_is_that_of_its_first_position(
     harness: &dyn VoteStoreHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
-    let (good, bad) = (stage.for_alice(1), stage.for_alice(2));
-    assert_eq!(stage.fate(good.id).await, None, "not known");
-    stage
+    let scenario = Scenario::start(harness).await;
+    let (good, bad) = (scenario.for_alice(1), scenario.for_alice(2));
+    assert_eq!(scenario.fate(good.id).await, None, "not known");
+    scenario
         .fold(&step(P1, (0, 9), [(3, good.clone()), (6, good.clone())]))
         .await;
-    stage.fold(&rejecting(P1, 9, &bad)).await;
-    assert_eq!(stage.fate(good.id).await, Some(counted(P1, 3)));
-    assert_eq!(stage.fate(bad.id).await, Some(rejected(P1, 9)));
+    scenario.fold(&rejecting(P1, 9, &bad)).await;
+    assert_eq!(scenario.fate(good.id).await, Some(counted(P1, 3)));
+    assert_eq!(scenario.fate(bad.id).await, Some(rejected(P1, 9)));
 
-    stage.fold(&next(P1, 10, &[&good])).await;
-    stage.fold(&rejecting(P1, 11, &bad)).await;
+    scenario.fold(&next(P1, 10, &[&good])).await;
+    scenario.fold(&rejecting(P1, 11, &bad)).await;
     assert_eq!(
-        stage.fate(good.id).await,
+        scenario.fate(good.id).await,
         Some(counted(P1, 3)),
         "the first, whatever comes later"
     );
     assert_eq!(
-        stage.fate(bad.id).await,
+        scenario.fate(bad.id).await,
         Some(rejected(P1, 9)),
         "the first, whatever comes later"
     );
-    assert_eq!(stage.fate(stage.fixtures.ballot_id()).await, None);
+    assert_eq!(scenario.fate(scenario.fixtures.ballot_id()).await, None);
     Ok(())
 }
 
 pub(super) async fn a_ballot_both_counted_and_rejected_was_counted(
     harness: &dyn VoteStoreHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
-    let (counted_first, rejected_first) = (stage.for_alice(1), stage.for_alice(10));
-    stage.fold(&next(P0, 0, &[&counted_first])).await;
-    stage.fold(&rejecting(P0, 1, &counted_first)).await;
-    assert_eq!(stage.fate(counted_first.id).await, Some(counted(P0, 0)));
-    stage.fold(&rejecting(P0, 2, &rejected_first)).await;
-    stage.fold(&next(P0, 3, &[&rejected_first])).await;
-    assert_eq!(stage.fate(rejected_first.id).await, Some(counted(P0, 3)));
-    assert_eq!(stage.votes(&stage.alice).await, 11);
+    let scenario = Scenario::start(harness).await;
+    let (counted_first, rejected_first) = (scenario.for_alice(1), scenario.for_alice(10));
+    scenario.fold(&next(P0, 0, &[&counted_first])).await;
+    scenario.fold(&rejecting(P0, 1, &counted_first)).await;
+    assert_eq!(scenario.fate(counted_first.id).await, Some(counted(P0, 0)));
+    scenario.fold(&rejecting(P0, 2, &rejected_first)).await;
+    scenario.fold(&next(P0, 3, &[&rejected_first])).await;
+    assert_eq!(scenario.fate(rejected_first.id).await, Some(counted(P0, 3)));
+    assert_eq!(scenario.votes(&scenario.alice).await, 11);
     Ok(())
 }

@@ -12,32 +12,34 @@ use cast_core::{
 
 use tokio::task::JoinHandle;
 
-use super::{P0, P1, Skipped, Stage, VoteStoreHarness, at, next, rejecting, step};
+use super::scenario::{P0, P1, Scenario, VoteStoreHarness, at, next, rejecting};
+use crate::contract::Skipped;
+use crate::fixtures::step;
 use crate::waiting::dropped_after;
 
 pub(super) async fn a_step_is_applied_as_a_whole_or_not_at_all(
     harness: &dyn VoteStoreHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
-    let unholdable = harness.unholdable(&stage.fixtures).await?;
-    let (before, after) = (stage.for_alice(1), stage.for_alice(10));
-    let rejected = stage.for_alice(100);
+    let scenario = Scenario::start(harness).await;
+    let unholdable = harness.unholdable(&scenario.fixtures).await?;
+    let (before, after) = (scenario.for_alice(1), scenario.for_alice(10));
+    let rejected = scenario.for_alice(100);
     let ids = [before.id, unholdable.id, after.id, rejected.id];
     let mut step = step(P1, (0, 6), [(0, before), (2, unholdable), (4, after)]);
     step.rejections = rejecting(P1, 5, &rejected).rejections;
-    let untouched = stage.view(&ids).await;
-    stage.refused(&step).await;
+    let untouched = scenario.view(&ids).await;
+    scenario.refused(&step).await;
     assert_eq!(
-        stage.view(&ids).await,
+        scenario.view(&ids).await,
         untouched,
         "a part of the step was applied"
     );
 
     step.ballots.remove(1);
-    let (totals, new) = stage.fold(&step).await;
+    let (totals, new) = scenario.fold(&step).await;
     assert_eq!(
         (totals, new),
-        (vec![(stage.alice.clone(), 11)], 2),
+        (vec![(scenario.alice.clone(), 11)], 2),
         "without it, it is all there"
     );
     if let Ok(kept) = harness.rejections().await {
@@ -49,41 +51,45 @@ pub(super) async fn a_step_is_applied_as_a_whole_or_not_at_all(
 pub(super) async fn a_step_that_cannot_be_held_is_corrupt_and_changes_nothing(
     harness: &dyn VoteStoreHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
-    stage.fold(&next(P0, 0, &[&stage.for_alice(1)])).await;
-    let unholdable = harness.unholdable(&stage.fixtures).await?;
-    let untouched = stage.view(&[unholdable.id]).await;
+    let scenario = Scenario::start(harness).await;
+    scenario.fold(&next(P0, 0, &[&scenario.for_alice(1)])).await;
+    let unholdable = harness.unholdable(&scenario.fixtures).await?;
+    let untouched = scenario.view(&[unholdable.id]).await;
     for _ in 0..2 {
-        let refusal = stage.refused(&next(P0, 1, &[&unholdable])).await;
+        let refusal = scenario.refused(&next(P0, 1, &[&unholdable])).await;
         assert_eq!(refusal, PortErrorKind::Corrupt);
-        assert_eq!(stage.view(&[unholdable.id]).await, untouched);
+        assert_eq!(scenario.view(&[unholdable.id]).await, untouched);
     }
-    stage.fold(&rejecting(P0, 1, &unholdable)).await;
-    stage.fold(&next(P0, 2, &[&stage.for_alice(1)])).await;
-    assert_eq!(stage.votes(&stage.alice).await, 2, "the partition goes on");
+    scenario.fold(&rejecting(P0, 1, &unholdable)).await;
+    scenario.fold(&next(P0, 2, &[&scenario.for_alice(1)])).await;
+    assert_eq!(
+        scenario.votes(&scenario.alice).await,
+        2,
+        "the partition goes on"
+    );
     Ok(())
 }
 
 pub(super) async fn a_dropped_step_is_applied_as_a_whole_or_not_at_all(
     harness: &dyn VoteStoreHarness,
 ) -> Result<(), Skipped> {
-    let stage = Stage::set(harness).await;
+    let scenario = Scenario::start(harness).await;
     let mut votes = 0;
     for polls in 0..8 {
         let start = polls as u64;
-        let ballots: Vec<_> = (0..20).map(|_| stage.for_alice(1)).collect();
+        let ballots: Vec<_> = (0..20).map(|_| scenario.for_alice(1)).collect();
         let step = next(P0, start, &ballots.iter().collect::<Vec<_>>());
-        drop(dropped_after(polls, stage.store.apply(&step)).await);
+        drop(dropped_after(polls, scenario.store.apply(&step)).await);
         // One view of it: what was dropped may still be on its way.
-        let seen = stage.tally(&stage.alice).await.tally();
+        let seen = scenario.tally(&scenario.alice).await.tally();
         let whole = [(votes, start), (votes + 20, start + 1)];
         let seen = (seen.votes, seen.version.get());
         assert!(whole.contains(&seen), "{seen:?} after {polls} polls");
 
         votes += 20;
-        stage.apply(&step).await;
+        scenario.apply(&step).await;
         assert_eq!(
-            stage.votes(&stage.alice).await,
+            scenario.votes(&scenario.alice).await,
             votes,
             "after {polls} polls and a retry"
         );
@@ -95,9 +101,11 @@ pub(super) async fn readers_see_one_consistent_view(
     harness: &dyn VoteStoreHarness,
 ) -> Result<(), Skipped> {
     const STEPS: u64 = 60;
-    let stage = Stage::set(harness).await;
-    let both = [stage.alice.clone(), stage.bob.clone()];
-    let readers: Vec<_> = (0..2).map(|_| Reader::start(&stage.store, &both)).collect();
+    let scenario = Scenario::start(harness).await;
+    let both = [scenario.alice.clone(), scenario.bob.clone()];
+    let readers: Vec<_> = (0..2)
+        .map(|_| Reader::start(&scenario.store, &both))
+        .collect();
     // Each step gives a vote to each of the two, and there is one step an offset. A fast store goes
     // on until the slowest reader has looked often enough.
     for start in 0.. {
@@ -107,8 +115,8 @@ pub(super) async fn readers_see_one_consistent_view(
         for partition in [P0, P1] {
             let ballots = both
                 .each_ref()
-                .map(|who| stage.fixtures.ballot(&[(who, 1)]));
-            let applied = stage
+                .map(|who| scenario.fixtures.ballot(&[(who, 1)]));
+            let applied = scenario
                 .apply(&next(partition, start, &ballots.each_ref()))
                 .await;
             assert!(matches!(applied, Applied::Folded { counted: 2, .. }));

@@ -1,6 +1,8 @@
 //! Stores that are broken on purpose: each clause of the contract is seen to fail.
 
 mod adapter;
+mod how;
+mod steps;
 
 use std::sync::Arc;
 
@@ -14,7 +16,10 @@ use cast_testkit::{
     fixtures::Fixtures,
 };
 
-use self::adapter::{Broken, behind};
+use self::{
+    adapter::{Broken, behind},
+    how::How,
+};
 
 crate::caught::caught! { vote_store, broken:
     a_step_at_the_progress_is_applied => ForgettingTheEnd | ForgettingOtherHandles,
@@ -46,54 +51,6 @@ crate::caught::caught! { vote_store, broken:
     recounting_gives_the_totals => RecountingTheLog | RecountingTheTotals,
     a_recount_is_one_consistent_view => RecountingInTwoLooks,
     what_is_kept_of_a_ballot_is_what_the_log_has => KeepingIdsOnly | KeepingTheLastCopy | AnsweringForTheKnownOnly,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum How {
-    AnsweringForTheKnownOnly,
-    AnsweringWithAllTotals,
-    AnsweringWithGains,
-    ApplyingInPieces,
-    CallingTheCorruptUnavailable,
-    CountingCopiesInAStep,
-    CountingCopiesOverPartitions,
-    CountingCopiesOverSteps,
-    CountingTheRejected,
-    DroppingBrokenRecords,
-    FencingNothing,
-    FencingOnlyOlder,
-    FoldingIntoOnePartition,
-    ForgettingItInEmptySteps,
-    ForgettingOtherHandles,
-    ForgettingRejections,
-    ForgettingTheEnd,
-    ForgettingTheLastBallot,
-    KeepingIdsOnly,
-    KeepingTheLastCopy,
-    KnowingNoStrangers,
-    KnowingOneProgress,
-    LeadingByName,
-    LeadingByVotesAlone,
-    LeadingWithTooMany,
-    LeavingOutPartitions,
-    LookingBeforeCounting,
-    LookingBeforeFencing,
-    ReadingOneByOne,
-    RecountingInTwoLooks,
-    RecountingTheLog,
-    RecountingTheTotals,
-    RefusingLongReasons,
-    RefusingNul,
-    DryRunningForReal,
-    DryRunningNothing,
-    DryRunningWithoutTheFence,
-    SkippingEmptySteps,
-    Sound,
-    TakingTheLastCopy,
-    TellingOfRejectionsFirst,
-    TellingTheFirstBallot,
-    TellingTheLastPosition,
-    TellingWhenVotesWereLast,
 }
 
 struct BrokenHarness {

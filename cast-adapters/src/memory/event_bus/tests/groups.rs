@@ -1,9 +1,9 @@
-//! Who reads what, from where, and how they wait.
+//! The assignment of partitions, the positions, and the waits of members.
 
 use super::*;
 
 #[tokio::test]
-async fn a_refused_position_is_asked_for_again() {
+async fn a_refused_position_is_looked_up_again() {
     let bench = Bench::new(1, BusOptions::default());
     bench.publish(0, 2).await;
     bench.progress.set(0, 3);
@@ -38,7 +38,7 @@ async fn a_partition_that_is_refused_does_not_starve_the_others() {
 }
 
 #[tokio::test]
-async fn partitions_are_dealt_out_anew_when_a_member_joins_or_is_dropped() {
+async fn partitions_are_reassigned_when_a_member_joins_or_is_dropped() {
     let bench = Bench::new(3, BusOptions::default());
     let mut a = bench.join("g").await;
     for partition in 0..3 {
@@ -60,17 +60,17 @@ async fn partitions_are_dealt_out_anew_when_a_member_joins_or_is_dropped() {
     assert_eq!(span(&next(&mut b).await), (1, 1, 2));
     assert!(is_idle(&mut a).await && is_idle(&mut b).await);
 
-    // What comes from another member is read from where the store is, here before what b read.
+    // A partition of another member resumes at the store's position, here before what b has read.
     drop(b);
     assert_eq!(span(&next(&mut a).await), (1, 1, 2));
     assert!(
         is_idle(&mut a).await,
-        "what stayed with a goes on where it was"
+        "the partition that stayed with a continues at its position"
     );
 }
 
 #[tokio::test]
-async fn a_partition_that_went_away_and_came_back_is_asked_for_anew() {
+async fn the_position_of_a_partition_that_was_revoked_and_assigned_again_is_looked_up_again() {
     let bench = Bench::new(2, BusOptions::default());
     let mut a = bench.join("g").await;
     bench.publish(1, 3).await;
@@ -131,14 +131,14 @@ async fn no_wakeup_is_lost_between_publishers_and_a_reader() {
 }
 
 /// Folds as a consumer does: a batch that starts at the progress moves it, any other is read again
-/// from there. Leaves the group after some batches, or when everybody is done.
+/// from there. Leaves the group after some batches, or when all records are folded.
 async fn fold_for_a_while(bench: &Bench, batches: u64, end: u64, count: u32) {
     let mut member = bench.join("g").await;
     for _ in 0..batches {
         if (0..count).all(|partition| bench.progress.get(partition) == end) {
             return;
         }
-        // Nothing may be left to this member: it looks again, and lets the others go on.
+        // This member may have no partition left: it checks again later.
         let Ok(batch) = timeout(Duration::from_millis(5), member.next()).await else {
             continue;
         };

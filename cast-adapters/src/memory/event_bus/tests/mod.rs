@@ -1,35 +1,38 @@
-//! What is particular to this log: here its bounds and what it retains.
+//! Tests of what the contract does not cover: bounds and retention.
 
 mod groups;
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, sync::atomic::Ordering, time::Duration};
 
 use cast_core::{
-    domain::{LogBatch, Progress as Place},
+    domain::{LogBatch, Offset, Progress as StoredProgress},
     ports::PortErrorKind,
 };
+use parking_lot::Mutex;
 use tokio::time::timeout;
 
 use super::*;
 use crate::memory::fixtures::{partitions, position, record};
 
-/// Resumes each partition at what it was last set to, or at the start.
+/// Resumes each partition at the position that was last set, or at the start.
 #[derive(Default)]
 struct Progress(Mutex<HashMap<Partition, Offset>>);
 
 impl Progress {
     fn set(&self, partition: u32, next: u64) {
-        lock(&self.0).insert(Partition::new(partition), Offset::new(next));
+        self.0
+            .lock()
+            .insert(Partition::new(partition), Offset::new(next));
     }
 
     fn get(&self, partition: u32) -> u64 {
-        let next = lock(&self.0).get(&Partition::new(partition)).copied();
+        let next = self.0.lock().get(&Partition::new(partition)).copied();
         next.unwrap_or_default().get()
     }
 
-    /// What a store's fence does: an error tells the progress instead.
+    /// The fence of a store: the error contains the progress.
     fn advance(&self, partition: u32, start: u64, next: u64) -> Result<(), u64> {
-        let mut progress = lock(&self.0);
+        let mut progress = self.0.lock();
         let progress = progress.entry(Partition::new(partition)).or_default();
         if progress.get() != start {
             return Err(progress.get());
@@ -41,9 +44,9 @@ impl Progress {
 
 #[async_trait]
 impl ResumeFrom for Progress {
-    async fn resume_from(&self, partition: Partition) -> Result<Place, PortError> {
-        let next = lock(&self.0).get(&partition).copied();
-        Ok(Place::at(next.unwrap_or_default()))
+    async fn resume_from(&self, partition: Partition) -> Result<StoredProgress, PortError> {
+        let next = self.0.lock().get(&partition).copied();
+        Ok(StoredProgress::at(next.unwrap_or_default()))
     }
 }
 
@@ -94,7 +97,7 @@ impl Bench {
 
     fn held(&self, partition: u32) -> u64 {
         let log = self.bus.shared.log(Partition::new(partition), "looking");
-        lock(log.expect("a partition")).held()
+        log.expect("a partition").lock().held()
     }
 }
 
@@ -105,7 +108,7 @@ async fn next(member: &mut Box<dyn Subscription>) -> LogBatch {
         .expect("a batch")
 }
 
-/// Whether a member has nothing to read. The look is dropped while it waits.
+/// Whether a member has nothing to read. The future is dropped while it waits.
 async fn is_idle(member: &mut Box<dyn Subscription>) -> bool {
     timeout(Duration::ZERO, member.next()).await.is_err()
 }
@@ -130,7 +133,7 @@ fn kind<T>(result: Result<T, PortError>) -> PortErrorKind {
 }
 
 #[tokio::test]
-async fn what_every_group_committed_is_trimmed_down_to_the_retained_records() {
+async fn committed_records_are_trimmed_to_the_retained_number() {
     let bench = Bench::new(
         1,
         BusOptions {
@@ -163,7 +166,7 @@ async fn what_every_group_committed_is_trimmed_down_to_the_retained_records() {
 }
 
 #[test]
-fn a_log_that_retains_all_is_otherwise_as_it_was() {
+fn retain_all_changes_no_other_option() {
     let options = BusOptions {
         retained_records: 3,
         max_waiting_ballots: 7,
@@ -176,7 +179,7 @@ fn a_log_that_retains_all_is_otherwise_as_it_was() {
 }
 
 #[tokio::test]
-async fn a_batch_takes_as_many_ballots_as_were_asked_for_and_a_larger_record_alone() {
+async fn a_batch_has_at_most_the_requested_ballots_or_a_single_larger_record() {
     let bench = Bench::new(1, BusOptions::default());
     bench.publish(0, 101).await;
     bench.try_publish(0, 0..150).await.expect("published");
@@ -228,7 +231,7 @@ async fn beyond_the_capacity_publishing_is_unavailable_until_every_group_commits
 }
 
 #[tokio::test]
-async fn a_record_larger_than_the_capacity_is_taken_when_nothing_waits() {
+async fn a_record_larger_than_the_capacity_is_accepted_when_no_ballot_waits() {
     let bench = Bench::new(
         1,
         BusOptions {
@@ -248,7 +251,7 @@ async fn a_record_larger_than_the_capacity_is_taken_when_nothing_waits() {
 }
 
 #[tokio::test]
-async fn a_new_group_makes_what_is_retained_wait_again() {
+async fn a_new_group_makes_the_retained_records_wait_again() {
     let bench = Bench::new(1, BusOptions::default().retain_all());
     let mut first = bench.join("first").await;
     bench.publish(0, 4).await;
@@ -256,7 +259,7 @@ async fn a_new_group_makes_what_is_retained_wait_again() {
     assert_eq!((bench.waiting(), bench.held(0)), (0, 4));
     let mut second = bench.join("second").await;
     assert_eq!(bench.waiting(), 4);
-    // Behind the end and backwards: a commit is advice, and goes no further than the log.
+    // After the end, and backwards: a commit stays within the log.
     commit(&mut second, 0, 99).await;
     commit(&mut second, 0, 1).await;
     let lag = bench
@@ -274,7 +277,7 @@ async fn a_new_group_makes_what_is_retained_wait_again() {
 }
 
 #[tokio::test]
-async fn a_group_that_only_looked_leaves_no_trace() {
+async fn a_group_that_never_committed_is_removed_with_its_last_member() {
     let options = BusOptions {
         retained_records: 3,
         ..BusOptions::default()
@@ -310,7 +313,7 @@ async fn a_group_that_only_looked_leaves_no_trace() {
         .expect("a lag");
     assert_eq!(lag[0].committed.get(), 15);
 
-    // Who has committed comes back: it is not forgotten, and neither are others of a later number.
+    // A group that has committed is not removed, and neither is one with a higher index.
     drop(consumer);
     bench.publish(0, 4).await;
     bench.progress.set(0, 18);
@@ -327,7 +330,7 @@ async fn a_group_that_only_looked_leaves_no_trace() {
 }
 
 #[tokio::test]
-async fn an_unreadable_record_arrives_as_such() {
+async fn an_undecodable_record_is_delivered_as_unreadable() {
     let bench = Bench::new(1, BusOptions::default());
     let appended = bench
         .bus
@@ -343,7 +346,7 @@ async fn an_unreadable_record_arrives_as_such() {
 }
 
 #[tokio::test]
-async fn a_partition_that_is_not_there_is_misconfigured_for_its_record_alone() {
+async fn a_missing_partition_is_misconfigured_only_for_its_record() {
     let bench = Bench::new(2, BusOptions::default());
     let results = bench.bus.publish(&[record(2, [1]), record(1, [2])]).await;
     let kinds: Vec<_> = results

@@ -1,0 +1,163 @@
+//! Creates the topic.
+
+use std::{sync::Arc, time::Duration};
+
+use cast_core::{
+    domain::Partitions,
+    ports::{Clock as _, PortError},
+};
+use rdkafka::{
+    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
+    types::RDKafkaErrorCode,
+};
+
+use super::{
+    blocking,
+    cluster::{self, RETRY_INTERVAL},
+    context::LoggingContext,
+    error::Error,
+    options::KafkaOptions,
+    producer::Sender,
+};
+use crate::{record::MAX_BYTES, system::SystemClock};
+
+const CREATING: &str = "creating the topic of the log";
+
+/// How long a new topic may take until all its partitions have leaders.
+const LEADERS_DEADLINE: Duration = Duration::from_secs(15);
+
+/// The settings of a new topic.
+#[derive(Clone, Copy, Debug)]
+pub struct TopicOptions {
+    /// The number of partitions. It can never change: it decides the partition of each ballot.
+    pub partitions: Partitions,
+    /// The number of brokers that keep a copy of each record.
+    pub replication_factor: u16,
+    /// How many replicas must have a record before it is acknowledged. With fewer replicas in sync, the
+    /// brokers refuse records. Below two, a single broker acknowledges from its memory, and acknowledged
+    /// records are lost when it loses power.
+    pub min_insync_replicas: u16,
+    /// How long records are kept. A backup of the store can be restored for as long, and the store must
+    /// remember ballot ids for longer.
+    pub retention: Duration,
+}
+
+impl TopicOptions {
+    /// A topic for a cluster of three brokers or more: three replicas, two of which must acknowledge,
+    /// and a retention of seven days.
+    pub const fn new(partitions: Partitions) -> Self {
+        Self {
+            partitions,
+            replication_factor: 3,
+            min_insync_replicas: 2,
+            retention: Duration::from_secs(7 * 24 * 60 * 60),
+        }
+    }
+
+    /// The same for a single broker: one replica, so the records are as durable as that broker's disk.
+    pub const fn on_one_broker(self) -> Self {
+        Self {
+            replication_factor: 1,
+            min_insync_replicas: 1,
+            ..self
+        }
+    }
+}
+
+/// Creates the topic that `options` name, and waits until it can be used. An existing topic stays as it
+/// is. Returns whether the topic was created.
+///
+/// # Errors
+///
+/// [`Misconfigured`](cast_core::ports::PortErrorKind::Misconfigured) if the cluster refuses: it has too
+/// few brokers, or the user lacks a permission.
+pub async fn create_topic(options: &KafkaOptions, topic: &TopicOptions) -> Result<bool, PortError> {
+    let created = create(options, topic).await;
+    created.map_err(|error| error.with_operation(CREATING))
+}
+
+async fn create(options: &KafkaOptions, topic: &TopicOptions) -> Result<bool, Error> {
+    let config = options.admin();
+    let admin: AdminClient<LoggingContext> =
+        blocking::run(move || config.create_with_context(LoggingContext))
+            .await
+            .map_err(Error::Client)?;
+    let settings = Settings::of(topic);
+    let partitions = i32::try_from(topic.partitions.count()).unwrap_or(i32::MAX);
+    let replication = TopicReplication::Fixed(i32::from(topic.replication_factor));
+    let mut new_topic = NewTopic::new(&options.topic, partitions, replication);
+    for (name, value) in settings.pairs() {
+        new_topic = new_topic.set(name, value);
+    }
+    let limits = AdminOptions::new()
+        .request_timeout(Some(options.request_timeout))
+        .operation_timeout(Some(options.request_timeout));
+    let answer = admin.create_topics([&new_topic], &limits).await;
+    // Dropping the client waits for its thread.
+    blocking::run(move || drop(admin)).await;
+    let not_started = match answer.map_err(Error::Ask)?.pop() {
+        Some(Ok(_)) => true,
+        Some(Err((_, RDKafkaErrorCode::TopicAlreadyExists))) => false,
+        Some(Err((_, code))) => return Err(Error::CreateTopic(code)),
+        None => return Err(Error::TimedOut),
+    };
+    wait_for_leaders(options).await?;
+    Ok(not_started)
+}
+
+/// Waits until every partition has a leader that answers, which takes a moment in a new topic.
+async fn wait_for_leaders(options: &KafkaOptions) -> Result<(), Error> {
+    let options = Arc::new(options.clone());
+    let sender = Sender::new(&options).await?;
+    let began = SystemClock.monotonic();
+    loop {
+        let led = async {
+            let found = cluster::partitions(&options, &sender).await?;
+            let all: Vec<_> = found.iter().collect();
+            cluster::ends(&options, &sender, &all).await
+        };
+        let Err(error) = led.await else {
+            return Ok(());
+        };
+        if SystemClock.monotonic().saturating_sub(began) > LEADERS_DEADLINE {
+            return Err(error);
+        }
+        SystemClock.sleep(RETRY_INTERVAL).await;
+    }
+}
+
+/// The topic settings that must not be left to the cluster's defaults.
+struct Settings {
+    min_insync_replicas: String,
+    retention_ms: String,
+    max_message_bytes: String,
+}
+
+impl Settings {
+    fn of(topic: &TopicOptions) -> Self {
+        // Kafka's default, unless records may be larger.
+        let max_message_bytes = (MAX_BYTES + MAX_BYTES / 32).max(1_048_588);
+        Self {
+            min_insync_replicas: topic.min_insync_replicas.to_string(),
+            retention_ms: topic.retention.as_millis().to_string(),
+            max_message_bytes: max_message_bytes.to_string(),
+        }
+    }
+
+    fn pairs(&self) -> [(&str, &str); 7] {
+        [
+            ("min.insync.replicas", &self.min_insync_replicas),
+            // A replica that missed acknowledged records must not become the leader: no leader is
+            // better than a log that lost its end.
+            ("unclean.leader.election.enable", "false"),
+            // Every record counts: no record replaces an older one.
+            ("cleanup.policy", "delete"),
+            ("retention.ms", &self.retention_ms),
+            ("retention.bytes", "-1"),
+            // As the producer sent it: a broker may recompress with a codec that the readers here were
+            // built without.
+            ("compression.type", "producer"),
+            ("max.message.bytes", &self.max_message_bytes),
+        ]
+    }
+}

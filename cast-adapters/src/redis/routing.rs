@@ -1,0 +1,203 @@
+//! Sends each command to the node that has its keys, and follows redirections.
+//!
+//! A command is sent again only where that cannot carry it out twice: a node answered that it did
+//! nothing and which node will (MOVED, ASK), or that it can do nothing now, or no connection was there.
+//! The caller gets every other error.
+
+use std::sync::Arc;
+
+use bb8_redis::redis::{Cmd, Pipeline, RedisResult, ServerErrorKind, Value};
+use futures_util::future::join_all;
+
+use super::{
+    cluster::{Cluster, MAX_REDIRECTS, contains},
+    error::Cause,
+    node::{Connection, Node},
+    script::{Call, lacks_script},
+};
+
+/// The most commands of one pipeline; more go in several, one after the other.
+const MAX_PIPELINE: usize = 1_000;
+
+/// A command that has no answer yet.
+struct PendingCommand {
+    /// Its place among the calls.
+    index: usize,
+    call: Call,
+    /// The node that it is sent to next.
+    node: Arc<Node>,
+    /// Whether another node named that one.
+    redirected: bool,
+    /// Whether the slot is being migrated to that node, which serves it only after ASKING.
+    asking: bool,
+    /// The nodes that could not carry it out, and did not name another one.
+    failed: Vec<Arc<Node>>,
+    /// Why the last of them could not.
+    failure: Option<Cause>,
+}
+
+impl Cluster {
+    /// Calls a script.
+    pub(super) async fn call(&self, call: Call) -> Result<Value, Cause> {
+        let answers = self.calls(vec![call]).await?;
+        let answer = answers.into_iter().next();
+        answer.ok_or(Cause::Answer("no answer"))
+    }
+
+    /// Calls scripts: those of one node in their order and in one round trip, all nodes at once. Each
+    /// call is atomic, all together are not.
+    pub(super) async fn calls(&self, calls: Vec<Call>) -> Result<Vec<Value>, Cause> {
+        let mut answers: Vec<Option<Value>> = Vec::new();
+        answers.resize_with(calls.len(), || None);
+        let mut failure: Option<Cause> = None;
+        let mut pending = self.route_all(calls);
+        for attempt in 1..=MAX_REDIRECTS {
+            let sent = by_node(pending).into_iter().map(send_to_node);
+            pending = Vec::new();
+            for (mut command, answer) in join_all(sent).await.into_iter().flatten() {
+                let cause = match answer {
+                    Ok(answer) => {
+                        answers[command.index] = Some(answer);
+                        continue;
+                    }
+                    Err(cause) => cause,
+                };
+                if attempt < MAX_REDIRECTS && self.can_redirect(&mut command, &cause) {
+                    pending.push(command);
+                    continue;
+                }
+                // Redirected to a node that had failed: its failure explains more.
+                let earlier = command.failure.filter(|_| cause.is_redirection());
+                let cause = earlier.unwrap_or(cause);
+                // An unknown outcome says more than one that did not happen.
+                if failure.is_none() || cause.is_unknown() {
+                    failure = Some(cause);
+                }
+            }
+            if pending.is_empty() {
+                break;
+            }
+        }
+        match failure {
+            None => {
+                let answers: Option<Vec<Value>> = answers.into_iter().collect();
+                answers.ok_or(Cause::Answer("no answer"))
+            }
+            Some(cause) if answers.iter().all(Option::is_none) => Err(cause),
+            Some(cause) => Err(Cause::Partly(Box::new(cause))),
+        }
+    }
+
+    fn route_all(&self, calls: Vec<Call>) -> Vec<PendingCommand> {
+        let calls = calls.into_iter().enumerate();
+        calls
+            .map(|(index, call)| PendingCommand {
+                node: self.master(Some(call.slot())),
+                index,
+                call,
+                redirected: false,
+                asking: false,
+                failed: Vec::new(),
+                failure: None,
+            })
+            .collect()
+    }
+
+    /// Whether a command that failed may be sent to another node, which then is its next one.
+    fn can_redirect(&self, command: &mut PendingCommand, cause: &Cause) -> bool {
+        let next = match cause {
+            Cause::Command(error) if cause.is_redirection() => {
+                command.redirected = true;
+                command.asking = error.kind() == ServerErrorKind::Ask.into();
+                self.redirect_target(error, &command.node)
+            }
+            // Another node may know the successor of this one; but not if one has just named this one,
+            // or if it would refuse us too.
+            _ if cause.did_nothing() && !command.redirected && !cause.is_misconfigured() => {
+                command.failed.push(Arc::clone(&command.node));
+                command.failure = Some(cause.clone());
+                self.next_node(Some(command.call.slot()), &command.failed)
+            }
+            _ => None,
+        };
+        let next = next.filter(|node| !contains(&command.failed, node));
+        let is_redirected = next.is_some();
+        command.node = next.unwrap_or_else(|| Arc::clone(&command.node));
+        is_redirected
+    }
+}
+
+fn by_node(commands: Vec<PendingCommand>) -> Vec<Vec<PendingCommand>> {
+    let mut groups: Vec<Vec<PendingCommand>> = Vec::new();
+    for command in commands {
+        let node = &command.node;
+        match groups
+            .iter_mut()
+            .find(|group| Arc::ptr_eq(&group[0].node, node))
+        {
+            Some(group) => group.push(command),
+            None => groups.push(vec![command]),
+        }
+    }
+    groups
+}
+
+/// Sends commands for one node; each has an answer.
+async fn send_to_node(
+    commands: Vec<PendingCommand>,
+) -> Vec<(PendingCommand, Result<Value, Cause>)> {
+    let mut answers = Vec::with_capacity(commands.len());
+    if let Err(cause) = send_pages(&commands, &mut answers).await {
+        answers.resize_with(commands.len(), || Err(cause.clone()));
+    }
+    commands.into_iter().zip(answers).collect()
+}
+
+/// Sends page by page. Behind a page without answers nothing is sent: the connection is broken.
+async fn send_pages(
+    commands: &[PendingCommand],
+    answers: &mut Vec<Result<Value, Cause>>,
+) -> Result<(), Cause> {
+    let mut connection = commands[0].node.connection().await?;
+    for page in commands.chunks(MAX_PIPELINE) {
+        let page = send_page(&mut connection, page).await;
+        let page = page.map_err(Cause::Command)?.into_iter();
+        answers.extend(page.map(|answer| answer.map_err(Cause::Command)));
+    }
+    Ok(())
+}
+
+/// Sends commands in one pipeline, and those again whose script the server did not have.
+async fn send_page(
+    connection: &mut Connection,
+    commands: &[PendingCommand],
+) -> RedisResult<Vec<RedisResult<Value>>> {
+    let all = commands.iter();
+    let all = all.map(|command| (command.asking, command.call.by_sha1()));
+    let mut answers = connection.pipeline(pipeline(all)).await?;
+    let lacking: Vec<usize> = (0..answers.len())
+        .filter(|&index| answers[index].as_ref().is_err_and(lacks_script))
+        .collect();
+    if !lacking.is_empty() {
+        let again = lacking.iter().map(|&index| &commands[index]);
+        let again = again.map(|command| (command.asking, command.call.with_source()));
+        let again = connection.pipeline(pipeline(again)).await?;
+        for (index, answer) in lacking.into_iter().zip(again) {
+            answers[index] = answer;
+        }
+    }
+    Ok(answers)
+}
+
+/// A pipeline is written at once, so no command of another caller comes between an ASKING and the
+/// command that it is for.
+fn pipeline(commands: impl Iterator<Item = (bool, Cmd)>) -> Pipeline {
+    let mut pipeline = Pipeline::with_capacity(commands.size_hint().0);
+    for (asking, command) in commands {
+        if asking {
+            pipeline.cmd("ASKING").ignore();
+        }
+        pipeline.add_command(command);
+    }
+    pipeline
+}

@@ -1,0 +1,12 @@
+//! What a run comes to: text for people, an object for programs, an exit code for scripts.
+
+mod data;
+mod histogram;
+mod json;
+mod text;
+
+pub(super) use self::{
+    data::{Checked, Load, Report},
+    json::json,
+    text::text,
+};

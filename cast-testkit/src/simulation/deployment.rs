@@ -1,0 +1,69 @@
+//! What a simulation runs over: the adapters of each history, and what can happen to their servers.
+
+use std::sync::Arc;
+
+use cast_core::{
+    domain::{Candidate, Partition, Partitions},
+    ports::{Clock, Entropy, Ports},
+};
+
+/// Opens fresh and empty adapters for each history.
+pub trait Adapters: Sync {
+    /// Opens them.
+    fn open(&self, opening: &Opening) -> Arc<dyn Deployment>;
+}
+
+impl<F: Fn(&Opening) -> Arc<dyn Deployment> + Sync> Adapters for F {
+    fn open(&self, opening: &Opening) -> Arc<dyn Deployment> {
+        self(opening)
+    }
+}
+
+/// What adapters are opened with.
+#[derive(Clone)]
+pub struct Opening {
+    /// The only source of time.
+    pub clock: Arc<dyn Clock>,
+    /// The only source of randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// How many partitions the log has.
+    pub partitions: Partitions,
+}
+
+/// The adapters of one history.
+pub trait Deployment: Send + Sync {
+    /// The ports for one more process, which replaces their clock and entropy with its own.
+    fn ports(&self) -> Ports;
+
+    /// Injects a fault into the servers, at once. Returns false if it is not possible there.
+    fn inject(&self, fault: &ServerFault) -> bool;
+}
+
+/// What can happen to the servers behind the ports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ServerFault {
+    /// The counter loses all its data.
+    ForgetCounter,
+    /// The counter loses one candidate.
+    ForgetCandidate {
+        /// The candidate.
+        candidate: Candidate,
+    },
+    /// The ticket source loses its tickets with their use counters, and keeps the ids of ballots.
+    ForgetTickets,
+    /// The ticket source loses all its data.
+    ForgetTicketsAndIds,
+    /// The store is backed up.
+    BackUp,
+    /// The store is restored from a backup.
+    Restore {
+        /// Which backup: counted from the first, modulo their number. Without any, the store is empty
+        /// again.
+        which: usize,
+    },
+    /// A record that cannot be decoded is appended to the log.
+    AppendUnreadable {
+        /// Its partition.
+        partition: Partition,
+    },
+}
