@@ -82,8 +82,7 @@ impl<E: Executor> HttpService<E> {
             let (clock, metrics) = (Arc::clone(clock), Arc::clone(metrics));
             GraphqlEndpoint::new(engine, clock, self.settings.clone(), metrics)
         });
-        let readiness =
-            cast.map(|(cast, places)| Readiness::new(cast, places, Arc::clone(clock)));
+        let readiness = cast.map(|(cast, places)| Readiness::new(cast, places, Arc::clone(clock)));
         self.state.open(Opened { graphql, readiness });
     }
 

@@ -9,13 +9,6 @@ mod route;
 mod server_places;
 mod vote_code;
 
-pub(crate) use self::{
-    error_code::ErrorCode,
-    http_url::{HttpUrl, HttpUrlError},
-    request_id::RequestId,
-    route::Route,
-    vote_code::VoteCode,
-};
 pub use self::server_places::ServerPlaces;
 pub(crate) use self::{
     error_code::ErrorCode,

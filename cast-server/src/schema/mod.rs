@@ -26,12 +26,7 @@ use std::sync::Arc;
 use async_graphql::{EmptySubscription, MergedObject, SDLExportOptions, Schema, ValidationMode};
 
 use self::leaderboard::Leaders;
-pub use self::{
-    backend::Backend,
-    engine::Engine,
-    limits::DocumentLimits,
-    vote::VoteMutation,
-};
+pub use self::{backend::Backend, engine::Engine, limits::DocumentLimits, vote::VoteMutation};
 
 /// What can be asked.
 #[derive(Default, MergedObject)]

@@ -44,7 +44,10 @@ async fn a_port_that_is_taken_is_a_failure_that_names_it() {
     let (code, stdout, stderr) = run(program(&["serve", "--listen", &address])).await;
     assert_eq!((code, stdout.as_str()), (Some(1), ""));
     let is_named = stderr.contains(&address) && stderr.contains("--listen");
-    assert!(stderr.contains("error: another process") && is_named, "{stderr}");
+    assert!(
+        stderr.contains("error: another process") && is_named,
+        "{stderr}"
+    );
 }
 
 #[tokio::test]

@@ -136,10 +136,7 @@ async fn a_role_waits_for_its_servers_is_live_and_names_those_that_are_missing()
     let (redis, kafka) = ("redis://127.0.0.1:1", "kafka://127.0.0.1:1");
     let store = "store (postgres://127.0.0.1:1): ";
     let tickets = format!("tickets ({redis}): ");
-    let (log, counter) = (
-        format!("log ({kafka}): "),
-        format!("counter ({redis}): "),
-    );
+    let (log, counter) = (format!("log ({kafka}): "), format!("counter ({redis}): "));
     assert!(generator.contains(&tickets), "{generator}");
     for line in [&log, &counter, store] {
         assert!(consumer.contains(line), "{consumer}");
