@@ -9,9 +9,9 @@ mod cas;
 mod document;
 pub(crate) mod engine;
 pub(crate) mod error;
-#[cfg(feature = "fuzzing")]
-pub(crate) mod fuzzing;
 mod guard;
+#[cfg(test)]
+mod laws;
 mod leaderboard;
 mod limits;
 mod long;
