@@ -50,6 +50,7 @@ BELOW = {
         "client": ["protocol"],
         "config": ["protocol"],
         "coalesced": [],
+        "fuzzing": ["commands"],
         "process": [],
         "protocol": [],
     },

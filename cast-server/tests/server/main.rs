@@ -13,7 +13,6 @@ mod contract;
 mod demo;
 mod docs;
 mod documents;
-mod faq;
 mod faults;
 mod health;
 mod hostile;
