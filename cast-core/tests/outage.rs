@@ -22,8 +22,14 @@ async fn vote(cast: &Cast, times: usize) {
 #[tokio::test]
 async fn an_outage_is_logged_once_when_it_begins_and_once_when_it_is_over() {
     for (operation, meaning) in [
-        (Operation::Redeem, "votes are refused: tickets cannot be redeemed"),
-        (Operation::Publish, "votes are not acknowledged: the log cannot be written"),
+        (
+            Operation::Redeem,
+            "votes are refused: tickets cannot be redeemed",
+        ),
+        (
+            Operation::Publish,
+            "votes are not acknowledged: the log cannot be written",
+        ),
         (Operation::Record, "votes are logged but not shown yet"),
     ] {
         let log = Log::default();

@@ -148,8 +148,16 @@ mod tests {
             assert_eq!(moved_by(number, &Same(0x5A)), i128::from(ahead));
         }
         let (last, here) = drawn(&ALL_ONES);
-        assert_eq!(last.halves().1, 0xBFFF_FFFF_FFFF_FFFF, "the largest low half");
-        assert_eq!(moved_by(here, &ALL_ONES), 0, "the last id can be minted, too");
+        assert_eq!(
+            last.halves().1,
+            0xBFFF_FFFF_FFFF_FFFF,
+            "the largest low half"
+        );
+        assert_eq!(
+            moved_by(here, &ALL_ONES),
+            0,
+            "the last id can be minted, too"
+        );
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::scenario::{P0, P1, Scenario, VoteCounterHarness, part, pending, total, whole};
 use crate::contract::Skipped;
 
-pub(super) async fn reading_nobody_tells_whether_it_answers(
+pub(super) async fn reading_no_candidates_shows_whether_it_answers(
     harness: &dyn VoteCounterHarness,
 ) -> Result<(), Skipped> {
     let scenario = Scenario::start(harness).await;
@@ -68,7 +68,7 @@ pub(super) async fn what_was_reconciled_as_a_whole_has_an_age(
     Ok(())
 }
 
-pub(super) async fn reconciling_part_makes_nobody_younger(
+pub(super) async fn reconciling_a_part_makes_no_candidate_younger(
     harness: &dyn VoteCounterHarness,
 ) -> Result<(), Skipped> {
     let scenario = Scenario::start(harness).await;
@@ -140,7 +140,7 @@ pub(super) async fn a_forgotten_candidate_is_a_miss(
     Ok(())
 }
 
-pub(super) async fn only_what_has_no_tail_is_forgotten_to_save_memory(
+pub(super) async fn only_a_candidate_without_pending_votes_is_evicted(
     harness: &dyn VoteCounterHarness,
 ) -> Result<(), Skipped> {
     let scenario = Scenario::start(harness).await;
@@ -170,7 +170,7 @@ pub(super) async fn only_what_has_no_tail_is_forgotten_to_save_memory(
     Ok(())
 }
 
-pub(super) async fn what_is_reconciled_is_told_without_the_tail(
+pub(super) async fn applied_totals_come_without_pending_votes(
     harness: &dyn VoteCounterHarness,
 ) -> Result<(), Skipped> {
     let scenario = Scenario::start(harness).await;

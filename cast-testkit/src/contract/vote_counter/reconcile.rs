@@ -28,7 +28,7 @@ pub(super) async fn reconciling_replaces_what_is_before_and_leaves_the_rest(
     Ok(())
 }
 
-pub(super) async fn a_prefix_no_newer_changes_nothing(
+pub(super) async fn a_total_no_newer_changes_nothing(
     harness: &dyn VoteCounterHarness,
 ) -> Result<(), Skipped> {
     let scenario = Scenario::start(harness).await;
@@ -125,7 +125,7 @@ async fn send(counter: &dyn cast_core::ports::VoteCounter, call: &CounterCall) {
     }
 }
 
-pub(super) async fn prefixes_of_different_partitions_do_not_touch(
+pub(super) async fn totals_of_different_partitions_do_not_touch(
     harness: &dyn VoteCounterHarness,
 ) -> Result<(), Skipped> {
     let scenario = Scenario::start(harness).await;
@@ -185,7 +185,7 @@ pub(super) async fn reconciling_everything_leaves_exactly_its_votes(
     Ok(())
 }
 
-pub(super) async fn a_prefix_for_a_stranger_is_kept(
+pub(super) async fn a_total_for_an_unknown_candidate_is_stored(
     harness: &dyn VoteCounterHarness,
 ) -> Result<(), Skipped> {
     let scenario = Scenario::start(harness).await;

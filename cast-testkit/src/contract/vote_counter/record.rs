@@ -225,7 +225,7 @@ pub(super) async fn the_answers_are_readings_after_the_recording(
     Ok(())
 }
 
-pub(super) async fn several_tails_in_one_call_all_count(
+pub(super) async fn several_recordings_in_one_call_all_count(
     harness: &dyn VoteCounterHarness,
 ) -> Result<(), Skipped> {
     let scenario = Scenario::start(harness).await;
