@@ -1,8 +1,5 @@
-//! The laws of what reads bytes from outside: functions of any bytes, which panic where one is broken.
+//! The laws of the settings, for `fuzz/` and `tests/fuzz.rs`.
 //!
-//! Compiled only with the feature `fuzzing`, which no release has. `fuzz/` runs them under a fuzzer,
-//! `tests/fuzz.rs` with what that has found. Each stands beside what it is about.
+//! Compiled only with the feature `fuzzing`, which no release has.
 
-pub use crate::{
-    commands::cli::fuzzing::settings, endpoint::fuzzing::graphql_request, schema::fuzzing::document,
-};
+pub use crate::commands::cli::fuzzing::settings;

@@ -1,25 +1,30 @@
-//! The laws of what reads bytes from outside, over the corpus of `fuzz/` and mutations of it.
+//! The fuzz targets of the server, on a stable compiler: over their corpus and mutations of it.
 
-use cast_server::fuzzing;
-use cast_testkit::fuzz::replay;
+#[path = "../../fuzz/laws/document.rs"]
+mod document;
+#[path = "../../fuzz/laws/graphql_request.rs"]
+mod graphql_request;
+#[path = "../../fuzz/laws/limits.rs"]
+mod limits;
+#[path = "../../fuzz/replay.rs"]
+mod replay;
+#[path = "../../fuzz/laws/server.rs"]
+mod server;
 
-const CORPUS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus");
+use replay::replay;
 
 #[test]
 fn document() {
-    replay(format!("{CORPUS}/document"), 3_000, fuzzing::document);
+    replay("document", 2_000, document::check);
 }
 
 #[test]
 fn graphql_request() {
-    replay(
-        format!("{CORPUS}/graphql_request"),
-        3_000,
-        fuzzing::graphql_request,
-    );
+    replay("graphql_request", 2_000, graphql_request::check);
 }
 
+#[cfg(feature = "fuzzing")]
 #[test]
 fn settings() {
-    replay(format!("{CORPUS}/settings"), 1_000, fuzzing::settings);
+    replay("settings", 1_000, cast_server::fuzzing::settings);
 }

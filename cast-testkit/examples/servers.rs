@@ -33,10 +33,10 @@ async fn main() {
     println!("export CAST_BUS_URL='{}'", kafka.url(&random_name()));
     println!("export CAST_STORE_URL='{}'", database.url());
     eprintln!("Redis, Kafka and PostgreSQL are ready; Ctrl-C ends them");
-    until_told().await;
+    until_interrupted().await;
 }
 
-async fn until_told() {
+async fn until_interrupted() {
     let mut stdin = tokio::io::stdin();
     let mut nothing = [0; 64];
     let ended = async { while matches!(stdin.read(&mut nothing).await, Ok(1..)) {} };

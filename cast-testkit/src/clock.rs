@@ -59,7 +59,7 @@ impl ManualClock {
         }
     }
 
-    /// Lets `duration` pass, and wakes whoever slept until then, in the order of their deadlines.
+    /// Lets `duration` pass, and wakes the tasks that slept until then, in the order of their deadlines.
     ///
     /// Each is woken at its own deadline; none runs before this returns.
     pub fn advance(&self, duration: Duration) {
@@ -70,7 +70,7 @@ impl ManualClock {
             if deadline > target {
                 break;
             }
-            // Whoever gave up in the meantime has dropped the other end.
+            // A task that gave up in the meantime has dropped the other end.
             let _ = due.remove().send(());
             state.monotonic = deadline;
         }
@@ -206,7 +206,7 @@ mod tests {
         let clock = ManualClock::new();
         tokio::select! {
             biased;
-            () = clock.sleep(SECOND) => panic!("nobody moved the clock"),
+            () = clock.sleep(SECOND) => panic!("no task moved the clock"),
             () = clock.until_sleepers(1) => (),
         }
         assert_eq!(clock.sleepers(), 0);

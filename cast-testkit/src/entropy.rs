@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use cast_core::ports::Entropy;
 
-/// Random bytes that follow from a seed. **For tests alone**: whoever sees some of them knows the
+/// Random bytes that follow from a seed. **For tests alone**: a reader of some of them knows the
 /// rest, and with them every key.
 ///
 /// ```

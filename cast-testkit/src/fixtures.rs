@@ -107,7 +107,7 @@ impl Fixtures {
 
     /// A claim of a fresh ballot.
     pub fn claim(&self) -> Claim {
-        Claim::of(&self.ballot(&[(&self.candidate("somebody"), 1)]))
+        Claim::of(&self.ballot(&[(&self.candidate("anna"), 1)]))
     }
 
     /// Claims of so many fresh ballots.
@@ -119,13 +119,13 @@ impl Fixtures {
     pub fn altered(&self, claim: Claim) -> Claim {
         Claim {
             ballot: claim.ballot,
-            ..self.claim_for("somebody else")
+            ..self.claim_for("bert")
         }
     }
 
     /// A record of so many fresh ballots, which belong to its partition.
     pub fn record(&self, home: Partition, partitions: Partitions, ballots: usize) -> Record {
-        let candidate = self.candidate("somebody");
+        let candidate = self.candidate("anna");
         let ballots: Vec<_> = (0..ballots)
             .map(|_| {
                 let votes = u32::try_from(self.entropy.below(9)).expect("below nine") + 1;

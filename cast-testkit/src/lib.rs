@@ -1,17 +1,18 @@
-//! What it takes to test against CAST's ports, and to prove adapters of them.
+//! Tests for adapters of CAST's ports, and for code that uses CAST.
 //!
-//! # Is my adapter right?
+//! # Is my adapter correct?
 //!
-//! It is when it keeps every clause of its port's contract. Write a harness that opens it, name it
-//! in one line, and each clause is a test of its own. The suites need `cast-testkit`, `cast-core` and
-//! `async-trait` (an impl without `#[async_trait]` is told that "lifetimes do not match"):
+//! It is if it keeps every clause of its port's contract, which is the doc of the port's trait. Write a
+//! harness that opens the adapter, name it in one line, and each clause becomes a `#[test]`. The suites
+//! need `cast-testkit`, `cast-core` and `async-trait` (without `#[async_trait]` an impl fails to compile:
+//! "lifetimes do not match"):
 //!
 //! ```toml
 //! [dev-dependencies]
 //! async-trait = "0.1"
 //! cast-core = { path = "../cast/cast-core" }
 //! cast-testkit = { path = "../cast/cast-testkit" }
-//! # and for a whole CAST in a test:
+//! # for the second example below, a whole CAST in a test:
 //! cast-adapters = { path = "../cast/cast-adapters" }
 //! tokio = { version = "1", features = ["macros", "rt"] }
 //! ```
@@ -66,16 +67,17 @@
 //! # }
 //! ```
 //!
-//! The other ports go the same way: [`contract`] has a table of their harnesses and macros. (`rejections`
-//! of the store above is the example's own method, and none of the port: tell what yours keeps.)
+//! The other ports work the same: [`contract`] has a table of their harnesses and macros. (The method
+//! `rejections` of the store above belongs to the example's adapter and not to the port: return the
+//! rejections that your adapter has stored.)
 //!
-//! What a harness cannot do skips the clauses that need it, and the test run says so, even where
-//! it is otherwise quiet. A harness that cannot be opened at all (there is no server) skips a clause
-//! by giving `Err(Skipped)` instead of itself.
+//! A clause that needs something that a harness cannot do is skipped, and the test run prints that even
+//! where it captures output. A harness that cannot be opened at all, because there is no server, skips
+//! a clause by returning `Err(Skipped)`.
 //!
-//! # How do I test what I build on CAST?
+//! # How do I test code that uses CAST?
 //!
-//! With a whole one in memory, on a clock that the test moves. Nothing sleeps:
+//! With a whole CAST in memory, on a clock that the test moves. No test sleeps:
 //!
 //! ```
 //! use std::time::Duration;
@@ -102,27 +104,26 @@
 //! # #[tokio::main(flavor = "current_thread")] async fn main() { doc().await.unwrap() }
 //! ```
 //!
-//! [`TestCast`] says how to put a port of your own into it.
+//! [`TestCast`] shows how to use a port of your own in it.
 //!
 //! # What is in the kit
 //!
 //! | | for |
 //! |---|---|
 //! | [`contract`] | the suites: a test for each clause of each port |
-//! | [`faults`] | ports that fail, by a script or by a seed; that are counted; that are held |
-//! | [`simulation`] | the whole of CAST over ports of yours, with all that can go wrong, from one seed |
-//! | [`TestCast`] | a whole CAST for the tests of what is built on it: nothing sleeps, nothing happens by itself |
-//! | [`ManualClock`], [`SeededEntropy`] | time and randomness that a test holds |
-//! | [`Seed`] | where randomness comes from, printed, and how to have it again |
-//! | [`fixtures`] | key rings, tickets, ballots, records and candidates with names of their own |
-//! | [`fuzz`] | fuzz targets on a stable compiler: their corpus, and what a [`Seed`] makes of it |
-//! | `properties`, a feature | laws over any ticket, ballot and record, checked by proptest from a [`Seed`] |
+//! | [`faults`] | interceptors: faults by a script or by a seed, call counts, calls held at a gate |
+//! | [`simulation`] | the whole of CAST over your ports, with faults of every kind, from one seed |
+//! | [`TestCast`] | a whole CAST for the tests of code that uses it: no sleeping, no background work |
+//! | [`ManualClock`], [`SeededEntropy`] | time and randomness that a test controls |
+//! | [`Seed`] | the seed of randomised tests: printed, and taken from a variable to repeat a run |
+//! | [`fixtures`] | key rings, tickets, ballots, records and candidates with unique names |
+//! | `properties`, a feature | strategies for proptest: any ticket, ballot and record, from a [`Seed`] |
 //! | `servers`, a feature | real Redis, `PostgreSQL` and Apache Kafka, to share and to break |
-//! | [`eventually`], [`within`], [`race`], [`dropped_after`] | waiting for a condition, never for a while; many tasks at once; deadlines that pass at a chosen moment |
+//! | [`eventually`], [`within`], [`race`], [`dropped_after`] | waiting for a condition instead of a time; races of many tasks; deadlines that pass at a chosen moment |
 //!
-//! Architecture invariant: the kit depends on `cast-core` alone, so that an adapter, wherever it
-//! lives, can be proven without the adapters that come with CAST. That each clause can fail is
-//! itself a test: `tests/broken` has an adapter broken for each.
+//! Architecture invariant: the kit depends on `cast-core` alone, so that an adapter in any repository can be
+//! tested without the adapters that come with CAST. That each clause can fail is tested too: `tests/broken`
+//! has an adapter that breaks it.
 #![forbid(unsafe_code)]
 
 mod clock;
@@ -130,7 +131,6 @@ pub mod contract;
 mod entropy;
 pub mod faults;
 pub mod fixtures;
-pub mod fuzz;
 #[cfg(feature = "properties")]
 pub mod properties;
 mod seed;

@@ -92,12 +92,12 @@ fn name() -> impl Strategy<Value = String> {
     prop_oneof![8 => "[a-z]{1,8}", 4 => short, 1 => longest]
 }
 
-/// Somebody to vote for.
+/// A candidate.
 pub fn candidate() -> impl Strategy<Value = Candidate> {
     name().prop_filter_map("no name", |name| Candidate::new(&name).ok())
 }
 
-/// Somebody who votes.
+/// A voter.
 pub fn voter() -> impl Strategy<Value = Voter> {
     name().prop_filter_map("no name", |name| Voter::new(&name).ok())
 }

@@ -40,7 +40,7 @@ impl Seed {
         seed
     }
 
-    /// A seed that nobody knew before.
+    /// A random seed.
     pub fn random() -> Self {
         // The standard library keys its hash maps with the system's randomness.
         Self(RandomState::new().hash_one("a seed"))

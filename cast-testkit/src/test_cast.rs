@@ -44,7 +44,7 @@ type Tick = Pin<Box<dyn Future<Output = Result<Duration, PortError>> + Send>>;
 /// test.advance(Duration::from_secs(2)).await;
 /// let outcome = test.cast().vote(ballot).await.expect("an answer");
 /// let why = Refusal::TicketExpired;
-/// assert!(matches!(outcome, Outcome::Refused { why: told, .. } if told == why));
+/// assert!(matches!(outcome, Outcome::Refused { why: refusal, .. } if refusal == why));
 ///
 /// let ballot = test.ballot([("alice", 1)]).await;
 /// test.cast().vote(ballot).await.expect("an answer");
@@ -100,7 +100,7 @@ impl TestCast {
         let ports = make(Arc::clone(&clock) as Arc<dyn Clock>, entropy);
         let generator = Generator::new(&ports, keys.clone(), settings.tickets.clone());
         let mut test = Self {
-            cast: open_door(&ports, &keys, &settings).await,
+            cast: open_api(&ports, &keys, &settings).await,
             ports,
             keys,
             settings,
@@ -113,7 +113,7 @@ impl TestCast {
         test
     }
 
-    /// The CAST. It has a door, and neither generator nor consumer: [`advance`](Self::advance) and
+    /// The CAST. It accepts votes, and has neither generator nor consumer: [`advance`](Self::advance) and
     /// [`drain`](Self::drain) do their work.
     pub const fn cast(&self) -> &Cast {
         &self.cast
@@ -124,7 +124,7 @@ impl TestCast {
         &self.ports
     }
 
-    /// Its clock. Whoever moves it instead of calling [`advance`](Self::advance) sees what happens
+    /// Its clock. A test that moves it instead of calling [`advance`](Self::advance) sees what happens
     /// when no generator is alive.
     pub const fn clock(&self) -> &Arc<ManualClock> {
         &self.clock
@@ -135,7 +135,7 @@ impl TestCast {
         &self.keys
     }
 
-    /// Lets time pass: tickets expire, the next become current, and whoever sleeps wakes.
+    /// Lets time pass: tickets expire, the next become current, and tasks that sleep wake.
     ///
     /// A generator whose ticket source fails tries again a period later, as a real one does.
     pub async fn advance(&mut self, duration: Duration) {
@@ -161,7 +161,7 @@ impl TestCast {
         }
     }
 
-    /// Lets the generator do what is due, and everybody else go on, as far as they come without
+    /// Lets the generator do what is due, and all other tasks go on, as far as they come without
     /// time.
     async fn take_turn(&mut self) {
         let now = self.clock.monotonic();
@@ -184,12 +184,12 @@ impl TestCast {
     /// # Panics
     ///
     /// When it is not done after an hour of its clock.
-    pub async fn patiently<T>(&mut self, doing: impl Future<Output = T>) -> T {
-        let mut doing = pin!(doing);
+    pub async fn patiently<T>(&mut self, future: impl Future<Output = T>) -> T {
+        let mut future = pin!(future);
         let end = self.clock.monotonic() + Duration::from_secs(3_600);
         while self.clock.monotonic() < end {
             for _ in 0..TURNS {
-                if let Poll::Ready(done) = poll_once(doing.as_mut()).await {
+                if let Poll::Ready(done) = poll_once(future.as_mut()).await {
                     return done;
                 }
                 self.take_turn().await;
@@ -228,9 +228,9 @@ impl TestCast {
         }
     }
 
-    /// Opens one more door over the same ports, as another server does.
-    pub async fn another_door(&self) -> Cast {
-        open_door(&self.ports, &self.keys, &self.settings).await
+    /// Starts one more vote service over the same ports, as another server does.
+    pub async fn another_api(&self) -> Cast {
+        open_api(&self.ports, &self.keys, &self.settings).await
     }
 
     /// The ticket that is good now, as `Ballot::new` takes it (the `id` of [`Cast::current_ticket`]).
@@ -272,7 +272,7 @@ async fn poll_once<F: Future + ?Sized>(mut future: Pin<&mut F>) -> Poll<F::Outpu
     poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await
 }
 
-async fn open_door(ports: &Ports, keys: &KeyRing, settings: &Settings) -> Cast {
+async fn open_api(ports: &Ports, keys: &KeyRing, settings: &Settings) -> Cast {
     let roles = Roles {
         api: true,
         generator: false,
@@ -284,7 +284,7 @@ async fn open_door(ports: &Ports, keys: &KeyRing, settings: &Settings) -> Cast {
         .roles(roles)
         .start()
         .await;
-    cast.expect("a door opens over ports that answer")
+    cast.expect("a CAST starts over ports that answer")
 }
 
 fn candidate(name: &str) -> cast_core::domain::Candidate {

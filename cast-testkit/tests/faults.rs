@@ -28,7 +28,7 @@ fn kind<T: std::fmt::Debug>(result: Result<T, PortError>) -> PortErrorKind {
 }
 
 /// A store with one step to apply, behind a plan.
-struct Stage {
+struct Setup {
     plan: Arc<FaultPlan>,
     clock: Arc<ManualClock>,
     store: Arc<dyn VoteStore>,
@@ -37,8 +37,8 @@ struct Stage {
     step: cast_core::domain::FoldStep,
 }
 
-impl Stage {
-    fn set() -> Self {
+impl Setup {
+    fn new() -> Self {
         let (clock, ports) = good_ports();
         let plan = FaultPlan::quiet(Arc::clone(&clock) as Arc<dyn Clock>);
         let fixtures = Fixtures::of(Seed::new(2));
@@ -61,8 +61,8 @@ impl Stage {
 }
 
 #[tokio::test]
-async fn what_happens_and_what_is_told_are_two_things() {
-    for (fault, happens, told) in [
+async fn what_happens_and_what_the_caller_learns_are_independent() {
+    for (fault, happens, error) in [
         (
             Fault::DoneOutcomeUnknown,
             true,
@@ -71,70 +71,70 @@ async fn what_happens_and_what_is_told_are_two_things() {
         (Fault::Refused, false, PortErrorKind::Unavailable),
         (Fault::Lost, false, PortErrorKind::OutcomeUnknown),
     ] {
-        let stage = Stage::set();
-        stage.plan.next(Operation::Apply, fault);
+        let setup = Setup::new();
+        setup.plan.next(Operation::Apply, fault);
         assert_eq!(
-            kind(stage.store.apply(&stage.step).await),
-            told,
+            kind(setup.store.apply(&setup.step).await),
+            error,
             "{fault:?}"
         );
-        assert_eq!(stage.happened().await, happens, "{fault:?}");
-        stage
+        assert_eq!(setup.happened().await, happens, "{fault:?}");
+        setup
             .store
-            .apply(&stage.step)
+            .apply(&setup.step)
             .await
             .expect("one fault, one call");
-        assert!(stage.happened().await);
+        assert!(setup.happened().await);
     }
 }
 
 #[tokio::test]
 async fn silence_lasts_until_the_caller_gives_up() {
     for (fault, happens) in [(Fault::DoneNoReply, true), (Fault::LostNoReply, false)] {
-        let stage = Stage::set();
-        stage.plan.next(Operation::Apply, fault);
-        let answer = dropped_after(1, stage.store.apply(&stage.step)).await;
+        let setup = Setup::new();
+        setup.plan.next(Operation::Apply, fault);
+        let answer = dropped_after(1, setup.store.apply(&setup.step)).await;
         assert!(answer.is_none(), "{fault:?}");
-        assert_eq!(stage.happened().await, happens, "{fault:?}");
+        assert_eq!(setup.happened().await, happens, "{fault:?}");
     }
 }
 
 #[tokio::test]
 async fn a_delay_is_by_the_clock() {
-    let stage = Stage::set();
+    let setup = Setup::new();
     let delay = Duration::from_secs(3);
-    stage.plan.next(Operation::Apply, Fault::Delayed(delay));
+    setup.plan.next(Operation::Apply, Fault::Delayed(delay));
     let moving = async {
-        stage.clock.until_sleepers(1).await;
-        assert!(!stage.happened().await);
-        stage.clock.advance(delay);
+        setup.clock.until_sleepers(1).await;
+        assert!(!setup.happened().await);
+        setup.clock.advance(delay);
     };
-    let (applied, ()) = tokio::join!(stage.store.apply(&stage.step), moving);
+    let (applied, ()) = tokio::join!(setup.store.apply(&setup.step), moving);
     applied.expect("late, and well");
-    assert!(stage.happened().await);
+    assert!(setup.happened().await);
 }
 
 #[tokio::test]
 async fn what_is_held_back_happens_after_a_later_call_of_its_kind() {
-    let stage = Stage::set();
-    stage.plan.next(Operation::Apply, Fault::HeldBack);
-    let told = kind(stage.store.apply(&stage.step).await);
-    assert_eq!(told, PortErrorKind::OutcomeUnknown);
-    stage.store.progress(P0).await.expect("memory answers");
+    let setup = Setup::new();
+    setup.plan.next(Operation::Apply, Fault::HeldBack);
+    let error = kind(setup.store.apply(&setup.step).await);
+    assert_eq!(error, PortErrorKind::OutcomeUnknown);
+    setup.store.progress(P0).await.expect("memory answers");
     assert!(
-        !stage.happened().await,
+        !setup.happened().await,
         "another operation does not bring it"
     );
     let other = step(Partition::new(1), (0, 9), []);
-    stage.store.apply(&other).await.expect("memory answers");
-    assert!(stage.happened().await);
+    setup.store.apply(&other).await.expect("memory answers");
+    assert!(setup.happened().await);
 
-    let stage = Stage::set();
-    stage.plan.next(Operation::Apply, Fault::HeldBack);
-    drop(stage.store.apply(&stage.step).await);
-    assert_eq!(stage.plan.deliver_held().await, 1);
-    assert!(stage.happened().await, "delivered by hand");
-    assert_eq!(stage.plan.deliver_held().await, 0);
+    let setup = Setup::new();
+    setup.plan.next(Operation::Apply, Fault::HeldBack);
+    drop(setup.store.apply(&setup.step).await);
+    assert_eq!(setup.plan.deliver_held().await, 1);
+    assert!(setup.happened().await, "delivered by hand");
+    assert_eq!(setup.plan.deliver_held().await, 0);
 }
 
 #[tokio::test]
@@ -164,7 +164,7 @@ async fn a_record_can_be_in_the_log_twice() {
 }
 
 #[tokio::test]
-async fn a_fault_of_a_publication_is_told_for_each_record() {
+async fn a_fault_of_a_publish_is_the_result_of_each_record() {
     let (clock, ports) = good_ports();
     let plan = FaultPlan::quiet(clock);
     let bus = ports.intercepted(&plan).bus;
@@ -223,18 +223,18 @@ async fn a_seed_gives_the_same_faults_again() {
         let odds = Odds::none().of(Fault::Refused, 200).of(Fault::Twice, 100);
         let plan = FaultPlan::seeded(clock, Seed::new(seed), odds);
         let store = ports.intercepted(&plan).store;
-        let mut told = Vec::new();
+        let mut succeeded = Vec::new();
         for _ in 0..200 {
-            told.push(store.progress(P0).await.is_ok());
+            succeeded.push(store.progress(P0).await.is_ok());
         }
-        (told, plan.injected())
+        (succeeded, plan.injected())
     };
     assert_eq!(run(7).await, run(7).await);
     assert_ne!(run(7).await, run(8).await);
-    let (told, fired) = run(7).await;
-    let refused = told.iter().filter(|told| !**told).count() as u64;
+    let (succeeded, injected) = run(7).await;
+    let refused = succeeded.iter().filter(|succeeded| !**succeeded).count() as u64;
     assert!((20..60).contains(&refused), "{refused} of 200");
-    assert_eq!(fired[&(Operation::Progress, "refused")], refused);
+    assert_eq!(injected[&(Operation::Progress, "refused")], refused);
 }
 
 #[tokio::test]
@@ -257,21 +257,21 @@ async fn calls_and_what_they_are_about_are_counted() {
 #[tokio::test]
 async fn a_closed_gate_holds_calls_before_or_after_they_happen() {
     for (moment, happened) in [(Moment::Before, false), (Moment::After, true)] {
-        let stage = Stage::set();
+        let setup = Setup::new();
         let gate = Gate::new();
         let gated = Ports {
-            store: Arc::clone(&stage.inner),
+            store: Arc::clone(&setup.inner),
             ..good_ports().1
         };
         let store = gated.intercepted(&gate).store;
         gate.close(Operation::Apply, moment);
         let apply = || {
-            let (store, step) = (Arc::clone(&store), stage.step.clone());
+            let (store, step) = (Arc::clone(&store), setup.step.clone());
             tokio::spawn(async move { store.apply(&step).await })
         };
         let calls = [apply(), apply(), apply()];
         gate.until_waiting(Operation::Apply, moment, 3).await;
-        assert_eq!(stage.happened().await, happened, "{moment:?}");
+        assert_eq!(setup.happened().await, happened, "{moment:?}");
 
         gate.let_through(Operation::Apply, moment, 1);
         while gate.waiting(Operation::Apply, moment) > 2 {
@@ -284,6 +284,6 @@ async fn a_closed_gate_holds_calls_before_or_after_they_happen() {
             call.await.expect("not aborted").expect("memory answers");
         }
         assert_eq!(gate.waiting(Operation::Apply, moment), 0);
-        assert!(stage.happened().await);
+        assert!(setup.happened().await);
     }
 }

@@ -1,4 +1,4 @@
-//! How a clause is run: what is skipped is told, what is opened is closed.
+//! How a clause is run: a skipped one is reported, a harness is closed.
 
 use std::sync::{
     Arc,
@@ -46,7 +46,7 @@ impl VoteStoreHarness for Forgetful {
     }
 
     async fn rejections(&self) -> Result<Vec<LogPosition>, Skipped> {
-        Err(Skipped::because("nobody looks"))
+        Err(Skipped::because("the harness cannot look"))
     }
 }
 
@@ -68,7 +68,7 @@ async fn a_clause_that_holds_is_closed() {
 #[tokio::test]
 async fn a_clause_whose_hook_is_missing_is_skipped_and_closed() {
     let (verdict, closed) = run("rejections_are_kept").await;
-    assert_eq!(verdict, Err(Skipped::because("nobody looks")));
+    assert_eq!(verdict, Err(Skipped::because("the harness cannot look")));
     assert_eq!(closed, 1);
 }
 

@@ -41,7 +41,7 @@ async fn without_a_generator_tickets_end() {
         .cast()
         .current_ticket()
         .await
-        .expect_err("nobody issues tickets");
+        .expect_err("no generator issues tickets");
     assert_eq!(fault.kind(), FaultKind::NoTicket);
 }
 
@@ -76,13 +76,13 @@ async fn a_seed_gives_the_same_tickets_again() {
 }
 
 #[tokio::test]
-async fn two_doors_share_the_uses_of_a_ticket() {
+async fn two_vote_services_share_the_uses_of_a_ticket() {
     let test = TestCast::start(memory::ports_on).await;
-    let doors = [test.cast().clone(), test.another_door().await];
+    let apis = [test.cast().clone(), test.another_api().await];
     let mut accepted = 0;
     for number in 0..150 {
         let ballot = test.ballot([("alice", 1)]).await;
-        let outcome = doors[number % 2].vote(ballot).await.expect("an answer");
+        let outcome = apis[number % 2].vote(ballot).await.expect("an answer");
         accepted += u32::from(matches!(outcome, Outcome::Accepted(_)));
     }
     assert_eq!(accepted, 100);
@@ -103,7 +103,7 @@ async fn port_calls_a_ballot_fall_as_load_rises() {
         settings.tickets.uses = 10_000;
         let test = TestCast::start_with(settings, Seed::from_env_or_random(), ports).await;
         let ballot = test.ballot([("alice", 1)]).await;
-        // A log that takes its time, told by votes instead of by a clock: it goes on when all
+        // A slow log, whose time is counted in votes instead of by a clock: it goes on when all
         // voters wait for it.
         counts.reset();
         for _ in 0..10 {
@@ -179,9 +179,9 @@ async fn the_promises_hold_whatever_the_ports_do() {
     }
 }
 
-/// What voters were told of a ballot.
+/// The answer to a voter's ballot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Told {
+enum Answer {
     Accepted,
     Refused,
     /// Of a try that may count or not.
@@ -212,8 +212,8 @@ async fn history_of(seed: Seed) -> Arc<FaultPlan> {
     let mut ledger = BTreeMap::new();
     for _ in 0..40 {
         let id = fixtures.ballot_id();
-        let told = vote_until_told(&mut test, id).await;
-        ledger.insert(id, told);
+        let answer = vote_until_answered(&mut test, id).await;
+        ledger.insert(id, answer);
         if fixtures.entropy().below(8) == 0 {
             // A fold that fails half way is one more fault.
             drop(dropped_after(1, test.consume()).await);
@@ -227,8 +227,8 @@ async fn history_of(seed: Seed) -> Arc<FaultPlan> {
 }
 
 /// Sends a ballot again and again under its id, as a client does that wants to know.
-async fn vote_until_told(test: &mut TestCast, id: BallotId) -> Told {
-    let mut last = Told::Refused;
+async fn vote_until_answered(test: &mut TestCast, id: BallotId) -> Answer {
+    let mut last = Answer::Refused;
     for _ in 0..4 {
         let cast = test.cast().clone();
         let Ok(ticket) = test.patiently(cast.current_ticket()).await else {
@@ -242,30 +242,30 @@ async fn vote_until_told(test: &mut TestCast, id: BallotId) -> Told {
         match test.patiently(cast.vote(ballot)).await {
             Ok(Outcome::Accepted(receipt)) => {
                 assert_eq!(receipt.ballot, id);
-                return Told::Accepted;
+                return Answer::Accepted;
             }
             Ok(Outcome::Refused { ballot, why }) => {
                 assert_eq!(ballot, id);
                 assert_ne!(why, Refusal::TicketInvalid, "no meter was lost");
             }
-            Err(fault) if fault.kind() == FaultKind::OutcomeUnknown => last = Told::Unknown,
+            Err(fault) if fault.kind() == FaultKind::OutcomeUnknown => last = Answer::Unknown,
             Err(fault) => assert!(fault.is_retryable(), "{fault:?}"),
         }
     }
     last
 }
 
-async fn check(good: &Ports, ledger: &BTreeMap<BallotId, Told>) {
+async fn check(good: &Ports, ledger: &BTreeMap<BallotId, Answer>) {
     let mut counted = 0;
-    for (id, told) in ledger {
+    for (id, answer) in ledger {
         let fate = good.store.ballot(*id).await.expect("memory answers");
         let counts = matches!(fate, Some(Fate::Counted(_)));
         assert!(
-            counts || *told != Told::Accepted,
+            counts || *answer != Answer::Accepted,
             "{id} was acknowledged, and is {fate:?}"
         );
         assert!(
-            !counts || *told != Told::Refused,
+            !counts || *answer != Answer::Refused,
             "{id} was refused, and is {fate:?}"
         );
         counted += u64::from(counts);

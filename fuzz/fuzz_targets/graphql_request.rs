@@ -1,4 +1,11 @@
 //! The body of a GraphQL request.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| cast_server::fuzzing::graphql_request(bytes));
+#[path = "../laws/graphql_request.rs"]
+mod graphql_request;
+#[path = "../laws/limits.rs"]
+mod limits;
+#[path = "../laws/server.rs"]
+mod server;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| graphql_request::check(bytes));

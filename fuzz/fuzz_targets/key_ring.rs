@@ -1,4 +1,7 @@
 //! The text of a key ring.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| cast_core::fuzzing::key_ring(bytes));
+#[path = "../laws/key_ring.rs"]
+mod key_ring;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| key_ring::check(bytes));

@@ -1,4 +1,7 @@
 //! The name of a candidate or a voter.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| cast_core::fuzzing::name(bytes));
+#[path = "../laws/name.rs"]
+mod name;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| name::check(bytes));

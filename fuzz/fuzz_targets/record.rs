@@ -1,4 +1,7 @@
 //! A record of the log.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| cast_adapters::fuzzing::record(bytes));
+#[path = "../laws/record.rs"]
+mod record;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| record::check(bytes));

@@ -1,4 +1,7 @@
 //! A ticket in hex, and the id of a ballot.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| cast_core::fuzzing::ticket(bytes));
+#[path = "../laws/ticket.rs"]
+mod ticket;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| ticket::check(bytes));

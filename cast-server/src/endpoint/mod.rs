@@ -10,8 +10,6 @@
 
 mod app_state;
 mod body;
-#[cfg(feature = "fuzzing")]
-pub(crate) mod fuzzing;
 mod graphql;
 mod health;
 mod negotiation;

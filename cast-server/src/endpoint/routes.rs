@@ -56,7 +56,7 @@ fn not_found() -> Response {
         MediaType::Json,
         StatusCode::NOT_FOUND,
         ErrorCode::BadUserInput,
-        "There is nothing at this path: GraphQL is at /graphql",
+        "Not found: GraphQL is at /graphql, health checks at /livez and /readyz, metrics at /metrics",
     )
 }
 

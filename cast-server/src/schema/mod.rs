@@ -8,9 +8,9 @@ mod cas;
 mod document;
 pub(crate) mod engine;
 pub(crate) mod error;
-#[cfg(feature = "fuzzing")]
-pub(crate) mod fuzzing;
 mod guard;
+#[cfg(test)]
+mod laws;
 mod leaderboard;
 mod long;
 mod query;

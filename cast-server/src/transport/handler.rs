@@ -25,7 +25,7 @@ pub(crate) trait ConnectionEvents: Send + Sync + 'static {
     fn opened(&self);
     /// A connection that was opened is closed.
     fn closed(&self);
-    /// A connection is turned away: as many are open as may be.
+    /// A connection is rejected with a 503: as many are open as may be.
     fn refused(&self);
     /// A connection is closed with this status because it made no valid request.
     fn rejected(&self, status: StatusCode);

@@ -66,7 +66,7 @@ impl Rejection {
     const fn message(self) -> &'static str {
         match self {
             Self::HeadTimeout => "The request line and headers did not arrive in time",
-            Self::HeadTooLarge => "The request line and headers are larger than the server accepts",
+            Self::HeadTooLarge => "The request has too many headers, or too large ones",
             Self::Http2 => "The server speaks HTTP/1.1 only, not HTTP/2",
             Self::Malformed => {
                 "The request is not valid HTTP/1.1: a line such as \"POST /graphql HTTP/1.1\" and headers \

@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr, sync::Arc};
 
 use cast_core::ports::{Clock, Entropy};
 use tokio::{net::TcpListener, task::JoinHandle};
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     connection,
@@ -22,7 +22,8 @@ const MAX_BACKLOG: usize = 1_024;
 /// A server that accepts connections. Dropping it starts its drain.
 pub(crate) struct Server {
     address: SocketAddr,
-    shared: Arc<Shared>,
+    /// Ends accepting, which begins the drain.
+    stop: CancellationToken,
     task: JoinHandle<()>,
 }
 
@@ -45,16 +46,22 @@ pub(crate) fn serve<H: Handler>(
         drain,
     });
     let listener = Listener::new(listener, Arc::clone(&shared));
-    let task = tokio::spawn(run(listener, Arc::clone(&shared), handler));
+    let stop = CancellationToken::new();
+    let task = tokio::spawn(run(listener, shared, handler, stop.clone()));
     Ok(Server {
         address,
-        shared,
+        stop,
         task,
     })
 }
 
-/// Serves until the drain begins, and every request that had begun is answered.
-async fn run<H: Handler>(mut listener: Listener, shared: Arc<Shared>, handler: Arc<H>) {
+/// Serves until it is stopped, and every request that had begun is answered.
+async fn run<H: Handler>(
+    mut listener: Listener,
+    shared: Arc<Shared>,
+    handler: Arc<H>,
+    stop: CancellationToken,
+) {
     let connections = TaskTracker::new();
     let serve = |accepted| {
         let (shared, handler) = (Arc::clone(&shared), Arc::clone(&handler));
@@ -63,12 +70,15 @@ async fn run<H: Handler>(mut listener: Listener, shared: Arc<Shared>, handler: A
     loop {
         tokio::select! {
             biased;
-            () = shared.drain.begun() => break,
+            () = stop.cancelled() => break,
             accepted = listener.accept() => serve(accepted),
         };
     }
-    // Their clients are connected, and may have sent a request: it would be lost with a reset.
-    for accepted in listener.close(MAX_BACKLOG) {
+    // The clients of these are connected, and may have sent a request: it would be lost with a reset.
+    let established = listener.close(MAX_BACKLOG);
+    // Not before the socket is closed: a client that is told to go elsewhere might connect to it again.
+    shared.drain.begin();
+    for accepted in established {
         serve(accepted);
     }
     connections.close();
@@ -90,7 +100,7 @@ impl Server {
     /// that keeps it waiting is cut off; see [`HttpSettings::drain_timeout`]. There is no other
     /// deadline: the caller has one for its whole drain.
     pub(crate) async fn drain(mut self) {
-        self.shared.drain.begin();
+        self.stop.cancel();
         // A task that has ended must not be polled again.
         if !self.task.is_finished() {
             self.failed().await;
@@ -100,6 +110,6 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.shared.drain.begin();
+        self.stop.cancel();
     }
 }

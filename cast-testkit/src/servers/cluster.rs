@@ -18,7 +18,7 @@ const FAILOVER_DEADLINE: Duration = Duration::from_secs(6);
 
 /// The nodes of a Redis Cluster that is the test's alone, and gone when this is dropped.
 ///
-/// Each slot has a master; a master whose slots nobody took over is missed by nobody but them.
+/// Each slot has a master; the slots of a failed master that no replica replaces are down alone.
 #[derive(Debug)]
 pub struct RedisCluster {
     nodes: Vec<Private<Redis>>,
@@ -82,7 +82,7 @@ impl RedisCluster {
         self.masters().iter().map(|node| node.url()).collect()
     }
 
-    /// Which node the cluster takes for the master of a slot, as a node says; `None` if for nobody's.
+    /// Which node the cluster takes for the master of a slot, as a node says; `None` if there is none.
     pub async fn owner(&self, slot: u16, asked: usize) -> Option<usize> {
         let shown = self.nodes[asked].cli(["CLUSTER", "NODES"]).await;
         let port = shown.lines().find_map(|line| {

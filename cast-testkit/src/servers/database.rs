@@ -3,7 +3,7 @@
 use super::{
     Postgres,
     blocking::{blocking, run, run_with_input},
-    random_name,
+    places::random_name,
     url::with_path,
 };
 
@@ -21,8 +21,15 @@ pub struct Backup {
     sql: String,
 }
 
+impl Postgres {
+    /// A new and empty database, dropped with the handle that is returned.
+    pub async fn create_database(&self) -> Database {
+        Database::create(self.clone()).await
+    }
+}
+
 impl Database {
-    pub(super) async fn create(server: Postgres) -> Self {
+    async fn create(server: Postgres) -> Self {
         let name = random_name();
         let url = with_path(server.url(), &name);
         let create = server.psql_command(server.url(), &format!("CREATE DATABASE {name}"));
@@ -58,8 +65,8 @@ impl Database {
         Backup { sql }
     }
 
-    /// Puts it back to a backup. Whoever is connected loses the connection, and finds all of the
-    /// backup when it is back: there is no moment with half of it.
+    /// Restores it from a backup. Connected clients lose the connection, and find all of the backup
+    /// when they reconnect, never a part of it.
     pub async fn restore(&self, backup: &Backup) {
         let restored = Self::create(self.server.clone()).await;
         let mut psql = self.server.program("psql");

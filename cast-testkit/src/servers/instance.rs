@@ -32,7 +32,7 @@ impl Instance {
             .arg(&folder)
             .current_dir("/")
             .stdin(Stdio::piped())
-            // Else whoever reads the output of the test would wait for the guard, too.
+            // Otherwise the reader of the test's output would wait for the guard, too.
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             // Ctrl-C is for the test; the guard then cleans up.
@@ -101,7 +101,7 @@ impl Instance {
 
     fn tell_guard(&mut self, line: &str) {
         let guard = self.to_guard.as_mut().expect("kept until dropped");
-        // Somebody may have killed the guard; dropping this makes up for it.
+        // The guard may have been killed; dropping this makes up for it.
         let _ = writeln!(guard, "{line}");
     }
 }

@@ -11,16 +11,17 @@ use std::{
 use super::{
     Mode, Private, Proxy,
     blocking::blocking,
+    kafka_wire as wire,
     kind::Kind,
-    places::{copy_files, free_address, program},
-    random_name, url, wire,
+    places::{copy_files, free_address, program, random_name},
+    url,
 };
 use crate::eventually;
 
 /// Names the folder that `.ci/install-test-servers` puts Kafka into.
 const FOLDER_VARIABLE: &str = "CAST_TEST_SERVERS_DIR";
 
-/// How long a change of topics may take until everybody sees it.
+/// How long a change of topics may take until all clients see it.
 const CHANGE_DEADLINE: Duration = Duration::from_secs(30);
 
 /// A Kafka that can be reached.
@@ -38,7 +39,7 @@ struct Own {
     installed: PathBuf,
     listen: SocketAddr,
     controller: SocketAddr,
-    /// Tells it from whoever else might listen there.
+    /// Distinguishes it from another server that might listen there.
     cluster_id: String,
     mode: Mode,
 }

@@ -60,7 +60,7 @@ mod tests {
     #[test]
     fn a_program_is_there_if_it_does_what_it_is_asked_for() {
         assert!(has_program("true", &[]));
-        // Elsewhere the others are skipped; here nobody may be told so.
+        // Elsewhere the others are skipped; here that is not possible.
         if WithoutServer::under(std::env::var("CI").ok().as_deref()) == WithoutServer::Fail {
             let missing = [
                 ("false", "exit status: 1"),

@@ -61,6 +61,7 @@ mod cluster;
 mod database;
 mod instance;
 mod kafka;
+mod kafka_wire;
 mod kind;
 mod missing;
 mod places;
@@ -71,17 +72,15 @@ mod prometheus;
 mod proxy;
 mod redis;
 mod url;
-mod wire;
 
 use tokio::sync::OnceCell;
-
-use crate::Seed;
 
 pub use cluster::RedisCluster;
 pub use database::{Backup, Database};
 pub use kafka::{Kafka, Topic};
 pub use kind::{Mode, Server};
 pub use missing::has_program;
+pub use places::random_name;
 pub use postgres::Postgres;
 pub use private::Private;
 pub use prometheus::Prometheus;
@@ -106,11 +105,4 @@ pub async fn postgres() -> Option<&'static Postgres> {
 pub async fn kafka() -> Option<&'static Kafka> {
     static SHARED: OnceCell<Option<Shared<Kafka>>> = OnceCell::const_new();
     Shared::get(&SHARED).await
-}
-
-/// A name that nobody else has: for a prefix of keys, a topic, a group, a database.
-///
-/// Not from the test's seed: a run with the same seed may meet what the last one left behind.
-pub fn random_name() -> String {
-    format!("test_{:016x}", Seed::random().get())
 }

@@ -10,16 +10,15 @@ use std::{
     },
 };
 
-use super::random_name;
 use crate::Seed;
 
 /// Below the ports that systems hand out to connections: a server that is restarted finds its port
-/// free, and not taken by somebody's outgoing connection.
+/// free, and not used by an outgoing connection.
 const PORTS: std::ops::Range<u16> = 20_000..32_000;
 
-/// A loopback address that nobody listens on.
+/// A loopback address where no process listens.
 ///
-/// Somebody else may take it before the server does; then the server is started at another.
+/// Another process may take it before the server does; then the server is started at another.
 pub(super) fn free_address() -> SocketAddr {
     // Each process begins somewhere, and each call goes on from there: no two calls get the same.
     static NEXT: LazyLock<AtomicU16> = LazyLock::new(|| {
@@ -56,4 +55,11 @@ pub(super) fn copy_files(from: &Path, to: &Path) -> std::io::Result<()> {
         fs::copy(entry.path(), to.join(entry.file_name()))?;
     }
     Ok(())
+}
+
+/// A unique name: for a prefix of keys, a topic, a group, a database.
+///
+/// Not from the test's seed: a run with the same seed may meet what the last one left behind.
+pub fn random_name() -> String {
+    format!("test_{:016x}", Seed::random().get())
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{
-    Database, Mode, Private,
+    Mode, Private,
     blocking::run,
     kind::Kind,
     places::{free_address, program},
@@ -58,11 +58,6 @@ impl Postgres {
     /// do everything.
     pub fn url(&self) -> &str {
         &self.url
-    }
-
-    /// A new database without anything in it, dropped with what is returned.
-    pub async fn create_database(&self) -> Database {
-        Database::create(self.clone()).await
     }
 
     /// `psql`, to run one statement.

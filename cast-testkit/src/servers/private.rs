@@ -14,7 +14,8 @@ use super::{
     instance::Instance,
     kind::{Mode, Server},
     missing::no_server,
-    process, random_name,
+    places::random_name,
+    process,
 };
 use crate::eventually;
 
@@ -43,21 +44,21 @@ impl<S: Server> Private<S> {
             let mut started = Self { server, instance };
             match started.launch_prepared().await {
                 Ok(()) => return Some(started),
-                // Most likely somebody else took its port.
+                // Most likely another process took its port.
                 Err(log) => said = log,
             }
         }
         panic!("{} does not start:\n{said}", S::NAME);
     }
 
-    /// Kills it and all its children (SIGKILL): nothing is flushed, and nobody is told. Nothing
+    /// Kills it and all its children (SIGKILL): nothing is flushed, no client is notified. Nothing
     /// happens if it does not run.
     pub async fn kill(&mut self) {
         self.instance.kill().await;
     }
 
     /// Stops it and all its children (SIGSTOP): connections stay open, the system even accepts new
-    /// ones, and nobody answers.
+    /// ones, and get no answer.
     ///
     /// # Panics
     ///

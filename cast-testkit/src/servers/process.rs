@@ -38,7 +38,7 @@ pub(super) fn thaw(process: u32) {
 
 /// Kills a process and its children, as a loss of power would: none of them gets a word in.
 ///
-/// Whoever started the process must reap it.
+/// The parent must reap the process.
 pub(super) async fn kill(process: u32) {
     let children = freeze(process).await;
     for one in [process].iter().chain(&children) {

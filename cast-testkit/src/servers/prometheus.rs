@@ -12,8 +12,7 @@ use std::{
 use super::{
     Mode, Private,
     kind::Kind,
-    places::{free_address, program},
-    random_name,
+    places::{free_address, program, random_name},
 };
 
 /// How long a look at whether it answers may take.
@@ -23,7 +22,7 @@ const LOOK_DEADLINE: Duration = Duration::from_secs(1);
 const TARGETS: &str = "targets.json";
 
 /// A Prometheus that looks at everything once a second, and at nothing until it is
-/// [told](Private::scrape) what there is.
+/// [configured](Private::scrape).
 #[derive(Clone, Debug)]
 pub struct Prometheus {
     url: String,
@@ -35,7 +34,7 @@ pub struct Prometheus {
 struct Own {
     program: PathBuf,
     address: SocketAddr,
-    /// Before each path: nobody else answers there.
+    /// Before each path: no other server answers there.
     prefix: String,
     rules: String,
 }

@@ -33,8 +33,8 @@ pub enum Link {
     /// Holds it, both ways, until the link is something else. New connections are accepted, and
     /// held as well.
     Frozen,
-    /// Delivers what clients ask, and holds what the server answers: it happened, and nobody is
-    /// told.
+    /// Delivers what clients ask, and holds what the server answers: the request is
+    /// carried out, and the client gets no reply.
     Mute,
     /// Closes all connections, and each new one at once.
     Cut,

@@ -148,7 +148,7 @@ impl Kind for Redis {
             command.args(["--cluster-enabled", "yes"]);
             command.args(["--cluster-port", &bus_port.to_string()]);
             command.args(["--cluster-node-timeout", &NODE_TIMEOUT_MS.to_string()]);
-            // Whoever has all of its own slots serves them, whatever became of the others.
+            // A node that has all of its own slots serves them, whatever the state of the others.
             command.args(["--cluster-require-full-coverage", "no"]);
         }
         command

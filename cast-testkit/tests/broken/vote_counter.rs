@@ -32,7 +32,7 @@ crate::caught::caught! { vote_counter, broken:
     reconciling_everything_leaves_exactly_its_votes => AddingPrefixes,
     a_prefix_for_a_stranger_is_kept => IgnoringStrangers,
     reconciling_as_a_whole_takes_nothing_away => ForgettingWhatIsNotNamed,
-    reading_nobody_tells_whether_it_answers => RefusingToReadNobody,
+    reading_nobody_tells_whether_it_answers => RefusingToReadNothing,
     what_was_never_reconciled_as_a_whole_is_a_miss => NeverMissing | ShowingNoMisses,
     what_was_reconciled_as_a_whole_has_an_age => NeverMissing | NeverGettingYounger,
     reconciling_part_makes_nobody_younger => TakingPartsForWholes,
@@ -58,7 +58,7 @@ enum How {
     NeverGettingYounger,
     NeverMissing,
     RecordingTailByTail,
-    RefusingToReadNobody,
+    RefusingToReadNothing,
     ShowingNoMisses,
     ShowingTheLastRecord,
     Sound,
@@ -257,10 +257,10 @@ impl VoteCounter for Broken {
     }
 
     async fn read(&self, candidates: &[Candidate]) -> Result<Vec<Reading>, PortError> {
-        if self.how == How::RefusingToReadNobody && candidates.is_empty() {
+        if self.how == How::RefusingToReadNothing && candidates.is_empty() {
             return Err(PortError::unavailable(
                 "reading tallies",
-                "there is nobody to read",
+                "there is nothing to read",
             ));
         }
         let mut readings = self.inner.read(candidates).await?;
@@ -278,9 +278,9 @@ impl VoteCounter for Broken {
         if self.how == How::TakingTailsForReconciled {
             let shown = self.inner.read(candidates).await?;
             for (applied_totals, reading) in reconciled.iter_mut().zip(shown) {
-                let told: u64 = applied_totals.iter().map(|prefix| prefix.votes).sum();
+                let known: u64 = applied_totals.iter().map(|prefix| prefix.votes).sum();
                 if let Some(first) = applied_totals.first_mut() {
-                    first.votes += reading.tally.votes - told;
+                    first.votes += reading.tally.votes - known;
                 }
             }
         }

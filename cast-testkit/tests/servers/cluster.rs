@@ -25,7 +25,7 @@ async fn a_replica_takes_over_and_the_nodes_that_are_left_go_on() {
     assert_eq!(cluster.owner(0, 1).await, Some(0));
     cluster.node_mut(0).kill().await;
     cluster.until_owner(0, 3, 1).await;
-    // Nobody takes over from this one, and nobody else misses it.
+    // No replica takes over from this one, and no other slot is affected.
     cluster.node_mut(2).kill().await;
     let key = key_in(&cluster, 0..5_461).await;
     assert_eq!(cluster.nodes()[3].cli(["SET", &key, "value"]).await, "OK");

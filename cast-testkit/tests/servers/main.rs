@@ -1,4 +1,4 @@
-//! The servers of the kit start, answer, break as told, and leave nothing behind.
+//! The servers of the kit start, answer, break on demand, and leave nothing behind.
 //!
 //! Without a server on this machine its tests are skipped, and fail with `CI=true`.
 #![cfg(feature = "servers")]

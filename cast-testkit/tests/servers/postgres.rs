@@ -94,7 +94,7 @@ async fn databases_of_a_shared_postgres_are_dropped() {
 }
 
 #[tokio::test]
-async fn a_database_is_put_back_to_its_backup() {
+async fn a_database_is_restored_from_its_backup() {
     let Some(postgres) = servers::postgres().await else {
         return;
     };

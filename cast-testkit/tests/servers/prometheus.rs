@@ -23,7 +23,7 @@ async fn known(url: &str, query: &str) -> String {
 }
 
 #[tokio::test]
-async fn prometheus_has_its_rules_scrapes_what_it_is_told_and_forgets() {
+async fn prometheus_has_its_rules_and_scrapes_its_targets() {
     let Some(mut prometheus) = Prometheus::start(RULES).await else {
         return;
     };
@@ -38,7 +38,7 @@ async fn prometheus_has_its_rules_scrapes_what_it_is_told_and_forgets() {
         })
     };
     until_known("two").await;
-    // It has metrics of its own; nobody listens at the other address.
+    // It has metrics of its own; no process listens at the other address.
     let address = prometheus.url().split('/').nth(2).expect("an address");
     prometheus.scrape([("itself", address)]);
     until_known("up").await;

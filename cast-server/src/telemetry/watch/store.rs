@@ -6,7 +6,7 @@ use cast_core::{
     Ports,
     deadline::within,
     domain::{Offset, Partition},
-    ports::{Clock, EventBus, GroupName, PortError, VoteStore},
+    ports::{Clock, EventBus, GroupName, Operation, PortError, VoteStore},
 };
 
 use super::{DEADLINE, age::Age};
@@ -59,7 +59,7 @@ impl StoreWatch {
     /// Asks the log, then the store; what one of them said stands if the other does not answer.
     async fn ask(&mut self) -> Result<(), PortError> {
         let lag = self.bus.lag(&self.group);
-        for lag in within(&*self.clock, DEADLINE, "asking for the lag", lag).await? {
+        for lag in within(&*self.clock, DEADLINE, Operation::Lag, lag).await? {
             let metrics = &self.metrics;
             let watched = self
                 .partitions
@@ -81,7 +81,7 @@ impl StoreWatch {
             }
             Ok(())
         };
-        within(&*self.clock, DEADLINE, "asking for progress", progress).await
+        within(&*self.clock, DEADLINE, Operation::Progress, progress).await
     }
 
     /// By what is known: while the store is gone, it grows older.

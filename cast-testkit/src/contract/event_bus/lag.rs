@@ -52,7 +52,7 @@ pub(super) async fn lag_counts_from_the_commit_to_the_end(
     assert_eq!(
         scenario.lag(&group, partition).await,
         fresh,
-        "of a group that nobody joined"
+        "of a group without members"
     );
 
     let progress = Arc::new(Progress::at_start());

@@ -31,7 +31,7 @@ pub(super) struct Group<'a> {
 /// A record that was read: by whom, and which.
 type Delivery = (usize, LogPosition);
 
-/// One member's reading; ends when it is told to.
+/// What one member reads, until it is stopped.
 pub(super) struct Member {
     stop: oneshot::Sender<Leave>,
     reading: JoinHandle<()>,
@@ -92,7 +92,7 @@ impl<'a> Group<'a> {
                 let (positions, owners) = self.round().await;
                 let same = history.last().is_none_or(|(_, before)| *before == owners);
                 let sharing = owners.values().collect::<BTreeSet<_>>().len() == members;
-                // Each record once, those of the rounds before too: nobody may read them later.
+                // Each record once, those of the rounds before too: none may be read later.
                 let once = |at: &LogPosition| self.readers_of(*at).len() == 1;
                 let each_once = positions.iter().all(once)
                     && history

@@ -72,7 +72,7 @@ pub(super) async fn positions_grow_with_each_record(
 ) -> Result<(), Skipped> {
     let scenario = Scenario::start(harness).await;
     let other = harness.open().await;
-    let told = race(RACERS, |racer| {
+    let positions = race(RACERS, |racer| {
         let bus = Arc::clone(if racer % 2 == 0 {
             &scenario.bus
         } else {
@@ -80,21 +80,21 @@ pub(super) async fn positions_grow_with_each_record(
         });
         let flushes: Vec<_> = (0..3).map(|_| scenario.records(3)).collect();
         async move {
-            let mut told = Vec::new();
+            let mut positions = Vec::new();
             for flush in flushes {
-                told.extend(bus.publish(&flush).await.into_iter().map(position));
+                positions.extend(bus.publish(&flush).await.into_iter().map(position));
             }
-            told
+            positions
         }
     })
     .await;
-    let distinct: BTreeSet<_> = told.iter().flatten().collect();
+    let distinct: BTreeSet<_> = positions.iter().flatten().collect();
     assert_eq!(
         distinct.len(),
-        told.iter().flatten().count(),
+        positions.iter().flatten().count(),
         "two records share a position"
     );
-    for publisher in told {
+    for publisher in positions {
         let mut last = BTreeMap::new();
         for position in publisher {
             let before = last.insert(position.partition, position.offset);

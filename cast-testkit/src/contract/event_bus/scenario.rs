@@ -42,7 +42,7 @@ pub trait EventBusHarness: Harness {
     async fn truncate(&self, partition: Partition, before: Offset) -> Result<(), Skipped>;
 }
 
-/// A log with a few partitions, and somebody who publishes to it.
+/// A log with a few partitions, and a publisher.
 pub(super) struct Scenario<'a> {
     pub(super) harness: &'a dyn EventBusHarness,
     pub(super) bus: Arc<dyn EventBus>,
@@ -56,7 +56,7 @@ impl<'a> Scenario<'a> {
         let partitions = bus
             .partitions()
             .await
-            .expect("the log tells its partitions");
+            .expect("the log knows its partitions");
         assert!(
             partitions.count() >= 2,
             "the suite needs two partitions or more"
@@ -171,7 +171,7 @@ impl Reader<'_> {
 pub(super) fn position(published: Result<Published, PortError>) -> LogPosition {
     let published = published.expect("the log takes a record");
     // A log may not know it once in a while, but not always: the suite would be about nothing.
-    published.position.expect("the log tells the position")
+    published.position.expect("the log knows the position")
 }
 
 /// Asserts that each record is at its position.

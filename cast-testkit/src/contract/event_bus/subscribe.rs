@@ -25,13 +25,13 @@ pub(super) async fn records_come_in_order_each_once_none_left_out(
     }
     assert_holds(&reader.close().await, &records, &positions);
     for (partition, offsets) in read {
-        let mut told: Vec<_> = positions
+        let mut published: Vec<_> = positions
             .iter()
             .filter(|position| position.partition == partition)
             .map(|position| position.offset)
             .collect();
-        told.sort_unstable();
-        assert_eq!(offsets, told, "of partition {}", partition.get());
+        published.sort_unstable();
+        assert_eq!(offsets, published, "of partition {}", partition.get());
     }
     Ok(())
 }

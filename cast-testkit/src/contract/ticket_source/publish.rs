@@ -17,7 +17,7 @@ pub(super) async fn the_first_ticket_of_a_period_wins(
     assert_eq!(
         scenario.publish(&second).await,
         first.period,
-        "it is told of the first"
+        "it adopts the first"
     );
     assert_eq!(scenario.current_id().await, Some(first.period.ticket));
     assert_eq!(scenario.uses_left().await, 3);

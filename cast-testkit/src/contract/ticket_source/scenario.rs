@@ -53,7 +53,7 @@ pub(super) struct Scenario<'a> {
     pub(super) fixtures: Fixtures,
 }
 
-/// A ticket as the generator knows it, and as a door does that verified it.
+/// A ticket as the generator knows it, and as a vote service does that verified it.
 #[derive(Clone, Copy)]
 pub(super) struct Issued {
     pub(super) period: PeriodTicket,
@@ -75,7 +75,7 @@ impl<'a> Scenario<'a> {
     }
 
     pub(super) async fn now(&self) -> Timestamp {
-        self.source.now().await.expect("the source tells the time")
+        self.source.now().await.expect("the source knows the time")
     }
 
     /// Lets time pass until the source's clock shows at least `moment`.

@@ -7,8 +7,8 @@ pub(super) async fn reading_nobody_tells_whether_it_answers(
     harness: &dyn VoteCounterHarness,
 ) -> Result<(), Skipped> {
     let scenario = Scenario::start(harness).await;
-    let nobody = scenario.counter.read(&[]).await;
-    assert_eq!(nobody.expect("the counter answers"), []);
+    let readings = scenario.counter.read(&[]).await;
+    assert_eq!(readings.expect("the counter answers"), []);
     Ok(())
 }
 
@@ -21,7 +21,7 @@ pub(super) async fn what_was_never_reconciled_as_a_whole_is_a_miss(
     assert_eq!(
         (nothing.tally.votes, nothing.age),
         (0, None),
-        "of somebody never seen"
+        "of a candidate never seen"
     );
     scenario.record(&[tail(P0, 3, &[(alice, 2)])], &[]).await;
     scenario.reconcile(&[part(bob, &[prefix(P0, 5, 3)])]).await;
@@ -41,7 +41,7 @@ pub(super) async fn what_was_reconciled_as_a_whole_has_an_age(
 ) -> Result<(), Skipped> {
     let scenario = Scenario::start(harness).await;
     let (alice, a_while) = (&scenario.alice, harness.while_passing());
-    // Nobody has voted for this one yet, which is as good to know as a number.
+    // No votes yet is as good to know as a number.
     scenario.reconcile(&[whole(alice, &[])]).await;
     let fresh = scenario.read(alice).await;
     assert_eq!(fresh.tally.votes, 0);
@@ -135,9 +135,9 @@ pub(super) async fn a_forgotten_candidate_is_a_miss(
     scenario
         .reconcile(&[whole(alice, &[prefix(P0, 4, 6)])])
         .await;
-    let healed = scenario.read(alice).await;
-    assert!(healed.age.is_some());
-    assert_eq!(healed.tally.votes, 6);
+    let refreshed = scenario.read(alice).await;
+    assert!(refreshed.age.is_some());
+    assert_eq!(refreshed.tally.votes, 6);
     Ok(())
 }
 

@@ -57,9 +57,9 @@ pub(super) async fn a_prefix_no_newer_changes_nothing(
     Ok(())
 }
 
-/// One thing that is told to a counter.
+/// One call of a counter.
 #[derive(Clone)]
-enum Told {
+enum CounterCall {
     PendingVotes(PendingVotes),
     Checkpoint(Checkpoint),
 }
@@ -72,18 +72,19 @@ pub(super) async fn reconciling_in_any_order_ends_the_same(
     let other = harness.open().await;
     for round in 0..8 {
         let who = scenario.fixtures.candidate(&format!("candidate {round}"));
-        let tails = (0..RECORDS).map(|at| Told::PendingVotes(tail(P0, at, &[(&who, at + 1)])));
-        // A prefix of n records, each told as a part and as a whole; the last records stay a tail.
+        let tails =
+            (0..RECORDS).map(|at| CounterCall::PendingVotes(tail(P0, at, &[(&who, at + 1)])));
+        // The total of n records, each sent as a part and as a whole; the last records stay pending.
         let reconciled = |n: u64| prefix(P0, n * (n + 1) / 2, n);
         let checkpoints = (1..RECORDS - 2)
             .flat_map(|n| [part(&who, &[reconciled(n)]), whole(&who, &[reconciled(n)])])
-            .map(Told::Checkpoint);
-        let mut all: Vec<Told> = tails.chain(checkpoints).collect();
+            .map(CounterCall::Checkpoint);
+        let mut all: Vec<CounterCall> = tails.chain(checkpoints).collect();
         scenario.fixtures.entropy().shuffle(&mut all);
 
-        // Told in that order, and then once more by racing tasks.
-        for told in &all {
-            tell(&*scenario.counter, told).await;
+        // Sent in that order, and then once more by racing tasks.
+        for call in &all {
+            send(&*scenario.counter, call).await;
         }
         race(RACERS / 4, |racer| {
             let counter = Arc::clone(if racer % 2 == 0 {
@@ -94,8 +95,8 @@ pub(super) async fn reconciling_in_any_order_ends_the_same(
             scenario.fixtures.entropy().shuffle(&mut all);
             let all = all.clone();
             async move {
-                for told in &all {
-                    tell(&*counter, told).await;
+                for call in &all {
+                    send(&*counter, call).await;
                 }
             }
         })
@@ -111,13 +112,13 @@ pub(super) async fn reconciling_in_any_order_ends_the_same(
     Ok(())
 }
 
-async fn tell(counter: &dyn cast_core::ports::VoteCounter, told: &Told) {
-    match told {
-        Told::PendingVotes(tail) => {
+async fn send(counter: &dyn cast_core::ports::VoteCounter, call: &CounterCall) {
+    match call {
+        CounterCall::PendingVotes(tail) => {
             let recorded = counter.record(std::slice::from_ref(tail), &[]).await;
             drop(recorded.expect("the counter records"));
         }
-        Told::Checkpoint(checkpoint) => {
+        CounterCall::Checkpoint(checkpoint) => {
             let reconciled = counter.reconcile(std::slice::from_ref(checkpoint)).await;
             reconciled.expect("the counter reconciles");
         }

@@ -17,7 +17,7 @@ pub(super) async fn the_version_sums_the_offsets_behind_the_last_records(
     let scenario = Scenario::start(harness).await;
     let Scenario { alice, bob, .. } = &scenario;
     let shows = async |candidate: &Candidate| scenario.read(candidate).await.tally.version.get();
-    assert_eq!(shows(alice).await, 0, "of somebody never voted for");
+    assert_eq!(shows(alice).await, 0, "of a candidate never voted for");
     scenario.record(&[tail(P0, 4, &[(alice, 1)])], &[]).await;
     assert_eq!(shows(alice).await, 5);
     scenario
@@ -57,11 +57,9 @@ pub(super) async fn votes_add_up_over_positions(
         .await;
     assert_eq!(scenario.votes(alice).await, 1_111);
     assert_eq!(scenario.votes(bob).await, 5);
-    let through_another_door = harness.open().await.read(std::slice::from_ref(alice)).await;
+    let by_another_handle = harness.open().await.read(std::slice::from_ref(alice)).await;
     assert_eq!(
-        through_another_door.expect("the counter reads")[0]
-            .tally
-            .votes,
+        by_another_handle.expect("the counter reads")[0].tally.votes,
         1_111
     );
     Ok(())

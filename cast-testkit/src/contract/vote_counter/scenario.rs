@@ -14,7 +14,7 @@ use crate::fixtures::Fixtures;
 /// Opens a counter for the clauses, and does to it what they ask for.
 #[async_trait]
 pub trait VoteCounterHarness: Harness {
-    /// A handle to the counter under test. It knows nobody at first, and all handles of one harness
+    /// A handle to the counter under test. It knows no candidate at first, and all handles of one harness
     /// see the same counter: an adapter of a server gives each its own connections.
     async fn open(&self) -> Arc<dyn VoteCounter>;
 

@@ -21,7 +21,7 @@ pub(super) async fn progress_tells_the_last_ballot_that_was_taken_in(
 ) -> Result<(), Skipped> {
     let scenario = Scenario::start(harness).await;
     let [one, two, three, bad] = [1, 2, 3, 4].map(|votes| scenario.for_alice(votes));
-    let told = |next, at: Option<(u64, &cast_core::domain::LoggedBallot)>| Progress {
+    let progress = |next, at: Option<(u64, &cast_core::domain::LoggedBallot)>| Progress {
         next: Offset::new(next),
         last: at.map(|(offset, ballot)| LogFingerprint {
             offset: Offset::new(offset),
@@ -29,21 +29,29 @@ pub(super) async fn progress_tells_the_last_ballot_that_was_taken_in(
         }),
     };
     scenario.fold(&step(P0, (0, 2), [])).await;
-    assert_eq!(scenario.place(P0).await, told(2, None), "there was none");
+    assert_eq!(
+        scenario.place(P0).await,
+        progress(2, None),
+        "there was none"
+    );
     // Several records in a step, several ballots in a record.
     let ballots = [(3, three.clone()), (5, two.clone()), (5, one.clone())];
     scenario.fold(&step(P0, (2, 9), ballots)).await;
-    assert_eq!(scenario.place(P0).await, told(9, Some((5, &one))));
-    assert_eq!(scenario.place(P1).await, told(0, None), "of each partition");
+    assert_eq!(scenario.place(P0).await, progress(9, Some((5, &one))));
+    assert_eq!(
+        scenario.place(P1).await,
+        progress(0, None),
+        "of each partition"
+    );
 
     scenario.fold(&step(P0, (9, 12), [])).await;
     scenario.fold(&rejecting(P0, 12, &bad)).await;
-    assert_eq!(scenario.place(P0).await, told(13, Some((5, &one))));
+    assert_eq!(scenario.place(P0).await, progress(13, Some((5, &one))));
     // Of one that was counted before, the log has another record.
     scenario
         .fold(&step(P0, (13, 15), [(14, two.clone())]))
         .await;
-    assert_eq!(scenario.place(P0).await, told(15, Some((14, &two))));
+    assert_eq!(scenario.place(P0).await, progress(15, Some((14, &two))));
     Ok(())
 }
 
@@ -91,8 +99,8 @@ pub(super) async fn prefixes_are_as_of_the_progress(
         .tallies(&in_order)
         .await
         .expect("the store tells tallies");
-    let told = tallies.into_iter().map(|tally| tally.candidate);
-    assert_eq!(told.collect::<Vec<_>>(), in_order);
+    let candidates = tallies.into_iter().map(|tally| tally.candidate);
+    assert_eq!(candidates.collect::<Vec<_>>(), in_order);
     Ok(())
 }
 
@@ -129,12 +137,12 @@ pub(super) async fn leaders_come_by_votes_and_then_by_name(
             .leaders(first)
             .await
             .expect("the store tells the leaders");
-        let told = leaders
+        let names = leaders
             .into_iter()
             .map(|tally| (tally.candidate, tally.votes));
-        told.collect::<Vec<_>>()
+        names.collect::<Vec<_>>()
     };
-    assert_eq!(leaders(10).await, [], "nobody was voted for");
+    assert_eq!(leaders(10).await, [], "no candidate was voted for");
     // In the order of their bytes, which is not that of any language.
     let names =
         ["B", "Z", "_", "a", "ab", "é", "神田"].map(|name| scenario.fixtures.candidate(name));

@@ -42,7 +42,7 @@ pub(super) struct Scenario {
     pub(super) bob: Candidate,
 }
 
-/// All that a store tells of some candidates and ballots.
+/// All that a store returns of some candidates and ballots.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct View {
     pub(super) progress: [Progress; 2],
@@ -92,7 +92,7 @@ impl Scenario {
 
     pub(super) async fn place(&self, partition: Partition) -> Progress {
         let progress = self.store.progress(partition).await;
-        progress.expect("the store tells its progress")
+        progress.expect("the store knows its progress")
     }
 
     pub(super) async fn progress(&self, partition: Partition) -> Offset {
@@ -101,7 +101,7 @@ impl Scenario {
 
     pub(super) async fn tally(&self, candidate: &Candidate) -> StoredTally {
         let tallies = self.store.tallies(std::slice::from_ref(candidate)).await;
-        let tally = tallies.expect("the store tells tallies").pop();
+        let tally = tallies.expect("the store reads tallies").pop();
         let tally = tally.expect("one for one");
         assert_eq!(tally.candidate, *candidate);
         tally
@@ -113,7 +113,7 @@ impl Scenario {
 
     pub(super) async fn fate(&self, id: BallotId) -> Option<Fate> {
         let fate = self.store.ballot(id).await;
-        fate.expect("the store tells a fate")
+        fate.expect("the store knows a fate")
     }
 
     pub(super) async fn view(&self, ballots: &[BallotId]) -> View {
@@ -126,7 +126,7 @@ impl Scenario {
         let recount = self.store.recount().await;
         View {
             progress: [self.place(P0).await, self.place(P1).await],
-            tallies: tallies.expect("the store tells tallies"),
+            tallies: tallies.expect("the store reads tallies"),
             fates,
             recount: recount.expect("the store recounts").votes(),
         }
@@ -155,7 +155,7 @@ pub(super) fn rejecting(partition: Partition, start: u64, ballot: &LoggedBallot)
     let mut rejecting = next(partition, start, &[ballot]);
     let placed = rejecting.ballots.pop().expect("one ballot");
     rejecting.rejections.push(Rejection::Ballot {
-        placed,
+        ballot: placed,
         reason: "too much".into(),
     });
     rejecting

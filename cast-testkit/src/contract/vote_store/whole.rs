@@ -129,7 +129,7 @@ pub(super) async fn readers_see_one_consistent_view(
     Ok(())
 }
 
-/// Reads over and over, beside whoever writes.
+/// Reads over and over, while others write.
 struct Reader {
     reads: Arc<AtomicU64>,
     done: Arc<AtomicBool>,

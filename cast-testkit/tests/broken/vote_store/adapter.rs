@@ -91,7 +91,7 @@ impl VoteStore for Broken {
             for candidate in candidates {
                 let before = self.inner.progress(Partition::new(0)).await?;
                 tallies.extend(self.inner.tallies(std::slice::from_ref(candidate)).await?);
-                // Until somebody has written something, or nobody does any more.
+                // Until another task has written something, or none does any more.
                 for _ in 0..10_000 {
                     if self.inner.progress(Partition::new(0)).await? != before {
                         break;
@@ -166,7 +166,7 @@ impl VoteStore for Broken {
                 .iter_mut()
                 .for_each(|c| c.total = c.votes + 1),
             How::RecountingInTwoLooks => {
-                // Until somebody has folded something, or nobody does any more.
+                // Until another task has folded something, or none does any more.
                 for _ in 0..10_000 {
                     let progress = self.inner.recount().await?.progress;
                     if progress != recount.progress {
@@ -195,8 +195,8 @@ impl VoteStore for Broken {
             };
             match self.how {
                 How::KeepingIdsOnly => {
-                    let nobody = self.fixtures.candidate("nobody");
-                    *ballot = cast_testkit::fixtures::ballot(ballot.id, &[(&nobody, 1)]);
+                    let other = self.fixtures.candidate("another");
+                    *ballot = cast_testkit::fixtures::ballot(ballot.id, &[(&other, 1)]);
                 }
                 How::KeepingTheLastCopy => {
                     let memory = self.memory();
