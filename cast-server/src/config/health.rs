@@ -54,7 +54,10 @@ fn address(text: &str) -> Result<HttpUrl, String> {
         "" => Err(HttpUrlError::Form),
         _ => Ok(url),
     })
-    .map_err(|error| format!("{error}, with the path /livez or /readyz"))
+    .map_err(|error| match error {
+        HttpUrlError::Form => "expected http://HOST:PORT/livez or /readyz".into(),
+        other => other.to_string(),
+    })
 }
 
 #[cfg(test)]

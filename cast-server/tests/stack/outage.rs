@@ -271,7 +271,7 @@ async fn consumers_come_and_go_while_votes_are_taken() {
 }
 
 #[tokio::test]
-async fn postgres_is_put_back_to_an_older_backup() {
+async fn postgres_is_restored_from_an_older_backup() {
     let Some(mut scene) = Scene::on(Own::default()).await else {
         return;
     };
