@@ -25,7 +25,6 @@ if pkg-config --exists openssl 2>/dev/null; then
   features=(--all-features)
 else
   features=(--features "cast-adapters/redis-tls,cast-adapters/kafka,cast-adapters/postgres-tls")
-  features+=(--features "cast-server/fuzzing")
   features+=(--features "cast-server/failpoints,cast-server/otlp,cast-testkit/servers,cast-testkit/properties")
 fi
 exec cargo test --locked --workspace "${features[@]}" "$@"

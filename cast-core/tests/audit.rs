@@ -372,7 +372,7 @@ async fn a_progress_that_was_moved_forward_leaves_ballots_missing() {
         position: at(P0, offset),
     };
     // The counter was reconciled from that store. The first ballot was counted where it came again.
-    let reconciled = Finding::PrefixDiffers {
+    let reconciled = Finding::AppliedTotalDiffers {
         candidate: candidate("alice"),
         partition: P0,
         as_of: Offset::new(3),
@@ -465,7 +465,7 @@ async fn a_counter_that_was_changed_is_named_whichever_way() {
             .await
             .expect("reconciled");
         let report = audit(&world, world.ports()).await;
-        let differs = Finding::PrefixDiffers {
+        let differs = Finding::AppliedTotalDiffers {
             candidate: candidate("alice"),
             partition: P0,
             as_of: Offset::new(3),
@@ -586,7 +586,7 @@ async fn where_the_beginning_of_the_log_is_gone_newer_prefixes_are_compared_and_
             .expect("reconciled");
         let report = audit(&world, world.ports()).await;
         assert_eq!(report.partitions[0].start, Offset::new(start));
-        let differs = expected.map(|log| Finding::PrefixDiffers {
+        let differs = expected.map(|log| Finding::AppliedTotalDiffers {
             candidate: candidate("alice"),
             partition: P0,
             as_of: Offset::new(as_of),

@@ -266,7 +266,7 @@ async fn a_ballot_that_cannot_be_held_is_narrowed_down_to_and_the_rest_counts() 
     assert_eq!(world.stored("greedy").await, 0);
     let rejections = world.store.rejections();
     assert!(
-        matches!(&rejections[..], [(_, Rejection::Ballot { placed, .. })]
+        matches!(&rejections[..], [(_, Rejection::Ballot { ballot: placed, .. })]
             if placed.ballot.id == id(53) && placed.offset == Offset::new(5)),
         "{rejections:?}"
     );

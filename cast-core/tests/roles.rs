@@ -5,7 +5,7 @@ mod world;
 use std::{sync::Arc, time::Duration};
 
 use cast_core::{
-    Cast, CastBuilder, Fault as CastFault, FaultKind, Roles, SettingsError, StartError,
+    Cast, CastBuilder, Fault as CastFault, FaultKind, Roles, Setting, SettingsError, StartError,
     domain::{KeyId, KeyRing},
     ports::{Call, Interceptor, PortErrorKind, Reply},
 };
@@ -127,7 +127,7 @@ async fn settings_that_cannot_work_start_nothing() {
     world.settings.ingest.flush_limit = 0;
     let started = builder(&world, Roles::ALL).start().await;
     let error = started.err().expect("refused");
-    let setting = "flush-limit";
+    let setting = Setting::FlushLimit;
     let StartError::Settings(error) = error else {
         panic!("{error}");
     };

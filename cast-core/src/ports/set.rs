@@ -9,7 +9,7 @@ use super::{
     vote_counter::VoteCounter,
     vote_store::VoteStore,
 };
-use crate::ports::{Clock, Entropy};
+use crate::domain::{Clock, Entropy};
 
 /// Everything that a [`Cast`](crate::Cast) needs from outside. Each field can be swapped for an
 /// implementation of your own.

@@ -80,7 +80,7 @@ fn cannot_listen(address: &str, error: &io::Error) -> String {
 fn start_error(error: &StartError) -> String {
     match error {
         StartError::Port(error) => error.chain(),
-        StartError::Settings(error) => format!("--{error}"),
+        StartError::Settings(error) => error.to_string(),
     }
 }
 

@@ -6,7 +6,7 @@ use cast_core::{
     Cast, Check, Ports, Roles,
     deadline::within,
     domain::Partition,
-    ports::{Clock, PortError, PortErrorKind},
+    ports::{Clock, Operation, PortError, PortErrorKind},
 };
 
 use futures_util::future::{BoxFuture, join_all};
@@ -94,26 +94,30 @@ fn missing(checks: &[Check], places: &ServerPlaces) -> Option<String> {
 pub(crate) async fn unanswered(ports: &Ports, roles: Roles, places: &ServerPlaces) -> String {
     let clock = &*ports.clock;
     let (votes, folds) = (roles.api, roles.consumers > 0);
-    let check = |name, is_used: bool, call| async move {
+    let check = |name, is_used: bool, operation, call| async move {
         if !is_used {
             return None;
         }
-        let error = within(clock, CHECK_DEADLINE, "checking", call)
-            .await
-            .err()?;
+        let error = within(clock, CHECK_DEADLINE, operation, call).await.err()?;
         Some(format!("{}: {}\n", places.label(name), error.kind()))
     };
     let tickets = Box::pin(async { ports.tickets.current().await.map(drop) });
     let log = Box::pin(async { ports.bus.partitions().await.map(drop) });
     let counter = Box::pin(async { ports.counter.read(&[]).await.map(drop) });
     let store = Box::pin(async { ports.store.progress(Partition::new(0)).await.map(drop) });
-    let calls: [(&str, bool, Probe<'_>); 4] = [
-        ("tickets", votes || roles.generator, tickets),
-        ("log", votes || folds, log),
-        ("counter", votes || folds, counter),
-        ("store", votes || folds, store),
+    let calls: [(&str, bool, Operation, Probe<'_>); 4] = [
+        (
+            "tickets",
+            votes || roles.generator,
+            Operation::CurrentTicket,
+            tickets,
+        ),
+        ("log", votes || folds, Operation::Partitions, log),
+        ("counter", votes || folds, Operation::Read, counter),
+        ("store", votes || folds, Operation::Progress, store),
     ];
-    let checks = calls.map(|(name, is_used, call)| check(name, is_used, call));
+    let checks =
+        calls.map(|(name, is_used, operation, call)| check(name, is_used, operation, call));
     let lines = join_all(checks).await;
     lines.into_iter().flatten().collect()
 }

@@ -166,7 +166,7 @@ mod tests {
     fn a_difference_is_a_line_with_its_name_and_both_values() {
         let text = as_text(&report());
         let expected = "DIFFERENCE candidate \"alice\", partition 3: the store's total is 7 votes, \
-                        and its ballots give 6\nand 2 differences more\n";
+                        and its ballots have 6\nand 2 differences more\n";
         assert!(text.ends_with(expected), "{text}");
         let place = "partition 3: log from offset 5 to 9, in the store up to 8; earlier records";
         assert!(text.starts_with(place), "{text}");

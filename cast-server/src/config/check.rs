@@ -1,6 +1,6 @@
 //! Checks of settings against each other.
 
-use cast_core::Settings;
+use cast_core::{Setting, Settings, SettingsError};
 
 use super::{http::HttpConfig, values::ConfigError};
 
@@ -8,7 +8,36 @@ use super::{http::HttpConfig, values::ConfigError};
 pub(super) fn checked(settings: Settings) -> Result<Settings, ConfigError> {
     match settings.check() {
         Ok(()) => Ok(settings),
-        Err(error) => Err(ConfigError(format!("--{error}"))),
+        Err(error) => Err(ConfigError(by_flag(&error))),
+    }
+}
+
+/// The error, with the settings named by their flags.
+fn by_flag(error: &SettingsError) -> String {
+    match error {
+        SettingsError::TicketGap { ttl, period } => format!(
+            "{} ({ttl:?}) must be at least {} ({period:?}): otherwise no ticket is valid in between",
+            flag(Setting::TicketTtl),
+            flag(Setting::TicketPeriod)
+        ),
+        SettingsError::Zero { setting } => format!("{} must be at least 1", flag(*setting)),
+        SettingsError::NotWholeMs { setting } => format!(
+            "{} must be a whole number of milliseconds, at least 1 ms",
+            flag(*setting)
+        ),
+    }
+}
+
+const fn flag(setting: Setting) -> &'static str {
+    match setting {
+        Setting::TicketPeriod => "--ticket-period",
+        Setting::TicketTtl => "--ticket-ttl",
+        Setting::TicketUses => "--ticket-uses",
+        Setting::IntakeCapacity => "--intake-capacity",
+        Setting::FlushLimit => "--flush-limit",
+        Setting::FlushesInFlight => "--flushes-in-flight",
+        Setting::MaxVotes => "--max-votes",
+        Setting::FoldLimit => "--fold-limit",
     }
 }
 

@@ -1,9 +1,7 @@
 //! `vote`: a ballot, and what became of it.
 
 use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
-use cast_core::domain::{
-    Ballot, BallotError, BallotId, Outcome, Partition, Partitions, Receipt, Refusal, Ticket,
-};
+use cast_core::domain::{Ballot, BallotError, BallotField, Outcome, Receipt, Refusal, Ticket};
 
 use super::{backend::Backend, ballot::parse_id, error, query::as_int};
 use crate::{protocol::VoteCode as VoteLabel, telemetry::traces};
@@ -50,7 +48,8 @@ impl VoteMutation {
             Ok(ballot) => ballot,
             Err(message) => {
                 backend.metrics.votes.count(VoteLabel::BadBallot);
-                let id = ballot_id.unwrap_or_else(|| backend.fresh_id());
+                let id =
+                    ballot_id.unwrap_or_else(|| backend.cast.mint_ballot_id().to_string().into());
                 return Ok(VoteResult::refused(VoteCode::BadBallot, false, message, id));
             }
         };
@@ -62,7 +61,7 @@ impl VoteMutation {
             Outcome::Accepted(receipt) => Ok(VoteResult::accepted(usernames, &receipt)),
             Outcome::Refused { ballot, why } => {
                 let (code, retryable) = (VoteCode::of(&why), why.is_retryable());
-                let (message, id) = (why.to_string(), ballot.to_string().into());
+                let (message, id) = (refusal_message(&why), ballot.to_string().into());
                 Ok(VoteResult::refused(code, retryable, message, id))
             }
         }
@@ -90,16 +89,14 @@ impl VoteInput<'_> {
         let counts = counts
             .map(|(at, count)| as_votes(at, *count, max_votes))
             .collect::<Result<Vec<_>, _>>()
-            .map_err(|why| why.to_string())?;
+            .map_err(|error| message(&error))?;
         let names = self.usernames.iter().map(String::as_str);
-        // A malformed ticket is refused as a forged one is, after all other checks: zeros are the tag
-        // of no key.
-        let ticket = Ticket::from_hex(self.ticket).unwrap_or(Ticket::from_bytes([0; Ticket::LEN]));
-        let mut ballot = Ballot::new(ticket)
+        // The vote service refuses a malformed ticket, like a forged one, after all other checks.
+        let mut ballot = Ballot::new(Ticket::from_hex(self.ticket).ok())
             .select_all(names.zip(counts))
-            .map_err(|why| why.to_string())?;
+            .map_err(|error| message(&error))?;
         if let Some(voter) = self.voter_username.filter(|voter| !voter.is_empty()) {
-            ballot = ballot.by(voter).map_err(|why| why.to_string())?;
+            ballot = ballot.by(voter).map_err(|error| message(&error))?;
         }
         Ok(match id {
             Some(id) => ballot.with_id(id),
@@ -204,13 +201,21 @@ impl VoteCode {
     }
 }
 
-impl Backend {
-    /// An id for a ballot that was refused before it had one. Nothing is stored of it, so a retry may
-    /// use any id.
-    fn fresh_id(&self) -> ID {
-        let partition = Partition::new(0);
-        let now = self.clock.now();
-        let id = BallotId::mint(partition, Partitions::ONE, now, &*self.entropy);
-        id.to_string().into()
+fn refusal_message(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::BadBallot(error) => message(error),
+        other => other.to_string(),
+    }
+}
+
+/// The error, with the field named by its GraphQL argument.
+fn message(error: &BallotError) -> String {
+    let problem = error.problem();
+    match error.field() {
+        BallotField::Selections => format!("usernames {problem}"),
+        BallotField::Candidate(at) => format!("usernames[{at}] {problem}"),
+        BallotField::Votes(at) => format!("voteCount[{at}] {problem}"),
+        BallotField::Voter => format!("voterUsername {problem}"),
+        BallotField::Id => format!("ballotId {problem}"),
     }
 }

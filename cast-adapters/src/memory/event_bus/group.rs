@@ -41,7 +41,7 @@ struct Owner {
 
 /// A partition that is assigned to a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Holding {
+pub(super) struct Assignment {
     pub(super) partition: Partition,
     /// The generation of the assignment. In between another member may have read the partition.
     pub(super) since: u64,
@@ -75,7 +75,7 @@ impl Group {
         let id = membership.next_member;
         membership.next_member += 1;
         membership.members.push(Member { id, wake });
-        membership.deal(self.number, logs);
+        membership.reassign(self.number, logs);
         id
     }
 
@@ -83,12 +83,16 @@ impl Group {
     pub(super) fn leave(&self, member: u64, logs: &[Mutex<PartitionLog>]) -> bool {
         let mut membership = self.membership.lock();
         membership.members.retain(|other| other.id != member);
-        membership.deal(self.number, logs);
+        membership.reassign(self.number, logs);
         membership.members.is_empty()
     }
 
     /// The partitions of `member` and the current generation; `None` if that is still `seen`.
-    pub(super) fn holdings_since(&self, seen: u64, member: u64) -> Option<(u64, Vec<Holding>)> {
+    pub(super) fn assignments_since(
+        &self,
+        seen: u64,
+        member: u64,
+    ) -> Option<(u64, Vec<Assignment>)> {
         let membership = self.membership.lock();
         if membership.generation == seen {
             return None;
@@ -96,7 +100,7 @@ impl Group {
         let held = (0..)
             .zip(&membership.owners)
             .filter(|(_, owner)| owner.member == Some(member))
-            .map(|(number, owner)| Holding {
+            .map(|(number, owner)| Assignment {
                 partition: Partition::new(number),
                 since: owner.since,
             });
@@ -106,7 +110,7 @@ impl Group {
 
 impl Membership {
     /// Assigns the partitions to the members by rank, and wakes all members.
-    fn deal(&mut self, group: usize, logs: &[Mutex<PartitionLog>]) {
+    fn reassign(&mut self, group: usize, logs: &[Mutex<PartitionLog>]) {
         self.generation += 1;
         let mut ranks = self.members.iter().cycle();
         for (owner, log) in self.owners.iter_mut().zip(logs) {

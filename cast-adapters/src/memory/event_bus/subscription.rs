@@ -10,7 +10,7 @@ use cast_core::{
 use tokio::sync::Notify;
 
 use super::{
-    group::{Group, Holding},
+    group::{Assignment, Group},
     shared::Shared,
 };
 
@@ -26,12 +26,12 @@ pub(super) struct MemorySubscription {
     generation: u64,
     readings: Vec<Reading>,
     /// The reading of the last batch. The next batch is of a later one, so that none starves.
-    turn: usize,
+    last_served: usize,
 }
 
 /// A partition that is assigned to this member.
 struct Reading {
-    holding: Holding,
+    assignment: Assignment,
     /// The next offset to read; `None` until the position was looked up.
     position: Option<Offset>,
 }
@@ -63,26 +63,26 @@ impl MemorySubscription {
             // The generations of a group with members begin at 1, so the first assignment is new.
             generation: 0,
             readings: Vec::new(),
-            turn: 0,
+            last_served: 0,
         }
     }
 
     /// Takes the latest assignment of the group. A partition that stayed with this member continues at its
     /// position; the position of a new one is looked up.
     fn follow_group(&mut self) {
-        let news = self.group.holdings_since(self.generation, self.member);
-        let Some((generation, holdings)) = news else {
+        let changed = self.group.assignments_since(self.generation, self.member);
+        let Some((generation, assignments)) = changed else {
             return;
         };
         self.generation = generation;
         let before = std::mem::take(&mut self.readings);
-        self.readings = holdings
+        self.readings = assignments
             .into_iter()
-            .map(|holding| Reading {
-                holding,
+            .map(|assignment| Reading {
+                assignment,
                 position: before
                     .iter()
-                    .find(|reading| reading.holding == holding)
+                    .find(|reading| reading.assignment == assignment)
                     .and_then(|reading| reading.position),
             })
             .collect();
@@ -91,26 +91,26 @@ impl MemorySubscription {
     /// Looks at the readings round robin, from the one after the last that was served.
     fn step(&mut self) -> Result<Step, PortError> {
         let count = self.readings.len();
-        for at in (1..=count).map(|ahead| (self.turn + ahead) % count) {
+        for at in (1..=count).map(|ahead| (self.last_served + ahead) % count) {
             let reading = &mut self.readings[at];
             let Some(position) = reading.position else {
-                self.turn = at;
+                self.last_served = at;
                 return Ok(Step::Resume(at));
             };
             let log = self
                 .shared
-                .log(reading.holding.partition, "reading the log")?;
+                .log(reading.assignment.partition, "reading the log")?;
             let read = log.lock().read(position, self.max_ballots);
             match read {
                 Ok(None) => {}
                 Ok(Some(batch)) => {
-                    self.turn = at;
+                    self.last_served = at;
                     reading.position = Some(batch.next);
                     return Ok(Step::Deliver(batch));
                 }
                 Err(error) => {
                     // Looked up again next time: the store may have been replaced.
-                    self.turn = at;
+                    self.last_served = at;
                     reading.position = None;
                     return Err(error);
                 }
@@ -130,7 +130,7 @@ impl Subscription for MemorySubscription {
             match self.step()? {
                 Step::Deliver(batch) => return Ok(batch),
                 Step::Resume(at) => {
-                    let partition = self.readings[at].holding.partition;
+                    let partition = self.readings[at].assignment.partition;
                     let progress = self.resume.resume_from(partition).await?;
                     let log = self.shared.log(partition, "reading the log")?;
                     log.lock().check_progress(progress)?;
@@ -143,7 +143,7 @@ impl Subscription for MemorySubscription {
 
     async fn seek(&mut self, partition: Partition, next: Offset) -> Result<(), PortError> {
         self.follow_group();
-        let is_its = |reading: &&mut Reading| reading.holding.partition == partition;
+        let is_its = |reading: &&mut Reading| reading.assignment.partition == partition;
         if let Some(reading) = self.readings.iter_mut().find(is_its) {
             self.shared
                 .log(partition, "seeking in the log")?

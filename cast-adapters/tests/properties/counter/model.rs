@@ -161,7 +161,7 @@ impl ReferenceStateMachine for Model {
     fn transitions(_: &Self) -> BoxedStrategy<Step> {
         let show = || vec(small::candidate(), 0..4);
         prop_oneof![
-            6 => (vec(pending_votes(), 0..4), show()).prop_map(|(tails, show)| Step::Record(tails, show)),
+            6 => (vec(pending_votes(), 0..4), show()).prop_map(|(records, show)| Step::Record(records, show)),
             5 => vec(checkpoint(), 0..4).prop_map(Step::Reconcile),
             2 => show().prop_map(Step::Read),
             1 => small::candidate().prop_map(Step::ForgetOne),
@@ -174,8 +174,8 @@ impl ReferenceStateMachine for Model {
     fn apply(mut model: Self, step: &Step) -> Self {
         model.expected.clear();
         match step {
-            Step::Record(tails, show) => {
-                for pending in tails {
+            Step::Record(records, show) => {
+                for pending in records {
                     for (candidate, votes) in &pending.votes {
                         model.log_call(candidate, Word::Recorded(pending.position, *votes));
                     }

@@ -14,7 +14,7 @@ use std::{sync::Arc, time::Duration};
 use cast_core::{
     Ports, Roles,
     deadline::within,
-    ports::{Clock, GroupName, TicketSource},
+    ports::{Clock, GroupName, Operation, TicketSource},
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -71,7 +71,7 @@ async fn ticket(
     let gauges = metrics.ticket();
     loop {
         let asked = tickets.current();
-        let current = within(&*clock, DEADLINE, "asking for the current ticket", asked).await;
+        let current = within(&*clock, DEADLINE, Operation::CurrentTicket, asked).await;
         // Without an answer there is no ticket: voters cannot get one either.
         let uses_left = current.ok().flatten().map(|ticket| ticket.uses_left);
         gauges

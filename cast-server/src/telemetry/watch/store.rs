@@ -6,7 +6,7 @@ use cast_core::{
     Ports,
     deadline::within,
     domain::{Offset, Partition},
-    ports::{Clock, EventBus, GroupName, PortError, VoteStore},
+    ports::{Clock, EventBus, GroupName, Operation, PortError, VoteStore},
 };
 
 use super::age::Age;
@@ -62,7 +62,7 @@ impl StoreWatch {
     /// Polls the log, then the store; the values of one are kept if the other does not answer.
     async fn ask(&mut self) -> Result<(), PortError> {
         let lag = self.bus.lag(&self.group);
-        for lag in within(&*self.clock, DEADLINE, "asking for the lag", lag).await? {
+        for lag in within(&*self.clock, DEADLINE, Operation::Lag, lag).await? {
             let metrics = &self.metrics;
             let watched = self
                 .partitions
@@ -84,7 +84,7 @@ impl StoreWatch {
             }
             Ok(())
         };
-        within(&*self.clock, DEADLINE, "asking for progress", progress).await
+        within(&*self.clock, DEADLINE, Operation::Progress, progress).await
     }
 
     /// Sets the gauges: while the store does not answer, the age grows.
