@@ -81,7 +81,7 @@ macro_rules! __ticket_source_clauses {
             "Redeeming no claims returns no answers and has no effect."
                 => redeem::no_claims_no_answers_no_effect,
             "A source that lost the use counter of a ticket refuses the ticket as unknown and never starts to count again. A new ticket may then be published for the running period, and votes are possible again."
-                => redeem::a_ticket_whose_meter_was_lost_is_unknown,
+                => redeem::a_ticket_whose_use_counter_was_lost_is_unknown,
             "A source that lost the use counter of a ticket refuses the ticket as unknown and never starts to count again. A new ticket may then be published for the running period, and votes are possible again."
                 => redeem::a_new_ticket_after_a_loss_lets_voters_go_on,
             "The caller puts a deadline on every call and drops the future when it passes; the operation has then happened as a whole or not at all."

@@ -48,37 +48,37 @@ macro_rules! __vote_counter_clauses {
             "The answers are readings of the candidates asked for, in their order, after the votes were recorded."
                 => record::the_answers_are_readings_after_the_recording,
             "Pending votes of several records in one call, of one partition or of several, all count."
-                => record::several_tails_in_one_call_all_count,
+                => record::several_recordings_in_one_call_all_count,
             "The caller puts a deadline on every call and drops the future when it passes; the operation has then happened as a whole or not at all."
                 => record::a_dropped_recording_happened_as_a_whole_or_not_at_all,
             "Reconciling an applied total replaces the votes recorded before its offset and keeps those at and after it."
                 => reconcile::reconciling_replaces_what_is_before_and_leaves_the_rest,
             "An applied total that is not newer than the reconciled one changes nothing; the order of reconciliations does not matter."
-                => reconcile::a_prefix_no_newer_changes_nothing,
+                => reconcile::a_total_no_newer_changes_nothing,
             "An applied total that is not newer than the reconciled one changes nothing; the order of reconciliations does not matter."
                 => reconcile::reconciling_in_any_order_ends_the_same,
             "Applied totals of different partitions are independent."
-                => reconcile::prefixes_of_different_partitions_do_not_touch,
+                => reconcile::totals_of_different_partitions_do_not_touch,
             "Reconciling an applied total that includes everything recorded leaves exactly its votes."
                 => reconcile::reconciling_everything_leaves_exactly_its_votes,
             "An applied total of an unknown candidate is stored."
-                => reconcile::a_prefix_for_a_stranger_is_kept,
+                => reconcile::a_total_for_an_unknown_candidate_is_stored,
             "Reconciling a candidate as a whole removes nothing: the votes of a partition that is not named stay as they are."
                 => reconcile::reconciling_as_a_whole_takes_nothing_away,
             "Reading no candidates returns no readings; it shows that the counter answers."
-                => read::reading_nobody_tells_whether_it_answers,
+                => read::reading_no_candidates_shows_whether_it_answers,
             "A candidate that was never reconciled as a whole is a miss: its age is none. The votes that are known are returned all the same."
                 => read::what_was_never_reconciled_as_a_whole_is_a_miss,
             "A candidate that was reconciled as a whole is a hit, with the time since then as its age."
                 => read::what_was_reconciled_as_a_whole_has_an_age,
             "Reconciling only some partitions does not reset the age."
-                => read::reconciling_part_makes_nobody_younger,
+                => read::reconciling_a_part_makes_no_candidate_younger,
             "A candidate that was evicted is a miss."
                 => read::a_forgotten_candidate_is_a_miss,
             "Only a candidate without pending votes is evicted to save memory."
-                => read::only_what_has_no_tail_is_forgotten_to_save_memory,
+                => read::only_a_candidate_without_pending_votes_is_evicted,
             "The applied totals of a candidate are returned as they were reconciled: the newest of each partition, in the order of the partitions, without pending votes."
-                => read::what_is_reconciled_is_told_without_the_tail,
+                => read::applied_totals_come_without_pending_votes,
         }
     };
 }

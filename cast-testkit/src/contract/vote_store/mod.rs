@@ -79,11 +79,11 @@ macro_rules! __vote_store_clauses {
             "Progress has the last ballot of the last step that had ballots, counted or not, with the offset of its record."
                 => read::progress_tells_the_last_ballot_that_was_taken_in,
             "A candidate's applied totals are as of the progress of their partitions, in one consistent snapshot."
-                => read::prefixes_are_as_of_the_progress,
+                => read::totals_are_as_of_the_progress,
             "A candidate's applied totals are as of the progress of their partitions, in one consistent snapshot."
                 => whole::readers_see_one_consistent_view,
             "A candidate without votes has applied totals of no votes."
-                => read::a_stranger_has_prefixes_of_no_votes,
+                => read::an_unknown_candidate_has_totals_of_no_votes,
             "Leaders are ordered by votes, most first, then by name; there are no more than asked for."
                 => read::leaders_come_by_votes_and_then_by_name,
             "The fate of a ballot is counted, rejected, or unknown; its position is that of the first copy in the log."
