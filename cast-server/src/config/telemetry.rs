@@ -38,7 +38,7 @@ fn share(text: &str) -> Result<f64, &'static str> {
 
 impl TelemetryConfig {
     /// The collector of traces, if there is one. An error does not show the URL.
-    pub(crate) fn collector(&self) -> Result<Option<HttpUrl>, ConfigError> {
+    pub fn collector(&self) -> Result<Option<HttpUrl>, ConfigError> {
         let Some(url) = &self.traces_url else {
             return if self.traces_ratio > 0.0 {
                 let what = "--traces-ratio needs --traces-url, the collector to send traces to";
