@@ -87,7 +87,7 @@ fn use_settings(role: &Role) -> Result<(), String> {
         Role::VoteConsumer(config) => (config.settings(), &config.telemetry),
         _ => return Ok(()),
     };
-    telemetry.collector().map_err(|error| error.to_string())?;
+    telemetry.check().map_err(|error| error.to_string())?;
     let settings = settings.map_err(|error| error.to_string())?;
     settings.check().map_err(|error| error.to_string())
 }

@@ -37,8 +37,13 @@ fn share(text: &str) -> Result<f64, &'static str> {
 }
 
 impl TelemetryConfig {
+    /// Checks the settings of traces.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        self.collector().map(drop)
+    }
+
     /// The collector of traces, if there is one. An error does not show the URL.
-    pub fn collector(&self) -> Result<Option<HttpUrl>, ConfigError> {
+    pub(crate) fn collector(&self) -> Result<Option<HttpUrl>, ConfigError> {
         let Some(url) = &self.traces_url else {
             return if self.traces_ratio > 0.0 {
                 let what = "--traces-ratio needs --traces-url, the collector to send traces to";
