@@ -14,6 +14,7 @@ mod demo;
 mod docs;
 mod documents;
 mod faq;
+mod faq;
 mod faults;
 mod health;
 mod hostile;
