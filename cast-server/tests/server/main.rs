@@ -14,7 +14,6 @@ mod demo;
 mod docs;
 mod documents;
 mod faq;
-mod faq;
 mod faults;
 mod health;
 mod hostile;
