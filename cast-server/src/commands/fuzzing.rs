@@ -10,7 +10,7 @@ use crate::{
     config::{ConfigError, File, Usage, duration, matches_with, setting_names, size},
 };
 
-/// What stands in the secrets of the corpus: whoever shows it shows a secret.
+/// The secrets of the corpus contain this: an error that shows it shows a secret.
 const SECRET: &str = "5eC2e7";
 
 /// What may hold a secret, and is never shown.
@@ -34,7 +34,7 @@ const ROLES: [&str; 6] = [
 
 /// The text of `cast.toml`.
 ///
-/// Durations and sizes are told as they are written. Settings that are accepted can be used. No error
+/// Durations and sizes are read as they are written. Settings that are accepted can be used. No error
 /// shows a secret.
 pub fn settings(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else {
