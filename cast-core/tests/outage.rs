@@ -36,7 +36,7 @@ async fn an_outage_is_logged_once_when_it_begins_and_once_when_it_is_over() {
         let _logging = tracing::subscriber::set_default(log.clone());
         let world = World::new(1);
         let plan = FaultPlan::quiet(world.clock.clone());
-        let cast = world.door_over(world.ports().intercepted(&plan)).await;
+        let cast = world.api_over(world.ports().intercepted(&plan)).await;
         plan.always(operation, Fault::Refused);
         vote(&cast, 20).await;
         assert_eq!(log.count(Level::WARN, meaning), 1, "{:?}", log.lines());

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::time::Timestamp;
 
-/// Tells the time and waits. CAST asks nothing else for the time, so a test that holds the clock holds
+/// Gives the time, and waits. CAST asks nothing else for the time, so a test that holds the clock holds
 /// every deadline, pause and period.
 #[async_trait]
 pub trait Clock: Send + Sync {

@@ -46,7 +46,7 @@ impl Tally {
 }
 
 /// The votes of a candidate in the records of one partition before `as_of`. It depends on these records
-/// alone, so it is the same whoever adds them up.
+/// alone, so it is the same for every reader of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct AppliedTotal {
     /// The partition.

@@ -1,4 +1,4 @@
-//! The port to where tickets and their uses are kept.
+//! The port to the store of tickets and their uses.
 
 use async_trait::async_trait;
 

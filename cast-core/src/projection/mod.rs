@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `consumer` | reads the log and applies it, step by step |
 //! | `progress` | where the store is, and whether it was restored from a backup |
-//! | `reconciler` | tells the counter what the store has applied |
+//! | `reconciler` | reconciles the counter with the store |
 //! | `narrow` | finds the ballots that the store cannot hold |
 
 mod consumer;

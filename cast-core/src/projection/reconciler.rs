@@ -1,4 +1,4 @@
-//! Tells the counter what the store has applied.
+//! Reconciles the counter with what the store has applied.
 
 use std::{collections::BTreeSet, sync::Arc};
 

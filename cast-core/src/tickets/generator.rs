@@ -67,20 +67,22 @@ impl Generator {
             use_limit: self.settings.uses,
         };
         let operation = Operation::PublishTicket;
-        let kept = self.within(operation, self.tickets.publish(&ours)).await?;
-        if self.keys.verify(&kept.ticket).is_none() {
+        let adopted = self.within(operation, self.tickets.publish(&ours)).await?;
+        if self.keys.verify(&adopted.ticket).is_none() {
             let why = format!(
                 "another generator issues tickets with key {}, which is not in the key ring here, or has \
                  another secret here: give all processes the same key ring",
-                kept.ticket.key_id().get()
+                adopted.ticket.key_id().get()
             );
             return Err(PortError::misconfigured(operation.name(), why));
         }
-        let is_alike = kept.use_limit == ours.use_limit && kept.valid_until == ours.valid_until;
+        let is_alike =
+            adopted.use_limit == ours.use_limit && adopted.valid_until == ours.valid_until;
         if is_alike {
             self.other_settings.worked();
         } else {
-            let why = format!("this generator would publish {ours:?}, and the period has {kept:?}");
+            let why =
+                format!("this generator would publish {ours:?}, and the period has {adopted:?}");
             self.other_settings
                 .failed(&PortError::misconfigured(operation.name(), why));
         }

@@ -3,8 +3,8 @@
 use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
 use cast_core::domain::{Ballot, BallotError, BallotField, Outcome, Receipt, Refusal, Ticket};
 
-use super::{Backend, ballot::parse_id, error, query::as_int};
-use crate::{protocol::VoteCode as Told, telemetry::traces};
+use super::{backend::Backend, ballot::parse_id, error, query::as_int};
+use crate::{protocol::VoteCode as VoteLabel, telemetry::traces};
 
 /// What can be changed.
 pub struct VoteMutation;
@@ -31,12 +31,12 @@ impl VoteMutation {
         )]
         voter_username: Option<String>,
         #[graphql(
-            desc = "Makes it safe to send the same ballot again: a UUID that the client \
-                          chooses. The ballot then counts once, and a repetition costs no use."
+            desc = "Idempotency key, a UUID that the client chooses: retries with the same id \
+                          count once, and cost no use."
         )]
         ballot_id: Option<ID>,
     ) -> Result<VoteResult> {
-        let paper = Paper {
+        let input = VoteInput {
             usernames: &usernames,
             vote_count: &vote_count,
             ticket: &ticket,
@@ -44,10 +44,10 @@ impl VoteMutation {
             ballot_id: ballot_id.as_ref(),
         };
         let backend = Backend::of(ctx);
-        let ballot = match paper.read(backend.max_votes) {
+        let ballot = match input.ballot(backend.max_votes) {
             Ok(ballot) => ballot,
             Err(message) => {
-                backend.metrics.votes.count(Told::BadBallot);
+                backend.metrics.votes.count(VoteLabel::BadBallot);
                 let id =
                     ballot_id.unwrap_or_else(|| backend.cast.mint_ballot_id().to_string().into());
                 return Ok(VoteResult::refused(VoteCode::BadBallot, false, message, id));
@@ -55,9 +55,9 @@ impl VoteMutation {
         };
         let span = traces::vote();
         let vote = backend.cast.vote(span.carried(ballot));
-        let told = backend.metrics.votes.counted(vote).await;
-        span.voted(&told);
-        match told.map_err(error::of_fault)? {
+        let outcome = backend.metrics.votes.counted(vote).await;
+        span.voted(&outcome);
+        match outcome.map_err(error::of_fault)? {
             Outcome::Accepted(receipt) => Ok(VoteResult::accepted(usernames, &receipt)),
             Outcome::Refused { ballot, why } => {
                 let (code, retryable) = (VoteCode::of(&why), why.is_retryable());
@@ -68,8 +68,8 @@ impl VoteMutation {
     }
 }
 
-/// A ballot as it came in.
-struct Paper<'a> {
+/// The arguments of `vote`.
+struct VoteInput<'a> {
     usernames: &'a [String],
     vote_count: &'a [i64],
     ticket: &'a str,
@@ -77,9 +77,9 @@ struct Paper<'a> {
     ballot_id: Option<&'a ID>,
 }
 
-impl Paper<'_> {
+impl VoteInput<'_> {
     /// The ballot, or what is wrong with it, naming the field and the limit.
-    fn read(&self, max_votes: u32) -> Result<Ballot, String> {
+    fn ballot(&self, max_votes: u32) -> Result<Ballot, String> {
         let id = self.ballot_id.map(|id| parse_id("ballotId", id));
         let id = id.transpose()?;
         if self.usernames.len() != self.vote_count.len() {
@@ -105,7 +105,7 @@ impl Paper<'_> {
     }
 }
 
-/// A count as a ballot has it; the ballot itself refuses zero.
+/// A count of the wire as a ballot holds it.
 fn as_votes(at: usize, count: i64, max_votes: u32) -> Result<u32, BallotError> {
     if count < 1 {
         return Err(BallotError::NoVotes { at });
@@ -116,7 +116,7 @@ fn as_votes(at: usize, count: i64, max_votes: u32) -> Result<u32, BallotError> {
 
 /// What became of a ballot.
 #[derive(SimpleObject)]
-// Its fields are there: to take them one after the other is cheaper than to wait for all of them.
+// Its fields are values: resolving them one after the other is cheaper than concurrently.
 #[graphql(serial)]
 pub(super) struct VoteResult {
     /// Whether the ballot counts.
@@ -131,22 +131,22 @@ pub(super) struct VoteResult {
     votes: Result<Vec<i32>>,
     /// The ballot's id: as it was given, or a fresh one. To ask for its fate with `ballot`.
     ballot_id: ID,
-    /// How it fared, for a program.
+    /// The outcome, for a program.
     code: VoteCode,
     /// Whether the same ballot may be accepted with the ticket that is good then.
     retryable: bool,
-    /// Whether `votes` may lag behind: the ballot counts, but the counter could not be asked.
+    /// Whether `votes` may lag behind: the ballot counts, but the counter did not answer.
     stale: bool,
 }
 
-/// How a ballot fared.
+/// The outcome of a ballot.
 #[derive(Clone, Copy, Enum, PartialEq, Eq)]
 pub(super) enum VoteCode {
     /// It counts.
     Accepted,
     /// It had been accepted before, and counts once.
     Duplicate,
-    /// The ticket is none of ours.
+    /// The ticket is not one that this deployment issued.
     TicketInvalid,
     /// The ticket is past its end.
     TicketExpired,

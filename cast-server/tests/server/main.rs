@@ -13,10 +13,12 @@ mod contract;
 mod demo;
 mod docs;
 mod documents;
+mod faq;
 mod faults;
 mod health;
 mod hostile;
 mod install;
+mod messages;
 mod metrics;
 mod process;
 #[path = "../support/mod.rs"]
