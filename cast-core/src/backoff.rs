@@ -1,10 +1,23 @@
-//! Pauses that grow while something keeps failing.
+//! Pauses between retries.
 
 use std::time::Duration;
 
-/// Doubles from the least to the longest pause. Without jitter: the few processes that share a
-/// server do not come in herds.
-#[derive(Debug)]
+/// Exponential back-off: the pause doubles with each failure in a row, from a least to a longest one.
+/// There is no jitter: the few processes that share a server do not retry in step.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use cast_core::Backoff;
+///
+/// let ms = Duration::from_millis;
+/// let mut backoff = Backoff::new(ms(50), ms(150));
+/// let pauses = [(); 3].map(|()| backoff.next_pause());
+/// assert_eq!(pauses, [50, 100, 150].map(ms));
+/// backoff.reset();
+/// assert_eq!(backoff.next_pause(), ms(50));
+/// ```
+#[derive(Clone, Debug)]
 pub struct Backoff {
     min: Duration,
     max: Duration,
@@ -12,7 +25,7 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Pauses from `min`, at least 1 ms, to `max`.
+    /// Pauses from `min` to `max`. A `min` below 1 ms counts as 1 ms, a `max` below `min` as `min`.
     pub fn new(min: Duration, max: Duration) -> Self {
         let min = min.max(Duration::from_millis(1));
         Self {
@@ -29,7 +42,7 @@ impl Backoff {
         pause
     }
 
-    /// Something worked again.
+    /// Begins again with the least pause, after a success.
     pub fn reset(&mut self) {
         self.next = self.min;
     }
@@ -47,5 +60,12 @@ mod tests {
         assert_eq!(pauses, [50, 100, 200, 300, 300].map(ms));
         backoff.reset();
         assert_eq!(backoff.next_pause(), ms(50));
+    }
+
+    #[test]
+    fn a_pause_is_never_zero() {
+        let mut backoff = Backoff::new(Duration::ZERO, Duration::ZERO);
+        assert_eq!(backoff.next_pause(), Duration::from_millis(1));
+        assert_eq!(backoff.next_pause(), Duration::from_millis(1));
     }
 }

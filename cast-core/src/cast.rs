@@ -1,4 +1,7 @@
-//! The facade: a whole CAST, or some of its roles, over any four ports.
+//! The facade: one type for everything that a program does with CAST.
+//!
+//! Architecture invariant: it imports the rooms (`ingest`, `projection`, `tickets`, `tallies`), and no room
+//! imports it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,7 +15,7 @@ use crate::{
     },
     fault::{Fault, FaultKind},
     ingest::{Intake, IntakeLoad, VoteService},
-    ports::{PortError, Ports},
+    ports::{Operation, PortError, Ports},
     projection::{Consumer, FoldOutages},
     settings::{Settings, SettingsError},
     tallies::{Refresher, Tallies},
@@ -20,19 +23,19 @@ use crate::{
     tickets::Generator,
 };
 
-/// Which of its tasks a process runs.
+/// The roles that a process runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Roles {
-    /// Takes votes and shows tallies.
+    /// Whether it takes votes.
     pub api: bool,
-    /// Issues tickets.
+    /// Whether it issues tickets.
     pub generator: bool,
-    /// How many consumers fold the log into the store.
+    /// How many consumers it runs, which fold the log into the store.
     pub consumers: usize,
 }
 
 impl Roles {
-    /// Everything in one process.
+    /// All roles, with one consumer.
     pub const ALL: Self = Self {
         api: true,
         generator: true,
@@ -40,7 +43,7 @@ impl Roles {
     };
 }
 
-/// Gathers what a CAST needs.
+/// Builds a [`Cast`]; see [`Cast::builder`].
 #[must_use = "nothing runs before `start`"]
 pub struct CastBuilder {
     ports: Ports,
@@ -50,20 +53,20 @@ pub struct CastBuilder {
 }
 
 impl CastBuilder {
-    /// Replaces the default settings.
+    /// Sets the settings; without it, the defaults apply.
     pub fn settings(self, settings: Settings) -> Self {
         Self { settings, ..self }
     }
 
-    /// Runs only some of the roles; otherwise [`Roles::ALL`].
+    /// Sets the roles; without it, all of them run: [`Roles::ALL`].
     pub fn roles(self, roles: Roles) -> Self {
         Self { roles, ..self }
     }
 
     /// Starts the tasks of the roles on the current tokio runtime.
     ///
-    /// A generator has published the first ticket when this returns. If a port that is needed from
-    /// the start does not answer, nothing is left running: build it again.
+    /// When it returns, a generator has published the first ticket. If a port that is needed at the start
+    /// does not answer, it fails and no task runs: build it again to retry.
     pub async fn start(self) -> Result<Cast, StartError> {
         let Self {
             ports,
@@ -75,15 +78,9 @@ impl CastBuilder {
         let partitions = if roles.api {
             let limit = settings.ingest.publish_deadline;
             let asked = ports.bus.partitions();
-            within(
-                &*ports.clock,
-                limit,
-                "asking the log for its partitions",
-                asked,
-            )
-            .await?
+            within(&*ports.clock, limit, Operation::Partitions, asked).await?
         } else {
-            // Only a door sends ballots to them; a generator must start without a log.
+            // Only the vote service needs them; a generator must start without a log.
             Partitions::ONE
         };
         let generator = Generator::new(&ports, keys.clone(), settings.tickets.clone());
@@ -95,7 +92,7 @@ impl CastBuilder {
         let tallies = Tallies::new(&ports, Arc::clone(&refresher), settings.tallies.clone());
         let tallies = Arc::new(tallies);
         let shown = Arc::clone(&tallies);
-        let (service, intake) = Intake::open(&ports, keys.clone(), partitions, shown, &settings);
+        let (votes, intake) = Intake::open(&ports, keys.clone(), partitions, shown, &settings);
 
         let tasks = Tasks::default();
         let (drain, stop) = (CancellationToken::new(), CancellationToken::new());
@@ -124,7 +121,7 @@ impl CastBuilder {
             keys,
             settings,
             roles,
-            service,
+            votes,
             tallies,
             folds,
             tasks,
@@ -138,18 +135,45 @@ impl CastBuilder {
     }
 }
 
-/// Why a CAST did not start.
+/// Why [`CastBuilder::start`] failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// Settings that cannot work.
+    /// The settings are wrong.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// A port that is needed from the start.
+    /// A port that is needed at the start failed.
     #[error(transparent)]
     Port(#[from] PortError),
 }
 
-/// A running CAST. Clones share it; with the last of them its tasks end.
+/// A running CAST: takes votes, shows tallies, and runs the background tasks of its roles.
+///
+/// Clones are handles to the same instance. Dropping the last one stops its tasks;
+/// [`shutdown`](Self::shutdown) stops them in an orderly way.
+///
+/// ```
+/// use cast_adapters::{memory, system::SystemEntropy};
+/// use cast_core::{
+///     Cast,
+///     domain::{Ballot, Candidate, KeyRing, Outcome},
+/// };
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let keys = KeyRing::generate(&SystemEntropy);
+/// let cast = Cast::builder(memory::ports(), keys).start().await?;
+///
+/// let ticket = cast.current_ticket().await?;
+/// let ballot = Ballot::new(ticket.id).select("alice", 1)?.select("bob", 2)?;
+/// let Outcome::Accepted(receipt) = cast.vote(ballot).await? else {
+///     panic!("a valid ballot with the current ticket is accepted");
+/// };
+/// assert_eq!(receipt.tallies[1].votes, 2);
+///
+/// let alice = Candidate::new("alice")?;
+/// assert_eq!(cast.tallies(&[alice]).await?[0].votes, 1);
+/// cast.shutdown().await;
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct Cast {
     inner: Arc<Inner>,
@@ -160,19 +184,19 @@ struct Inner {
     keys: KeyRing,
     settings: Settings,
     roles: Roles,
-    service: VoteService,
+    votes: VoteService,
     tallies: Arc<Tallies>,
     folds: Vec<Arc<FoldOutages>>,
     tasks: Tasks,
     drain: CancellationToken,
     stop: CancellationToken,
-    /// End the tasks when nobody holds the CAST any more.
+    /// Stop the tasks when the last handle is dropped.
     _guards: (DropGuard, DropGuard),
 }
 
 impl Cast {
-    /// Begins to build one, over ports of any kind, and with the keys of its tickets:
-    /// [`KeyRing::generate`] makes one for a process by itself.
+    /// Begins to build an instance on these ports, with the keys that sign its tickets. Processes that
+    /// share tickets need the same keys; a single process may use [`KeyRing::generate`].
     pub fn builder(ports: Ports, keys: KeyRing) -> CastBuilder {
         CastBuilder {
             ports,
@@ -182,70 +206,69 @@ impl Cast {
         }
     }
 
-    /// The ticket that is good now.
+    /// The ticket that is valid now. Fails with [`FaultKind::NoTicket`] if there is none.
     pub async fn current_ticket(&self) -> Result<CurrentTicket, Fault> {
         let limit = self.inner.settings.ingest.redeem_deadline;
         let current = self.inner.ports.tickets.current();
         let current = self
-            .within(limit, "asking for the current ticket", current)
+            .within(limit, Operation::CurrentTicket, current)
             .await?;
         current.ok_or(Fault::new(FaultKind::NoTicket))
     }
 
-    /// Votes.
+    /// Casts a ballot.
     ///
-    /// Dropping the future before its ballot is taken into a flush withdraws the ballot; afterwards
-    /// it counts all the same. To know, vote with a [`BallotId`] and vote again.
+    /// If the future is dropped before a flush has taken the ballot, the ballot does not count; afterwards
+    /// it may count. To find out, cast it with a [`BallotId`] and cast it again.
     pub async fn vote(&self, ballot: Ballot) -> Result<Outcome, Fault> {
-        self.inner.service.vote(ballot).await
+        self.inner.votes.vote(ballot).await
     }
 
-    /// How full the intake is now: the one thing that a port's callers cannot see.
+    /// A fresh ballot id, for a ballot that is refused before [`vote`](Self::vote) could give it one: the
+    /// client may retry with it.
+    pub fn mint_ballot_id(&self) -> BallotId {
+        self.inner.votes.mint_ballot_id()
+    }
+
+    /// How many ballots wait for a flush.
     pub fn intake(&self) -> IntakeLoad {
-        self.inner.service.intake()
+        self.inner.votes.intake()
     }
 
-    /// The tallies of candidates, in their order; no votes for a name never voted for.
+    /// The tallies of candidates, in their order. An unknown candidate has no votes.
     pub async fn tallies(&self, candidates: &[Candidate]) -> Result<Vec<Tally>, Fault> {
         Ok(self.inner.tallies.of(candidates).await?.tallies)
     }
 
-    /// The candidates with the most votes, most first, then by name.
+    /// The `first` candidates with the most votes, most first, then by name.
     pub async fn leaderboard(&self, first: usize) -> Result<Vec<Tally>, Fault> {
         self.inner.tallies.leaders(first).await
     }
 
-    /// What became of a ballot; `None` if neither the store nor this door has seen it.
+    /// What happened to a ballot; `None` if neither the store nor this process knows it.
     pub async fn ballot(&self, id: BallotId) -> Result<Option<Fate>, Fault> {
-        // Asked before the store: a ballot that is applied in between is found there.
-        let logged = self.inner.service.logged_at(id).map(Fate::Logged);
+        // Looked up before the store: a ballot that is applied in between is found in the store.
+        let logged = self.inner.votes.logged_at(id).map(Fate::Logged);
         let limit = self.inner.settings.tallies.store_deadline;
         let stored = self.inner.ports.store.ballot(id);
-        match self
-            .within(limit, "asking the store for a ballot", stored)
-            .await
-        {
+        match self.within(limit, Operation::Ballot, stored).await {
             Ok(stored) => Ok(stored.or(logged)),
             Err(fault) => logged.map(Some).ok_or(fault),
         }
     }
 
-    /// Whether each thing that the roles of this process need answers now.
+    /// The readiness of everything that the roles of this process need.
     pub async fn readiness(&self) -> Vec<Check> {
         let ports = &self.inner.ports;
         let limit = self.inner.settings.tallies.read_deadline;
         let roles = self.inner.roles;
         let (tickets, log, counter, store) = tokio::join!(
             self.check_ticket(),
+            self.within(limit, Operation::Partitions, ports.bus.partitions()),
+            self.within(limit, Operation::Read, ports.counter.read(&[])),
             self.within(
                 limit,
-                "asking the log for its partitions",
-                ports.bus.partitions()
-            ),
-            self.within(limit, "reading tallies", ports.counter.read(&[])),
-            self.within(
-                limit,
-                "asking for progress",
+                Operation::Progress,
                 ports.store.progress(Partition::new(0))
             ),
         );
@@ -258,7 +281,7 @@ impl Cast {
             })
         };
         let (issues, votes) = (roles.generator, roles.api);
-        // Without counter or store, votes are taken all the same.
+        // Votes are accepted without the counter and without the store.
         [
             check("tickets", votes || issues, true, tickets),
             check("log", votes || folds, true, log.map(drop)),
@@ -271,13 +294,14 @@ impl Cast {
         .collect()
     }
 
-    /// Whether the consumers get on: everything may answer, and the log not be the store's.
+    /// Whether the consumers make progress: every port may answer, and the log be another one than the
+    /// store's.
     fn check_folds(&self) -> Result<(), Fault> {
         let lasting = self.inner.folds.iter().find_map(|fold| fold.lasting());
         lasting.map_or(Ok(()), |error| Err(error.into()))
     }
 
-    /// Whether there is a ticket now, and one that this process would take.
+    /// Whether there is a current ticket and this process accepts it.
     async fn check_ticket(&self) -> Result<(), Fault> {
         let current = self.current_ticket().await?;
         if self.inner.keys.verify(&current.id).is_some() {
@@ -287,16 +311,16 @@ impl Cast {
         let why = format!(
             "the current ticket was issued with key {key}, which is not in the key ring here"
         );
-        Err(PortError::misconfigured("checking the current ticket", why).into())
+        Err(PortError::misconfigured(Operation::CurrentTicket.name(), why).into())
     }
 
-    /// Waits until one of the tasks has died, which none does by itself. A process should then end.
+    /// Waits until a background task has died. The process should then exit.
     pub async fn failed(&self) -> TaskDied {
         self.inner.tasks.died().await
     }
 
-    /// Drains: takes nothing new, answers what was taken in, ends every task. Returns when all is
-    /// done; how long that may take, the deadlines of the settings bound.
+    /// Graceful shutdown: refuses new ballots, answers those that were accepted, and stops every task.
+    /// The deadlines of the settings limit how long it takes.
     pub async fn shutdown(&self) {
         self.inner.drain.cancel();
         self.inner.tasks.ended("intake").await;
@@ -307,20 +331,20 @@ impl Cast {
     async fn within<T>(
         &self,
         limit: Duration,
-        operation: &'static str,
+        operation: Operation,
         call: impl Future<Output = Result<T, PortError>>,
     ) -> Result<T, Fault> {
         Ok(within(&*self.inner.ports.clock, limit, operation, call).await?)
     }
 }
 
-/// Whether one thing that a process needs answers.
+/// The readiness of one thing that a process needs.
 #[derive(Debug)]
 pub struct Check {
-    /// What: `tickets`, `log`, `counter`, `store`, `fold`.
+    /// What is checked: `tickets`, `log`, `counter`, `store` or `fold`.
     pub name: &'static str,
-    /// Whether the process can do its job without it.
+    /// Whether the process cannot do its work without it.
     pub needed: bool,
-    /// The answer.
+    /// `Ok` if it is ready.
     pub result: Result<(), Fault>,
 }

@@ -1,16 +1,19 @@
-//! Every hop has a deadline.
+//! Deadlines. Every call of a port has one.
 //!
 //! The time is that of a [`Clock`]: a test that holds the clock holds the deadlines too.
 
-use std::{future::Future, time::Duration};
+use std::time::Duration;
 
-use crate::ports::{Clock, PortError};
+use crate::{
+    domain::Clock,
+    ports::{Operation, PortError},
+};
 
-/// Waits for a call of a port, but no longer than `limit`; then drops it, and what it did is not known.
+/// Waits for a call of a port, at most for `limit`. Then it drops the call, whose outcome is unknown.
 pub async fn within<T>(
     clock: &dyn Clock,
     limit: Duration,
-    operation: &'static str,
+    operation: Operation,
     call: impl Future<Output = Result<T, PortError>>,
 ) -> Result<T, PortError> {
     match in_time(clock, limit, call).await {
@@ -19,9 +22,9 @@ pub async fn within<T>(
     }
 }
 
-/// Waits for `call`, but no longer than `limit`; then drops it: `None`.
+/// Waits for `call`, at most for `limit`. Then it drops the call and returns `None`.
 ///
-/// A call that is ready at once makes no timer, and counts as in time whatever the limit.
+/// A call that is ready at once needs no timer, and is in time whatever the limit.
 ///
 /// ```
 /// use std::time::Duration;
@@ -49,6 +52,6 @@ pub async fn in_time<T>(
 }
 
 /// The error of a call that was dropped at its deadline.
-pub(crate) fn passed(operation: &'static str, limit: Duration) -> PortError {
-    PortError::outcome_unknown(operation, format!("no answer within {limit:?}"))
+pub(crate) fn passed(operation: Operation, limit: Duration) -> PortError {
+    PortError::outcome_unknown(operation.name(), format!("no answer within {limit:?}"))
 }

@@ -1,4 +1,4 @@
-//! What a caller of CAST is told when something is wrong on our side.
+//! The error of a request to CAST.
 
 use std::{fmt, sync::Arc};
 
@@ -7,34 +7,35 @@ use crate::{
     ports::{PortError, PortErrorKind},
 };
 
-/// Something is wrong on our side. An expected no is a [`Refusal`](crate::domain::Refusal) instead.
+/// A request failed because of CAST or a server that it needs. A request that is refused for what it
+/// contains gets a [`Refusal`](crate::domain::Refusal) instead.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{kind}")]
 pub struct Fault {
     kind: FaultKind,
     ballot: Option<BallotId>,
-    /// Shared: one failed flush is the fault of all its ballots.
+    /// Shared: one failed call may be the fault of all ballots of a flush.
     #[source]
     source: Option<Arc<PortError>>,
 }
 
-/// What to do about a fault.
+/// Whether the request may have had an effect, and what the client should do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FaultKind {
-    /// The intake is full, or the ballot waited too long in it: nothing happened, try again later.
+    /// The intake is full, or the ballot waited in it for too long. Nothing happened: retry later.
     Overloaded,
-    /// A server that is needed does not answer: this attempt did not count, try again later.
+    /// A server that is needed does not answer. The ballot was not counted: retry later.
     Unavailable,
-    /// The ballot may count or not: send the same ballot with the same id again, it counts once.
+    /// The ballot may or may not count. Retry with the same ballot id: it counts once.
     OutcomeUnknown,
-    /// No ticket is good now: try again in a moment.
+    /// There is no valid ticket now: retry in a moment.
     NoTicket,
-    /// Somebody has to look at the log of the server.
+    /// Data or configuration is wrong. A retry cannot help; an operator finds the cause in the server's log.
     Internal,
 }
 
 impl Fault {
-    /// A fault without a cause beneath.
+    /// A fault without a cause.
     pub const fn new(kind: FaultKind) -> Self {
         Self {
             kind,
@@ -43,30 +44,30 @@ impl Fault {
         }
     }
 
-    /// Names the ballot that it is about.
+    /// Adds the id of the ballot.
     #[must_use]
     pub const fn about(mut self, ballot: BallotId) -> Self {
         self.ballot = Some(ballot);
         self
     }
 
-    /// The same, where an earlier attempt may have counted.
+    /// The same fault, for a ballot of which an earlier copy may count.
     pub(crate) const fn unknown(mut self) -> Self {
         self.kind = FaultKind::OutcomeUnknown;
         self
     }
 
-    /// What it is.
+    /// Whether the request may have had an effect, and what the client should do.
     pub const fn kind(&self) -> FaultKind {
         self.kind
     }
 
-    /// The ballot that it is about; to be sent again with this id.
+    /// The id of the ballot, to retry with.
     pub const fn ballot(&self) -> Option<BallotId> {
         self.ballot
     }
 
-    /// The error of the port beneath, for the log.
+    /// The error of the port that caused it, for the log.
     pub fn port_error(&self) -> Option<&PortError> {
         self.source.as_deref()
     }
@@ -76,7 +77,7 @@ impl Fault {
         !matches!(self.kind, FaultKind::Internal)
     }
 
-    /// The fault of a call that changed nothing a voter cares for, however it ended.
+    /// The fault of a failed call that cannot have made a ballot count, even if it happened.
     pub(crate) fn of_harmless(error: impl Into<Arc<PortError>>) -> Self {
         let source = error.into();
         let kind = if source.is_transient() {
@@ -91,7 +92,7 @@ impl Fault {
         }
     }
 
-    /// The fault of a call after which a ballot may count.
+    /// The fault of a failed publish: the ballot counts if the publish happened.
     pub(crate) fn of_publish(error: impl Into<Arc<PortError>>) -> Self {
         let source = error.into();
         let kind = match source.kind() {
@@ -119,9 +120,9 @@ impl fmt::Display for FaultKind {
             Self::Overloaded => "Too many votes at once: try again",
             Self::Unavailable => "Temporarily unavailable: try again",
             Self::OutcomeUnknown => {
-                "Whether the ballot counts is not known: send it again with the same ballotId"
+                "Whether the ballot counts is not known: send it again with the same ballot id"
             }
-            Self::NoTicket => "No ticket is good right now: try again",
+            Self::NoTicket => "No ticket is valid right now: try again",
             Self::Internal => "Internal error",
         })
     }
@@ -143,21 +144,21 @@ mod tests {
     }
 
     #[test]
-    fn what_harms_nobody_is_unavailable_however_it_ended_or_internal() {
+    fn a_call_without_effect_on_votes_is_unavailable_or_internal() {
         use FaultKind::{Internal, Unavailable};
         let kinds = KINDS.map(|kind| Fault::of_harmless(error(kind)).kind());
         assert_eq!(kinds, [Unavailable, Unavailable, Internal, Internal]);
     }
 
     #[test]
-    fn after_a_publish_what_is_not_known_is_said_to_be_unknown() {
+    fn a_publish_with_an_unknown_outcome_is_outcome_unknown() {
         use FaultKind::{Internal, OutcomeUnknown, Unavailable};
         let kinds = KINDS.map(|kind| Fault::of_publish(error(kind)).kind());
         assert_eq!(kinds, [Unavailable, OutcomeUnknown, Internal, Internal]);
     }
 
     #[test]
-    fn only_what_somebody_has_to_look_at_is_not_retryable() {
+    fn only_an_internal_fault_is_not_retryable() {
         use FaultKind::{Internal, NoTicket, OutcomeUnknown, Overloaded, Unavailable};
         let kinds = [Overloaded, Unavailable, OutcomeUnknown, NoTicket, Internal];
         let retryable = kinds.map(|kind| Fault::new(kind).is_retryable());
@@ -165,13 +166,13 @@ mod tests {
     }
 
     #[test]
-    fn a_voter_is_told_what_to_do_and_the_log_what_lies_beneath() {
+    fn the_message_says_what_to_do_and_hides_the_cause() {
         let fault = Fault::of_publish(PortError::outcome_unknown("publishing", "the cable"));
         assert!(fault.to_string().contains("send it again"), "{fault}");
         assert!(!fault.to_string().contains("cable"), "{fault}");
-        let beneath = fault.port_error().map(PortError::chain);
+        let cause = fault.port_error().map(PortError::chain);
         assert_eq!(
-            beneath.as_deref(),
+            cause.as_deref(),
             Some("publishing: outcome unknown: the cable")
         );
         assert!(Fault::new(FaultKind::NoTicket).port_error().is_none());

@@ -1,4 +1,39 @@
-//! The domain, the ports and the use cases of CAST.
+//! The core of CAST, a voting backend: votes are logged first, then counted, each exactly once.
+//!
+//! # Where to begin
+//!
+//! | to do this | look at |
+//! |---|---|
+//! | embed CAST in a program | [`Cast`], [`Settings`] |
+//! | cast a ballot, and understand the answer | [`domain::Ballot`], [`domain::Outcome`], [`Fault`] |
+//! | connect another database, log or cache | the traits in [`ports`], their contract suites in `cast-testkit` |
+//! | measure, delay or fail calls of the ports | [`ports::Interceptor`] |
+//! | run one role by itself | [`Roles`], or [`Generator`], [`Consumer`] and [`Audit`] |
+//!
+//! # The path of a vote
+//!
+//! 1. `ingest` checks the ballot and its ticket without I/O, and adds it to the next flush.
+//! 2. The flush **redeems** a use of the ticket ([`ports::TicketSource`]), **publishes** the ballots as one
+//!    record ([`ports::EventBus`]), and **records** their votes ([`ports::VoteCounter`]). The vote counts once
+//!    the log has acknowledged it, and is then answered.
+//! 3. `projection` reads the log, **applies** the ballots to the database ([`ports::VoteStore`]) in one
+//!    transaction with its progress, and **reconciles** the counter with the new totals.
+//!
+//! # Rooms
+//!
+//! | folder | is about | imports |
+//! |---|---|---|
+//! | `domain` | values and pure functions | |
+//! | `ports` | the traits of what CAST needs | `domain` |
+//! | `ingest` | a vote, from check to answer | `ports`, `tallies` |
+//! | `projection` | the fold of the log into the store | `ports` |
+//! | `tickets` | the ticket of each period | `ports` |
+//! | `tallies` | the tallies that voters see, and how they are refreshed | `ports` |
+//! | `audit` | a recount, compared with the store and the counter | `ports` |
+//! | `cast` | the facade | all rooms; no room imports it |
+//!
+//! Architecture invariant: this crate has no driver and no runtime of a server. Time and randomness come
+//! in through [`domain::Clock`] and [`domain::Entropy`].
 #![forbid(unsafe_code)]
 
 pub mod deadline;
@@ -26,7 +61,7 @@ pub use ingest::IntakeLoad;
 pub use ports::Ports;
 pub use projection::Consumer;
 pub use settings::{
-    FoldSettings, IngestSettings, Settings, SettingsError, TallySettings, TicketSettings,
+    FoldSettings, IngestSettings, Setting, Settings, SettingsError, TallySettings, TicketSettings,
 };
 pub use tasks::TaskDied;
 pub use tickets::Generator;

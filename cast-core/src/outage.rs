@@ -1,46 +1,46 @@
-//! Word of an outage: when it begins, and when it is over.
+//! Logging an outage once: when it begins, and when it is over.
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
-use crate::ports::{Clock, PortError, PortErrorKind};
+use parking_lot::Mutex;
 
-/// How long an operation must not have failed for its outage to be over: one that fails every other
-/// time is one outage, and not a thousand.
+use crate::{domain::Clock, ports::PortError};
+
+/// An outage is over at the first success that comes so long after the last failure. An operation that
+/// fails every other time is one outage, and not a thousand.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// Whether one operation works, and since when it does not.
+/// Whether one operation works, and since when it fails.
 ///
-/// While a server is down an operation may fail thousands of times a second, all for one reason. That
-/// is logged once, with the cause, and once more when it is over, with what it came to.
+/// While a server is down, an operation may fail thousands of times a second for one reason. The first
+/// failure is logged with its cause, and the end of the outage with the number of failures.
 pub(crate) struct Outage {
     clock: Arc<dyn Clock>,
-    /// What it means while it lasts, as the message to log.
+    /// The message to log: the effect of the outage.
     meaning: &'static str,
-    /// Looked at before the lock is taken: what works costs next to nothing.
+    /// Read before the lock is taken, so that a success costs next to nothing.
     lasts: AtomicBool,
     failures: Mutex<Option<Failures>>,
 }
 
-/// The failures of an outage that lasts, by the monotonic clock.
+/// The failures of an outage that lasts. Times are of the monotonic clock.
 #[derive(Debug)]
 struct Failures {
     first: Duration,
     last: Duration,
     count: u64,
-    /// Of the first.
-    kind: PortErrorKind,
-    operation: &'static str,
-    causes: Option<String>,
+    /// A copy of the first error.
+    error: PortError,
 }
 
 impl Outage {
-    /// No outage yet of an operation whose failure has this meaning.
+    /// An operation that works so far. `meaning` is logged as the effect of its failure.
     pub(crate) fn new(clock: &Arc<dyn Clock>, meaning: &'static str) -> Self {
         Self {
             clock: Arc::clone(clock),
@@ -50,7 +50,7 @@ impl Outage {
         }
     }
 
-    /// Notes how the operation ended this time.
+    /// Notes the result of the operation.
     pub(crate) fn note<T>(&self, result: &Result<T, PortError>) {
         match result {
             Ok(_) => self.worked(),
@@ -65,66 +65,50 @@ impl Outage {
         }
     }
 
-    /// Notes that the operation worked.
+    /// Notes that the operation succeeded.
     pub(crate) fn worked(&self) {
         if self.lasts.load(Ordering::Relaxed)
             && let Some(Failures {
                 first, last, count, ..
-            }) = self.over()
+            }) = self.end()
         {
             let lasted = last.saturating_sub(first);
-            tracing::info!(
-                failures = count,
-                ?lasted,
-                "it works again: {}",
-                self.meaning
-            );
+            tracing::info!(failures = count, ?lasted, "recovered: {}", self.meaning);
         }
     }
 
-    /// How it began, while it lasts.
+    /// The first error of the outage, while it lasts.
     pub(crate) fn lasting(&self) -> Option<PortError> {
-        let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = failures.as_ref()?;
-        let error = PortError::new(first.kind, first.operation);
-        Some(match &first.causes {
-            Some(causes) => error.because(causes.clone()),
-            None => error,
-        })
+        let failures = self.failures.lock();
+        failures.as_ref().map(|failures| failures.error.copied())
     }
 
     fn is_first_failure(&self, error: &PortError) -> bool {
         let now = self.clock.monotonic();
-        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        match &mut *failures {
-            Some(failures) => {
-                failures.last = now;
-                failures.count += 1;
-                false
-            }
-            none => {
-                *none = Some(Failures {
-                    first: now,
-                    last: now,
-                    count: 1,
-                    kind: error.kind(),
-                    operation: error.operation(),
-                    causes: error.causes(),
-                });
-                self.lasts.store(true, Ordering::Relaxed);
-                true
-            }
+        let mut failures = self.failures.lock();
+        if let Some(failures) = &mut *failures {
+            failures.last = now;
+            failures.count += 1;
+            return false;
         }
+        *failures = Some(Failures {
+            first: now,
+            last: now,
+            count: 1,
+            error: error.copied(),
+        });
+        self.lasts.store(true, Ordering::Relaxed);
+        true
     }
 
-    /// The outage that has just proved to be over.
-    fn over(&self) -> Option<Failures> {
+    /// The outage, if the last failure is long enough ago.
+    fn end(&self) -> Option<Failures> {
         let now = self.clock.monotonic();
-        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        let over = failures.take_if(|failures| now.saturating_sub(failures.last) >= QUIET);
-        if over.is_some() {
+        let mut failures = self.failures.lock();
+        let ended = failures.take_if(|failures| now.saturating_sub(failures.last) >= QUIET);
+        if ended.is_some() {
             self.lasts.store(false, Ordering::Relaxed);
         }
-        over
+        ended
     }
 }

@@ -1,33 +1,34 @@
-//! What can be set, and what it is otherwise.
+//! The settings, with their defaults.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use crate::ports::GroupName;
 
-/// All settings of the use cases. Every default is fit for production.
+/// All settings of a [`Cast`](crate::Cast). Every default is fit for production.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
-    /// How tickets are issued.
+    /// Tickets: how often they change and how long they are valid.
     pub tickets: TicketSettings,
-    /// How ballots are taken in.
+    /// Votes: capacity, group commit, deadlines.
     pub ingest: IngestSettings,
-    /// How tallies are shown.
+    /// Tallies: how fresh they are, and their deadlines.
     pub tallies: TallySettings,
-    /// How the log is folded.
+    /// The fold of the log into the store.
     pub fold: FoldSettings,
 }
 
-/// How tickets are issued.
+/// Settings of tickets.
 #[derive(Clone, Debug)]
 pub struct TicketSettings {
-    /// How often a new ticket becomes current.
+    /// The time between two tickets: each is current for so long.
     pub period: Duration,
-    /// How long after its issue a ticket votes; at least the period, or there would be gaps.
+    /// How long a ticket is valid after its issue. At least the period, otherwise no ticket would be
+    /// valid for a part of each period.
     pub ttl: Duration,
-    /// How many ballots it buys.
+    /// How many ballots can be cast with one ticket.
     pub uses: u32,
-    /// How far this process's clock may be from the ticket source's. A ticket that is older than
-    /// its ttl and this is refused without asking.
+    /// The largest difference between this process's clock and the ticket source's. A ticket that is
+    /// older than its `ttl` plus this is refused without a call of the ticket source.
     pub clock_skew: Duration,
 }
 
@@ -42,29 +43,29 @@ impl Default for TicketSettings {
     }
 }
 
-/// How ballots are taken in.
+/// Settings of the vote service.
 #[derive(Clone, Debug)]
 pub struct IngestSettings {
-    /// How many ballots may wait; one more is told that the door is overloaded.
+    /// How many ballots may wait for a flush. Above that, votes are refused as overloaded.
     pub intake_capacity: usize,
-    /// How many ballots one flush takes. What is more than a record takes
-    /// ([`Record::MAX_BALLOTS`](crate::domain::Record::MAX_BALLOTS)) becomes several.
+    /// The most ballots of one flush. More than
+    /// [`Record::MAX_BALLOTS`](crate::domain::Record::MAX_BALLOTS) become several records.
     pub flush_limit: usize,
-    /// How many flushes may be under way at once.
+    /// How many flushes may run at the same time.
     pub flushes_in_flight: usize,
     /// The most votes of one selection.
     pub max_votes: u32,
-    /// How long a ballot may wait for its flush: one that waited longer when a slot gets free is
-    /// told that the door is overloaded. While all slots are taken, their deadlines bound the wait.
+    /// How long a ballot may wait for its flush. A ballot that has waited longer when its flush begins is
+    /// refused as overloaded. While all flushes are busy, their deadlines limit the wait.
     pub max_wait: Duration,
-    /// How long the ticket source may take for a flush.
+    /// The deadline of the ticket source in a flush.
     pub redeem_deadline: Duration,
-    /// How long the log may take for a flush.
+    /// The deadline of the log in a flush.
     pub publish_deadline: Duration,
-    /// How long the counter may take for a flush.
+    /// The deadline of the counter in a flush.
     pub record_deadline: Duration,
-    /// How many acknowledged ballots a door remembers at most, to tell that they are logged; it
-    /// forgets half of them at once.
+    /// How many acknowledged ballots are remembered, so that a ballot that the store has not applied yet
+    /// can be found as logged. When the memory is full, the older half is forgotten.
     pub remembered: usize,
 }
 
@@ -84,18 +85,18 @@ impl Default for IngestSettings {
     }
 }
 
-/// How tallies are shown.
+/// Settings of the tallies that voters see.
 #[derive(Clone, Debug)]
 pub struct TallySettings {
-    /// A tally that was last loaded from the store longer ago than this is loaded again when it is
-    /// next shown: whatever the counter lost or missed heals within this time.
+    /// A tally that was loaded from the store longer ago than this is refreshed when it is shown next, so
+    /// that votes that the counter lost or missed are shown again within this time.
     pub refresh_after: Duration,
-    /// How long the counter may take to be read.
+    /// The deadline of reading the counter, and of loading tallies into it.
     pub read_deadline: Duration,
-    /// How long the store may take to be read.
+    /// The deadline of reading the store.
     pub store_deadline: Duration,
-    /// After the store failed to be read, how long voters are shown what the counter knows before
-    /// the store is asked for their sake again.
+    /// How long the store is not read for voters after a read has failed. Until then they see the tallies
+    /// of the counter.
     pub store_pause: Duration,
 }
 
@@ -110,25 +111,26 @@ impl Default for TallySettings {
     }
 }
 
-/// How the log is folded.
+/// Settings of the consumers, which fold the log into the store.
 #[derive(Clone, Debug)]
 pub struct FoldSettings {
-    /// The group that the consumers share the work in.
+    /// The consumer group: its members share the partitions.
     pub group: GroupName,
-    /// How many ballots one transaction takes.
+    /// The most ballots of one transaction. A record is never divided, so one that has more exceeds it.
     pub max_ballots: usize,
-    /// How long the store may take for a transaction.
+    /// The deadline of a transaction in the store.
     pub apply_deadline: Duration,
-    /// How long the counter and the log may take to be told of it.
+    /// The deadline of the calls after a transaction: reconciling the counter, and committing or seeking
+    /// in the log.
     pub reconcile_deadline: Duration,
-    /// How long the log may take to let a consumer join its group.
+    /// The deadline of joining and of leaving the consumer group.
     pub join_deadline: Duration,
-    /// How often a consumer looks whether the store was put back, for it to be folded again from
-    /// there; and makes up for reconciliations that failed.
+    /// How often a consumer checks whether the store was restored from a backup, so that the log is folded
+    /// again from there, and retries reconciliations that failed.
     pub progress_interval: Duration,
-    /// The first pause after a failure; it doubles with each failure in a row.
+    /// The pause after a failure. It doubles with each failure in a row.
     pub min_backoff: Duration,
-    /// The longest pause.
+    /// The longest pause after failures in a row.
     pub max_backoff: Duration,
 }
 
@@ -150,37 +152,76 @@ impl Default for FoldSettings {
 /// Settings that cannot work together.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
-    /// Tickets would leave a gap in which nobody can vote.
+    /// A ticket expires before the next one is valid.
     #[error(
-        "ticket-ttl ({ttl:?}) must be at least ticket-period ({period:?}), or no ticket is good between them"
+        "{} ({ttl:?}) must be at least {} ({period:?}): otherwise no ticket is valid in between",
+        Setting::TicketTtl,
+        Setting::TicketPeriod
     )]
     TicketGap {
-        /// How long a ticket votes.
+        /// How long a ticket is valid.
         ttl: Duration,
-        /// How often there is a new one.
+        /// The time between two tickets.
         period: Duration,
     },
-    /// Something that must be at least one is zero.
+    /// A number that must be at least 1 is 0.
     #[error("{setting} must be at least 1")]
     Zero {
-        /// Its name.
-        setting: &'static str,
+        /// The setting with the wrong value.
+        setting: Setting,
     },
-    /// A period that is not a positive whole number of milliseconds.
+    /// A duration that is not a whole number of milliseconds, or is 0.
     #[error("{setting} must be a whole number of milliseconds, at least 1 ms")]
     NotWholeMs {
-        /// Its name.
-        setting: &'static str,
+        /// The setting with the wrong value.
+        setting: Setting,
     },
 }
 
+/// A setting that can be wrong. Each interface has its own names for them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Setting {
+    /// [`TicketSettings::period`]
+    TicketPeriod,
+    /// [`TicketSettings::ttl`]
+    TicketTtl,
+    /// [`TicketSettings::uses`]
+    TicketUses,
+    /// [`IngestSettings::intake_capacity`]
+    IntakeCapacity,
+    /// [`IngestSettings::flush_limit`]
+    FlushLimit,
+    /// [`IngestSettings::flushes_in_flight`]
+    FlushesInFlight,
+    /// [`IngestSettings::max_votes`]
+    MaxVotes,
+    /// [`FoldSettings::max_ballots`]
+    FoldLimit,
+}
+
+/// The path of the field in [`Settings`].
+impl fmt::Display for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TicketPeriod => "tickets.period",
+            Self::TicketTtl => "tickets.ttl",
+            Self::TicketUses => "tickets.uses",
+            Self::IntakeCapacity => "ingest.intake_capacity",
+            Self::FlushLimit => "ingest.flush_limit",
+            Self::FlushesInFlight => "ingest.flushes_in_flight",
+            Self::MaxVotes => "ingest.max_votes",
+            Self::FoldLimit => "fold.max_ballots",
+        })
+    }
+}
+
 impl Settings {
-    /// Says what cannot work.
+    /// Finds values that cannot work, alone or together.
     pub fn check(&self) -> Result<(), SettingsError> {
         let TicketSettings {
             period, ttl, uses, ..
         } = self.tickets;
-        for (setting, duration) in [("ticket-period", period), ("ticket-ttl", ttl)] {
+        for (setting, duration) in [(Setting::TicketPeriod, period), (Setting::TicketTtl, ttl)] {
             if duration.is_zero() || duration.subsec_nanos() % 1_000_000 != 0 {
                 return Err(SettingsError::NotWholeMs { setting });
             }
@@ -189,12 +230,12 @@ impl Settings {
             return Err(SettingsError::TicketGap { ttl, period });
         }
         let counts = [
-            ("ticket-uses", uses as usize),
-            ("intake-capacity", self.ingest.intake_capacity),
-            ("flush-limit", self.ingest.flush_limit),
-            ("flushes-in-flight", self.ingest.flushes_in_flight),
-            ("max-votes", self.ingest.max_votes as usize),
-            ("fold-limit", self.fold.max_ballots),
+            (Setting::TicketUses, uses as usize),
+            (Setting::IntakeCapacity, self.ingest.intake_capacity),
+            (Setting::FlushLimit, self.ingest.flush_limit),
+            (Setting::FlushesInFlight, self.ingest.flushes_in_flight),
+            (Setting::MaxVotes, self.ingest.max_votes as usize),
+            (Setting::FoldLimit, self.fold.max_ballots),
         ];
         match counts.into_iter().find(|(_, count)| *count == 0) {
             Some((setting, _)) => Err(SettingsError::Zero { setting }),
@@ -225,17 +266,17 @@ mod tests {
         assert_eq!(of_tickets(ms(1), ms(1)), Ok(()));
         let half_a_ms_more = ms(1_000) + Duration::from_micros(500);
         for wrong in [Duration::ZERO, Duration::from_micros(999), half_a_ms_more] {
-            let setting = "ticket-period";
+            let setting = Setting::TicketPeriod;
             let error = Err(SettingsError::NotWholeMs { setting });
             assert_eq!(of_tickets(wrong, ms(5_000)), error, "{wrong:?}");
-            let setting = "ticket-ttl";
+            let setting = Setting::TicketTtl;
             let error = Err(SettingsError::NotWholeMs { setting });
             assert_eq!(of_tickets(ms(1), wrong), error, "{wrong:?}");
         }
     }
 
     #[test]
-    fn a_ticket_votes_at_least_until_the_next_is_there() {
+    fn a_ticket_is_valid_at_least_until_the_next_one_is() {
         let (period, ttl) = (Duration::from_secs(2), Duration::from_millis(1_999));
         let gap = SettingsError::TicketGap { ttl, period };
         assert_eq!(of_tickets(period, ttl), Err(gap));
@@ -244,15 +285,15 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_is_counted_may_be_zero() {
+    fn no_number_may_be_zero() {
         type Clear = fn(&mut Settings);
-        let rows: [(&str, Clear); 6] = [
-            ("ticket-uses", |s| s.tickets.uses = 0),
-            ("intake-capacity", |s| s.ingest.intake_capacity = 0),
-            ("flush-limit", |s| s.ingest.flush_limit = 0),
-            ("flushes-in-flight", |s| s.ingest.flushes_in_flight = 0),
-            ("max-votes", |s| s.ingest.max_votes = 0),
-            ("fold-limit", |s| s.fold.max_ballots = 0),
+        let rows: [(Setting, Clear); 6] = [
+            (Setting::TicketUses, |s| s.tickets.uses = 0),
+            (Setting::IntakeCapacity, |s| s.ingest.intake_capacity = 0),
+            (Setting::FlushLimit, |s| s.ingest.flush_limit = 0),
+            (Setting::FlushesInFlight, |s| s.ingest.flushes_in_flight = 0),
+            (Setting::MaxVotes, |s| s.ingest.max_votes = 0),
+            (Setting::FoldLimit, |s| s.fold.max_ballots = 0),
         ];
         for (setting, clear) in rows {
             let mut settings = Settings::default();

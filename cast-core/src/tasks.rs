@@ -1,22 +1,20 @@
-//! The tasks of a process, and word of the first that dies.
+//! The background tasks of a process. A task that dies is reported.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Mutex, PoisonError},
-};
+use std::collections::BTreeMap;
 
+use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// A task ended that never should: it panicked, or returned before it was told to stop.
+/// A task panicked, or returned before it was asked to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the task {task} died")]
 pub struct TaskDied {
-    /// Its name.
+    /// The name of the task.
     pub task: &'static str,
 }
 
-/// Tasks by name; several may share one.
+/// Tasks by name. Several tasks may have the same name.
 #[derive(Default)]
 pub(crate) struct Tasks {
     by_name: Mutex<BTreeMap<&'static str, TaskTracker>>,
@@ -24,7 +22,7 @@ pub(crate) struct Tasks {
 }
 
 impl Tasks {
-    /// Runs a task that ends when `stop` says so, and must not end before.
+    /// Spawns a task that runs until `stop` is cancelled and must not end before.
     pub(crate) fn spawn<F>(
         &self,
         name: &'static str,
@@ -48,14 +46,14 @@ impl Tasks {
         });
     }
 
-    /// Waits for the first death.
+    /// Waits until a task has died, and returns the first that did.
     pub(crate) async fn died(&self) -> TaskDied {
         let mut deaths = self.first_death.subscribe();
         let first = deaths
             .wait_for(Option::is_some)
             .await
-            .expect("we hold a sender");
-        first.expect("it was waited for")
+            .expect("this holds a sender");
+        first.expect("the wait was for a value")
     }
 
     /// Waits until all tasks of this name have ended.
@@ -67,18 +65,14 @@ impl Tasks {
 
     /// Waits until all tasks have ended.
     pub(crate) async fn all_ended(&self) {
-        let names: Vec<_> = self.locked().keys().copied().collect();
+        let names: Vec<_> = self.by_name.lock().keys().copied().collect();
         for name in names {
             self.ended(name).await;
         }
     }
 
     fn tracker(&self, name: &'static str) -> TaskTracker {
-        self.locked().entry(name).or_default().clone()
-    }
-
-    fn locked(&self) -> std::sync::MutexGuard<'_, BTreeMap<&'static str, TaskTracker>> {
-        self.by_name.lock().unwrap_or_else(PoisonError::into_inner)
+        self.by_name.lock().entry(name).or_default().clone()
     }
 }
 
@@ -89,7 +83,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_task_that_panics_or_returns_early_is_told_of() {
+    async fn a_task_that_panics_or_returns_early_is_reported() {
         let tasks = Tasks::default();
         let stop = CancellationToken::new();
         tasks.spawn("waits", &stop, CancellationToken::cancelled_owned);
@@ -102,7 +96,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_task_that_was_told_to_stop_has_not_died() {
+    async fn a_task_that_was_asked_to_stop_has_not_died() {
         let tasks = Tasks::default();
         let stop = CancellationToken::new();
         tasks.spawn("waits", &stop, CancellationToken::cancelled_owned);
@@ -130,7 +124,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_first_death_is_the_one_that_is_told() {
+    async fn the_first_death_is_the_one_that_is_reported() {
         let tasks = Tasks::default();
         let stop = CancellationToken::new();
         tasks.spawn("first", &stop, |_| async {});

@@ -1,4 +1,4 @@
-//! Fences: a consumer that was thought dead, or learns late, harms nothing and goes on.
+//! Fences: a consumer that lost its partitions to another one changes nothing, and continues.
 
 mod world;
 
@@ -141,21 +141,21 @@ async fn of_a_batch_that_was_applied_in_part_the_rest_is_applied() {
     assert_eq!(world.counted("alice").await, 5);
 }
 
-/// A store that is put back between the fence and the look at its progress, once: it answers that it
+/// A store that is restored between the fence and the reading of its progress, once: it answers that it
 /// is just where the step begins.
-struct PutBackInBetween {
+struct RestoredInBetween {
     inner: Arc<MemoryStore>,
-    is_put_back: AtomicBool,
+    is_restored: AtomicBool,
 }
 
 #[async_trait]
-impl ForwardingVoteStore for PutBackInBetween {
+impl ForwardingVoteStore for RestoredInBetween {
     fn inner(&self) -> &dyn VoteStore {
         &*self.inner
     }
 
     async fn apply(&self, step: &FoldStep) -> Result<Applied, PortError> {
-        if !self.is_put_back.swap(true, Ordering::Relaxed) {
+        if !self.is_restored.swap(true, Ordering::Relaxed) {
             let progress = step.start;
             return Ok(Applied::Fenced { progress });
         }
@@ -169,9 +169,9 @@ async fn who_is_fenced_where_the_step_begins_applies_it_again_without_reading_it
     world.append(P0, vec![gives(1, "alice", 1)]).await;
     let counts = Counts::new();
     let mut ports = world.ports().intercepted(&counts);
-    ports.store = Arc::new(PutBackInBetween {
+    ports.store = Arc::new(RestoredInBetween {
         inner: Arc::clone(&world.store),
-        is_put_back: AtomicBool::new(false),
+        is_restored: AtomicBool::new(false),
     });
     let consumer = Consumer::new(&ports, world.settings.fold.clone());
     let mut log = consumer.subscribe().await.expect("subscribed");

@@ -1,4 +1,4 @@
-//! The fold: exact whatever is delivered, put back, raced or impossible to hold.
+//! The fold: it is exact with redeliveries, restored backups, races, and ballots that cannot be stored.
 
 mod world;
 
@@ -94,7 +94,7 @@ async fn a_consumer_resumes_where_the_store_is_whatever_was_committed() {
 }
 
 #[tokio::test]
-async fn a_store_that_is_put_back_under_a_running_consumer_is_folded_again() {
+async fn a_store_that_is_restored_under_a_running_consumer_is_folded_again() {
     let world = World::new(1);
     let consumer = world.consumer();
     let mut log = consumer.subscribe().await.expect("subscribed");
@@ -232,8 +232,8 @@ async fn what_cannot_be_read_is_rejected_and_the_rest_counts() {
     assert_eq!(rejections.len(), 1);
     assert_eq!(rejections[0].1.reason(), "it is no record");
     assert_eq!(rejections[0].1.offset(), Offset::new(1));
-    let told = "at=0@1 ballot=None reason=\"it is no record\"";
-    assert_eq!(log.count(Level::ERROR, told), 1, "{:?}", log.lines());
+    let line = "at=0@1 ballot=None reason=\"it is no record\"";
+    assert_eq!(log.count(Level::ERROR, line), 1, "{:?}", log.lines());
 }
 
 #[tokio::test]
@@ -252,22 +252,30 @@ async fn a_ballot_that_cannot_be_held_is_narrowed_down_to_and_the_rest_counts() 
         });
         world.append(P0, ballots.collect()).await;
     }
-    // The door has recorded what it published, the ballot that nobody can hold included.
+    // The vote service has recorded the record, with the ballot that the store cannot hold.
     let position = LogPosition {
         partition: P0,
         offset: Offset::new(5),
     };
     let votes = vec![(candidate("greedy"), 2_000)];
-    let tail = PendingVotes { position, votes };
-    world.counter.record(&[tail], &[]).await.expect("recorded");
+    let pending = PendingVotes { position, votes };
+    world
+        .counter
+        .record(&[pending], &[])
+        .await
+        .expect("recorded");
     world.drain().await;
-    assert_eq!(world.counted("greedy").await, 0, "its tail is reconciled");
+    assert_eq!(
+        world.counted("greedy").await,
+        0,
+        "its pending votes are reconciled"
+    );
     assert_eq!(world.stored("alice").await, 63);
     assert_eq!(world.stored("greedy").await, 0);
     let rejections = world.store.rejections();
     assert!(
-        matches!(&rejections[..], [(_, Rejection::Ballot { placed, .. })]
-            if placed.ballot.id == id(53) && placed.offset == Offset::new(5)),
+        matches!(&rejections[..], [(_, Rejection::Ballot { ballot, .. })]
+            if ballot.ballot.id == id(53) && ballot.offset == Offset::new(5)),
         "{rejections:?}"
     );
     let fate = world.store.ballot(id(53)).await.expect("a fate");
@@ -304,7 +312,7 @@ async fn a_reconciling_that_was_lost_heals_when_the_tally_is_old() {
     world.drain().await;
     assert_eq!(votes_of(&cast, "alice").await, 1);
 
-    // Folded by a consumer that died before it could reconcile: nobody votes for alice again.
+    // Folded by a consumer that died before it could reconcile; there are no more votes for alice.
     world.append(P0, vec![gives(2, "alice", 1)]).await;
     let elsewhere = cast_adapters::memory::MemoryCounter::new(world.clock.clone());
     let mut ports = world.ports();
@@ -319,7 +327,7 @@ async fn a_reconciling_that_was_lost_heals_when_the_tally_is_old() {
     );
 
     world.clock.advance(world.settings.tallies.refresh_after);
-    cast_testkit::eventually(Duration::from_secs(10), "alice heals", async || {
+    cast_testkit::eventually(Duration::from_secs(10), "alice is refreshed", async || {
         (votes_of(&cast, "alice").await == 2).then_some(())
     })
     .await;

@@ -1,4 +1,4 @@
-//! A consumer that is left alone: nobody votes, or something stays broken, and it does what it can.
+//! A consumer without new votes, or with a port that stays broken.
 
 mod world;
 
@@ -30,7 +30,7 @@ async fn stored(world: &World, name: &str) -> u64 {
     tallies.expect("tallies")[0].tally().votes
 }
 
-/// Waits for `votes` in the store, while time goes on.
+/// Waits for `votes` in the store while the clock advances.
 async fn until_stored(world: &World, name: &str, votes: u64) {
     cast_testkit::eventually(SOON, format!("{votes} for {name}"), async || {
         world.clock.advance(Duration::from_millis(100));
@@ -52,7 +52,7 @@ async fn folding(world: &World, plan: &Arc<FaultPlan>) -> Cast {
 }
 
 #[tokio::test]
-async fn a_store_that_is_put_back_while_nobody_votes_is_folded_again() {
+async fn a_store_that_is_restored_while_there_are_no_votes_is_folded_again() {
     let world = World::new(2);
     let quiet = FaultPlan::quiet(world.clock.clone());
     let backup = world.store.snapshot();
@@ -76,7 +76,7 @@ async fn a_store_that_is_put_back_while_nobody_votes_is_folded_again() {
 
 /// The look at the first partition finds it out, and the look at the second fails.
 #[tokio::test]
-async fn a_store_that_is_put_back_and_then_fails_is_folded_again_all_the_same() {
+async fn a_store_that_is_restored_and_then_fails_is_folded_again() {
     let world = World::new(2);
     let plan = FaultPlan::quiet(world.clock.clone());
     let backup = world.store.snapshot();
@@ -119,7 +119,7 @@ async fn a_partition_that_is_refused_holds_no_other_up_and_the_process_is_not_re
 }
 
 #[tokio::test]
-async fn a_consumer_that_gets_over_a_fault_is_ready_again_also_while_nobody_votes() {
+async fn a_consumer_is_ready_again_after_a_fault_without_new_votes() {
     let world = World::new(1);
     let plan = FaultPlan::quiet(world.clock.clone());
     plan.next(Operation::Subscribe, Fault::Refused);
@@ -148,8 +148,12 @@ async fn what_could_not_be_reconciled_is_reconciled_when_the_counter_is_back_and
         offset: Offset::START,
     };
     let votes = vec![(candidate("alice"), 1)];
-    let tail = PendingVotes { position, votes };
-    world.counter.record(&[tail], &[]).await.expect("recorded");
+    let pending = PendingVotes { position, votes };
+    world
+        .counter
+        .record(&[pending], &[])
+        .await
+        .expect("recorded");
     let plan = FaultPlan::quiet(world.clock.clone());
     plan.next(Operation::Reconcile, Fault::Refused);
     let cast = folding(&world, &plan).await;
@@ -161,7 +165,7 @@ async fn what_could_not_be_reconciled_is_reconciled_when_the_counter_is_back_and
         let applied_totals = reconciled.expect("an answer").remove(0);
         applied_totals
             .iter()
-            .any(|prefix| prefix.as_of == Offset::new(1))
+            .any(|total| total.as_of == Offset::new(1))
             .then_some(())
     })
     .await;
@@ -223,7 +227,7 @@ async fn a_slow_look_that_batches_come_in_between_is_looked_to_its_end() {
     append(&world, P1, 1, "alice").await;
     until_stored(&world, "alice", 1).await;
     plan.always(Operation::Progress, Fault::Delayed(SECOND));
-    // Nobody votes in partition 1 any more, and everybody in partition 0.
+    // All later votes are in partition 0.
     world
         .store
         .restore(cast_adapters::memory::MemoryStore::new().snapshot());

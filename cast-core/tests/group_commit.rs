@@ -42,7 +42,7 @@ async fn one_slot(partitions: u32) -> (World, Arc<Gate>, Arc<Counts>, Cast) {
     world.settings.ingest.flushes_in_flight = 1;
     let (gate, counts) = (Gate::new(), Counts::new());
     let ports = world.ports().intercepted(&counts).intercepted(&gate);
-    let cast = world.door_over(ports).await;
+    let cast = world.api_over(ports).await;
     (world, gate, counts, cast)
 }
 
@@ -89,7 +89,7 @@ async fn ballots_that_come_at_once_share_a_flush_although_a_slot_is_free() {
     assert!(flushes <= 8, "64 ballots in {flushes} flushes");
 }
 
-/// On a runtime that runs in turn whoever is ready: the intake, then the second voter, then the
+/// On a runtime that runs ready tasks in turn: the intake, then the second voter, then the
 /// intake again.
 #[tokio::test]
 async fn a_ballot_that_comes_right_behind_another_shares_its_flush() {
@@ -117,7 +117,7 @@ async fn a_flush_of_more_than_a_record_takes_is_several_records_of_one_call() {
     world.tickets.forget();
     let (gate, counts) = (Gate::new(), Counts::new());
     let ports = world.ports().intercepted(&counts).intercepted(&gate);
-    let cast = world.door_over(ports).await;
+    let cast = world.api_over(ports).await;
     let outcomes = flushed_together(&cast, &gate, 1_000).await;
     let shown: Vec<u64> = outcomes
         .into_iter()
@@ -150,7 +150,7 @@ async fn a_flush_takes_no_more_ballots_than_its_limit() {
     let (mut world, gate, counts, _) = one_slot(1).await;
     world.settings.ingest.flush_limit = 10;
     let ports = world.ports().intercepted(&counts).intercepted(&gate);
-    let cast = world.door_over(ports).await;
+    let cast = world.api_over(ports).await;
     counts.reset();
     flushed_together(&cast, &gate, 11).await;
     let flushes = counts.calls(Operation::Redeem);
@@ -162,7 +162,7 @@ async fn no_more_flushes_are_under_way_than_there_are_slots() {
     let mut world = World::new(1);
     world.settings.ingest.flushes_in_flight = 2;
     let gate = Gate::new();
-    let cast = world.door_over(world.ports().intercepted(&gate)).await;
+    let cast = world.api_over(world.ports().intercepted(&gate)).await;
     let ticket = current(&cast).await;
     gate.close(Operation::Redeem, Moment::Before);
     let mut votes = Vec::new();
@@ -209,12 +209,12 @@ async fn a_repeated_ballot_in_a_flush_does_not_change_what_the_others_are_shown(
 }
 
 #[tokio::test]
-async fn without_the_counter_nobody_is_shown_less_than_the_store_has() {
+async fn without_the_counter_no_tally_is_below_the_stores() {
     let mut world = World::new(1);
     world.settings.ingest.flushes_in_flight = 1;
     let (gate, plan) = (Gate::new(), FaultPlan::quiet(world.clock.clone()));
     let ports = world.ports().intercepted(&plan).intercepted(&gate);
-    let cast = world.door_over(ports).await;
+    let cast = world.api_over(ports).await;
     flushed_together(&cast, &gate, 10).await;
     world.drain().await;
     plan.always(Operation::Record, Fault::Refused);
@@ -231,7 +231,7 @@ async fn a_flush_that_finds_three_uses_for_five_ballots_grants_the_first_three()
     world.settings.tickets.uses = 4;
     world.tickets.forget();
     let gate = Gate::new();
-    let cast = world.door_over(world.ports().intercepted(&gate)).await;
+    let cast = world.api_over(world.ports().intercepted(&gate)).await;
     let outcomes = flushed_together(&cast, &gate, 5).await;
     let granted: Vec<bool> = outcomes
         .iter()
@@ -258,7 +258,7 @@ async fn ids_that_voters_bring_go_to_the_partition_that_is_theirs() {
         assert_eq!(position.partition, partitions.partition_of(id));
     }
     let minted: BTreeSet<_> = {
-        let mut homes = BTreeSet::new();
+        let mut reached = BTreeSet::new();
         for _ in 0..4 {
             let ticket = current(&cast).await;
             let answer = cast
@@ -268,9 +268,9 @@ async fn ids_that_voters_bring_go_to_the_partition_that_is_theirs() {
             let receipt = receipt(answer);
             let position = receipt.position.expect("a position");
             assert_eq!(position.partition, partitions.partition_of(receipt.ballot));
-            homes.insert(position.partition);
+            reached.insert(position.partition);
         }
-        homes
+        reached
     };
     assert_eq!(minted.len(), 4, "flushes take the partitions in turn");
 }
@@ -286,7 +286,7 @@ async fn calls_a_ballot(tasks: usize) -> f64 {
         .ports()
         .intercepted(&counts)
         .intercepted(&Arc::new(Yielding));
-    let cast = world.door_over(ports).await;
+    let cast = world.api_over(ports).await;
     let ticket = current(&cast).await;
     counts.reset();
     let answers = race(tasks, |_| {

@@ -1,11 +1,11 @@
-//! A server that is down is told of when it goes and when it is back, however many votes it fails.
+//! An outage is logged when it begins and when it is over, however many votes fail.
 
 mod world;
 
 use std::time::Duration;
 
-use cast_core::{Cast, domain::Ballot};
-use cast_testkit::faults::{Fault, FaultPlan, Operation};
+use cast_core::{Cast, domain::Ballot, ports::Operation};
+use cast_testkit::faults::{Fault, FaultPlan};
 use tracing::Level;
 use world::{World, ballot, current, log::Log};
 
@@ -13,29 +13,35 @@ async fn vote(cast: &Cast, times: usize) {
     let ticket = current(cast).await;
     for _ in 0..times {
         let ballot: Ballot = ballot(ticket, "alice", 1);
-        // Whether it is accepted is not what is looked at here.
+        // Whether it is accepted does not matter here.
         let _ = cast.vote(ballot).await;
     }
 }
 
-/// One thread, so that all that is logged goes to the log of the test.
+/// On one thread, so that everything is logged to the log of the test.
 #[tokio::test]
-async fn an_operation_that_fails_is_told_of_once_and_once_more_when_it_works_again() {
+async fn an_outage_is_logged_once_when_it_begins_and_once_when_it_is_over() {
     for (operation, meaning) in [
-        (Operation::Redeem, "ballots are not redeemed"),
-        (Operation::Publish, "ballots are not acknowledged"),
-        (Operation::Record, "votes are logged, but not shown yet"),
+        (
+            Operation::Redeem,
+            "votes are refused: tickets cannot be redeemed",
+        ),
+        (
+            Operation::Publish,
+            "votes are not acknowledged: the log cannot be written",
+        ),
+        (Operation::Record, "votes are logged but not shown yet"),
     ] {
         let log = Log::default();
         let _logging = tracing::subscriber::set_default(log.clone());
         let world = World::new(1);
         let plan = FaultPlan::quiet(world.clock.clone());
-        let cast = world.door_over(world.ports().intercepted(&plan)).await;
+        let cast = world.api_over(world.ports().intercepted(&plan)).await;
         plan.always(operation, Fault::Refused);
         vote(&cast, 20).await;
         assert_eq!(log.count(Level::WARN, meaning), 1, "{:?}", log.lines());
 
-        // One that works in between does not end it.
+        // A single success in between does not end the outage.
         plan.clear();
         vote(&cast, 1).await;
         plan.always(operation, Fault::Refused);

@@ -5,14 +5,14 @@ mod world;
 use std::{sync::Arc, time::Duration};
 
 use cast_core::{
-    Cast, CastBuilder, Fault as CastFault, FaultKind, Roles, SettingsError, StartError,
+    Cast, CastBuilder, Fault as CastFault, FaultKind, Roles, Setting, SettingsError, StartError,
     domain::{KeyId, KeyRing},
     ports::{Call, Interceptor, PortErrorKind, Reply},
 };
 use cast_testkit::faults::{Counts, Fault, FaultPlan, Operation};
 use world::{World, ballot, candidate, current, id, receipt, votes_of};
 
-const DOOR: Roles = Roles {
+const API: Roles = Roles {
     api: true,
     generator: false,
     consumers: 0,
@@ -53,13 +53,13 @@ async fn looked_at(roles: Roles) -> Vec<(&'static str, bool)> {
 #[tokio::test]
 async fn each_role_looks_at_what_it_uses_and_only_a_consumer_needs_the_store() {
     let (needed, can_do_without) = (true, false);
-    let of_door = [
+    let of_api = [
         ("tickets", needed),
         ("log", needed),
         ("counter", can_do_without),
         ("store", can_do_without),
     ];
-    assert_eq!(looked_at(DOOR).await, of_door);
+    assert_eq!(looked_at(API).await, of_api);
     assert_eq!(looked_at(GENERATOR).await, [("tickets", needed)]);
     let of_consumer = [
         ("log", needed),
@@ -81,7 +81,7 @@ async fn readiness_says_of_each_port_whether_it_answers() {
     ] {
         let world = World::new(1);
         let plan = FaultPlan::quiet(world.clock.clone());
-        let cast = world.door_over(world.ports().intercepted(&plan)).await;
+        let cast = world.api_over(world.ports().intercepted(&plan)).await;
         plan.always(operation, Fault::Refused);
         let checks = cast.readiness().await;
         let failed: Vec<_> = checks.iter().filter(|c| c.result.is_err()).collect();
@@ -90,14 +90,14 @@ async fn readiness_says_of_each_port_whether_it_answers() {
     }
 }
 
-/// A door with another ring would refuse every ballot, and look well otherwise.
+/// A vote service with another ring would refuse every ballot, and be ready otherwise.
 #[tokio::test]
-async fn a_ticket_of_a_key_that_the_door_does_not_have_makes_it_unready_and_names_the_key() {
+async fn a_ticket_of_an_unknown_key_makes_the_api_unready_and_names_the_key() {
     let world = World::new(1);
     world.generator().tick().await.expect("published");
     let foreign = KeyRing::new([(KeyId::new(9), [9; 32])]).expect("a ring");
-    let door = Cast::builder(world.ports(), foreign).roles(DOOR);
-    let cast = door.start().await.expect("started");
+    let builder = Cast::builder(world.ports(), foreign).roles(API);
+    let cast = builder.start().await.expect("started");
     let fault = ticket_check(&cast).await.expect_err("not ready");
     assert_eq!(fault.kind(), FaultKind::Internal);
     let beneath = fault.port_error().expect("the reason");
@@ -110,13 +110,13 @@ async fn a_ticket_of_a_key_that_the_door_does_not_have_makes_it_unready_and_name
 async fn ticket_check(cast: &Cast) -> Result<(), CastFault> {
     let checks = cast.readiness().await;
     let tickets = checks.into_iter().find(|check| check.name == "tickets");
-    tickets.expect("a door looks at its tickets").result
+    tickets.expect("the API checks its tickets").result
 }
 
 #[tokio::test]
-async fn without_a_ticket_a_door_is_not_ready() {
+async fn without_a_ticket_the_api_is_not_ready() {
     let world = World::new(1);
-    let cast = builder(&world, DOOR).start().await.expect("started");
+    let cast = builder(&world, API).start().await.expect("started");
     let fault = ticket_check(&cast).await.expect_err("no ticket");
     assert_eq!(fault.kind(), FaultKind::NoTicket);
 }
@@ -127,7 +127,7 @@ async fn settings_that_cannot_work_start_nothing() {
     world.settings.ingest.flush_limit = 0;
     let started = builder(&world, Roles::ALL).start().await;
     let error = started.err().expect("refused");
-    let setting = "flush-limit";
+    let setting = Setting::FlushLimit;
     let StartError::Settings(error) = error else {
         panic!("{error}");
     };
@@ -136,8 +136,8 @@ async fn settings_that_cannot_work_start_nothing() {
 }
 
 #[tokio::test]
-async fn a_process_without_a_door_starts_without_a_log() {
-    for (roles, starts) in [(DOOR, false), (GENERATOR, true), (CONSUMER, true)] {
+async fn a_process_without_the_api_starts_without_a_log() {
+    for (roles, starts) in [(API, false), (GENERATOR, true), (CONSUMER, true)] {
         let world = World::new(1);
         let plan = FaultPlan::quiet(world.clock.clone());
         plan.always(Operation::Partitions, Fault::Refused);
@@ -177,7 +177,7 @@ async fn a_shutdown_ends_every_task_and_each_consumer_leaves_its_group() {
     assert_eq!(counts.calls(Operation::Close), 2);
     assert_eq!(world.clock.sleepers(), 0, "the generator has ended, too");
     let late = ballot(current(&cast).await, "alice", 1);
-    let fault = cast.vote(late).await.expect_err("the door is closed");
+    let fault = cast.vote(late).await.expect_err("the intake is closed");
     assert_eq!(fault.kind(), FaultKind::Unavailable);
 }
 
@@ -195,10 +195,10 @@ impl Interceptor for Panics {
 async fn a_task_that_dies_is_told_and_its_ballot_is_unknown() {
     let world = World::new(1);
     let ports = world.ports().intercepted(&Arc::new(Panics));
-    let cast = world.door_over(ports).await;
+    let cast = world.api_over(ports).await;
     let vote = ballot(current(&cast).await, "alice", 1).with_id(id(1));
     let fault = cast.vote(vote).await.expect_err("no answer");
-    let told = (fault.kind(), fault.ballot());
-    assert_eq!(told, (FaultKind::OutcomeUnknown, Some(id(1))));
+    let known = (fault.kind(), fault.ballot());
+    assert_eq!(known, (FaultKind::OutcomeUnknown, Some(id(1))));
     assert_eq!(cast.failed().await.task, "intake");
 }

@@ -21,7 +21,7 @@ fn gives(number: u128, name: &str, votes: u32) -> LoggedBallot {
     fixtures::ballot(id(number), &[(&candidate(name), votes)])
 }
 
-/// What the counter has of somebody, as it is.
+/// The counter's reading of a candidate.
 async fn reading(world: &World, name: &str) -> Reading {
     let readings = world.counter.read(&[candidate(name)]).await;
     readings.expect("a reading").remove(0)
@@ -31,8 +31,8 @@ async fn reading(world: &World, name: &str) -> Reading {
 async fn who_was_never_voted_for_takes_no_room_in_the_counter() {
     let world = World::new(1);
     let cast = world.api().await;
-    assert_eq!(votes_of(&cast, "nobody").await, 0);
-    assert_eq!(reading(&world, "nobody").await.age, None, "still a miss");
+    assert_eq!(votes_of(&cast, "unknown").await, 0);
+    assert_eq!(reading(&world, "unknown").await.age, None, "still a miss");
 }
 
 #[tokio::test]
@@ -50,14 +50,18 @@ async fn what_the_store_knows_is_in_the_counter_once_it_was_shown() {
 async fn a_first_vote_makes_its_candidate_known_before_the_store_has_it() {
     let world = World::new(1);
     let cast = world.api().await;
-    let tail = PendingVotes {
+    let pending = PendingVotes {
         position: LogPosition {
             partition: P0,
             offset: Offset::START,
         },
         votes: vec![(candidate("alice"), 2)],
     };
-    world.counter.record(&[tail], &[]).await.expect("recorded");
+    world
+        .counter
+        .record(&[pending], &[])
+        .await
+        .expect("recorded");
     assert_eq!(reading(&world, "alice").await.age, None);
     assert_eq!(votes_of(&cast, "alice").await, 2);
     assert!(reading(&world, "alice").await.age.is_some(), "a hit");
@@ -94,7 +98,7 @@ async fn until_loaded(counts: &Counts, candidates: u64) {
 async fn a_tally_that_is_not_old_is_not_loaded_again() {
     let world = World::new(1);
     let counts = Counts::new();
-    let cast = world.door_over(world.ports().intercepted(&counts)).await;
+    let cast = world.api_over(world.ports().intercepted(&counts)).await;
     let candidates = old_tallies(&world, 1).await;
     cast.tallies(&candidates).await.expect("tallies");
     until_loaded(&counts, 1).await;
@@ -114,7 +118,7 @@ async fn who_finds_no_room_to_wait_for_healing_is_healed_when_shown_next() {
     const ROOM: usize = 4_096;
     let world = World::new(1);
     let counts = Counts::new();
-    let cast = world.door_over(world.ports().intercepted(&counts)).await;
+    let cast = world.api_over(world.ports().intercepted(&counts)).await;
     let candidates = old_tallies(&world, ROOM + 3).await;
     cast.tallies(&candidates).await.expect("tallies");
     until_loaded(&counts, ROOM as u64).await;
@@ -127,7 +131,7 @@ async fn who_is_being_healed_is_not_asked_for_again() {
     let world = World::new(1);
     let (counts, gate) = (Counts::new(), Gate::new());
     let ports = world.ports().intercepted(&counts).intercepted(&gate);
-    let cast = world.door_over(ports).await;
+    let cast = world.api_over(ports).await;
     let candidates = old_tallies(&world, 1).await;
     gate.close(Operation::Tallies, Moment::Before);
     cast.tallies(&candidates).await.expect("tallies");
@@ -156,12 +160,12 @@ async fn who_is_being_healed_is_not_asked_for_again() {
     until_loaded(&counts, 2).await;
 }
 
-/// A counter that comes back empty after every reading of the store must not hide what that told.
+/// A counter that comes back empty after every reading of the store must not hide the store's tally.
 #[tokio::test]
 async fn a_tally_that_is_forgotten_while_it_is_loaded_is_shown_as_the_store_has_it() {
     let world = Arc::new(World::new(1));
     let gate = Gate::new();
-    let cast = world.door_over(world.ports().intercepted(&gate)).await;
+    let cast = world.api_over(world.ports().intercepted(&gate)).await;
     world.append(P0, vec![gives(1, "alice", 3)]).await;
     world.drain().await;
     world.counter.forget();

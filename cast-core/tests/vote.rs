@@ -1,4 +1,4 @@
-//! The door: what each ballot is answered, and what it costs.
+//! Votes: the answer to each ballot, and the uses that it takes.
 
 mod world;
 
@@ -49,7 +49,7 @@ async fn a_vote_is_accepted_shown_logged_and_then_counted() {
         [votes_of(&cast, "alice").await, votes_of(&cast, "bob").await],
         [2, 3]
     );
-    assert_eq!(votes_of(&cast, "nobody").await, 0);
+    assert_eq!(votes_of(&cast, "unknown").await, 0);
     let (_, logged) = world.store.ballots().remove(0);
     assert_eq!(logged.voter.expect("a voter").as_str(), "carol");
 }
@@ -58,7 +58,7 @@ async fn a_vote_is_accepted_shown_logged_and_then_counted() {
 async fn a_forged_or_foreign_ticket_is_invalid_and_touches_no_port() {
     let world = World::new(1);
     let counts = Counts::new();
-    let cast = world.door_over(world.ports().intercepted(&counts)).await;
+    let cast = world.api_over(world.ports().intercepted(&counts)).await;
     let mut forged = *current(&cast).await.as_bytes();
     forged[31] ^= 1;
     let foreign = KeyRing::new([(KeyId::new(2), [1; 32])]).expect("a ring");
@@ -106,7 +106,7 @@ async fn a_ticket_expires_at_its_end_and_the_next_is_good_from_then_on() {
 async fn a_ticket_old_beyond_any_skew_is_expired_without_asking() {
     let world = World::new(1);
     let counts = Counts::new();
-    let cast = world.door_over(world.ports().intercepted(&counts)).await;
+    let cast = world.api_over(world.ports().intercepted(&counts)).await;
     let ticket = current(&cast).await;
     counts.reset();
     world
@@ -121,13 +121,13 @@ async fn a_ticket_old_beyond_any_skew_is_expired_without_asking() {
 }
 
 #[tokio::test]
-async fn a_door_whose_clock_is_off_leaves_it_to_the_source_what_is_expired() {
+async fn a_service_with_a_wrong_clock_leaves_expiry_to_the_ticket_source() {
     let world = World::new(1);
     let ahead = std::sync::Arc::new(ManualClock::new());
     ahead.jump(world.now().plus(Duration::from_secs(6)));
     let mut ports = world.ports();
     ports.clock = ahead;
-    let cast = world.door_over(ports).await;
+    let cast = world.api_over(ports).await;
     let ticket = world
         .tickets
         .current()

@@ -1,4 +1,4 @@
-//! The door when a port fails: what the voter is told is true, and a retry counts once.
+//! Votes when a port fails: the answer is true, and a retry counts once.
 
 mod world;
 
@@ -20,7 +20,7 @@ struct Faulty {
 async fn faulty() -> Faulty {
     let world = World::new(2);
     let plan = FaultPlan::quiet(world.clock.clone());
-    let cast = world.door_over(world.ports().intercepted(&plan)).await;
+    let cast = world.api_over(world.ports().intercepted(&plan)).await;
     Faulty { world, plan, cast }
 }
 
@@ -151,7 +151,11 @@ async fn a_retry_that_overtakes_its_first_sending_shows_twice_until_both_are_fol
 
     gate.open(Operation::Publish, Moment::Before);
     assert!(!accepted(first).await.repeated);
-    assert_eq!(world.counted("alice").await, 2, "its tail, and the retry");
+    assert_eq!(
+        world.counted("alice").await,
+        2,
+        "its pending votes, and the retry"
+    );
     world.drain().await;
     assert_eq!(world.counted("alice").await, 1);
 }
@@ -191,11 +195,7 @@ async fn a_name_that_neither_counter_nor_store_can_tell_of_is_unavailable_not_ze
     let alice = [world::candidate("alice")];
     let fault = faulty.cast.tallies(&alice).await.expect_err("not a number");
     assert_eq!(fault.kind(), FaultKind::Unavailable);
-    let leaders = faulty
-        .cast
-        .leaderboard(1)
-        .await
-        .expect("what the store told");
+    let leaders = faulty.cast.leaderboard(1).await.expect("the store's tally");
     assert_eq!(leaders[0].votes, 1);
     faulty.until_store_is_asked_again();
     assert_eq!(votes_of(&faulty.cast, "alice").await, 1);
@@ -221,12 +221,12 @@ async fn a_store_that_is_down_is_not_waited_for_by_every_vote() {
     assert_eq!(faulty.plan.injected_in_all(Fault::Refused), 1);
     faulty.plan.clear();
     faulty.until_store_is_asked_again();
-    let healed = faulty.vote(6).await;
-    assert!(!healed.stale);
-    assert_eq!(healed.tallies[0].votes, 6);
+    let refreshed = faulty.vote(6).await;
+    assert!(!refreshed.stale);
+    assert_eq!(refreshed.tallies[0].votes, 6);
 }
 
-/// A door over one slow log: flushes wait until the test lets them go.
+/// A vote service on one slow log: flushes wait until the test releases them.
 async fn held(intake_capacity: usize, flushes_in_flight: usize) -> (World, Arc<Gate>, Cast) {
     let mut world = World::new(1);
     world.settings.ingest.intake_capacity = intake_capacity;
@@ -235,7 +235,7 @@ async fn held(intake_capacity: usize, flushes_in_flight: usize) -> (World, Arc<G
     world.settings.ingest.max_wait = Duration::from_secs(1);
     let gate = Gate::new();
     let ports: Ports = world.ports().intercepted(&gate);
-    let cast = world.door_over(ports).await;
+    let cast = world.api_over(ports).await;
     gate.close(Operation::Publish, Moment::Before);
     (world, gate, cast)
 }

@@ -1,16 +1,16 @@
-//! One question at a time, whoever asks it.
+//! Request coalescing: concurrent callers share one answer.
 
 use std::{sync::Arc, time::Duration};
 
 use cast_core::ports::Clock;
 use tokio::sync::Mutex;
 
-/// Asks what many may want to know at once, one at a time: whoever came while a question was under
-/// way shares the next answer with all others who did. So a flood of requests costs what is behind it
-/// no more than one after the other, and nobody is told what was true before the request came.
+/// Runs one question at a time. Callers that arrive while one runs share the answer of the next: a
+/// flood of requests costs the server behind it no more than one after the other, and no caller gets
+/// an answer that is older than its request.
 pub(crate) struct Coalesced<T> {
     clock: Arc<dyn Clock>,
-    /// The last answer, and when it was asked for.
+    /// The last answer, and when its question began.
     last: Mutex<Option<(Duration, T)>>,
 }
 
@@ -22,7 +22,7 @@ impl<T: Clone> Coalesced<T> {
         }
     }
 
-    /// An answer that was asked for after this was called.
+    /// An answer to a question that began after this call.
     pub(crate) async fn ask(&self, question: impl Future<Output = T>) -> T {
         let came = self.clock.monotonic();
         let mut last = self.last.lock().await;
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn who_comes_while_a_question_is_under_way_shares_the_next_answer() {
+    async fn callers_that_arrive_while_a_question_runs_share_the_next_answer() {
         let clock = Arc::new(ManualClock::new());
         let (asked, go_on) = (AtomicUsize::new(0), Semaphore::new(0));
         let coalesced = Coalesced::new(Arc::clone(&clock) as Arc<dyn Clock>);
@@ -62,7 +62,7 @@ mod tests {
             })
         };
         let others = async {
-            // They are polled after the first, which is under way by then.
+            // They are polled after the first, which runs by then.
             let (others, ()) = tokio::join!(join_all((0..50).map(|_| ask())), async {
                 clock.advance(Duration::from_millis(1));
                 go_on.add_permits(2);
@@ -71,7 +71,7 @@ mod tests {
         };
         let (first, others) = tokio::join!(biased; ask(), others);
         assert_eq!((first, others), (0, vec![1; 50]));
-        // Whoever comes later is told what is true then.
+        // A later caller gets a newer answer.
         go_on.add_permits(1);
         assert_eq!(ask().await, 2);
     }

@@ -1,13 +1,13 @@
-//! Points at which a process stops, for tests that kill it there.
+//! Failpoints: where a process stops, for tests that kill it there.
 //!
 //! Compiled only with the feature `failpoints`, which no release has. The variable
-//! `CAST_TEST_FAILPOINT` names the point: `before-` or `after-`, and an operation of a port by its
-//! [name](Operation::name), as in `after-tickets.redeem` or `before-bus.publish`. With a number behind
-//! it, so many calls pass first: `after-store.apply:3`. There may be several, with commas between.
+//! `CAST_TEST_FAILPOINT` names the point: `before-` or `after-`, and an operation of a port, as in
+//! `after-tickets.redeem` or `before-bus.publish`. A number behind it lets so many calls pass first:
+//! `after-store.apply:3`. Several are separated by commas.
 //!
-//! The whole process stops there (SIGSTOP), all its threads with it, so that no deadline passes and
-//! no other task goes on: killed, it has died at that very point; told to continue, it is a process
-//! that stood still for a while and knows nothing of it.
+//! The whole process stops (SIGSTOP), all its threads with it, so that no deadline passes and no
+//! other task runs: killed, it has died at that very point; continued, it is a process that was
+//! paused without noticing.
 
 use std::{
     env,
@@ -19,18 +19,21 @@ use std::{
     time::Duration,
 };
 
-use cast_core::ports::{Call, Clock, Interceptor, Operation, Ports, Reply};
+use cast_core::{
+    Ports,
+    ports::{Call, Clock, Interceptor, Operation, Reply},
+};
 use rustix::process::{Signal, getpid, kill_process};
 
 use crate::config::ConfigError;
 
-/// Says where to stop. The check of the environment leaves names that begin so to the tests.
+/// Names the points. The check of the environment leaves names that begin so to the tests.
 const VARIABLE: &str = "CAST_TEST_FAILPOINT";
 
-/// Longer than the system takes to stop the thread that asked for it.
+/// Longer than the system takes to stop all threads.
 const STOPPED_WITHIN: Duration = Duration::from_millis(100);
 
-/// The ports, with the failpoints that the environment names between their callers and them.
+/// The ports, with the failpoints that the environment names around them.
 pub(crate) fn around(mut ports: Ports) -> Result<Ports, ConfigError> {
     for name in env::var(VARIABLE).iter().flat_map(|names| names.split(',')) {
         let point = Failpoint::parse(name.into(), Arc::clone(&ports.clock))?;
@@ -63,9 +66,8 @@ impl Failpoint {
             "after" => Some(Moment::After),
             _ => None,
         };
-        let operation = Operation::ALL
-            .iter()
-            .find(|known| known.name() == operation);
+        let mut operations = Operation::ALL.iter();
+        let operation = operations.find(|known| known.name() == operation);
         match (moment, operation, passes.parse::<u32>()) {
             (Some(moment), Some(&operation), Ok(passes)) => Ok(Self {
                 moment,
@@ -78,24 +80,27 @@ impl Failpoint {
         }
     }
 
+    /// Stops the process, if this is the point.
     async fn pass(&self, moment: Moment, operation: Operation) {
         let is_here = (moment, operation) == (self.moment, self.operation);
         if !is_here || self.passes.fetch_sub(1, Ordering::Relaxed) != 0 {
             return;
         }
-        // Whoever waits for this line may kill the process as soon as it is there.
+        // The test may kill the process as soon as it reads this line.
         let _ = writeln!(std::io::stderr(), "failpoint {} reached", self.name);
         let _ = kill_process(getpid(), Signal::STOP);
-        self.clock.sleep(STOPPED_WITHIN).await;
+        // A batch that was read must not be lost with a dropped future.
+        if (moment, operation) != (Moment::After, Operation::Next) {
+            self.clock.sleep(STOPPED_WITHIN).await;
+        }
     }
 }
 
 impl Interceptor for Failpoint {
     async fn around<R: Reply>(&self, call: Call<'_, R>, run: impl Future<Output = R> + Send) -> R {
-        let operation = call.operation;
-        self.pass(Moment::Before, operation).await;
+        self.pass(Moment::Before, call.operation).await;
         let reply = run.await;
-        self.pass(Moment::After, operation).await;
+        self.pass(Moment::After, call.operation).await;
         reply
     }
 }

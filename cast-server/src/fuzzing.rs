@@ -2,4 +2,4 @@
 //!
 //! Compiled only with the feature `fuzzing`, which no release has.
 
-pub use crate::commands::cli::fuzzing::settings;
+pub use crate::commands::fuzzing::settings;

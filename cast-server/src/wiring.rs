@@ -16,25 +16,35 @@ use cast_core::{
 };
 use futures_util::future::BoxFuture;
 
-use crate::config::{ConfigError, MemoryLog, MigrateConfig, PortUrl, Urls};
+use crate::{
+    config::{ConfigError, MigrateConfig, PortUrl, Urls},
+    protocol::ServerPlaces,
+};
 
 /// The system's clock and randomness.
 pub fn system() -> (Arc<dyn Clock>, Arc<dyn Entropy>) {
     (Arc::new(SystemClock), Arc::new(SystemEntropy))
 }
 
+/// The hosts that the URLs name, by the names of the checks of them.
+pub fn places(urls: &Urls) -> ServerPlaces {
+    let servers = [
+        ("tickets", &urls.tickets.tickets_url),
+        ("counter", &urls.counter.counter_url),
+        ("log", &urls.bus.bus_url),
+        ("store", &urls.store.store_url),
+    ];
+    ServerPlaces::new(servers.map(|(name, url)| (name, url.place())))
+}
+
 /// The ports that the URLs mean. To be called on the runtime that will use them.
-pub fn ports(
-    urls: &Urls,
-    memory_log: &MemoryLog,
-    settings: &Settings,
-) -> Result<Ports, ConfigError> {
+pub fn ports(urls: &Urls, settings: &Settings) -> Result<Ports, ConfigError> {
     let (clock, entropy) = system();
     let (tickets, counter) = tickets_and_counter(urls, &clock, settings)?;
     let ports = Ports {
         tickets,
         counter,
-        bus: bus(&urls.bus.bus_url, memory_log, settings)?,
+        bus: bus(&urls.bus.bus_url, settings)?,
         store: store(&urls.store.store_url, settings)?,
         clock,
         entropy,
@@ -44,8 +54,8 @@ pub fn ports(
     Ok(ports)
 }
 
-/// What a caller waits for, less a little: so that an adapter gives up first, and its own error is
-/// told, which knows more than a deadline that has passed.
+/// A deadline of the caller's, less a little: the adapter then gives up first, and its own error
+/// says more than a deadline that passed.
 #[cfg(any(feature = "kafka", feature = "postgres"))]
 fn shorter(deadline: Duration) -> Duration {
     deadline * 5 / 6
@@ -64,12 +74,12 @@ fn tickets_and_counter(
     let tickets: Arc<dyn TicketSource> = match tickets_url.scheme() {
         Some("memory") => Arc::new(MemoryTickets::new(Arc::clone(clock))),
         Some("redis" | "rediss") => redis.tickets(tickets_url)?,
-        other => return Err(unknown("tickets-url", other, "redis")),
+        other => return Err(unknown("--tickets-url", other, "redis")),
     };
     let counter: Arc<dyn VoteCounter> = match counter_url.scheme() {
         Some("memory") => Arc::new(MemoryCounter::new(Arc::clone(clock))),
         Some("redis" | "rediss") => redis.counter(counter_url)?,
-        other => return Err(unknown("counter-url", other, "redis")),
+        other => return Err(unknown("--counter-url", other, "redis")),
     };
     Ok((tickets, counter))
 }
@@ -98,11 +108,11 @@ impl RedisServers {
     }
 
     fn tickets(&mut self, url: &PortUrl) -> Result<Arc<dyn TicketSource>, ConfigError> {
-        Ok(Arc::new(self.at("tickets-url", url)?.tickets()))
+        Ok(Arc::new(self.at("--tickets-url", url)?.tickets()))
     }
 
     fn counter(&mut self, url: &PortUrl) -> Result<Arc<dyn VoteCounter>, ConfigError> {
-        Ok(Arc::new(self.at("counter-url", url)?.counter()))
+        Ok(Arc::new(self.at("--counter-url", url)?.counter()))
     }
 
     fn at(
@@ -137,36 +147,25 @@ impl RedisServers {
     }
 
     fn tickets(&mut self, url: &PortUrl) -> Result<Arc<dyn TicketSource>, ConfigError> {
-        Err(unknown("tickets-url", url.scheme(), "redis"))
+        Err(unknown("--tickets-url", url.scheme(), "redis"))
     }
 
     fn counter(&mut self, url: &PortUrl) -> Result<Arc<dyn VoteCounter>, ConfigError> {
-        Err(unknown("counter-url", url.scheme(), "redis"))
+        Err(unknown("--counter-url", url.scheme(), "redis"))
     }
 }
 
-fn bus(
-    url: &PortUrl,
-    memory_log: &MemoryLog,
-    settings: &Settings,
-) -> Result<Arc<dyn EventBus>, ConfigError> {
+fn bus(url: &PortUrl, settings: &Settings) -> Result<Arc<dyn EventBus>, ConfigError> {
     match url.scheme() {
-        Some("memory") => {
-            let partitions = u32::try_from(memory_log.memory_partitions)
-                .ok()
-                .and_then(Partitions::new);
-            let partitions = partitions.ok_or_else(|| {
-                ConfigError("memory-partitions must be from 1 to 4294967295".into())
-            })?;
-            Ok(Arc::new(MemoryBus::new(partitions)))
-        }
+        // One partition: a process in memory folds it faster than it takes votes.
+        Some("memory") => Ok(Arc::new(MemoryBus::new(Partitions::ONE))),
         #[cfg(feature = "kafka")]
         Some("kafka" | "kafkas") => {
             let mut options = kafka(url)?;
             options.delivery_timeout = shorter(settings.ingest.publish_deadline);
             Ok(Arc::new(cast_adapters::kafka::KafkaBus::open(options)))
         }
-        other => Err(unknown("bus-url", other, "kafka")),
+        other => Err(unknown("--bus-url", other, "kafka")),
     }
 }
 
@@ -182,20 +181,25 @@ fn store(url: &PortUrl, settings: &Settings) -> Result<Arc<dyn VoteStore>, Confi
                 options,
             )))
         }
-        other => Err(unknown("store-url", other, "postgres")),
+        other => Err(unknown("--store-url", other, "postgres")),
     }
 }
 
-/// Makes something that is missing, and says what it did. May be done again.
-pub type Migration = Box<dyn Fn() -> BoxFuture<'static, Result<String, PortError>>>;
+/// Creates tables or a topic.
+pub struct Migration {
+    /// The flag and the host of the server.
+    pub place: String,
+    /// Creates what is missing, and says what it did. Safe to repeat.
+    pub run: Box<dyn Fn() -> BoxFuture<'static, Result<String, PortError>>>,
+}
 
-/// What there is to make: tables, and a topic. What is in memory needs nothing.
+/// What there is to create: tables and a topic. `memory:` needs neither.
 pub fn migrations(config: &MigrateConfig) -> Result<Vec<Migration>, ConfigError> {
     let store = tables(&config.store_url.store_url)?;
     let log = topic(config)?;
     let migrations: Vec<_> = store.into_iter().chain(log).collect();
     if migrations.is_empty() {
-        let what = "there is nothing to migrate: give store-url, bus-url, or both";
+        let what = "there is nothing to migrate: give --store-url, --bus-url, or both";
         return Err(ConfigError(what.into()));
     }
     Ok(migrations)
@@ -212,15 +216,18 @@ fn tables(url: &PortUrl) -> Result<Option<Migration>, ConfigError> {
                 Box::pin(async move {
                     let run = cast_adapters::postgres::migrate(&options).await?;
                     Ok(if run.is_empty() {
-                        "the tables were up to date".into()
+                        "the tables are up to date: nothing to do".into()
                     } else {
                         format!("the tables are up to date now: ran {}", run.join(", "))
                     })
                 })
             };
-            Ok(Some(Box::new(migrate)))
+            Ok(Some(Migration {
+                place: format!("--store-url {}", url.place()),
+                run: Box::new(migrate),
+            }))
         }
-        other => Err(unknown("store-url", other, "postgres")),
+        other => Err(unknown("--store-url", other, "postgres")),
     }
 }
 
@@ -238,15 +245,18 @@ fn topic(config: &MigrateConfig) -> Result<Option<Migration>, ConfigError> {
                     let is_new = cast_adapters::kafka::create_topic(&options, &topic).await?;
                     let (name, count) = (&options.topic, topic.partitions.count());
                     Ok(if is_new {
-                        format!("made the topic {name} with {count} partitions")
+                        format!("created the topic {name} with {count} partitions")
                     } else {
-                        format!("the topic {name} was there, and is left as it is")
+                        format!("the topic {name} exists and was not changed")
                     })
                 })
             };
-            Ok(Some(Box::new(create)))
+            Ok(Some(Migration {
+                place: format!("--bus-url {}", url.place()),
+                run: Box::new(create),
+            }))
         }
-        other => Err(unknown("bus-url", other, "kafka")),
+        other => Err(unknown("--bus-url", other, "kafka")),
     }
 }
 
@@ -269,33 +279,33 @@ fn topic_options(
 #[cfg(feature = "kafka")]
 fn kafka(url: &PortUrl) -> Result<cast_adapters::kafka::KafkaOptions, ConfigError> {
     let options = url.as_str().parse();
-    options.map_err(|error| ConfigError(format!("bus-url: {error}")))
+    options.map_err(|error| ConfigError(format!("--bus-url: {error}")))
 }
 
 #[cfg(feature = "postgres")]
 fn postgres(url: &PortUrl) -> Result<cast_adapters::postgres::PostgresOptions, ConfigError> {
     let options = url.as_str().parse();
-    options.map_err(|error| port("store-url", &error))
+    options.map_err(|error| port("--store-url", &error))
 }
 
-/// What an adapter says of its URL. It never repeats it.
+/// An adapter's error about its URL, which it does not repeat.
 #[cfg(any(feature = "redis", feature = "postgres"))]
 fn port(setting: &str, error: &cast_core::ports::PortError) -> ConfigError {
     ConfigError(format!("{setting}: {}", error.chain()))
 }
 
-/// Says what is wrong without the rest of the URL, which may hold a password.
+/// An error that shows the scheme alone: the rest of the URL may hold a password.
 fn unknown(setting: &str, scheme: Option<&str>, expected: &str) -> ConfigError {
     ConfigError(match scheme {
         Some(scheme) if scheme.starts_with(expected) => format!(
-            "{setting}: this program was built without its adapter for {scheme}: \
-             (build it with the feature {expected})"
+            "{setting}: this program was built without the adapter for `{scheme}:` (build it with \
+             the feature {expected})"
         ),
         Some(scheme) => format!(
-            "{setting}: there is no adapter for {scheme}: here; there are memory: and {expected}:"
+            "{setting}: there is no adapter for `{scheme}:`; there are `memory:` and `{expected}:`"
         ),
         None => format!(
-            "{setting} must be a URL that begins with its scheme: memory: or {expected}://…"
+            "{setting} must be a URL that begins with its scheme: `memory:` or `{expected}://…`"
         ),
     })
 }

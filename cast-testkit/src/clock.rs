@@ -1,13 +1,10 @@
 //! A clock that stands still until a test moves it.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use async_trait::async_trait;
 use cast_core::{domain::Timestamp, ports::Clock};
+use parking_lot::Mutex;
 use tokio::sync::{oneshot, watch};
 
 /// A clock that stands still until a test moves it.
@@ -63,7 +60,7 @@ impl ManualClock {
     ///
     /// Each is woken at its own deadline; none runs before this returns.
     pub fn advance(&self, duration: Duration) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let target = state.monotonic + duration;
         while let Some(due) = state.sleeping.first_entry() {
             let deadline = due.key().0;
@@ -82,7 +79,7 @@ impl ManualClock {
     /// from now; returns how much it was.
     pub fn advance_to_next_sleeper(&self, limit: Duration) -> Option<Duration> {
         let step = {
-            let state = self.state();
+            let state = self.state.lock();
             let (deadline, _) = state.sleeping.first_key_value()?.0;
             deadline.saturating_sub(state.monotonic)
         };
@@ -94,13 +91,13 @@ impl ManualClock {
 
     /// Sets the wall clock alone, forward or back, as an operator or a time server would.
     pub fn jump(&self, to: Timestamp) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.epoch = to.minus(state.monotonic);
     }
 
     /// How many tasks are asleep.
     pub fn sleepers(&self) -> usize {
-        self.state().sleeping.len()
+        self.state.lock().sleeping.len()
     }
 
     /// Waits until at least `count` tasks are asleep, so that a test moves time only when they are.
@@ -114,14 +111,9 @@ impl ManualClock {
         self.sleepers.send_replace(state.sleeping.len());
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        // A test that panicked under the lock left no half-made change behind.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn fall_asleep(&self, duration: Duration) -> (Asleep<'_>, oneshot::Receiver<()>) {
         let (wake, woken) = oneshot::channel();
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let key = (state.monotonic + duration, state.arrivals);
         state.arrivals += 1;
         state.sleeping.insert(key, wake);
@@ -140,12 +132,12 @@ impl Default for ManualClock {
 #[async_trait]
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        let state = self.state();
+        let state = self.state.lock();
         state.epoch.plus(state.monotonic)
     }
 
     fn monotonic(&self) -> Duration {
-        self.state().monotonic
+        self.state.lock().monotonic
     }
 
     async fn sleep(&self, duration: Duration) {
@@ -165,7 +157,7 @@ struct Asleep<'a> {
 
 impl Drop for Asleep<'_> {
     fn drop(&mut self) {
-        let mut state = self.clock.state();
+        let mut state = self.clock.state.lock();
         if state.sleeping.remove(&self.key).is_some() {
             self.clock.tell_sleepers(&state);
         }

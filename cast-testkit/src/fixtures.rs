@@ -1,9 +1,6 @@
 //! Tickets, ballots, records and candidates with random names, so that tests can share a server.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Mutex, PoisonError},
-};
+use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use cast_core::{
@@ -14,6 +11,7 @@ use cast_core::{
     },
     ports::{GroupName, PortError, ResumeFrom},
 };
+use parking_lot::Mutex;
 
 use crate::{clock::ManualClock, entropy::SeededEntropy, seed::Seed};
 
@@ -216,12 +214,12 @@ impl Progress {
 
     /// Puts a partition there, forward or back.
     pub fn put(&self, partition: Partition, progress: domain::Progress) {
-        self.places().insert(partition, progress);
+        self.places.lock().insert(partition, progress);
     }
 
     /// Takes in a batch that was read.
     pub fn advance(&self, batch: &LogBatch) {
-        let mut places = self.places();
+        let mut places = self.places.lock();
         let place = places.entry(batch.partition).or_default();
         if batch.next > place.next {
             let step = FoldStep::from(batch.clone());
@@ -236,11 +234,11 @@ impl Progress {
     }
 
     fn progress(&self, partition: Partition) -> domain::Progress {
-        self.places().get(&partition).copied().unwrap_or_default()
-    }
-
-    fn places(&self) -> std::sync::MutexGuard<'_, BTreeMap<Partition, domain::Progress>> {
-        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+        self.places
+            .lock()
+            .get(&partition)
+            .copied()
+            .unwrap_or_default()
     }
 }
 

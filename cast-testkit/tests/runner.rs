@@ -60,7 +60,7 @@ async fn run(clause: &str) -> (Result<(), Skipped>, usize) {
 #[tokio::test]
 async fn a_clause_that_holds_is_closed() {
     assert_eq!(
-        run("a_stranger_has_prefixes_of_no_votes").await,
+        run("an_unknown_candidate_has_totals_of_no_votes").await,
         (Ok(()), 1)
     );
 }

@@ -6,7 +6,8 @@ use std::{net::SocketAddr, sync::Arc};
 use cast_adapters::memory;
 use cast_core::{Roles, Settings, domain::KeyRing, ports::Entropy};
 use cast_server::{
-    process::app::{App, Running},
+    app::{App, Running},
+    protocol::ServerPlaces,
     schema::DocumentLimits,
     telemetry::TelemetrySettings,
     transport::HttpSettings,
@@ -57,6 +58,7 @@ impl Server {
             .expect("a runtime starts");
         let app = App {
             ports: memory::ports_on(Arc::new(ManualClock::new()), Arc::new(FixedEntropy)),
+            places: ServerPlaces::default(),
             keys: KeyRing::generate(&FixedEntropy),
             settings: Settings::default(),
             roles: Roles {

@@ -67,7 +67,7 @@ impl TicketSourceHarness for Tickets {
         self.clock.advance(duration);
     }
 
-    async fn lose_meters(&self) -> Result<(), Skipped> {
+    async fn lose_use_counters(&self) -> Result<(), Skipped> {
         self.source.forget_tickets();
         Ok(())
     }

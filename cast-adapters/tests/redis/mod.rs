@@ -140,7 +140,7 @@ impl TicketSourceHarness for Namespace {
         pause(duration).await;
     }
 
-    async fn lose_meters(&self) -> Result<(), Skipped> {
+    async fn lose_use_counters(&self) -> Result<(), Skipped> {
         self.remove(&[self.uses()]).await;
         Ok(())
     }

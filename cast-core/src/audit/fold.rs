@@ -1,24 +1,26 @@
-//! The fold of the log as an audit does it: what the store says of a ballot is checked on the way.
+//! The fold of the log by an audit, which also compares each ballot with the store's copy.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::report::Finding;
-use crate::domain::{
-    AppliedTotal, BallotId, Candidate, LogBatch, LogPosition, LoggedBallot, Offset, Partition,
-    Selections,
+use super::finding::Finding;
+use crate::{
+    domain::{
+        AppliedTotal, BallotId, Candidate, LogBatch, LogPosition, LoggedBallot, Offset, Partition,
+        Selections,
+    },
+    ports::{Recount, StoredBallot},
 };
-use crate::ports::{Recount, StoredBallot};
 
-/// The sums of what was read of the log.
+/// The sums of the log's ballots that were read so far.
 pub(super) struct Fold {
     progress: BTreeMap<Partition, Offset>,
     sums: BTreeMap<(Candidate, Partition), Sum>,
-    /// Ballots that the store does not know; each counts once all the same.
+    /// Ballots that the store does not have. Each counts once.
     unknown: HashSet<BallotId>,
     pub(super) tallied: Tallied,
 }
 
-/// How many of what was read.
+/// The numbers of ballots and records that were read so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Tallied {
     pub(super) ballots: u64,
@@ -27,24 +29,24 @@ pub(super) struct Tallied {
     pub(super) unreadable: u64,
 }
 
-/// What a candidate has in a partition, of what was read.
+/// The votes of a candidate in a partition, as far as it was read.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Sum {
     /// The votes before the store's progress.
     pub(super) folded: u64,
-    /// What the store's copies of those ballots give.
+    /// The votes of the store's copies of those ballots.
     pub(super) shared: u64,
-    /// The votes behind the store's progress.
-    pub(super) tail: u64,
-    /// The counter's prefix, if it has one.
-    pub(super) prefix: Option<AppliedTotal>,
-    /// The votes before where that is true.
-    pub(super) before_prefix: u64,
+    /// The votes after the store's progress.
+    pub(super) pending: u64,
+    /// The counter's applied total, if it has one.
+    pub(super) applied: Option<AppliedTotal>,
+    /// The votes before the offset of that total.
+    pub(super) before_applied: u64,
 }
 
 impl Sum {
-    /// The votes in the log before the store's progress. `counted` is what the store's own ballots
-    /// give: where the log's beginning is gone, nobody else knows that part.
+    /// The votes in the log before the store's progress. `counted` is the votes of the store's own ballots:
+    /// where the beginning of the log was deleted, only the store has that part.
     pub(super) fn base(&self, counted: u64, is_whole: bool) -> u64 {
         if is_whole {
             self.folded
@@ -54,14 +56,14 @@ impl Sum {
         }
     }
 
-    /// What the counter's prefix should be, given the [`base`](Self::base).
-    pub(super) const fn expected_prefix(&self, base: u64) -> u64 {
-        base.saturating_add(self.before_prefix)
+    /// What the counter's applied total should be, given the [`base`](Self::base).
+    pub(super) const fn expected_applied(&self, base: u64) -> u64 {
+        base.saturating_add(self.before_applied)
             .saturating_sub(self.folded)
     }
 }
 
-/// A ballot of the log that counts there.
+/// A ballot of the log that counts at its position.
 struct Counting<'a> {
     position: LogPosition,
     ballot: &'a LoggedBallot,
@@ -69,7 +71,7 @@ struct Counting<'a> {
 }
 
 impl Fold {
-    /// Nothing read yet, of a log that the store has folded as far as it says.
+    /// Begins with nothing read, and with the store's progress.
     pub(super) fn new(recount: &Recount) -> Self {
         let keys = recount.counts.iter();
         let sums = keys.map(|c| ((c.candidate.clone(), c.partition), Sum::default()));
@@ -95,18 +97,18 @@ impl Fold {
         self.sums.keys()
     }
 
-    /// Has the fold say, too, what it was where the counter's prefixes are true.
+    /// Notes the counter's applied totals, so that the votes before their offsets are summed as well.
     pub(super) fn mark(&mut self, candidate: &Candidate, applied_totals: &[AppliedTotal]) {
-        for prefix in applied_totals {
-            self.sum_of(candidate, prefix.partition).prefix = Some(*prefix);
+        for total in applied_totals {
+            self.sum_of(candidate, total.partition).applied = Some(*total);
         }
     }
 
-    /// Takes in the next batch, with what the store keeps of its ballots. Returns the differences.
-    pub(super) fn take_in(
+    /// Adds the next batch and compares its ballots with the stored ones. Returns the differences.
+    pub(super) fn add(
         &mut self,
         batch: &LogBatch,
-        kept: &HashMap<BallotId, StoredBallot>,
+        stored: &HashMap<BallotId, StoredBallot>,
     ) -> Vec<Finding> {
         let mut findings = Vec::new();
         for entry in &batch.entries {
@@ -121,16 +123,16 @@ impl Fold {
             let is_folded = entry.offset < self.progress(batch.partition);
             let mut in_record = HashSet::with_capacity(ballots.len());
             for ballot in ballots.iter() {
-                let kept = kept.get(&ballot.id);
+                let answer = stored.get(&ballot.id);
                 if !in_record.insert(ballot.id) {
                     self.tallied.repeated += 1;
                     continue;
                 }
-                if !self.counts_here(ballot.id, position, kept) {
+                if !self.counts_here(ballot.id, position, answer) {
                     continue;
                 }
-                // The store counts the first copy that it can hold; it is seldom not the first.
-                let stored = match kept {
+                // The store counts the first copy that it can hold, which is nearly always the first one.
+                let stored = match answer {
                     Some(StoredBallot::Counted { ballot, .. }) => Some(ballot),
                     _ => None,
                 };
@@ -147,14 +149,14 @@ impl Fold {
         findings
     }
 
-    /// Whether a ballot counts at this position of the log, as far as the store knows it.
+    /// Whether a ballot counts at this position of the log, according to the store.
     fn counts_here(
         &mut self,
         id: BallotId,
         here: LogPosition,
-        kept: Option<&StoredBallot>,
+        stored: Option<&StoredBallot>,
     ) -> bool {
-        match kept {
+        match stored {
             Some(StoredBallot::Counted { position, .. }) if *position == here => true,
             Some(StoredBallot::Rejected { position }) if *position == here => {
                 self.tallied.rejected += 1;
@@ -185,11 +187,14 @@ impl Fold {
             let side = if is_folded {
                 &mut sum.folded
             } else {
-                &mut sum.tail
+                &mut sum.pending
             };
             *side = side.saturating_add(votes);
-            if sum.prefix.is_some_and(|p| position.offset < p.as_of) {
-                sum.before_prefix = sum.before_prefix.saturating_add(votes);
+            if sum
+                .applied
+                .is_some_and(|total| position.offset < total.as_of)
+            {
+                sum.before_applied = sum.before_applied.saturating_add(votes);
             }
         }
         match stored {
@@ -229,7 +234,7 @@ impl Fold {
     }
 }
 
-/// A ballot in words.
+/// Describes a ballot in words.
 fn describe(ballot: &LoggedBallot) -> String {
     let voter = ballot.voter.as_ref();
     let voter = voter.map_or(String::new(), |voter| format!(" by {voter:?}"));

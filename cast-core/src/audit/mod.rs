@@ -1,36 +1,46 @@
-//! Auditing: does everything say what the log says?
+//! The audit: a recount of the log, compared with the store and the counter.
 //!
-//! The log is the truth. An audit folds it again, by itself, and compares:
+//! The log is the truth. An audit folds it again, independently, and compares:
 //!
-//! 1. **The store with itself.** In one consistent view, each total is what the ballots add up to.
-//! 2. **The store with the log.** Each ballot before the store's progress is there, as the log has
-//!    it, and the ballots that are there give no other votes than those.
-//! 3. **The counter with the log.** Each applied total is the fold of the log up to where it says
-//!    that it is true; and what is shown is no more than the log has.
+//! 1. **The store with itself.** In one consistent snapshot, each total is the sum of the ballots.
+//! 2. **The store with the log.** Each ballot before the store's progress is in the store as it is in the
+//!    log, and the store has no other votes.
+//! 3. **The counter with the log.** Each applied total is the fold of the log up to its offset, and no tally
+//!    is higher than the votes in the log.
 //!
-//! It works beside a running deployment and changes nothing: it reads the log as a group of its own
-//! that commits nothing, and only reads the store and the counter. What moves while it looks is no
-//! difference: store and prefixes are compared as of the offsets that they come with, and a tally
-//! that is too high is read again, a while later, before it is reported.
+//! It runs beside a live deployment and changes nothing: it reads the log in a consumer group of its own,
+//! which commits nothing, and only reads the store and the counter. Votes that are cast meanwhile make no
+//! difference: totals are compared as of the offsets that they come with, and a tally that is too high is
+//! read again, after a pause, before it is reported.
 //!
-//! What it cannot see:
+//! What an audit cannot find:
 //!
-//! - *What is before the log's first record*, where retention has dropped the beginning: there the
-//!   store is only compared with itself.
-//! - *A tail that is too low.* A counter may have missed records, reconciliations or everything: a tally
-//!   heals when it is shown or reconciled next. Such tallies are told as a number, not as a difference.
-//! - *Candidates of the counter whom neither the log nor the store knows*: nobody can list them.
-//! - *What a rejected ballot would have counted*, and whether it had to be rejected.
+//! - *Differences before the first record of the log*, where retention has deleted the beginning: there the
+//!   store is compared with itself only.
+//! - *Tallies that are too low.* The counter may have missed records or reconciliations; a tally is
+//!   refreshed when it is shown or reconciled next. They are reported as a number, not as differences.
+//! - *Candidates that only the counter has*: no port lists them.
+//! - *The votes of rejected ballots*, and whether these had to be rejected.
 //!
-//! It keeps a few numbers for each candidate and partition, and the id of each ballot that the log
-//! has and the store does not: some 32 bytes for each ballot that the consumers have yet to fold, or
-//! that is missing. Whether another one came before, the store is asked: so ten million ballots that
-//! are folded take no memory at all.
+//! Memory: a few numbers for each candidate and partition, and about 32 bytes for each ballot of the log
+//! that the store does not have, because it is missing or not folded yet. The store answers which ballots
+//! are repeats, so ballots that are folded take no memory.
+//!
+//! | file | does |
+//! |---|---|
+//! | `run` | reads the log, the store and the counter |
+//! | `reader` | reads the log from its first record |
+//! | `fold` | folds what was read |
+//! | `compare` | compares the fold with the store and the counter |
+//! | `finding`, `report` | the result |
 
+mod compare;
+mod finding;
 mod fold;
 mod reader;
 mod report;
 mod run;
 
-pub use report::{AuditReport, AuditedPartition, CounterAudit, Finding};
+pub use finding::Finding;
+pub use report::{AuditReport, AuditedPartition, CounterAudit};
 pub use run::{Audit, AuditSettings};

@@ -1,4 +1,4 @@
-//! Reads the log from its first record, as a group of one that commits nothing.
+//! Reads the log from its first record, as the only member of a group that commits nothing.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -6,25 +6,26 @@ use async_trait::async_trait;
 
 use crate::{
     deadline::within,
-    domain::{LogBatch, Offset, Partition, Progress},
-    ports::{Clock, EventBus, GroupName, PartitionLag, PortError, ResumeFrom, Subscription},
+    domain::{Clock, LogBatch, Offset, Partition, Progress},
+    ports::{EventBus, GroupName, Operation, PartitionLag, PortError, ResumeFrom, Subscription},
 };
 
-/// How far each partition goes.
+/// The end of each partition.
 pub(super) type Ends = BTreeMap<Partition, Offset>;
 
-/// One reading of the log.
-pub(super) struct Reader {
+/// One pass over the log.
+pub(super) struct LogReader {
     clock: Arc<dyn Clock>,
     limit: Duration,
     log: Box<dyn Subscription>,
     positions: BTreeMap<Partition, Offset>,
 }
 
-struct Starts(BTreeMap<Partition, Offset>);
+/// Resumes each partition at the first record that the log has.
+struct FirstRecords(BTreeMap<Partition, Offset>);
 
 #[async_trait]
-impl ResumeFrom for Starts {
+impl ResumeFrom for FirstRecords {
     async fn resume_from(&self, partition: Partition) -> Result<Progress, PortError> {
         Ok(Progress::at(
             self.0.get(&partition).copied().unwrap_or_default(),
@@ -32,7 +33,7 @@ impl ResumeFrom for Starts {
     }
 }
 
-impl Reader {
+impl LogReader {
     pub(super) async fn start(
         clock: &Arc<dyn Clock>,
         bus: &dyn EventBus,
@@ -43,8 +44,12 @@ impl Reader {
         let (max_ballots, limit) = limits;
         let starts = lag.iter().map(|lag| (lag.partition, lag.committed));
         let positions: BTreeMap<_, _> = starts.collect();
-        let join = bus.subscribe(group, max_ballots, Arc::new(Starts(positions.clone())));
-        let log = within(&**clock, limit, "joining a group of its own", join).await?;
+        let join = bus.subscribe(
+            group,
+            max_ballots,
+            Arc::new(FirstRecords(positions.clone())),
+        );
+        let log = within(&**clock, limit, Operation::Subscribe, join).await?;
         Ok(Self {
             clock: Arc::clone(clock),
             limit,
@@ -53,8 +58,8 @@ impl Reader {
         })
     }
 
-    /// The next batch, until all before `ends` was read. It may be of a partition that was read so
-    /// far already: votes keep coming.
+    /// The next batch; `None` once everything before `ends` was read. A batch may be beyond the end of its
+    /// partition, because votes are cast during the audit.
     pub(super) async fn next_before(&mut self, ends: &Ends) -> Result<Option<LogBatch>, PortError> {
         let is_read = |(partition, end): (&Partition, &Offset)| {
             self.positions.get(partition).is_some_and(|at| at >= end)
@@ -63,23 +68,17 @@ impl Reader {
             return Ok(None);
         }
         let next = self.log.next();
-        let batch = within(&*self.clock, self.limit, "reading the log", next).await?;
+        let batch = within(&*self.clock, self.limit, Operation::Next, next).await?;
         self.positions.insert(batch.partition, batch.next);
         Ok(Some(batch))
     }
 
-    /// Up to where a partition was read.
+    /// The offset up to which a partition was read.
     pub(super) fn position(&self, partition: Partition) -> Offset {
         self.positions.get(&partition).copied().unwrap_or_default()
     }
 
     pub(super) async fn close(self) -> Result<(), PortError> {
-        within(
-            &*self.clock,
-            self.limit,
-            "leaving the log",
-            self.log.close(),
-        )
-        .await
+        within(&*self.clock, self.limit, Operation::Close, self.log.close()).await
     }
 }

@@ -1,4 +1,4 @@
-//! The keys that make tickets self-certifying.
+//! The keys that sign tickets.
 
 use std::{fmt, str::FromStr};
 
@@ -7,54 +7,41 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use super::{
-    ticket::{GenuineTicket, Ticket},
+    entropy::Entropy,
+    ticket::{GenuineTicket, KeyId, Ticket},
     time::Timestamp,
 };
-use crate::ports::Entropy;
 
-/// Ties a tag to this use of the key: a tag made for anything else is no ticket.
+/// Part of what is signed: a tag that the same key made for another purpose is not valid here.
 const PURPOSE: &[u8] = b"cast ticket v1\0";
 
-/// Names a key of the ring; a ticket carries it in the open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct KeyId(u8);
-
-impl KeyId {
-    /// The key id `id`.
-    pub const fn new(id: u8) -> Self {
-        Self(id)
-    }
-
-    /// The number.
-    pub const fn get(self) -> u8 {
-        self.0
-    }
-}
-
-/// The HMAC keys, newest first: tickets are issued with the first, and all are accepted.
+/// The HMAC keys, newest first: tickets are issued with the first key, and tickets of all keys are
+/// accepted.
 ///
-/// Rotation needs no outage: put the new key last everywhere (it is accepted), then first
-/// everywhere (it issues), and drop the old one when its last ticket has expired.
+/// To rotate keys without downtime, add the new key at the end of the ring of every process (it is
+/// accepted), then move it to the front everywhere (it issues), and remove the old key when its last
+/// ticket has expired.
 ///
-/// It is written as `id:hex` entries, newest first, separated by commas or line ends; `id` is 0 to
-/// 255 and the secret has 32 bytes or more.
+/// As text it is `id:hex` entries, newest first, separated by commas or line ends. `id` is 0 to 255, and
+/// the secret has 32 bytes or more.
 ///
 /// ```
 /// use cast_core::domain::KeyRing;
 ///
 /// let text = format!("2:{}, 1:{}", "cd".repeat(32), "ab".repeat(32));
 /// let ring: KeyRing = text.parse()?;
-/// assert_eq!(format!("{ring:?}"), "KeyRing[2, 1]"); // never the secrets
+/// assert_eq!(format!("{ring:?}"), "KeyRing[2, 1]"); // without the secrets
 /// # Ok::<(), cast_core::domain::KeyRingError>(())
 /// ```
 #[derive(Clone)]
 pub struct KeyRing {
-    /// Never empty, ids distinct. Keyed once: a tag costs a clone and two compressions.
+    /// Not empty, with distinct ids. Each HMAC is keyed once, so a tag costs a clone and two compressions
+    /// of SHA-256.
     keys: Vec<(KeyId, Hmac<Sha256>)>,
 }
 
 impl KeyRing {
-    /// The least length of a secret, in bytes: the output of the hash.
+    /// The least length of a secret, in bytes: that of the hash's output.
     pub const MIN_SECRET_LEN: usize = 32;
 
     /// A ring of the given keys, newest first.
@@ -83,14 +70,15 @@ impl KeyRing {
         }
     }
 
-    /// A ring of one fresh key, for a process that shares its tickets with no other.
+    /// A ring of one random key, for a process that shares its tickets with no other process: tickets
+    /// become invalid when the process exits.
     pub fn generate(entropy: &dyn Entropy) -> Self {
         let mut secret = Zeroizing::new([0; Self::MIN_SECRET_LEN]);
         entropy.fill(&mut *secret);
         Self::new([(KeyId::new(0), &*secret)]).expect("one key of full length is a ring")
     }
 
-    /// Makes a ticket with the newest key.
+    /// Issues a ticket with the newest key.
     pub fn issue(&self, issued_at: Timestamp, entropy: &dyn Entropy) -> GenuineTicket {
         let (id, mac) = &self.keys[0];
         let mut nonce = [0; 9];
@@ -108,10 +96,10 @@ impl KeyRing {
         GenuineTicket::vouched_for(Ticket::from_bytes(bytes))
     }
 
-    /// Vouches for a ticket whose tag one of the keys made; `None` for a forgery.
+    /// The ticket, if one of the keys made its tag; `None` for a forged ticket. No I/O.
     ///
-    /// The tag is compared in constant time. That the key's id is unknown may show in the time it
-    /// takes: ids are no secret.
+    /// The tag is compared in constant time. Whether the ring has the key's id may be seen in the time
+    /// this takes: ids are not secret.
     pub fn verify(&self, ticket: &Ticket) -> Option<GenuineTicket> {
         let (_, mac) = self.keys.iter().find(|(id, _)| *id == ticket.key_id())?;
         mac.clone()
@@ -133,7 +121,7 @@ impl FromStr for KeyRing {
             .map(str::trim)
             .filter(|entry| !entry.is_empty());
         for (at, entry) in entries.enumerate() {
-            // The entry holds a secret: errors say where it is, not what it says.
+            // The entry contains a secret: the error gives its number, not its text.
             let malformed = KeyRingError::Malformed { entry: at + 1 };
             let Some((id, secret)) = entry.split_once(':') else {
                 return Err(malformed);
@@ -155,10 +143,10 @@ impl fmt::Debug for KeyRing {
     }
 }
 
-/// Why a text or a list of keys is no key ring.
+/// Why a text or a list of keys cannot be a key ring. No message contains a secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyRingError {
-    /// No key at all.
+    /// There is no key.
     #[error("a key ring needs at least one key, written id:hex")]
     Empty,
     /// An entry is not `id:hex`.
@@ -166,21 +154,21 @@ pub enum KeyRingError {
         "entry {entry} of the key ring is not id:hex (id from 0 to 255, then a secret of 32 bytes or more in hex)"
     )]
     Malformed {
-        /// Which entry, counted from 1.
+        /// The number of the entry, counted from 1.
         entry: usize,
     },
     /// A secret is too short to be safe.
     #[error("the secret of key {id} has {len} bytes, and needs 32 or more (openssl rand -hex 32)")]
     ShortSecret {
-        /// The key's id.
+        /// The id of the key.
         id: u8,
-        /// How many bytes it has.
+        /// The length of the secret in bytes.
         len: usize,
     },
     /// Two keys share an id.
-    #[error("key id {id} stands twice in the key ring: give each key its own id")]
+    #[error("key id {id} is used twice in the key ring: give each key its own id")]
     DuplicateId {
-        /// The id.
+        /// The id that is used twice.
         id: u8,
     },
 }
@@ -208,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ticket_verifies_and_tells_its_time_and_key() {
+    fn a_verified_ticket_has_its_issue_time_and_its_key() {
         let ring = ring(&[7]);
         let issued_at = Timestamp::from_unix_ms(1_763_826_000_000);
         let ticket = *ring.issue(issued_at, &Counting).ticket();
@@ -231,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn any_flipped_bit_is_a_forgery() {
+    fn a_ticket_with_any_flipped_bit_is_refused() {
         let ring = ring(&[7]);
         let bytes = *ring
             .issue(Timestamp::from_unix_ms(1), &Counting)
@@ -245,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_key_issues_and_all_are_accepted() {
+    fn the_first_key_issues_and_tickets_of_all_keys_are_accepted() {
         let at = Timestamp::from_unix_ms(1);
         let (old, both, new) = (ring(&[1]), ring(&[2, 1]), ring(&[2]));
         let of_old = *old.issue(at, &Counting).ticket();
@@ -268,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_ring_is_told_without_the_secret() {
+    fn no_error_of_a_malformed_ring_contains_the_secret() {
         let secret = "ab".repeat(32);
         let rows = [
             (String::new(), KeyRingError::Empty),

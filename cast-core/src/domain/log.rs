@@ -1,15 +1,16 @@
-//! What goes into the log, what comes out of it, and how it is folded.
+//! Records of the log, and the steps by which they are folded.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    ballot::LoggedBallot,
     ballot_id::BallotId,
+    logged_ballot::LoggedBallot,
     name::Candidate,
-    position::{LogFingerprint, LogPosition, Offset, Partition},
+    partition::Partition,
+    position::{LogFingerprint, LogPosition, Offset},
 };
 
-/// The ballots of one flush for one partition: what the log acknowledges as a whole.
+/// The ballots of one flush for one partition. The log acknowledges a record as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     partition: Partition,
@@ -17,50 +18,48 @@ pub struct Record {
 }
 
 impl Record {
-    /// How many ballots a door puts into one record. Every log takes so many, however large they are.
+    /// The most ballots that the vote service puts into one record. Every log accepts as many, of any
+    /// size.
     pub const MAX_BALLOTS: usize = 512;
 
-    /// A record; it must hold at least one ballot.
+    /// A record of at least one ballot.
     pub fn new(partition: Partition, ballots: impl Into<Arc<[LoggedBallot]>>) -> Self {
         let ballots = ballots.into();
-        assert!(
-            !ballots.is_empty(),
-            "a record without a ballot would be an offset for nothing"
-        );
+        assert!(!ballots.is_empty(), "a record has at least one ballot");
         Self { partition, ballots }
     }
 
-    /// Where it belongs.
+    /// The partition that it is written to.
     pub const fn partition(&self) -> Partition {
         self.partition
     }
 
-    /// Its ballots, in the order in which the door took them.
+    /// Its ballots, in the order in which they were accepted.
     pub const fn ballots(&self) -> &Arc<[LoggedBallot]> {
         &self.ballots
     }
 }
 
-/// A record that cannot be read back.
+/// The content of an undecodable record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unreadable {
-    /// What the log holds.
+    /// The bytes in the log.
     pub bytes: Arc<[u8]>,
-    /// Why that is no record.
+    /// Why they cannot be decoded.
     pub reason: String,
 }
 
-/// One record, as the log gives it back.
+/// One record, as it is read from the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogEntry {
-    /// Where it is.
+    /// The record's offset.
     pub offset: Offset,
-    /// Its ballots, or what is there instead.
+    /// Its ballots, or its bytes if they cannot be decoded.
     pub content: Result<Arc<[LoggedBallot]>, Unreadable>,
 }
 
 impl LogEntry {
-    /// Whether it is the record that `fingerprint` is about.
+    /// Whether it is the record that `fingerprint` identifies.
     pub fn is_at(&self, fingerprint: LogFingerprint) -> bool {
         let ballots = self.content.as_deref().unwrap_or_default();
         let mut ids = ballots.iter().map(|ballot| ballot.id);
@@ -68,81 +67,82 @@ impl LogEntry {
     }
 }
 
-/// Consecutive records of one partition: all that there are from `start` up to `next`.
+/// Consecutive records of one partition: all records from `start` up to `next`.
 ///
-/// Offsets may be missing between them (a log may use some for itself), records may not.
+/// Not every offset has a record: a log may use some offsets for itself. No record is left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogBatch {
-    /// Their partition.
+    /// The partition of all records.
     pub partition: Partition,
-    /// Where the batch begins: where the batch before it ended, or the reader resumed.
+    /// The end of the batch before, or the offset at which the reader resumed.
     pub start: Offset,
-    /// Where the batch after it begins.
+    /// The start of the batch after.
     pub next: Offset,
-    /// The records, by ascending offset.
+    /// The records in ascending order of their offsets.
     pub entries: Vec<LogEntry>,
 }
 
-/// A ballot and where its record is.
+/// A ballot with the offset of its record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PositionedBallot {
-    /// The offset of its record.
+    /// The offset of the ballot's record.
     pub offset: Offset,
     /// The ballot.
     pub ballot: LoggedBallot,
 }
 
-/// The most bytes of a rejection's reason.
+/// The most bytes of the reason of a rejection.
 pub const MAX_REASON_BYTES: usize = 1_024;
 
-/// What could not be read or applied, kept with the reason instead of stopping its partition.
+/// A record that cannot be decoded, or a ballot that cannot be applied. It is stored with the reason, so
+/// that it does not stop its partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rejection {
-    /// A whole record that is none.
+    /// An undecodable record.
     Record {
-        /// Where it is.
+        /// The record's offset.
         offset: Offset,
-        /// What is there.
+        /// The bytes, and why they cannot be decoded.
         content: Unreadable,
     },
-    /// One ballot of a record whose others are fine.
+    /// One ballot of a record. The record's other ballots are applied.
     Ballot {
         /// The ballot.
-        placed: PositionedBallot,
-        /// Why the store cannot apply it.
+        ballot: PositionedBallot,
+        /// Why the store cannot apply the ballot.
         reason: String,
     },
 }
 
 impl Rejection {
-    /// A record that is none.
+    /// Rejects an undecodable record.
     pub fn of_record(offset: Offset, content: Unreadable) -> Self {
         let content = Unreadable {
-            reason: holdable(&content.reason),
+            reason: storable(&content.reason),
             ..content
         };
         Self::Record { offset, content }
     }
 
-    /// A ballot that a store cannot apply.
-    pub fn of_ballot(placed: PositionedBallot, reason: &str) -> Self {
-        let reason = holdable(reason);
-        Self::Ballot { placed, reason }
+    /// Rejects a ballot that the store cannot apply.
+    pub fn of_ballot(ballot: PositionedBallot, reason: &str) -> Self {
+        let reason = storable(reason);
+        Self::Ballot { ballot, reason }
     }
 
-    /// The offset of the record that it is about.
+    /// The offset of the rejected record, or of the rejected ballot's record.
     pub const fn offset(&self) -> Offset {
         match self {
             Self::Record { offset, .. } => *offset,
-            Self::Ballot { placed, .. } => placed.offset,
+            Self::Ballot { ballot, .. } => ballot.offset,
         }
     }
 
-    /// The ballot that it is about, if it is about one.
+    /// The rejected ballot; `None` for an undecodable record.
     pub const fn ballot(&self) -> Option<BallotId> {
         match self {
             Self::Record { .. } => None,
-            Self::Ballot { placed, .. } => Some(placed.ballot.id),
+            Self::Ballot { ballot, .. } => Some(ballot.ballot.id),
         }
     }
 
@@ -155,45 +155,45 @@ impl Rejection {
     }
 }
 
-/// A reason as every store can hold it: without control characters, of which some refuse NUL, and no
-/// longer than [`MAX_REASON_BYTES`]. Who wrote it may have quoted what it is about.
-fn holdable(reason: &str) -> String {
-    let mut holdable = String::new();
+/// The reason in a form that every store can hold: at most [`MAX_REASON_BYTES`], with control characters
+/// replaced (some stores refuse NUL). A reason may quote the input that it is about.
+fn storable(reason: &str) -> String {
+    let mut storable = String::new();
     for character in reason.chars() {
         let shown = if character.is_control() {
             char::REPLACEMENT_CHARACTER
         } else {
             character
         };
-        if holdable.len() + shown.len_utf8() > MAX_REASON_BYTES {
+        if storable.len() + shown.len_utf8() > MAX_REASON_BYTES {
             break;
         }
-        holdable.push(shown);
+        storable.push(shown);
     }
-    holdable
+    storable
 }
 
-/// One step of the fold: what takes a partition of the store from `start` to `next`.
+/// One step of the fold: it moves the store's progress in a partition from `start` to `next`.
 ///
-/// A step may be empty, where the log has offsets without records. One that is empty and has no length
-/// (`next` is `start`) changes nothing and is applied wherever the store is at its start, any number of
-/// times; one of no length has no ballots.
+/// A step may be empty, where the log has offsets without records. A step of no length (`next` is
+/// `start`) has no ballots and changes nothing; it can be applied any number of times while the store is
+/// at its start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FoldStep {
     /// The partition.
     pub partition: Partition,
-    /// The progress that the store must have for this step to be the next.
+    /// The progress that the store must have before the step.
     pub start: Offset,
-    /// The progress that it has afterwards.
+    /// The progress that the store has after the step.
     pub next: Offset,
-    /// The ballots to count, by ascending offset; some may have been counted before.
+    /// The ballots to count, in ascending order of their offsets. Some may have been counted before.
     pub ballots: Vec<PositionedBallot>,
-    /// What is to be written down as rejected.
+    /// The rejections to store.
     pub rejections: Vec<Rejection>,
 }
 
 impl FoldStep {
-    /// Where a ballot of this step is.
+    /// The position of the record at `offset`.
     pub const fn position(&self, offset: Offset) -> LogPosition {
         LogPosition {
             partition: self.partition,
@@ -201,7 +201,7 @@ impl FoldStep {
         }
     }
 
-    /// The last ballot that it takes in, if there is any: that is what its log is known by afterwards.
+    /// Identifies the log by the last ballot of the step; `None` if the step has no ballots.
     pub fn fingerprint(&self) -> Option<LogFingerprint> {
         let PositionedBallot { offset, ballot } = self.ballots.last()?;
         Some(LogFingerprint {
@@ -210,22 +210,23 @@ impl FoldStep {
         })
     }
 
-    /// What is left of the step for a store that is already at `progress`, which must lie between
-    /// its start and its end.
+    /// The part of the step that a store at `progress` has not applied. `progress` must be between the
+    /// step's start and its end.
     #[must_use]
     pub fn resumed_at(mut self, progress: Offset) -> Self {
         assert!(
             self.start <= progress && progress <= self.next,
-            "progress lies inside the step"
+            "the progress is between the start and the end of the step"
         );
         self.start = progress;
-        self.ballots.retain(|placed| placed.offset >= progress);
+        self.ballots
+            .retain(|positioned| positioned.offset >= progress);
         self.rejections
             .retain(|rejection| rejection.offset() >= progress);
         self
     }
 
-    /// The step cut in two at a record boundary near its middle; or as it was, if it is one record.
+    /// The step cut in two between two records near its middle; the step itself if it has one record.
     pub fn halved(mut self) -> Result<(Self, Self), Self> {
         let mut offsets: Vec<Offset> = self.offsets().collect();
         offsets.sort_unstable();
@@ -240,7 +241,7 @@ impl FoldStep {
             next: self.next,
             ballots: self
                 .ballots
-                .extract_if(.., |placed| placed.offset >= cut)
+                .extract_if(.., |positioned| positioned.offset >= cut)
                 .collect(),
             rejections: self
                 .rejections
@@ -251,19 +252,19 @@ impl FoldStep {
         Ok((self, second))
     }
 
-    /// Whom the step counts votes for, each once, in order.
+    /// The candidates of its ballots, each once, in order.
     pub fn candidates(&self) -> Vec<Candidate> {
-        let ballots = self.ballots.iter().map(|placed| &placed.ballot);
+        let ballots = self.ballots.iter().map(|positioned| &positioned.ballot);
         sum_votes(ballots).into_keys().collect()
     }
 
-    /// Whom its rejected ballots would have voted for, each once, in order.
+    /// The candidates of its rejected ballots, each once, in order.
     pub fn rejected_candidates(&self) -> Vec<Candidate> {
         let rejected = self
             .rejections
             .iter()
             .filter_map(|rejection| match rejection {
-                Rejection::Ballot { placed, .. } => Some(&placed.ballot),
+                Rejection::Ballot { ballot, .. } => Some(&ballot.ballot),
                 Rejection::Record { .. } => None,
             });
         sum_votes(rejected).into_keys().collect()
@@ -273,7 +274,7 @@ impl FoldStep {
         let rejected = self.rejections.iter().map(Rejection::offset);
         self.ballots
             .iter()
-            .map(|placed| placed.offset)
+            .map(|positioned| positioned.offset)
             .chain(rejected)
     }
 }
@@ -302,11 +303,11 @@ impl From<LogBatch> for FoldStep {
     }
 }
 
-/// Adds up what ballots give to each candidate, in the candidates' order.
+/// Adds up the votes of ballots by candidate, in the candidates' order.
 pub fn sum_votes<'a>(
     ballots: impl IntoIterator<Item = &'a LoggedBallot>,
 ) -> BTreeMap<Candidate, u64> {
-    // By reference first: a candidate's name is cloned once a sum, not once a vote.
+    // By reference first, so that a name is cloned once for each candidate, not for each vote.
     let mut sums: BTreeMap<&Candidate, u64> = BTreeMap::new();
     for selection in ballots
         .into_iter()

@@ -1,13 +1,20 @@
-//! The words of CAST, as types that cannot hold a wrong value.
+//! The domain: values that are valid by construction, and pure functions of them.
 //!
-//! Nothing here waits, fails for reasons of its own, or knows that a network exists.
+//! Nothing here does I/O. [`Clock`] and [`Entropy`] are the two things that the domain needs from outside.
+//!
+//! Architecture invariant: the domain knows no port, no setting, no flag and no field of an API.
 
 mod ballot;
 mod ballot_id;
+mod clock;
+mod entropy;
 mod key_ring;
 mod log;
+mod logged_ballot;
 mod name;
 mod outcome;
+mod partition;
+mod partitioning;
 mod position;
 mod redemption;
 mod tally;
@@ -16,22 +23,25 @@ mod time;
 mod trace;
 
 pub use ballot::{
-    Ballot, BallotError, ContentsDigest, EmptyBallot, LoggedBallot, MAX_SELECTIONS, Selection,
-    Selections, Votes,
+    Ballot, BallotError, BallotField, EmptyBallot, MAX_SELECTIONS, Selection, Selections, Votes,
 };
 pub use ballot_id::{BallotId, MalformedBallotId};
-pub use key_ring::{KeyId, KeyRing, KeyRingError};
+pub use clock::Clock;
+pub use entropy::Entropy;
+pub use key_ring::{KeyRing, KeyRingError};
 pub use log::{
     FoldStep, LogBatch, LogEntry, MAX_REASON_BYTES, PositionedBallot, Record, Rejection,
     Unreadable, sum_votes,
 };
+pub use logged_ballot::{ContentsDigest, LoggedBallot};
 pub use name::{Candidate, MAX_NAME_BYTES, NameError, Voter};
 pub use outcome::{Fate, Outcome, Receipt, Refusal};
-pub use position::{LogFingerprint, LogPosition, Offset, Partition, Partitions, Progress};
+pub use partition::{Partition, Partitions};
+pub use position::{LogFingerprint, LogPosition, Offset, Progress};
 pub use redemption::{Claim, Redemption, RedemptionRefusal};
 pub use tally::{AppliedTotal, StoredTally, Tally, Version};
 pub use ticket::{
-    CurrentTicket, GenuineTicket, MalformedTicket, PeriodTicket, Ticket, TicketStamp,
+    CurrentTicket, GenuineTicket, KeyId, MalformedTicket, PeriodTicket, Ticket, TicketStamp,
 };
 pub use time::Timestamp;
 pub use trace::TraceContext;

@@ -1,17 +1,16 @@
-//! What may be a candidate's or a voter's name.
+//! The names of candidates and voters.
 
 use std::{borrow::Borrow, fmt, sync::Arc};
 
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 
-/// The longest name, in bytes of UTF-8 after normalisation.
+/// The most bytes of a name: UTF-8, after normalisation.
 pub const MAX_NAME_BYTES: usize = 64;
 
-/// Somebody to vote for: a checked name, in normalisation form C, 1 to 64 bytes.
+/// A name to vote for: 1 to 64 bytes of UTF-8 in Unicode normalisation form C.
 ///
-/// Two names that look the same and are written the same way are one candidate, however the
-/// client's keyboard composed them; marks that nobody can see are refused, so that no second
-/// "alice" can be made of them.
+/// However a client composes a character, the name is the same candidate. Invisible characters are
+/// refused, so that two candidates cannot look the same.
 ///
 /// ```
 /// use cast_core::domain::Candidate;
@@ -23,19 +22,20 @@ pub const MAX_NAME_BYTES: usize = 64;
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Candidate(Arc<str>);
 
-/// Who votes, where the client says so: a checked name, by the same rules as a [`Candidate`].
+/// The name of a voter, where the client gives one; the rules are those of a [`Candidate`]. It is not
+/// authenticated.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Voter(Arc<str>);
 
 macro_rules! name {
     ($type:ident) => {
         impl $type {
-            /// Checks and normalises a name.
+            /// Validates and normalises a name.
             pub fn new(name: &str) -> Result<Self, NameError> {
                 checked(name).map(Self)
             }
 
-            /// The name.
+            /// The normalised name.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -64,22 +64,22 @@ macro_rules! name {
 name!(Candidate);
 name!(Voter);
 
-/// Why a text is no name.
+/// Why a text is refused as a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    /// Nothing, or nothing but white space.
+    /// It is empty or only white space.
     #[error("must not be empty")]
     Empty,
-    /// More bytes than [`MAX_NAME_BYTES`].
+    /// It has more than [`MAX_NAME_BYTES`] bytes.
     #[error("must have at most {MAX_NAME_BYTES} bytes, and has {len}")]
     TooLong {
-        /// How many bytes it has.
+        /// Its length in bytes: normalised, or as it was sent if that was far too long.
         len: usize,
     },
-    /// A character that cannot be seen, or that changes how others are seen.
+    /// It has a character that is invisible or changes how other characters are displayed.
     #[error("must not contain U+{:04X}, a control, bidirectional or zero-width character", u32::from(*character))]
     Forbidden {
-        /// The first of them.
+        /// The first such character.
         character: char,
     },
 }
@@ -88,8 +88,8 @@ fn checked(name: &str) -> Result<Arc<str>, NameError> {
     if name.trim().is_empty() {
         return Err(NameError::Empty);
     }
-    // Normal form C never has less than a third of the bytes: so much is too long in any form, and
-    // is not worth the work of normalising it.
+    // Form C has at least a third of the bytes, so such a name is too long in any form and need not be
+    // normalised.
     if name.len() > 3 * MAX_NAME_BYTES {
         return Err(NameError::TooLong { len: name.len() });
     }
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_form_can_shorten_enough_is_told_at_its_length_as_sent() {
+    fn the_error_has_the_length_as_sent_where_no_form_could_be_short_enough() {
         // 192 bytes may be 64 in normal form C: the jamo of a syllable are three times as long.
         let jamo = "\u{1112}\u{1161}\u{11ab}";
         let fits = format!("{}x", jamo.repeat(21));

@@ -1,61 +1,62 @@
-//! What a voter is told.
+//! The answers to a ballot.
 
 use super::{
     ballot::BallotError, ballot_id::BallotId, position::LogPosition, redemption::RedemptionRefusal,
     tally::Tally,
 };
 
-/// What became of a ballot: an answer, never an error.
+/// The answer to a ballot. A refusal is an answer too, not an error: see [`Fault`](crate::Fault) for
+/// those.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The log acknowledged it.
+    /// The log acknowledged the ballot: it counts.
     Accepted(Receipt),
-    /// It was not taken.
+    /// The ballot was refused and does not count.
     Refused {
-        /// The ballot's id, given or minted: the same ballot may be sent again with it.
+        /// The ballot's id, chosen by the client or minted. The ballot may be sent again with it.
         ballot: BallotId,
-        /// Why.
+        /// The reason.
         why: Refusal,
     },
 }
 
-/// Says that the log acknowledged a ballot.
+/// Confirms that the log acknowledged a ballot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {
-    /// The ballot's id, given or minted.
+    /// The ballot's id, chosen by the client or minted.
     pub ballot: BallotId,
-    /// Where the log keeps it; `None` where the log acknowledged it without saying where.
+    /// The ballot's position in the log; `None` if the log acknowledged it without a position.
     pub position: Option<LogPosition>,
-    /// Whether the ballot had been taken before: it counts once all the same.
+    /// Whether this is a retry of a ballot that was accepted before. The ballot counts once.
     pub repeated: bool,
-    /// For each selection, in the voter's order, its candidate's tally after this ballot.
+    /// The tally of each selection's candidate after this ballot, in the voter's order.
     pub tallies: Vec<Tally>,
-    /// Whether the counter could not be asked: the vote counts, but `tallies` may lag behind it.
+    /// Whether `tallies` may be out of date, because the counter did not answer. The ballot counts.
     pub stale: bool,
 }
 
-/// An expected no.
+/// Why a ballot was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// No ticket of ours, or one that the ticket source does not know.
+    /// The ticket is malformed or forged, or the ticket source does not know it.
     #[error("Invalid ticket")]
     TicketInvalid,
-    /// A ticket of ours, past its end.
+    /// The ticket is genuine and expired.
     #[error("Ticket expired")]
     TicketExpired,
-    /// The ticket has no use left.
+    /// The ticket has no uses left.
     #[error("Ticket usage limit exceeded")]
     TicketExhausted,
-    /// The ballot itself is wrong.
+    /// The ballot is invalid: no ticket would help.
     #[error("{0}")]
     BadBallot(#[from] BallotError),
 }
 
 impl Refusal {
-    /// Whether the same ballot may be taken with the ticket that is current then.
+    /// Whether the same ballot may be accepted with a newer ticket.
     ///
-    /// An unknown ticket too: a genuine one becomes unknown when its meter is lost, and the next
-    /// period's is good again.
+    /// That includes an invalid ticket: a genuine ticket becomes unknown where the ticket source lost its
+    /// use counter, and the ticket of the next period is valid again.
     pub const fn is_retryable(&self) -> bool {
         !matches!(self, Self::BadBallot(_))
     }
@@ -72,18 +73,18 @@ impl From<RedemptionRefusal> for Refusal {
     }
 }
 
-/// What became of a ballot after its answer.
+/// What happened to a ballot after its answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fate {
-    /// The log acknowledged it; the store has yet to apply it.
+    /// The log acknowledged the ballot at this position; the store has not applied it yet.
     Logged(LogPosition),
-    /// The store counted it; this is where the log first had it.
+    /// The store counted the ballot; the position is that of its first copy in the log.
     Counted(LogPosition),
-    /// The store could not apply it, and says why.
+    /// The store could not apply the ballot.
     Rejected {
-        /// Where the log has it.
+        /// The ballot's position in the log.
         position: LogPosition,
-        /// What was wrong with it.
+        /// What was wrong with the ballot.
         reason: String,
     },
 }
@@ -93,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn another_ticket_helps_against_every_refusal_but_that_of_the_ballot_itself() {
+    fn a_newer_ticket_helps_against_every_refusal_but_that_of_the_ballot_itself() {
         let refusals = [
             RedemptionRefusal::Unknown,
             RedemptionRefusal::Expired,

@@ -1,16 +1,16 @@
-//! What a ticket buys.
+//! Uses of a ticket.
 
 use super::{
-    ballot::{ContentsDigest, LoggedBallot},
     ballot_id::BallotId,
+    logged_ballot::{ContentsDigest, LoggedBallot},
 };
 
-/// A ballot that asks for one use of a ticket.
+/// A ballot's request for one use of a ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claim {
-    /// The ballot.
+    /// The ballot's id.
     pub ballot: BallotId,
-    /// What it says; the same id with another digest is refused.
+    /// A digest of the ballot's contents: the same id with another digest is refused.
     pub contents: ContentsDigest,
 }
 
@@ -24,25 +24,25 @@ impl Claim {
     }
 }
 
-/// What becomes of a claim.
+/// The ticket source's answer to a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Redemption {
-    /// A use was taken: this ballot is new.
+    /// The ballot is new, and a use was taken.
     Granted,
-    /// The ballot was granted before, with the same contents. No use was taken.
+    /// The ballot was granted before with the same contents. No use was taken.
     Repeated,
-    /// No use was taken.
+    /// The claim was refused. No use was taken.
     Refused(RedemptionRefusal),
 }
 
-/// Why a ticket source grants nothing.
+/// Why a ticket source refuses a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RedemptionRefusal {
-    /// The ticket is not there: never published, not yet valid, or its meter was lost.
+    /// The ticket is unknown: never published, not valid yet, or its use counter was lost.
     Unknown,
-    /// The ticket is past its end.
+    /// The ticket is expired.
     Expired,
-    /// All uses of the ticket are taken.
+    /// The ticket has no uses left.
     Exhausted,
     /// The ballot's id was granted before with other contents.
     Altered,

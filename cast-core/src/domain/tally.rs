@@ -1,16 +1,13 @@
-//! How many votes somebody has, and as of when.
+//! The votes of a candidate, and how much of the log they include.
 
-use super::{
-    name::Candidate,
-    position::{Offset, Partition},
-};
+use super::{name::Candidate, partition::Partition, position::Offset};
 
-/// How much of the log a number takes in: the sum over the partitions of the offsets up to which it
-/// is true.
+/// How much of the log a tally includes: the sum, over the partitions, of the offset after the last
+/// record that is included.
 ///
-/// With one partition it is a position in the log. A reconciled version shows the same votes forever. A
-/// version with a tail on top may gain votes without growing, when a record is recorded after a later
-/// one; and it goes back when a counter loses its memory.
+/// With one partition it is a position in the log. In the store, a version always has the same votes. In
+/// the counter, votes may grow while the version stays (a record may be recorded after a later one), and
+/// the version goes back when the counter loses its memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Version(u64);
 
@@ -26,19 +23,19 @@ impl Version {
     }
 }
 
-/// A candidate's votes, and the version that they are true as of.
+/// The votes of a candidate as of a version.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Tally {
-    /// Who.
+    /// The candidate.
     pub candidate: Candidate,
-    /// How many.
+    /// The votes of all partitions together.
     pub votes: u64,
-    /// As of which version.
+    /// How much of the log these votes include.
     pub version: Version,
 }
 
 impl Tally {
-    /// The tally of somebody never voted for.
+    /// The tally of a candidate without votes.
     pub const fn none(candidate: Candidate) -> Self {
         Self {
             candidate,
@@ -48,35 +45,35 @@ impl Tally {
     }
 }
 
-/// A candidate's votes in one partition's records before `as_of`: a pure function of that prefix of
-/// the log.
+/// The votes of a candidate in the records of one partition before `as_of`. It depends on these records
+/// alone, so it is the same for every reader of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct AppliedTotal {
     /// The partition.
     pub partition: Partition,
-    /// The sum over its records before `as_of`.
+    /// The votes in its records before `as_of`.
     pub votes: u64,
-    /// The first record that is not in it.
+    /// The first record that is not included.
     pub as_of: Offset,
 }
 
-/// What the store knows of a candidate: one prefix for each partition that was ever folded.
+/// The votes of a candidate in the store: one applied total for each partition that was ever folded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredTally {
-    /// Who.
+    /// The candidate.
     pub candidate: Candidate,
-    /// The prefixes; each is as of the store's progress in its partition.
+    /// The applied totals, each as of the store's progress in its partition.
     pub applied_totals: Vec<AppliedTotal>,
 }
 
 impl StoredTally {
-    /// The tally that the prefixes add up to. Saturates: a store bounds each of them to 63 bits, and
-    /// three of those may not fit.
+    /// The sum of the applied totals. It saturates: a store limits each of them to 63 bits, and three of
+    /// these may not fit.
     pub fn tally(&self) -> Tally {
         let (mut votes, mut version) = (0_u64, 0_u64);
-        for prefix in &self.applied_totals {
-            votes = votes.saturating_add(prefix.votes);
-            version = version.saturating_add(prefix.as_of.get());
+        for total in &self.applied_totals {
+            votes = votes.saturating_add(total.votes);
+            version = version.saturating_add(total.as_of.get());
         }
         Tally {
             candidate: self.candidate.clone(),

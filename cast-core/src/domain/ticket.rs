@@ -1,10 +1,26 @@
-//! The ticket: 32 bytes that prove by themselves that we issued them.
+//! The ticket: 32 bytes that carry their own proof of origin.
 
 use std::fmt;
 
-use super::{key_ring::KeyId, time::Timestamp};
+use super::time::Timestamp;
 
-/// What a voter shows to be let in: 32 bytes, written as 64 hex digits.
+/// The number of a key in the [`KeyRing`](super::KeyRing), 0 to 255. Each ticket carries it in the clear.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyId(u8);
+
+impl KeyId {
+    /// The key id with this number.
+    pub const fn new(id: u8) -> Self {
+        Self(id)
+    }
+
+    /// Its number.
+    pub const fn get(self) -> u8 {
+        self.0
+    }
+}
+
+/// The right to cast ballots during one period: 32 bytes, written as 64 hex digits.
 ///
 /// | bytes | hold |
 /// |---|---|
@@ -13,19 +29,19 @@ use super::{key_ring::KeyId, time::Timestamp};
 /// | 7 to 15 | a random nonce |
 /// | 16 to 31 | HMAC-SHA256 over the 16 bytes before, truncated to 16 bytes |
 ///
-/// A `Ticket` has the right length and nothing more: anybody can make one up. Only a [`KeyRing`]
-/// turns it into a [`GenuineTicket`], and only that reaches a port.
+/// A `Ticket` has the right length and nothing more: it may be forged. Only a [`KeyRing`] turns it into
+/// a [`GenuineTicket`], and only a genuine ticket reaches a port.
 ///
-/// A ticket is a bearer token, so `Debug` shows its key and its time, never its nonce or its tag.
+/// A ticket is a bearer token: `Debug` shows its key and its issue time, never its nonce or its tag.
 ///
 /// [`KeyRing`]: super::KeyRing
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ticket([u8; Ticket::LEN]);
 
 impl Ticket {
-    /// Length of a ticket in bytes.
+    /// The length of a ticket in bytes.
     pub const LEN: usize = 32;
-    /// How many of them the tag covers.
+    /// How many of these bytes the tag covers: the first ones.
     pub(super) const BODY_LEN: usize = 16;
 
     /// The ticket with these bytes.
@@ -36,7 +52,7 @@ impl Ticket {
     /// Parses 64 hex digits of either case.
     pub fn from_hex(text: &str) -> Result<Self, MalformedTicket> {
         let mut bytes = [0; Self::LEN];
-        // `decode_to_slice` compares the lengths first: an overlong text costs nothing.
+        // `decode_to_slice` compares the lengths first: a text that is too long costs nothing.
         hex::decode_to_slice(text, &mut bytes).map_err(|_| MalformedTicket)?;
         Ok(Self(bytes))
     }
@@ -46,19 +62,19 @@ impl Ticket {
         &self.0
     }
 
-    /// Its 64 lower-case hex digits.
+    /// Its 64 hex digits in lower case.
     ///
-    /// Not `Display`, so that no ticket slips into a log by a stray `{}`.
+    /// There is no `Display`, so that `{}` cannot write a ticket into a log by mistake.
     pub fn to_hex(&self) -> String {
         hex::encode(self.0)
     }
 
-    /// The key that it says it was made with.
+    /// The key that it claims to be made with.
     pub const fn key_id(&self) -> KeyId {
         KeyId::new(self.0[0])
     }
 
-    /// When it says it was issued.
+    /// When it claims to be issued.
     pub fn issued_at(&self) -> Timestamp {
         let mut ms = [0; 8];
         ms[2..].copy_from_slice(&self.0[1..7]);
@@ -73,7 +89,8 @@ impl Ticket {
         &self.0[Self::BODY_LEN..]
     }
 
-    /// Lays out the part that the tag covers; times beyond the year 10889 do not fit 48 bits.
+    /// The part that the tag covers. A time after the year 10889 does not fit into its 48 bits and becomes
+    /// the last one that does.
     pub(super) fn lay_out_body(key: KeyId, issued_at: Timestamp, nonce: [u8; 9]) -> [u8; 16] {
         let ms = issued_at.as_unix_ms().min((1 << 48) - 1).to_be_bytes();
         let mut body = [0; Self::BODY_LEN];
@@ -100,9 +117,9 @@ impl fmt::Debug for Ticket {
 #[error("a ticket is 64 hex digits")]
 pub struct MalformedTicket;
 
-/// A ticket whose tag a [`KeyRing`](super::KeyRing) has checked or made.
+/// A ticket whose tag a [`KeyRing`](super::KeyRing) has verified or made.
 ///
-/// Nothing else can make one, so a port that asks for it cannot be reached with a forgery.
+/// There is no other way to construct one, so a port that takes it never sees a forged ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GenuineTicket(Ticket);
 
@@ -111,7 +128,7 @@ impl GenuineTicket {
         Self(ticket)
     }
 
-    /// The ticket itself.
+    /// The ticket.
     pub const fn ticket(&self) -> &Ticket {
         &self.0
     }
@@ -121,7 +138,7 @@ impl GenuineTicket {
         self.0.issued_at()
     }
 
-    /// What the log keeps of it.
+    /// What the log stores of it.
     pub fn stamp(&self) -> TicketStamp {
         TicketStamp {
             key_id: self.0.key_id(),
@@ -130,7 +147,8 @@ impl GenuineTicket {
     }
 }
 
-/// Which ticket a ballot was cast with, without what would let somebody use it.
+/// Identifies the ticket of a ballot by key and issue time, without the secret part: a reader of the
+/// log cannot vote with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TicketStamp {
     /// The key that made its tag.
@@ -139,37 +157,37 @@ pub struct TicketStamp {
     pub issued_at: Timestamp,
 }
 
-/// A ticket as a generator hands it to the ticket source: good for one period.
+/// A ticket as a generator publishes it to the ticket source, valid in one period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PeriodTicket {
-    /// The ticket; its issue time is the start of its period.
+    /// The ticket. Its issue time is the start of its period.
     pub ticket: Ticket,
-    /// From then on it no longer votes.
+    /// From this time on it is expired.
     pub valid_until: Timestamp,
-    /// How many ballots it buys.
+    /// How many ballots can be cast with it.
     pub use_limit: u32,
 }
 
 impl PeriodTicket {
-    /// When its period begins: not shown and not redeemed before.
+    /// When its period begins. Before that it is neither shown nor redeemed.
     pub fn valid_from(&self) -> Timestamp {
         self.ticket.issued_at()
     }
 
-    /// Whether it is good at `now`.
+    /// Whether it can be used at `now`.
     pub fn is_valid_at(&self, now: Timestamp) -> bool {
         self.valid_from() <= now && now < self.valid_until
     }
 }
 
-/// The ticket that is good now, as voters are told of it.
+/// The ticket that is valid now, as voters see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CurrentTicket {
     /// The ticket to vote with.
     pub id: Ticket,
-    /// From then on it no longer votes.
+    /// From this time on it is expired.
     pub valid_until: Timestamp,
-    /// How many more ballots it buys.
+    /// How many more ballots can be cast with it.
     pub uses_left: u32,
 }
 

@@ -1,15 +1,15 @@
-//! Points in time, as CAST keeps them.
+//! Points in time.
 
 use std::{fmt, time::Duration};
 
 /// A point in time: milliseconds since the Unix epoch, UTC.
 ///
-/// Arithmetic saturates: a time that is wrong by centuries refuses tickets, it does not panic.
+/// Arithmetic saturates instead of panicking: where a clock is wrong by centuries, tickets are refused.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(u64);
 
 impl Timestamp {
-    /// The time that is `ms` milliseconds after the Unix epoch.
+    /// `ms` milliseconds after the Unix epoch.
     pub const fn from_unix_ms(ms: u64) -> Self {
         Self(ms)
     }
@@ -19,24 +19,24 @@ impl Timestamp {
         self.0
     }
 
-    /// This time, `later` by a duration (whole milliseconds).
+    /// This time plus `later`, in whole milliseconds.
     pub fn plus(self, later: Duration) -> Self {
         Self(self.0.saturating_add(whole_ms(later)))
     }
 
-    /// This time, `earlier` by a duration (whole milliseconds).
+    /// This time minus `earlier`, in whole milliseconds.
     pub fn minus(self, earlier: Duration) -> Self {
         Self(self.0.saturating_sub(whole_ms(earlier)))
     }
 
-    /// How long after `earlier` this is; zero if it is not after.
+    /// The time since `earlier`; zero if `earlier` is later than this.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
 
     /// The last multiple of `period` at or before this time.
     ///
-    /// Counted from the epoch, so that processes that never met agree on where a period begins.
+    /// Periods are counted from the epoch, so that all processes agree on them without coordination.
     pub fn period_start(self, period: Duration) -> Self {
         let period_ms = whole_ms(period).max(1);
         Self(self.0 - self.0 % period_ms)
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_went_back_shows_no_time_passed() {
+    fn no_time_has_passed_where_the_clock_went_back() {
         let (early, late) = (Timestamp::from_unix_ms(5), Timestamp::from_unix_ms(9));
         assert_eq!(late.since(early), Duration::from_millis(4));
         assert_eq!(early.since(late), Duration::ZERO);
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_period_of_no_length_starts_at_once() {
+    fn a_period_of_zero_length_starts_now() {
         let now = Timestamp::from_unix_ms(7);
         assert_eq!(now.period_start(Duration::ZERO), now);
     }

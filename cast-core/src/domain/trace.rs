@@ -1,18 +1,18 @@
-//! Where in somebody's trace a ballot came from.
+//! The trace that a ballot belongs to.
 
-/// The context of a trace, as W3C's `traceparent` has it: who looks into what became of a request
-/// finds what was done with its ballot by it.
+/// The context of a distributed trace, as in W3C's `traceparent` header.
 ///
-/// CAST carries it from a ballot into the log and to the fold, and makes nothing of it: no decision is
-/// by it, and two ballots that differ in nothing else are equal.
+/// CAST carries it with the ballot into the log and to the fold, so that a trace shows what happened to
+/// the ballot. No decision depends on it, and ballots that differ in nothing else are equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TraceContext([u8; Self::LEN]);
 
 impl TraceContext {
-    /// The bytes of one: 16 of the trace's id, 8 of the caller's span, 1 of flags.
+    /// The length in bytes: 16 of the trace id, 8 of the parent span id, 1 of flags.
     pub const LEN: usize = 25;
 
-    /// The context with these bytes; `None` if an id is zero, which says that there is none.
+    /// The context with these bytes; `None` if one of the two ids is all zeros, which W3C defines as
+    /// invalid.
     pub fn from_bytes(bytes: [u8; Self::LEN]) -> Option<Self> {
         let is_zero = |id: &[u8]| id.iter().all(|byte| *byte == 0);
         let is_none = is_zero(&bytes[..16]) || is_zero(&bytes[16..24]);
@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_of_zeros_is_none() {
+    fn a_context_with_an_id_of_zeros_is_refused() {
         let with = |trace: u8, span: u8| {
             let mut bytes = [0; TraceContext::LEN];
             (bytes[15], bytes[16]) = (trace, span);

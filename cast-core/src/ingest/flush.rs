@@ -1,4 +1,4 @@
-//! One flush: redeem, publish, record and reply, once for all its ballots.
+//! One flush: redeem, publish and record, once for all its ballots.
 
 use std::{
     collections::BTreeMap,
@@ -9,26 +9,30 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use tokio::sync::oneshot;
 
-use super::{recent::Recent, service::Pending};
+use super::{
+    answer::{
+        AcknowledgedBallot, AdmittedBallot, PendingBallot, RedeemedBallot, accept, answer,
+        candidates, fail,
+    },
+    recent::RecentBallots,
+};
 use crate::{
     deadline::{in_time, passed, within},
     domain::{
-        BallotId, Candidate, Claim, GenuineTicket, LogPosition, LoggedBallot, Outcome, Partition,
-        Partitions, Receipt, Record, Redemption, Refusal, Tally, sum_votes,
+        BallotId, Candidate, Claim, Clock, Entropy, GenuineTicket, LogPosition, LoggedBallot,
+        Outcome, Partition, Partitions, Record, Redemption, Refusal, Tally, sum_votes,
     },
     fault::{Fault, FaultKind},
     outage::Outage,
     ports::{
-        Clock, Entropy, EventBus, PendingVotes, PortError, Ports, Published, TicketSource,
-        VoteCounter,
+        EventBus, Operation, PendingVotes, PortError, Ports, Published, TicketSource, VoteCounter,
     },
     settings::IngestSettings,
     tallies::{Shown, Tallies},
 };
 
-/// Carries out flushes.
+/// Runs flushes.
 pub(super) struct Flusher {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
@@ -36,52 +40,19 @@ pub(super) struct Flusher {
     bus: Arc<dyn EventBus>,
     counter: Arc<dyn VoteCounter>,
     tallies: Arc<Tallies>,
-    recent: Arc<Recent>,
+    recent: Arc<RecentBallots>,
     partitions: Partitions,
     settings: IngestSettings,
     outages: Outages,
-    /// Counts the flushes, to give each the next partition in turn.
+    /// The number of flushes: the minted ids of each belong to the next partition in turn.
     turn: AtomicU32,
 }
 
-/// What may be down.
+/// The steps that may fail for a while.
 struct Outages {
     redeem: Outage,
     publish: Outage,
     record: Outage,
-}
-
-type Reply = oneshot::Sender<Result<Outcome, Fault>>;
-
-/// A ballot on its way through a flush.
-struct Entry {
-    ballot: LoggedBallot,
-    ticket: GenuineTicket,
-    reply: Reply,
-}
-
-/// A ballot that is to be published: new, or sent again.
-struct Redeemed {
-    ballot: LoggedBallot,
-    repeated: bool,
-    reply: Reply,
-}
-
-/// A ballot that the log has.
-struct Acknowledged {
-    redeemed: Redeemed,
-    position: Option<LogPosition>,
-}
-
-impl Acknowledged {
-    /// Where its votes are to be recorded: nowhere if an earlier sending of it was.
-    fn recorded_at(&self) -> Option<LogPosition> {
-        if self.redeemed.repeated {
-            None
-        } else {
-            self.position
-        }
-    }
 }
 
 impl Flusher {
@@ -89,7 +60,7 @@ impl Flusher {
         ports: &Ports,
         partitions: Partitions,
         tallies: Arc<Tallies>,
-        recent: Arc<Recent>,
+        recent: Arc<RecentBallots>,
         settings: IngestSettings,
     ) -> Self {
         Self {
@@ -103,35 +74,44 @@ impl Flusher {
             partitions,
             settings,
             outages: Outages {
-                redeem: Outage::new(&ports.clock, "ballots are not redeemed"),
-                publish: Outage::new(&ports.clock, "ballots are not acknowledged"),
-                record: Outage::new(&ports.clock, "votes are logged, but not shown yet"),
+                redeem: Outage::new(
+                    &ports.clock,
+                    "votes are refused: tickets cannot be redeemed",
+                ),
+                publish: Outage::new(
+                    &ports.clock,
+                    "votes are not acknowledged: the log cannot be written",
+                ),
+                record: Outage::new(
+                    &ports.clock,
+                    "votes are logged but not shown yet: the counter does not answer",
+                ),
             },
             turn: AtomicU32::new(0),
         }
     }
 
-    /// Takes ballots all the way, and answers each.
-    pub(super) async fn flush(&self, pending: Vec<Pending>) {
-        let entries = self.admit(pending);
-        let redeemed = self.redeem(entries).await;
+    /// Runs all steps and answers each ballot.
+    pub(super) async fn flush(&self, pending: Vec<PendingBallot>) {
+        let admitted = self.admit(pending);
+        let redeemed = self.redeem(admitted).await;
         let acknowledged = self.publish(redeemed).await;
         if acknowledged.is_empty() {
             return;
         }
         self.remember(&acknowledged);
         let shown = self.record(&acknowledged).await;
-        reply(acknowledged, shown);
+        accept(acknowledged, shown);
     }
 
-    /// Leaves out the ballots whose voters have gone, and sends away those that waited too long:
-    /// nothing has happened with them yet. Gives the others their ids.
-    fn admit(&self, pending: Vec<Pending>) -> Vec<Entry> {
+    /// Gives ballots their ids. Discards ballots whose voters have disconnected, and refuses ballots that
+    /// waited for too long: nothing has happened with these yet.
+    fn admit(&self, pending: Vec<PendingBallot>) -> Vec<AdmittedBallot> {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        let home = Partition::new(turn % self.partitions.count());
+        let partition = Partition::new(turn % self.partitions.count());
         let (now, monotonic) = (self.clock.now(), self.clock.monotonic());
-        let mut entries = Vec::with_capacity(pending.len());
-        for Pending {
+        let mut admitted = Vec::with_capacity(pending.len());
+        for PendingBallot {
             ballot,
             ticket,
             since,
@@ -141,48 +121,50 @@ impl Flusher {
             if reply.is_closed() {
                 continue;
             }
-            let mint = || BallotId::mint(home, self.partitions, now, &*self.entropy);
+            let mint = || BallotId::mint(partition, self.partitions, now, &*self.entropy);
             let id = ballot.id().unwrap_or_else(mint);
             if monotonic.saturating_sub(since) > self.settings.max_wait {
                 answer(reply, Err(Fault::new(FaultKind::Overloaded).about(id)));
                 continue;
             }
-            entries.push(Entry {
-                ballot: ballot.logged(id, ticket.stamp()),
+            admitted.push(AdmittedBallot {
+                ballot: LoggedBallot::of(&ballot, id, ticket.stamp()),
                 ticket,
                 reply,
             });
         }
-        entries
+        admitted
     }
 
-    /// Step 1. One call for each distinct ticket: one, and two where a period ends.
-    async fn redeem(&self, entries: Vec<Entry>) -> Vec<Redeemed> {
-        let mut by_ticket: BTreeMap<GenuineTicket, Vec<Entry>> = BTreeMap::new();
-        for entry in entries {
-            by_ticket.entry(entry.ticket).or_default().push(entry);
+    /// Step 1. One call for each distinct ticket: one, or two where a period ends.
+    async fn redeem(&self, admitted: Vec<AdmittedBallot>) -> Vec<RedeemedBallot> {
+        let mut by_ticket: BTreeMap<GenuineTicket, Vec<AdmittedBallot>> = BTreeMap::new();
+        for ballot in admitted {
+            by_ticket.entry(ballot.ticket).or_default().push(ballot);
         }
         let calls = by_ticket
             .into_iter()
-            .map(|(ticket, entries)| self.redeem_one(ticket, entries));
+            .map(|(ticket, admitted)| self.redeem_one(ticket, admitted));
         join_all(calls).await.into_iter().flatten().collect()
     }
 
-    async fn redeem_one(&self, ticket: GenuineTicket, entries: Vec<Entry>) -> Vec<Redeemed> {
-        let claims: Vec<_> = entries
-            .iter()
-            .map(|entry| Claim::of(&entry.ballot))
-            .collect();
+    async fn redeem_one(
+        &self,
+        ticket: GenuineTicket,
+        admitted: Vec<AdmittedBallot>,
+    ) -> Vec<RedeemedBallot> {
+        let claims = admitted.iter().map(|admitted| Claim::of(&admitted.ballot));
+        let claims: Vec<_> = claims.collect();
         let limit = self.settings.redeem_deadline;
         let call = self.tickets.redeem(&ticket, &claims);
-        let result = within(&*self.clock, limit, "redeeming a ticket", call).await;
+        let result = within(&*self.clock, limit, Operation::Redeem, call).await;
         self.outages.redeem.note(&result);
         let redemptions = match result {
             Ok(redemptions) => redemptions,
             Err(error) => {
-                // Uses may be wasted, votes are not cast: nothing was published.
+                // Uses may be wasted. Nothing was published, so no ballot counts.
                 let fault = Fault::from(error);
-                for Entry { ballot, reply, .. } in entries {
+                for AdmittedBallot { ballot, reply, .. } in admitted {
                     answer(reply, Err(fault.clone().about(ballot.id)));
                 }
                 return Vec::new();
@@ -190,11 +172,13 @@ impl Flusher {
         };
         assert_eq!(
             redemptions.len(),
-            entries.len(),
+            admitted.len(),
             "a ticket source answers each claim"
         );
-        let mut redeemed = Vec::with_capacity(entries.len());
-        for (Entry { ballot, reply, .. }, redemption) in entries.into_iter().zip(redemptions) {
+        let mut redeemed = Vec::with_capacity(admitted.len());
+        for (AdmittedBallot { ballot, reply, .. }, redemption) in
+            admitted.into_iter().zip(redemptions)
+        {
             let repeated = match redemption {
                 Redemption::Granted => false,
                 Redemption::Repeated => true,
@@ -204,7 +188,7 @@ impl Flusher {
                     continue;
                 }
             };
-            redeemed.push(Redeemed {
+            redeemed.push(RedeemedBallot {
                 ballot,
                 repeated,
                 reply,
@@ -213,26 +197,28 @@ impl Flusher {
         redeemed
     }
 
-    /// Step 2. One record for each partition: one, unless voters bring their own ids, or a flush takes
-    /// more ballots than a record does.
-    async fn publish(&self, redeemed: Vec<Redeemed>) -> Vec<Acknowledged> {
-        let mut by_home: BTreeMap<Partition, Vec<Redeemed>> = BTreeMap::new();
+    /// Step 2. One record for each partition. That is one record, unless clients choose the ids or the flush
+    /// has more ballots than a record may have.
+    async fn publish(&self, redeemed: Vec<RedeemedBallot>) -> Vec<AcknowledgedBallot> {
+        let mut by_partition: BTreeMap<Partition, Vec<RedeemedBallot>> = BTreeMap::new();
         for redeemed in redeemed {
-            let home = self.partitions.partition_of(redeemed.ballot.id);
-            by_home.entry(home).or_default().push(redeemed);
+            let partition = self.partitions.partition_of(redeemed.ballot.id);
+            by_partition.entry(partition).or_default().push(redeemed);
         }
-        let parts: Vec<(Partition, Vec<Redeemed>)> = by_home
+        let parts: Vec<(Partition, Vec<RedeemedBallot>)> = by_partition
             .into_iter()
-            .flat_map(|(home, redeemed)| in_records(redeemed).map(move |part| (home, part)))
+            .flat_map(|(partition, redeemed)| {
+                in_records(redeemed).map(move |part| (partition, part))
+            })
             .collect();
         if parts.is_empty() {
             return Vec::new();
         }
         let records: Vec<_> = parts
             .iter()
-            .map(|(home, redeemed)| {
+            .map(|(partition, redeemed)| {
                 let ballots: Arc<[_]> = redeemed.iter().map(|r| r.ballot.clone()).collect();
-                Record::new(*home, ballots)
+                Record::new(*partition, ballots)
             })
             .collect();
         let results = self.publish_in_time(&records).await;
@@ -248,9 +234,9 @@ impl Flusher {
                 Ok(Published { position }) => acknowledged.extend(
                     redeemed
                         .into_iter()
-                        .map(|redeemed| Acknowledged { redeemed, position }),
+                        .map(|redeemed| AcknowledgedBallot { redeemed, position }),
                 ),
-                Err(error) => answer_unpublished(redeemed, error),
+                Err(error) => fail(redeemed, error),
             }
         }
         acknowledged
@@ -262,12 +248,12 @@ impl Flusher {
         results.unwrap_or_else(|| {
             records
                 .iter()
-                .map(|_| Err(passed("publishing ballots", limit)))
+                .map(|_| Err(passed(Operation::Publish, limit)))
                 .collect()
         })
     }
 
-    fn remember(&self, acknowledged: &[Acknowledged]) {
+    fn remember(&self, acknowledged: &[AcknowledgedBallot]) {
         let logged = acknowledged.iter().filter_map(|ack| {
             ack.position
                 .map(|position| (ack.redeemed.ballot.id, position))
@@ -275,8 +261,8 @@ impl Flusher {
         self.recent.remember(logged);
     }
 
-    /// Step 3. Records the votes that are new, and reads the tallies of everybody voted for.
-    async fn record(&self, acknowledged: &[Acknowledged]) -> Shown {
+    /// Step 3. Records the votes of the new ballots, and reads the tallies of all candidates.
+    async fn record(&self, acknowledged: &[AcknowledgedBallot]) -> Shown {
         let mut by_position: BTreeMap<LogPosition, Vec<&LoggedBallot>> = BTreeMap::new();
         for ack in acknowledged {
             if let Some(position) = ack.recorded_at() {
@@ -286,38 +272,38 @@ impl Flusher {
                     .push(&ack.redeemed.ballot);
             }
         }
-        let tails: Vec<_> = by_position
+        let pending: Vec<_> = by_position
             .into_iter()
             .map(|(position, ballots)| PendingVotes {
                 position,
                 votes: sum_votes(ballots).into_iter().collect(),
             })
             .collect();
-        let everybody = everybody(&tails, acknowledged);
+        let candidates = candidates(&pending, acknowledged);
         let limit = self.settings.record_deadline;
-        let record = self.counter.record(&tails, &everybody);
-        let result = within(&*self.clock, limit, "recording votes", record).await;
+        let record = self.counter.record(&pending, &candidates);
+        let result = within(&*self.clock, limit, Operation::Record, record).await;
         self.outages.record.note(&result);
         match result {
-            Ok(readings) => self.tallies.healed(readings).await,
-            Err(_) => self.known_without_counter(&everybody, &tails).await,
+            Ok(readings) => self.tallies.refreshed(readings).await,
+            Err(_) => self.shown_without_counter(&candidates, &pending).await,
         }
     }
 
-    /// What can be shown while the counter is down: what the store has, or else just this flush.
-    async fn known_without_counter(
+    /// The tallies while the counter is down: those of the store, or else the votes of this flush alone.
+    async fn shown_without_counter(
         &self,
-        everybody: &[Candidate],
-        tails: &[PendingVotes],
+        candidates: &[Candidate],
+        pending: &[PendingVotes],
     ) -> Shown {
-        if let Ok(shown) = self.tallies.of_store(everybody).await {
+        if let Ok(shown) = self.tallies.of_store(candidates).await {
             return shown;
         }
-        let mut tallies: Vec<_> = everybody.iter().cloned().map(Tally::none).collect();
-        for (candidate, votes) in tails.iter().flat_map(|tail| &tail.votes) {
-            let at = everybody
+        let mut tallies: Vec<_> = candidates.iter().cloned().map(Tally::none).collect();
+        for (candidate, votes) in pending.iter().flat_map(|pending| &pending.votes) {
+            let at = candidates
                 .binary_search(candidate)
-                .expect("everybody is in it, sorted");
+                .expect("the candidates are those of all votes, in order");
             tallies[at].votes += votes;
         }
         Shown {
@@ -328,99 +314,11 @@ impl Flusher {
     }
 }
 
-/// Ballots cut into what a record takes, in their order.
-fn in_records(mut redeemed: Vec<Redeemed>) -> impl Iterator<Item = Vec<Redeemed>> {
+/// Divides ballots into as many as a record may have, in their order.
+fn in_records(mut redeemed: Vec<RedeemedBallot>) -> impl Iterator<Item = Vec<RedeemedBallot>> {
     std::iter::from_fn(move || {
         let rest = redeemed.split_off(redeemed.len().min(Record::MAX_BALLOTS));
         let part = std::mem::replace(&mut redeemed, rest);
         (!part.is_empty()).then_some(part)
     })
-}
-
-/// Everybody voted for, each once, in order.
-fn everybody(tails: &[PendingVotes], acknowledged: &[Acknowledged]) -> Vec<Candidate> {
-    let recorded = tails.iter().flat_map(|tail| &tail.votes);
-    let unrecorded = acknowledged
-        .iter()
-        .filter(|ack| ack.recorded_at().is_none())
-        .flat_map(|ack| ack.redeemed.ballot.selections.iter());
-    let mut everybody: Vec<_> = recorded
-        .map(|(candidate, _)| candidate)
-        .chain(unrecorded.map(|selection| &selection.candidate))
-        .cloned()
-        .collect();
-    everybody.sort_unstable();
-    everybody.dedup();
-    everybody
-}
-
-/// Step 4. Tells each voter the tallies after their own ballot, as if the ballots of the flush had
-/// come one after the other.
-///
-/// What is shown is everybody's, in order.
-fn reply(acknowledged: Vec<Acknowledged>, shown: Shown) {
-    let mut after = shown.tallies;
-    let place = |after: &[Tally], candidate: &Candidate| {
-        after
-            .binary_search_by(|tally| tally.candidate.cmp(candidate))
-            .expect("everybody is in it, sorted")
-    };
-    // From the last ballot back: each is shown what stands, and then taken out again.
-    for ack in acknowledged.into_iter().rev() {
-        // Stale tallies may lack the flush, as a whole or in part: nothing can be taken out again.
-        let recorded = ack.recorded_at().is_some() && !shown.stale;
-        let Acknowledged {
-            redeemed:
-                Redeemed {
-                    ballot,
-                    repeated,
-                    reply,
-                },
-            position,
-        } = ack;
-        let selections = &ballot.selections;
-        let places: Vec<_> = selections
-            .iter()
-            .map(|s| place(&after, &s.candidate))
-            .collect();
-        let tallies = places.iter().map(|at| after[*at].clone()).collect();
-        if recorded {
-            for (at, selection) in places.into_iter().zip(selections.iter()) {
-                let votes = &mut after[at].votes;
-                *votes = votes.saturating_sub(u64::from(selection.votes.get()));
-            }
-        }
-        let receipt = Receipt {
-            ballot: ballot.id,
-            position,
-            repeated,
-            tallies,
-            stale: shown.stale,
-        };
-        answer(reply, Ok(Outcome::Accepted(receipt)));
-    }
-}
-
-/// Answers the ballots of a record that the log did not acknowledge.
-fn answer_unpublished(redeemed: Vec<Redeemed>, error: PortError) {
-    let fault = Fault::of_publish(error);
-    for Redeemed {
-        ballot,
-        repeated,
-        reply,
-    } in redeemed
-    {
-        // Of a ballot that was granted before, an earlier sending may be in the log all the same.
-        let fault = if repeated {
-            fault.clone().unknown()
-        } else {
-            fault.clone()
-        };
-        answer(reply, Err(fault.about(ballot.id)));
-    }
-}
-
-/// The voter may be gone; then there is nobody to tell.
-fn answer(reply: Reply, result: Result<Outcome, Fault>) {
-    let _ = reply.send(result);
 }

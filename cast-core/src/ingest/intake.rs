@@ -1,4 +1,4 @@
-//! Group commit: a flush takes everything that waits, as soon as a slot is free.
+//! Group commit: collects ballots into flushes.
 
 use std::sync::Arc;
 
@@ -6,11 +6,7 @@ use futures_util::{StreamExt, stream::FuturesUnordered};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    flush::Flusher,
-    recent::Recent,
-    service::{Pending, VoteService},
-};
+use super::{answer::PendingBallot, flush::Flusher, recent::RecentBallots, service::VoteService};
 use crate::{
     domain::{KeyRing, Partitions},
     ports::Ports,
@@ -18,20 +14,20 @@ use crate::{
     tallies::Tallies,
 };
 
-/// Takes ballots in and flushes them, several flushes at once.
+/// Collects ballots and flushes them, several flushes at a time.
 ///
-/// There is no timer. A ballot that comes alone is flushed alone, at once; while all slots are
-/// busy, ballots gather, and the next flush takes them all. So the work of the ports grows with the
-/// number of flushes, and flushes grow with the load.
+/// There is no timer. A single ballot is flushed at once. While all flushes are busy, ballots wait, and
+/// the next flush takes all of them. So under load the flushes grow, not their number, and with them the
+/// work of the ports hardly grows.
 pub(crate) struct Intake {
-    ballots: mpsc::Receiver<Pending>,
+    ballots: mpsc::Receiver<PendingBallot>,
     flusher: Flusher,
     flush_limit: usize,
     flushes_in_flight: usize,
 }
 
 impl Intake {
-    /// An intake, and the door that leads to it.
+    /// An intake, and the vote service that fills it.
     pub(crate) fn open(
         ports: &Ports,
         keys: KeyRing,
@@ -39,9 +35,9 @@ impl Intake {
         tallies: Arc<Tallies>,
         settings: &Settings,
     ) -> (VoteService, Self) {
-        let door = &settings.ingest;
-        let (sender, ballots) = mpsc::channel(door.intake_capacity);
-        let recent = Arc::new(Recent::new(door.remembered));
+        let ingest = &settings.ingest;
+        let (sender, ballots) = mpsc::channel(ingest.intake_capacity);
+        let recent = Arc::new(RecentBallots::new(ingest.remembered));
         let intake = Self {
             ballots,
             flusher: Flusher::new(
@@ -49,22 +45,21 @@ impl Intake {
                 partitions,
                 tallies,
                 Arc::clone(&recent),
-                door.clone(),
+                ingest.clone(),
             ),
-            flush_limit: door.flush_limit,
-            flushes_in_flight: door.flushes_in_flight,
+            flush_limit: ingest.flush_limit,
+            flushes_in_flight: ingest.flushes_in_flight,
         };
         (
-            VoteService::new(keys, ports, sender, recent, door, &settings.tickets),
+            VoteService::new(keys, ports, sender, recent, ingest, &settings.tickets),
             intake,
         )
     }
 
-    /// Flushes until it is told to drain: then nothing new is let in, and what was is answered.
+    /// Flushes until `drain` is cancelled. Then it refuses new ballots, answers those it has, and returns.
     ///
-    /// All flushes run inside this one future. What a flush computes is little beside what a vote
-    /// costs before it comes here, and a panic in it ends the task, which is noticed, instead of
-    /// some answers.
+    /// All flushes run inside this one future. A flush computes little compared with the other work for a
+    /// vote, and a panic in it ends this task, which is reported, instead of losing some answers.
     pub(crate) async fn run(mut self, drain: CancellationToken) {
         let mut flushes = FuturesUnordered::new();
         let mut batch = Vec::new();
@@ -89,11 +84,15 @@ impl Intake {
     }
 }
 
-/// Adds to a batch what comes while everybody else who is ready has a turn.
+/// Adds the ballots that arrive while every other task that is ready runs once.
 ///
-/// A runtime runs next whom a task has just woken: without this, each ballot under load would be
-/// taken before the next voter could bring theirs, and be a flush of its own.
-async fn gather(ballots: &mut mpsc::Receiver<Pending>, batch: &mut Vec<Pending>, limit: usize) {
+/// Without this, a flush would begin with the first ballot of many: the runtime runs the task that was
+/// woken last first, before the other voters' tasks could send their ballots.
+async fn gather(
+    ballots: &mut mpsc::Receiver<PendingBallot>,
+    batch: &mut Vec<PendingBallot>,
+    limit: usize,
+) {
     tokio::task::yield_now().await;
     while batch.len() < limit
         && let Ok(pending) = ballots.try_recv()

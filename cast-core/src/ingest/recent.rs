@@ -1,29 +1,28 @@
-//! Remembers where the ballots went that this door saw acknowledged.
+//! Remembers the positions of ballots that this process saw acknowledged.
 
-use std::{
-    collections::HashMap,
-    sync::{Mutex, PoisonError},
-};
+use std::collections::HashMap;
+
+use parking_lot::Mutex;
 
 use crate::domain::{BallotId, LogPosition};
 
-/// The last ballots and their positions, so that a voter who asks is told "logged" before the store
-/// has it. A courtesy of one door, bounded, and lost with it.
-pub(super) struct Recent {
+/// The most recent ballots and their positions: they can be found as logged before the store has applied
+/// them. It is bounded, local to this process, and lost with it.
+pub(super) struct RecentBallots {
     limit: usize,
     ballots: Mutex<Ballots>,
 }
 
-/// Two halves of the memory: when the newer one is full, the older one is forgotten as a whole. Half
-/// the work, on each vote's way, of forgetting ballot by ballot.
+/// Two generations: when the newer one is full, the older one is dropped as a whole. That is half the work
+/// of dropping ballot by ballot, and it is on the path of every vote.
 #[derive(Default)]
 struct Ballots {
     newer: HashMap<BallotId, LogPosition>,
     older: HashMap<BallotId, LogPosition>,
 }
 
-impl Recent {
-    /// Remembers at most `limit` ballots, and at least the last half as many.
+impl RecentBallots {
+    /// Remembers at most `limit` ballots, and at least the last `limit / 2`.
     pub(super) fn new(limit: usize) -> Self {
         Self {
             limit,
@@ -36,11 +35,11 @@ impl Recent {
         if half == 0 {
             return;
         }
-        let mut ballots = self.ballots.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ballots = self.ballots.lock();
         let Ballots { newer, older } = &mut *ballots;
         for (id, position) in logged {
             if newer.len() == half {
-                // Swapped, so that the room of the one forgotten is used again.
+                // Swapped, so that the memory of the dropped generation is used again.
                 std::mem::swap(newer, older);
                 newer.clear();
             }
@@ -49,7 +48,7 @@ impl Recent {
     }
 
     pub(super) fn position(&self, id: BallotId) -> Option<LogPosition> {
-        let ballots = self.ballots.lock().unwrap_or_else(PoisonError::into_inner);
+        let ballots = self.ballots.lock();
         let Ballots { newer, older } = &*ballots;
         newer.get(&id).or_else(|| older.get(&id)).copied()
     }
@@ -61,20 +60,24 @@ mod tests {
     use crate::domain::{Offset, Partition};
 
     #[test]
-    fn the_oldest_are_forgotten_first() {
+    fn the_oldest_ballots_are_forgotten_first() {
         let id = |n: u32| BallotId::new(uuid::Uuid::from_u128(u128::from(n))).expect("an id");
         let at = |n| LogPosition {
             partition: Partition::new(0),
             offset: Offset::new(n),
         };
-        let recent = Recent::new(4);
+        let recent = RecentBallots::new(4);
         let remember = |n, position| recent.remember([(id(n), at(position))].into_iter());
         let known = || [1, 2, 3, 4, 5].map(|n| recent.position(id(n)));
         remember(1, 0);
         remember(2, 1);
         remember(1, 2);
         let again = [Some(at(2)), Some(at(1)), None, None, None];
-        assert_eq!(known(), again, "the last place told is the one remembered");
+        assert_eq!(
+            known(),
+            again,
+            "the last position is the one that is remembered"
+        );
         remember(3, 3);
         remember(4, 4);
         let newest = [Some(at(2)), None, Some(at(3)), Some(at(4)), None];
@@ -86,8 +89,8 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_of_none_remembers_nothing() {
-        let recent = Recent::new(0);
+    fn a_limit_of_zero_remembers_nothing() {
+        let recent = RecentBallots::new(0);
         let id = BallotId::new(uuid::Uuid::from_u128(1)).expect("an id");
         let position = LogPosition {
             partition: Partition::new(0),

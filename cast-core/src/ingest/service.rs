@@ -1,57 +1,48 @@
-//! The door: checks a ballot without asking anybody, hands it to the intake, waits for the answer.
+//! The vote service: checks a ballot without I/O, hands it to the intake, waits for the answer.
 
 use std::{sync::Arc, time::Duration};
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::recent::Recent;
+use super::{answer::PendingBallot, recent::RecentBallots};
 use crate::{
     domain::{
-        Ballot, BallotError, BallotId, GenuineTicket, KeyRing, LogPosition, Outcome, Partition,
-        Partitions, Refusal,
+        Ballot, BallotError, BallotId, Clock, Entropy, GenuineTicket, KeyRing, LogPosition,
+        Outcome, Partition, Partitions, Refusal,
     },
     fault::{Fault, FaultKind},
-    ports::{Clock, Entropy, Ports},
+    ports::Ports,
     settings::{IngestSettings, TicketSettings},
 };
 
-/// Where ballots come in.
+/// Accepts ballots.
 pub(crate) struct VoteService {
     keys: KeyRing,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
-    intake: mpsc::Sender<Pending>,
-    recent: Arc<Recent>,
+    intake: mpsc::Sender<PendingBallot>,
+    recent: Arc<RecentBallots>,
     max_votes: u32,
-    /// A ticket older than this, by our clock, is refused without asking.
+    /// A ticket that is older, by this process's clock, is refused without a call.
     max_ticket_age: Duration,
 }
 
-/// How full an intake is.
+/// How many ballots wait for a flush.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IntakeLoad {
-    /// Ballots that wait for a flush; those that a flush has taken wait no longer.
+    /// The ballots that wait. A ballot that a flush has taken is not among them.
     pub waiting: usize,
-    /// How many may wait; one more is told that the door is overloaded.
+    /// The most ballots that may wait. Above that, votes are refused as overloaded.
     pub capacity: usize,
-}
-
-/// A ballot that passed all checks and waits for its flush.
-pub(super) struct Pending {
-    pub(super) ballot: Ballot,
-    pub(super) ticket: GenuineTicket,
-    /// When it was taken in, by the monotonic clock.
-    pub(super) since: Duration,
-    pub(super) reply: oneshot::Sender<Result<Outcome, Fault>>,
 }
 
 impl VoteService {
     pub(super) fn new(
         keys: KeyRing,
         ports: &Ports,
-        intake: mpsc::Sender<Pending>,
-        recent: Arc<Recent>,
-        door: &IngestSettings,
+        intake: mpsc::Sender<PendingBallot>,
+        recent: Arc<RecentBallots>,
+        ingest: &IngestSettings,
         tickets: &TicketSettings,
     ) -> Self {
         let max_ticket_age = tickets.ttl + tickets.clock_skew;
@@ -61,24 +52,24 @@ impl VoteService {
             entropy: Arc::clone(&ports.entropy),
             intake,
             recent,
-            max_votes: door.max_votes,
+            max_votes: ingest.max_votes,
             max_ticket_age,
         }
     }
 
-    /// Votes.
+    /// Casts a ballot.
     pub(crate) async fn vote(&self, ballot: Ballot) -> Result<Outcome, Fault> {
         let ticket = match self.check(&ballot) {
             Ok(ticket) => ticket,
             Err(why) => {
-                let ballot = ballot.id().unwrap_or_else(|| self.fresh_id());
+                let ballot = ballot.id().unwrap_or_else(|| self.mint_ballot_id());
                 return Ok(Outcome::Refused { ballot, why });
             }
         };
         let id = ballot.id();
         let about = |fault: Fault| id.map_or(fault.clone(), |id| fault.about(id));
         let (reply, answer) = oneshot::channel();
-        let pending = Pending {
+        let pending = PendingBallot {
             ballot,
             ticket,
             since: self.clock.monotonic(),
@@ -90,13 +81,14 @@ impl VoteService {
                 mpsc::error::TrySendError::Closed(_) => FaultKind::Unavailable,
             }))
         })?;
-        // The intake answers each ballot; if it died instead, nobody knows how far it came.
+        // The intake answers every ballot. If its task has died instead, how far the ballot came is not
+        // known.
         answer
             .await
             .unwrap_or_else(|_| Err(about(Fault::new(FaultKind::OutcomeUnknown))))
     }
 
-    /// Everything that can be known of a ballot without asking anybody.
+    /// Every check that needs no I/O.
     fn check(&self, ballot: &Ballot) -> Result<GenuineTicket, Refusal> {
         let limit = self.max_votes;
         let too_many = ballot
@@ -106,24 +98,22 @@ impl VoteService {
         if let Some(at) = too_many {
             return Err(BallotError::TooManyVotes { at, limit }.into());
         }
-        let ticket = self
-            .keys
-            .verify(ballot.ticket())
-            .ok_or(Refusal::TicketInvalid)?;
+        let ticket = ballot.ticket().and_then(|ticket| self.keys.verify(ticket));
+        let ticket = ticket.ok_or(Refusal::TicketInvalid)?;
         if self.clock.now().since(ticket.issued_at()) >= self.max_ticket_age {
             return Err(Refusal::TicketExpired);
         }
         Ok(ticket)
     }
 
-    /// An id for a ballot that is refused before it had one. It leaves nothing behind, so any will do
-    /// to send it again with.
-    fn fresh_id(&self) -> BallotId {
-        let (home, now) = (Partition::new(0), self.clock.now());
-        BallotId::mint(home, Partitions::ONE, now, &*self.entropy)
+    /// An id for a ballot that is refused before a flush could give it one. The ballot has had no effect, so
+    /// the id may belong to any partition.
+    pub(crate) fn mint_ballot_id(&self) -> BallotId {
+        let now = self.clock.now();
+        BallotId::mint(Partition::new(0), Partitions::ONE, now, &*self.entropy)
     }
 
-    /// How full the intake is.
+    /// How many ballots wait for a flush.
     pub(crate) fn intake(&self) -> IntakeLoad {
         let capacity = self.intake.max_capacity();
         IntakeLoad {
@@ -132,7 +122,7 @@ impl VoteService {
         }
     }
 
-    /// Where this door saw a ballot acknowledged.
+    /// The position of a ballot that this process saw acknowledged recently.
     pub(crate) fn logged_at(&self, id: BallotId) -> Option<LogPosition> {
         self.recent.position(id)
     }

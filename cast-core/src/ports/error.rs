@@ -1,11 +1,11 @@
-//! What can go wrong at a port.
+//! The error of a port.
 
-/// The error of some library beneath an adapter.
+/// The error of a library that an adapter uses.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// An operation of a port that gave no answer.
+/// The failure of a port's operation.
 ///
-/// Its [kind](PortErrorKind) alone decides whether to try again; nothing looks into the source.
+/// Its [kind](PortErrorKind) alone decides whether to retry; the source is only for the log.
 #[derive(Debug, thiserror::Error)]
 #[error("{operation}: {kind}")]
 pub struct PortError {
@@ -15,26 +15,27 @@ pub struct PortError {
     source: Option<BoxError>,
 }
 
-/// May it have happened?
+/// Whether the operation may have happened, and whether a retry can help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum PortErrorKind {
-    /// It did not happen; it may the next time.
+    /// It did not happen. A retry may succeed.
     #[error("unavailable")]
     Unavailable,
-    /// It may have happened or not. Only what is harmless twice may be done again.
+    /// It may have happened or not, for example after a time-out. Only an idempotent operation may be
+    /// retried.
     #[error("outcome unknown")]
     OutcomeUnknown,
-    /// It did not happen, and will not with the same data: what is asked for or what is there
-    /// cannot be understood or held.
+    /// It did not happen, and will not with the same data: the port cannot decode or store it.
     #[error("corrupt data")]
     Corrupt,
-    /// It did not happen, and will not until somebody changes the setup.
+    /// It did not happen, and will not until an operator changes the configuration.
     #[error("misconfigured")]
     Misconfigured,
 }
 
 impl PortError {
-    /// An error of `operation`, written as "what it was doing".
+    /// An error of `operation`: an [`Operation`](super::Operation)'s name, or what the adapter was doing, as
+    /// in "reading a ticket".
     pub const fn new(kind: PortErrorKind, operation: &'static str) -> Self {
         Self {
             kind,
@@ -43,49 +44,49 @@ impl PortError {
         }
     }
 
-    /// It did not happen; it may the next time.
+    /// The operation did not happen; a retry may succeed.
     pub fn unavailable(operation: &'static str, source: impl Into<BoxError>) -> Self {
         Self::new(PortErrorKind::Unavailable, operation).because(source)
     }
 
-    /// It may have happened or not.
+    /// The operation may have happened or not.
     pub fn outcome_unknown(operation: &'static str, source: impl Into<BoxError>) -> Self {
         Self::new(PortErrorKind::OutcomeUnknown, operation).because(source)
     }
 
-    /// The data cannot be understood or held.
+    /// The data cannot be decoded or stored.
     pub fn corrupt(operation: &'static str, source: impl Into<BoxError>) -> Self {
         Self::new(PortErrorKind::Corrupt, operation).because(source)
     }
 
-    /// Somebody has to change the setup; the source should say how.
+    /// An operator has to change the configuration; the source should say how.
     pub fn misconfigured(operation: &'static str, source: impl Into<BoxError>) -> Self {
         Self::new(PortErrorKind::Misconfigured, operation).because(source)
     }
 
-    /// Adds what lies beneath.
+    /// Adds the cause.
     #[must_use]
     pub fn because(mut self, source: impl Into<BoxError>) -> Self {
         self.source = Some(source.into());
         self
     }
 
-    /// What kind of error it is.
+    /// Whether the operation may have happened, and whether a retry can help.
     pub const fn kind(&self) -> PortErrorKind {
         self.kind
     }
 
-    /// What the port was doing.
+    /// The operation that failed.
     pub const fn operation(&self) -> &'static str {
         self.operation
     }
 
-    /// Whether it may have happened.
+    /// Whether the operation may have happened.
     pub const fn may_have_happened(&self) -> bool {
         matches!(self.kind, PortErrorKind::OutcomeUnknown)
     }
 
-    /// Whether the same call may succeed later without anybody doing something about it.
+    /// Whether the same call may succeed later without a change of data or configuration.
     pub const fn is_transient(&self) -> bool {
         matches!(
             self.kind,
@@ -93,7 +94,7 @@ impl PortError {
         )
     }
 
-    /// The whole chain of causes in one line, for a log.
+    /// The error and all its causes in one line, for a log.
     pub fn chain(&self) -> String {
         match self.causes() {
             Some(causes) => format!("{self}: {causes}"),
@@ -101,7 +102,7 @@ impl PortError {
         }
     }
 
-    /// An error that says the same, with the causes as text.
+    /// A copy of the error, with its causes as text.
     pub(crate) fn copied(&self) -> Self {
         let copy = Self::new(self.kind, self.operation);
         match self.causes() {
@@ -110,7 +111,7 @@ impl PortError {
         }
     }
 
-    /// The causes alone, in one line; `None` if nothing lies beneath.
+    /// The causes in one line; `None` if there is none.
     pub(crate) fn causes(&self) -> Option<String> {
         let mut cause = std::error::Error::source(self)?;
         let mut line = cause.to_string();
@@ -142,9 +143,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_data_or_setup_does_not_pass_by_itself() {
-        let passes = all().map(|error| error.is_transient());
-        assert_eq!(passes, [true, true, false, false]);
+    fn errors_of_data_and_configuration_are_not_transient() {
+        let transient = all().map(|error| error.is_transient());
+        assert_eq!(transient, [true, true, false, false]);
     }
 
     #[test]

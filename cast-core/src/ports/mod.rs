@@ -1,20 +1,28 @@
-//! What CAST asks of the world, as traits that can be swapped one by one.
+//! The ports: what CAST needs from outside, as traits that can be implemented one by one.
 //!
-//! Each trait's doc is its contract, in clauses that read like the names of tests: `cast-testkit`
-//! has a test for each of them, and an adapter is right when it passes them all. The traits are
-//! object-safe, take batches, and have no default methods that an adapter might forget.
+//! | port | is | adapters |
+//! |---|---|---|
+//! | [`TicketSource`] | the tickets and their uses | memory, Redis |
+//! | [`EventBus`] | the log | memory, Kafka |
+//! | [`VoteCounter`] | the tallies that voters see | memory, Redis |
+//! | [`VoteStore`] | the database | memory, Postgres |
 //!
-//! # What holds for every port
+//! The doc of each trait is its contract, in clauses. `cast-testkit` has a test for each clause, and an
+//! adapter is correct if it passes all of them. The traits are object-safe, take batches, and have no
+//! default methods that an adapter might forget.
 //!
-//! - **Errors answer one question**: may it have happened? See [`PortError`]. An expected no is a
-//!   value, not an error.
-//! - **A future that is dropped leaves the port usable.** The caller puts a deadline on every call
-//!   and drops the future when it passes; what it asked for has then happened as a whole or not
-//!   at all.
+//! [`Ports`] is the set of them that a [`Cast`](crate::Cast) runs on. An [`Interceptor`] adds code around
+//! every call of every port; a type that implements [`ForwardingVoteStore`] or one of its siblings changes
+//! single methods of one port.
+//!
+//! # Common to all ports
+//!
+//! - **An error says whether the operation may have happened.** See [`PortError`]. An expected refusal is
+//!   a value, not an error.
+//! - **A dropped future leaves the port usable.** The caller puts a deadline on every call and drops the
+//!   future when it passes; the operation has then happened as a whole or not at all.
 //! - **Calls may run at the same time**, from any number of tasks and processes.
 
-mod clock;
-mod entropy;
 mod error;
 mod event_bus;
 mod forward;
@@ -25,8 +33,7 @@ mod ticket_source;
 mod vote_counter;
 mod vote_store;
 
-pub use clock::Clock;
-pub use entropy::Entropy;
+pub use crate::domain::{Clock, Entropy};
 pub use error::{BoxError, PortError, PortErrorKind};
 pub use event_bus::{EventBus, GroupName, PartitionLag, Published, ResumeFrom, Subscription};
 pub use forward::{

@@ -9,7 +9,7 @@ use super::{
     vote_counter::VoteCounter,
     vote_store::VoteStore,
 };
-use crate::ports::{Clock, Entropy};
+use crate::domain::{Clock, Entropy};
 
 /// Everything that a [`Cast`](crate::Cast) needs from outside. Each field can be swapped for an
 /// implementation of your own.
@@ -19,11 +19,11 @@ pub struct Ports {
     pub clock: Arc<dyn Clock>,
     /// Random bytes for ids, tickets and keys.
     pub entropy: Arc<dyn Entropy>,
-    /// Where tickets and their uses are kept, for example in Redis.
+    /// The tickets and their uses, for example in Redis.
     pub tickets: Arc<dyn TicketSource>,
     /// The log, for example Kafka.
     pub bus: Arc<dyn EventBus>,
-    /// Where the tallies that voters see are counted, for example in Redis.
+    /// The tallies that voters see, for example in Redis.
     pub counter: Arc<dyn VoteCounter>,
     /// The database, for example Postgres.
     pub store: Arc<dyn VoteStore>,

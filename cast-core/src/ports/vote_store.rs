@@ -1,4 +1,4 @@
-//! Where votes are kept for good.
+//! The port to the database.
 
 use std::collections::BTreeMap;
 
@@ -10,28 +10,57 @@ use crate::domain::{
     StoredTally, Tally,
 };
 
-/// Keeps, for each partition, exactly the fold of the log's prefix up to its own recorded progress.
+/// Stores, for each partition, exactly the fold of the log's records before its own progress.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use cast_adapters::memory::MemoryStore;
+/// use cast_core::{
+///     domain::{FoldStep, Offset, Partition, PositionedBallot},
+///     ports::{Applied, VoteStore},
+/// };
+/// # use cast_testkit::fixtures::Fixtures;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let store: Arc<dyn VoteStore> = Arc::new(MemoryStore::new());
+/// # let fixtures = Fixtures::new();
+/// # let ballot = fixtures.ballot(&[(&fixtures.candidate("alice"), 3)]);
+/// let step = FoldStep {
+///     partition: Partition::new(0),
+///     start: Offset::START,
+///     next: Offset::new(1),
+///     ballots: vec![PositionedBallot { offset: Offset::START, ballot }],
+///     rejections: vec![],
+/// };
+/// assert!(matches!(store.apply(&step).await?, Applied::Folded { counted: 1, .. }));
+///
+/// // The same step again, from a consumer that was too late: the store is past it.
+/// let again = store.apply(&step).await?;
+/// assert_eq!(again, Applied::Fenced { progress: Offset::new(1) });
+/// assert_eq!(store.leaders(10).await?[0].votes, 3);
+/// # Ok(()) }
+/// ```
 ///
 /// # Apply
 ///
-/// - A step that starts at the progress of its partition is applied, and moves the progress to its
-///   end.
-/// - A step that starts elsewhere is fenced: it changes nothing, and the answer names the progress.
-/// - Of two steps with the same start, at the same time, one is applied and the other fenced.
-/// - A ballot id counts once: within a step, over steps, and over partitions. The first in the log
-///   wins, whatever the others say.
+/// - A step that starts at the progress of its partition is applied and moves the progress to its end.
+/// - A step that starts elsewhere is fenced: it changes nothing, and the answer has the progress.
+/// - Of two concurrent steps with the same start, one is applied and the other is fenced.
+/// - A ballot id counts once: within a step, over steps, and over partitions. The first copy in the log
+///   counts, whatever the others contain.
 /// - A step is applied as a whole or not at all.
-/// - Rejections are kept, and count nothing.
-/// - Any rejection can be held, whatever its reason says and however long that is: nothing stands
-///   behind it to reject the rejection.
-/// - Partitions move independently.
-/// - The answer holds the new total of each candidate that the step names, in that partition.
+/// - Rejections are stored and count nothing.
+/// - Every rejection can be stored, whatever its reason contains and however long it is: a rejection
+///   cannot be rejected.
+/// - Partitions progress independently.
+/// - The answer has the new total, in that partition, of each candidate that the step has votes for.
 /// - An empty step moves the progress.
-/// - A step that the store cannot hold (a total beyond its numbers, a text that it refuses) fails as
+/// - A step that the store cannot hold (a total beyond its range, a text that it refuses) fails as
 ///   corrupt and changes nothing.
 ///
-/// An offset, a time or a number of votes beyond the store's own numbers is corrupt like any other that
-/// it cannot hold; an adapter checks them on the way in, and never cuts them off.
+/// An offset, a time or a number of votes beyond the store's range is corrupt too; an adapter checks them
+/// before it writes, and never truncates them.
 ///
 /// # Dry run
 ///
@@ -40,80 +69,82 @@ use crate::domain::{
 ///
 /// # Read
 ///
-/// - A partition never folded has its progress at the start.
-/// - Progress tells the last ballot that a step took in, new or not, with the offset of its record; a
-///   step that takes in none leaves that as it is.
-/// - A candidate's applied totals are as of the progress of their partitions, in one consistent view.
-/// - A candidate never voted for has applied totals of no votes.
-/// - Leaders come by votes, most first, then by name; no more than asked for.
-/// - The fate of a ballot is counted, rejected, or not known; a position is the first in the log.
+/// - A partition that was never folded has its progress at the start.
+/// - Progress has the last ballot of the last step that had ballots, counted or not, with the offset of
+///   its record.
+/// - A candidate's applied totals are as of the progress of their partitions, in one consistent
+///   snapshot.
+/// - A candidate without votes has applied totals of no votes.
+/// - Leaders are ordered by votes, most first, then by name; there are no more than asked for.
+/// - The fate of a ballot is counted, rejected, or unknown; its position is that of the first copy in
+///   the log.
 /// - A ballot that was both counted and rejected was counted.
 ///
 /// # Audit
 ///
-/// - Recounting from the ballots gives the totals.
-/// - A recount is one consistent view of ballots, totals and progress, whoever folds meanwhile.
-/// - What is kept of a ballot is what the log has at its position, one answer for each id, in their
-///   order.
+/// - A recount of the ballots gives the totals.
+/// - A recount is one consistent snapshot of ballots, totals and progress while consumers keep folding.
+/// - A stored ballot is what the log has at its position; there is one answer for each id, in the order
+///   of the ids.
 #[async_trait]
 pub trait VoteStore: Send + Sync {
     /// The first record of `partition` that was not applied, and the last ballot before it.
     async fn progress(&self, partition: Partition) -> Result<Progress, PortError>;
 
-    /// Applies a step: one transaction that checks and moves the progress, adds the ballots that
-    /// are new, and counts only those.
+    /// Applies a step in one transaction: checks and moves the progress, inserts the new ballots and
+    /// counts only these.
     ///
-    /// It may be called again after any error: the fence sees to it that it is applied once.
+    /// It may be called again after any error: the fence prevents that the step is applied twice.
     async fn apply(&self, step: &FoldStep) -> Result<Applied, PortError>;
 
-    /// Does what [`apply`](Self::apply) would, and undoes it: finds out whether the step can be
-    /// held.
+    /// Does the work of [`apply`](Self::apply) and rolls it back, to find out whether the store can hold
+    /// the step.
     async fn dry_run(&self, step: &FoldStep) -> Result<(), PortError>;
 
-    /// What is known of each candidate, in their order.
+    /// The applied totals of each candidate, in the candidates' order.
     async fn tallies(&self, candidates: &[Candidate]) -> Result<Vec<StoredTally>, PortError>;
 
     /// The `first` candidates with the most votes.
     async fn leaders(&self, first: usize) -> Result<Vec<Tally>, PortError>;
 
-    /// What became of a ballot; `None` if the store never saw it. Never [`Fate::Logged`].
+    /// What happened to a ballot; `None` if the store does not have it. Never [`Fate::Logged`].
     async fn ballot(&self, id: BallotId) -> Result<Option<Fate>, PortError>;
 
-    /// Counts all ballots again, and tells the totals and the progress beside that.
+    /// Counts all ballots again and returns the totals and the progress of the same moment.
     async fn recount(&self) -> Result<Recount, PortError>;
 
-    /// What is kept of ballots, one answer for each; `None` for one that the store never saw.
+    /// The stored ballots with these ids, one answer for each; `None` for an unknown id.
     async fn stored_ballots(
         &self,
         ids: &[BallotId],
     ) -> Result<Vec<Option<StoredBallot>>, PortError>;
 }
 
-/// All ballots counted again, beside what the store says that they come to.
+/// All ballots counted again, and the totals to compare them with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recount {
-    /// How far each partition was folded, in their order; those that were never folded may be
-    /// missing.
+    /// The progress of each partition, in their order. A partition that was never folded may be missing.
     pub progress: Vec<(Partition, Offset)>,
-    /// By candidate, then by partition; who has neither ballots nor a total there is missing.
+    /// The counts by candidate, then by partition. A candidate with neither ballots nor a total in a
+    /// partition is missing there.
     pub counts: Vec<Recounted>,
 }
 
-/// A candidate in a partition.
+/// The counts of a candidate in a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recounted {
-    /// Who.
+    /// The candidate.
     pub candidate: Candidate,
-    /// In which partition.
+    /// The partition.
     pub partition: Partition,
-    /// What the ballots add up to: nothing but they were looked at.
+    /// The votes of the ballots, added up again.
     pub votes: u64,
-    /// What the store tells whoever asks for the candidate.
+    /// The total that the store returns for the candidate.
     pub total: u64,
 }
 
 impl Recount {
-    /// What the ballots of all partitions add up to, by candidate, in their order.
+    /// The votes of the ballots of all partitions, by candidate, in the candidates' order.
     pub fn votes(&self) -> Vec<(Candidate, u64)> {
         let mut sums: BTreeMap<&Candidate, u64> = BTreeMap::new();
         for count in &self.counts {
@@ -121,40 +152,41 @@ impl Recount {
             *sum = sum.saturating_add(count.votes);
         }
         let sums = sums.into_iter().filter(|(_, votes)| *votes > 0);
-        sums.map(|(who, votes)| (who.clone(), votes)).collect()
+        sums.map(|(candidate, votes)| (candidate.clone(), votes))
+            .collect()
     }
 }
 
-/// What a store keeps of a ballot.
+/// A ballot as the store has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoredBallot {
-    /// It was counted.
+    /// The ballot was counted.
     Counted {
-        /// Where the log first had it.
+        /// The position of its first copy in the log.
         position: LogPosition,
-        /// The ballot; or why what is there is none, which somebody else must have written.
+        /// The ballot; or why the row is not a ballot, which another program must have changed.
         ballot: Result<LoggedBallot, String>,
     },
-    /// It was rejected, and never counted.
+    /// The ballot was rejected and never counted.
     Rejected {
-        /// Where the log first had it.
+        /// The position of its first copy in the log.
         position: LogPosition,
     },
 }
 
-/// What became of a step.
+/// What happened to a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Applied {
-    /// It was applied.
+    /// The step was applied.
     Folded {
-        /// The totals of its candidates in its partition, as of its end, in their order.
+        /// The totals of its candidates in its partition as of its end, in the candidates' order.
         totals: Vec<(Candidate, u64)>,
         /// How many of its ballots were new.
         counted: usize,
     },
-    /// It was not the next step.
+    /// The step does not start at the progress of its partition. Nothing was changed.
     Fenced {
-        /// The progress of its partition.
+        /// The progress of the partition.
         progress: Offset,
     },
 }
@@ -164,13 +196,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_recount_adds_up_the_partitions_and_leaves_out_who_has_no_ballots() {
+    fn a_recount_adds_up_the_partitions_and_omits_candidates_without_ballots() {
         let candidate = |name| Candidate::new(name).expect("a name");
         let recounted = |name, partition, votes| Recounted {
             candidate: candidate(name),
             partition: Partition::new(partition),
             votes,
-            // A total is what the store tells: it does not count here.
+            // The total is not part of the sum.
             total: 1_000,
         };
         let recount = Recount {

@@ -1,27 +1,27 @@
-//! The consumer: apply, reconcile, commit.
+//! The consumer: applies the log to the store, reconciles the counter, commits.
 
 use std::{borrow::Cow, ops::ControlFlow, pin::pin, sync::Arc, time::Duration};
 
 use futures_util::future::{Either, select};
 use tokio_util::sync::CancellationToken;
 
-use super::{narrow::Stage, progress::StoreProgress, reconciler::Reconciler};
+use super::{narrow::DryRun, progress::StoreProgress, reconciler::Reconciler};
 use crate::{
     backoff::Backoff,
     deadline::{in_time, within},
-    domain::{FoldStep, LogBatch, Offset, Partition},
+    domain::{Clock, FoldStep, LogBatch, Offset, Partition},
     outage::Outage,
     ports::{
-        Applied, Clock, EventBus, PortError, PortErrorKind, Ports, ResumeFrom, Subscription,
+        Applied, EventBus, Operation, PortError, PortErrorKind, Ports, ResumeFrom, Subscription,
         VoteStore,
     },
     settings::FoldSettings,
 };
 
-/// Folds the log into the store, as one member of the group of consumers.
+/// Folds the log into the store, as one member of the consumer group.
 ///
-/// Where it begins, and what it has done, the store alone knows: a consumer can be killed at any
-/// moment, or go on long after it was thought dead, and nothing is lost or counted twice.
+/// Its position is only in the store. A consumer can be killed at any moment, or continue after another
+/// one has taken over its partitions, and no vote is lost or counted twice.
 pub struct Consumer {
     clock: Arc<dyn Clock>,
     bus: Arc<dyn EventBus>,
@@ -33,21 +33,21 @@ pub struct Consumer {
     commit_outage: Outage,
 }
 
-/// What keeps a consumer from folding, while it lasts.
+/// The outages that stop a consumer.
 pub(crate) struct FoldOutages {
     log: Outage,
     store: Outage,
 }
 
 impl FoldOutages {
-    /// Why nothing is folded, or not everything; `None` if all is well as far as is known.
+    /// Why the consumer cannot fold everything; `None` if it can, as far as is known.
     pub(crate) fn lasting(&self) -> Option<PortError> {
         self.log.lasting().or_else(|| self.store.lasting())
     }
 }
 
 impl Consumer {
-    /// A consumer over these ports.
+    /// A consumer on these ports.
     pub fn new(ports: &Ports, settings: FoldSettings) -> Self {
         let (clock, store) = (Arc::clone(&ports.clock), Arc::clone(&ports.store));
         let progress = StoreProgress::new(clock, store, settings.join_deadline);
@@ -61,18 +61,18 @@ impl Consumer {
             settings,
             outages: Arc::new(FoldOutages {
                 log: outage("the log cannot be read"),
-                store: outage("a batch cannot be folded; trying again"),
+                store: outage("a batch cannot be applied to the store: retrying"),
             }),
-            commit_outage: outage("the log's lag is not up to date"),
+            commit_outage: outage("lag metrics are out of date: commits fail"),
         }
     }
 
-    /// What keeps it from its job: to be looked at while it runs.
+    /// Its outages, to be read while it runs.
     pub(crate) fn outages(&self) -> Arc<FoldOutages> {
         Arc::clone(&self.outages)
     }
 
-    /// Joins the group.
+    /// Joins the consumer group.
     pub async fn subscribe(&self) -> Result<Box<dyn Subscription>, PortError> {
         self.progress.forget();
         let resume = Arc::clone(&self.progress) as Arc<dyn ResumeFrom>;
@@ -80,10 +80,10 @@ impl Consumer {
             .bus
             .subscribe(&self.settings.group, self.settings.max_ballots, resume);
         let limit = self.settings.join_deadline;
-        within(&*self.clock, limit, "joining the group of consumers", join).await
+        within(&*self.clock, limit, Operation::Subscribe, join).await
     }
 
-    /// Waits for the next batch and folds it. A failure leaves the batch to be read again.
+    /// Waits for the next batch and folds it. After a failure the batch is read again.
     pub async fn step(&self, log: &mut dyn Subscription) -> Result<(), PortError> {
         let step = FoldStep::from(log.next().await?);
         match self.fold(log, &step).await {
@@ -96,8 +96,8 @@ impl Consumer {
         }
     }
 
-    /// Folds until it is told to stop; a batch that it is folding then, it finishes first if that
-    /// takes no longer than a reconciling may.
+    /// Folds until `stop` is cancelled. It finishes the current batch first, unless that takes longer than
+    /// the deadline of a reconciliation.
     pub async fn run(self, stop: CancellationToken) {
         let mut backoff = Backoff::new(self.settings.min_backoff, self.settings.max_backoff);
         while let Err(error) = self.fold_as_member(&mut backoff, &stop).await {
@@ -108,7 +108,7 @@ impl Consumer {
         }
     }
 
-    /// One membership in the group: ends when the log fails, or well when all is to stop.
+    /// One membership in the group. It ends with an error when the log fails, or with `Ok` after `stop`.
     async fn fold_as_member(
         &self,
         backoff: &mut Backoff,
@@ -119,13 +119,13 @@ impl Consumer {
         };
         let mut log = log?;
         let mut refused_since = None;
-        let mut look_again_at = self.clock.monotonic() + self.settings.progress_interval;
+        let mut check_at = self.clock.monotonic() + self.settings.progress_interval;
         loop {
-            let read = self.read(&mut *log, &mut look_again_at);
-            let Some((setbacks, next)) = stop.run_until_cancelled(read).await else {
+            let read = self.read(&mut *log, &mut check_at);
+            let Some((rewinds, next)) = stop.run_until_cancelled(read).await else {
                 return self.close(log).await;
             };
-            self.send_back(&mut *log, setbacks).await?;
+            self.rewind(&mut *log, rewinds).await?;
             let now = self.clock.monotonic();
             match next {
                 None => {}
@@ -135,11 +135,11 @@ impl Consumer {
                     if folded.await?.is_break() {
                         return self.close(log).await;
                     }
-                    // Ports that answer at once must not keep everybody else from running.
+                    // Ports that are ready at once must not keep other tasks from running.
                     tokio::task::yield_now().await;
                 }
-                // One partition is refused. The others can be read all the same, and whoever leaves
-                // has the whole group deal them out again: so only now and then.
+                // One partition is refused, and the others can be read. Leaving the group would make all
+                // members rebalance, so it is done only after a while.
                 Some(Err(error))
                     if error.kind() == PortErrorKind::Misconfigured
                         && now.saturating_sub(*refused_since.get_or_insert(now))
@@ -155,40 +155,39 @@ impl Consumer {
         }
     }
 
-    /// Waits for the next batch, and looks at the store now and then. Tells of both: partitions in which
-    /// the reader must be sent back, and a batch, if there is one by then. May be dropped at the end:
-    /// what a look was about to reconcile then heals when it is read.
+    /// Waits for the next batch, and checks the store now and then. Returns partitions that must be rewound,
+    /// and the batch, if there is one by then. The future may be dropped at shutdown: a candidate that a
+    /// check was about to reconcile is refreshed when it is shown.
     ///
-    /// The looks do not end the wait for the batch. The log may be asking the store where to begin, and
-    /// if the question ended with each look, a store that takes longer than it is until the next one
-    /// would never be heard. Nor does the wait stand still during a look, with what it has of the store
-    /// in its hands: a connection that the look may need.
+    /// A check does not cancel the wait for the batch: while it waits, the log may be reading the store's
+    /// progress, and a store that takes longer than the time between two checks would never be heard. Nor
+    /// does the wait stop during a check: it may hold the connection to the store that the check needs.
     async fn read(
         &self,
         log: &mut dyn Subscription,
-        look_again_at: &mut Duration,
-    ) -> (Setbacks, Option<Result<LogBatch, PortError>>) {
+        check_at: &mut Duration,
+    ) -> (Rewinds, Option<Result<LogBatch, PortError>>) {
         let mut next = pin!(log.next());
         loop {
-            if self.clock.monotonic() >= *look_again_at {
-                let (setbacks, next) = match select(pin!(self.look_again()), next.as_mut()).await {
-                    Either::Left((setbacks, _)) => (setbacks, None),
-                    Either::Right((next, look)) => (look.await, Some(next)),
+            if self.clock.monotonic() >= *check_at {
+                let (rewinds, next) = match select(pin!(self.check_store()), next.as_mut()).await {
+                    Either::Left((rewinds, _)) => (rewinds, None),
+                    Either::Right((next, check)) => (check.await, Some(next)),
                 };
-                *look_again_at = self.clock.monotonic() + self.settings.progress_interval;
-                if next.is_some() || !setbacks.is_empty() {
-                    return (setbacks, next);
+                *check_at = self.clock.monotonic() + self.settings.progress_interval;
+                if next.is_some() || !rewinds.is_empty() {
+                    return (rewinds, next);
                 }
             }
-            let until_look = look_again_at.saturating_sub(self.clock.monotonic());
-            match in_time(&*self.clock, until_look, next.as_mut()).await {
-                Some(next) => return (Setbacks::new(), Some(next)),
+            let until_check = check_at.saturating_sub(self.clock.monotonic());
+            match in_time(&*self.clock, until_check, next.as_mut()).await {
+                Some(next) => return (Rewinds::new(), Some(next)),
                 None => self.outages.log.worked(),
             }
         }
     }
 
-    /// Folds a batch, again and again until that works. Breaks if all is to stop before it did.
+    /// Folds a batch, with retries until it succeeds. Breaks if `stop` is cancelled before it did.
     async fn fold_or_stop(
         &self,
         log: &mut dyn Subscription,
@@ -196,7 +195,7 @@ impl Consumer {
         backoff: &mut Backoff,
         stop: &CancellationToken,
     ) -> Result<ControlFlow<()>, PortError> {
-        // The log has handed the batch out: it is folded again here until that works.
+        // The log does not deliver the batch again, so it is retried here.
         loop {
             let Some(folded) = self.finished_soon(stop, self.fold(log, &step)).await else {
                 return Ok(ControlFlow::Break(()));
@@ -216,8 +215,8 @@ impl Consumer {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Waits for what was begun, but not for long once all is to stop: dropped, it has happened as a
-    /// whole or not at all, and whoever resumes asks the store.
+    /// Waits for `begun`, but not for long once `stop` is cancelled. If it is dropped, it has happened as a
+    /// whole or not at all, and the next consumer resumes at the store's progress.
     async fn finished_soon<T>(
         &self,
         stop: &CancellationToken,
@@ -233,23 +232,23 @@ impl Consumer {
         }
     }
 
-    /// Whether the store was put back while nobody voted: then no batch meets the fence, and the
-    /// reader must be sent back. Besides, makes up for what could not be reconciled.
-    async fn look_again(&self) -> Setbacks {
-        let setbacks = self.progress.setbacks().await;
-        self.outages.store.note(&setbacks);
-        self.reconciler.reconcile_owed().await;
-        setbacks.unwrap_or_default()
+    /// Finds the partitions in which the store was restored from a backup: while there are no votes, no step
+    /// would be fenced and show it. Also retries reconciliations that failed.
+    async fn check_store(&self) -> Rewinds {
+        let rewinds = self.progress.rewinds().await;
+        self.outages.store.note(&rewinds);
+        self.reconciler.retry().await;
+        rewinds.unwrap_or_default()
     }
 
-    /// Has partitions read again from where the store was put back to.
-    async fn send_back(
-        &self,
-        log: &mut dyn Subscription,
-        setbacks: Setbacks,
-    ) -> Result<(), PortError> {
-        for (partition, next) in setbacks {
-            tracing::warn!(?partition, ?next, "the store was put back: folding again");
+    /// Reads partitions again from the store's progress.
+    async fn rewind(&self, log: &mut dyn Subscription, rewinds: Rewinds) -> Result<(), PortError> {
+        for (partition, next) in rewinds {
+            tracing::warn!(
+                ?partition,
+                ?next,
+                "the store was restored from a backup: folding the log again from there"
+            );
             self.seek(log, partition, next).await?;
             self.progress.note(partition, next);
         }
@@ -258,13 +257,7 @@ impl Consumer {
 
     async fn close(&self, log: Box<dyn Subscription>) -> Result<(), PortError> {
         let limit = self.settings.join_deadline;
-        within(
-            &*self.clock,
-            limit,
-            "leaving the group of consumers",
-            log.close(),
-        )
-        .await
+        within(&*self.clock, limit, Operation::Close, log.close()).await
     }
 
     async fn pause(&self, backoff: &mut Backoff, stop: &CancellationToken) -> ControlFlow<()> {
@@ -275,8 +268,8 @@ impl Consumer {
         }
     }
 
-    /// Applies a step, reconciles it, and notes it in the log. It may be called again with the same
-    /// step after a failure: what was applied of it then meets the fence.
+    /// Applies a step, reconciles the counter, and commits. It may be called again with the same step after a
+    /// failure: the part that was applied is then fenced.
     async fn fold(&self, log: &mut dyn Subscription, step: &FoldStep) -> Result<(), Failed> {
         // The parts of the step that are still to be applied, the first on top.
         let mut parts = vec![Cow::Borrowed(step)];
@@ -289,7 +282,7 @@ impl Consumer {
                     self.commit(log, part.partition, part.next).await;
                 }
                 Ok(Applied::Fenced { progress }) if progress < part.start => {
-                    // The store was put back: so does the reader, and what follows is read again.
+                    // The store was restored from a backup: the log is read again from its progress.
                     self.progress.note(part.partition, progress);
                     let sought = self.seek(log, part.partition, progress).await;
                     return sought.map_err(Failed::Log);
@@ -316,7 +309,7 @@ impl Consumer {
         Ok(())
     }
 
-    /// Has a partition read from elsewhere.
+    /// Continues to read a partition at another offset.
     async fn seek(
         &self,
         log: &mut dyn Subscription,
@@ -324,7 +317,7 @@ impl Consumer {
         next: Offset,
     ) -> Result<(), PortError> {
         let (seek, limit) = (log.seek(partition, next), self.settings.reconcile_deadline);
-        within(&*self.clock, limit, "seeking in the log", seek).await
+        within(&*self.clock, limit, Operation::Seek, seek).await
     }
 
     async fn apply(&self, step: &FoldStep) -> Result<Applied, PortError> {
@@ -332,14 +325,14 @@ impl Consumer {
         within(
             &*self.clock,
             self.settings.apply_deadline,
-            "applying a batch",
+            Operation::Apply,
             apply,
         )
         .await
     }
 
-    /// Cuts in two what the store cannot hold, or takes out of a single record the ballots that it
-    /// cannot. The first part comes last.
+    /// Divides a step that the store cannot hold in two, or rejects the ballots of a single record that it
+    /// cannot hold. The first part is the last of the list.
     async fn narrowed(
         &self,
         step: FoldStep,
@@ -350,14 +343,14 @@ impl Consumer {
             Err(record) => record,
         };
         let ballots = record.ballots.len();
-        let stage = Stage {
+        let dry_run = DryRun {
             clock: &*self.clock,
             store: &*self.store,
             limit: self.settings.apply_deadline,
         };
-        let narrowed = stage.without_unholdable(record).await?;
+        let narrowed = dry_run.without_unholdable(record).await?;
         if narrowed.ballots.len() == ballots {
-            // The dry run went well and the step does not: nothing is left to narrow down.
+            // The dry run succeeds and the step fails: there is nothing to reject.
             return Err(error);
         }
         Ok(vec![Cow::Owned(narrowed)])
@@ -366,13 +359,13 @@ impl Consumer {
     async fn commit(&self, log: &mut dyn Subscription, partition: Partition, next: Offset) {
         let commit = log.commit(partition, next);
         let limit = self.settings.reconcile_deadline;
-        let told = within(&*self.clock, limit, "noting progress in the log", commit).await;
-        self.commit_outage.note(&told);
+        let committed = within(&*self.clock, limit, Operation::Commit, commit).await;
+        self.commit_outage.note(&committed);
     }
 }
 
-/// Partitions in which the store was put back, and where it is now.
-type Setbacks = Vec<(Partition, Offset)>;
+/// Partitions in which the store was restored from a backup, with its progress now.
+type Rewinds = Vec<(Partition, Offset)>;
 
 fn log_rejections(step: &FoldStep) {
     for rejection in &step.rejections {
@@ -381,7 +374,8 @@ fn log_rejections(step: &FoldStep) {
     }
 }
 
-/// Which side a fold failed on: a batch is tried again, a log is joined again.
+/// What failed in a fold. After a failure of the log the group is joined again, after one of the store the
+/// batch is retried.
 enum Failed {
     Log(PortError),
     Store(PortError),

@@ -1,24 +1,23 @@
-//! Narrowing a record down to the ballots that the store cannot hold.
+//! Finds the ballots of a record that the store cannot hold.
 
 use std::time::Duration;
 
 use crate::{
     deadline::within,
-    domain::{FoldStep, PositionedBallot, Rejection},
-    ports::{Clock, PortError, PortErrorKind, VoteStore},
+    domain::{Clock, FoldStep, PositionedBallot, Rejection},
+    ports::{Operation, PortError, PortErrorKind, VoteStore},
 };
 
-/// Where steps are tried in a dry run: nothing here is written.
-pub(super) struct Stage<'a> {
+/// Tries out steps on the store without changing it.
+pub(super) struct DryRun<'a> {
     pub(super) clock: &'a dyn Clock,
     pub(super) store: &'a dyn VoteStore,
-    /// How long one dry run may take.
+    /// The deadline of one dry run.
     pub(super) limit: Duration,
 }
 
-impl Stage<'_> {
-    /// Turns those ballots of a step that the store cannot hold into rejections with their reason,
-    /// by bisection.
+impl DryRun<'_> {
+    /// Turns the ballots of a step that the store cannot hold into rejections, by bisection.
     ///
     /// For `m` ballots of which `k` cannot be held it takes about `k * log2(m)` dry runs.
     pub(super) async fn without_unholdable(&self, step: FoldStep) -> Result<FoldStep, PortError> {
@@ -26,8 +25,8 @@ impl Stage<'_> {
             ballots: Vec::new(),
             ..step
         };
-        // Slices still to be admitted, the first on top: ballots keep the log's order, because the
-        // first of two with the same id wins.
+        // Slices that are still to be admitted, the first on top. The ballots keep the order of the log,
+        // because the first of two with the same id counts.
         let mut waiting = vec![step.ballots];
         while let Some(mut ballots) = waiting.pop() {
             let Err(error) = self.dry_run_with(&mut narrowed, &ballots).await else {
@@ -42,15 +41,15 @@ impl Stage<'_> {
                 waiting.extend([second, ballots]);
             } else {
                 let reason = error.chain();
-                let reject = |placed| Rejection::of_ballot(placed, &reason);
+                let reject = |ballot| Rejection::of_ballot(ballot, &reason);
                 narrowed.rejections.extend(ballots.into_iter().map(reject));
             }
         }
         Ok(narrowed)
     }
 
-    /// Whether the store can hold what was admitted so far together with `more`: ballots may be
-    /// fine each for itself and too many together.
+    /// Whether the store can hold `more` together with the ballots that were admitted so far: ballots may
+    /// be fine one by one and too many together.
     async fn dry_run_with(
         &self,
         admitted: &mut FoldStep,
@@ -59,7 +58,7 @@ impl Stage<'_> {
         let before = admitted.ballots.len();
         admitted.ballots.extend_from_slice(more);
         let dry_run = self.store.dry_run(admitted);
-        let result = within(self.clock, self.limit, "rehearsing a batch", dry_run).await;
+        let result = within(self.clock, self.limit, Operation::DryRun, dry_run).await;
         admitted.ballots.truncate(before);
         result
     }

@@ -1,26 +1,23 @@
-//! How far the store is, as a consumer knows it.
+//! The store's progress, as a consumer knows it.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use parking_lot::Mutex;
 
 use crate::{
     deadline::within,
-    domain::{Offset, Partition, Progress},
-    ports::{Clock, PortError, ResumeFrom, VoteStore},
+    domain::{Clock, Offset, Partition, Progress},
+    ports::{Operation, PortError, ResumeFrom, VoteStore},
 };
 
-/// Has a partition read from where the store is, and remembers where that was: only so can a store
-/// that was put back be told from one that waits for votes.
+/// Resumes partitions at the store's progress, and remembers it: a store whose progress is behind that was
+/// restored from a backup.
 pub(super) struct StoreProgress {
     clock: Arc<dyn Clock>,
     store: Arc<dyn VoteStore>,
     limit: Duration,
-    /// By partition, of this membership: what the store was last known to be at.
+    /// The last known progress of each partition that was assigned to this member.
     known: Mutex<BTreeMap<Partition, Offset>>,
 }
 
@@ -34,46 +31,46 @@ impl StoreProgress {
         }
     }
 
-    /// A new membership begins: it will be told anew which partitions it has.
+    /// Forgets all partitions: a new membership begins, with other partitions.
     pub(super) fn forget(&self) {
-        self.known().clear();
+        self.known.lock().clear();
     }
 
-    /// Notes where the store is.
+    /// Notes the store's progress in a partition.
     pub(super) fn note(&self, partition: Partition, next: Offset) {
-        self.known().insert(partition, next);
+        self.known.lock().insert(partition, next);
     }
 
-    /// Asks the store again, and tells the partitions in which it is further back than it was: it was
-    /// put back, and what follows is to be folded again. Tells them again until that is
-    /// [noted](Self::note): whoever asked may fail before the reader is sent back.
-    pub(super) async fn setbacks(&self) -> Result<Vec<(Partition, Offset)>, PortError> {
-        let known: Vec<_> = self.known().iter().map(|(p, next)| (*p, *next)).collect();
-        let mut setbacks = Vec::new();
+    /// Reads the store's progress again, and returns the partitions in which it went back: the store was
+    /// restored, and what follows must be folded again. A partition is returned until its new progress is
+    /// [noted](Self::note), because the caller may fail before it could seek.
+    pub(super) async fn rewinds(&self) -> Result<Vec<(Partition, Offset)>, PortError> {
+        let known: Vec<_> = self
+            .known
+            .lock()
+            .iter()
+            .map(|(p, next)| (*p, *next))
+            .collect();
+        let mut rewinds = Vec::new();
         for (partition, known) in known {
-            let next = self.ask(partition).await?.next;
+            let next = self.read(partition).await?.next;
             if next < known {
-                setbacks.push((partition, next));
+                rewinds.push((partition, next));
             }
         }
-        Ok(setbacks)
+        Ok(rewinds)
     }
 
-    async fn ask(&self, partition: Partition) -> Result<Progress, PortError> {
+    async fn read(&self, partition: Partition) -> Result<Progress, PortError> {
         let progress = self.store.progress(partition);
-        let operation = "asking the store for its progress";
-        within(&*self.clock, self.limit, operation, progress).await
-    }
-
-    fn known(&self) -> MutexGuard<'_, BTreeMap<Partition, Offset>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        within(&*self.clock, self.limit, Operation::Progress, progress).await
     }
 }
 
 #[async_trait]
 impl ResumeFrom for StoreProgress {
     async fn resume_from(&self, partition: Partition) -> Result<Progress, PortError> {
-        let progress = self.ask(partition).await?;
+        let progress = self.read(partition).await?;
         self.note(partition, progress.next);
         Ok(progress)
     }

@@ -1,35 +1,34 @@
-//! Telling the counter what the store has.
+//! Reconciles the counter with what the store has applied.
 
-use std::{
-    collections::BTreeSet,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{collections::BTreeSet, sync::Arc};
+
+use parking_lot::Mutex;
 
 use crate::{
     deadline::within,
-    domain::{AppliedTotal, Candidate, FoldStep},
+    domain::{AppliedTotal, Candidate, Clock, FoldStep},
     outage::Outage,
-    ports::{Checkpoint, Clock, PortError, Ports, VoteCounter, VoteStore},
+    ports::{Checkpoint, Operation, PortError, Ports, VoteCounter, VoteStore},
     settings::FoldSettings,
 };
 
-/// The most checkpoints of one call: each call has a deadline, and a large step must not make it pass.
+/// The most checkpoints of one call. Each call has a deadline, which a large step must not exceed.
 const CHUNK: usize = 1_000;
 
-/// The most candidates whose reconciling is owed. One more heals when it is shown.
-const MAX_OWED: usize = 65_536;
+/// The most candidates that wait for a retry. One above that is refreshed when it is shown.
+const MAX_UNRECONCILED: usize = 65_536;
 
-/// Reconciles what was folded. It may fail at that: the counter then shows too little of nobody, and
-/// keeps tails for longer than it needs to, until the reconciling is made up for.
+/// Reconciles the counter with the steps that were folded. It may fail: no tally is then too low, and the
+/// counter keeps pending votes for longer than it has to, until a retry succeeds.
 pub(super) struct Reconciler {
     clock: Arc<dyn Clock>,
     counter: Arc<dyn VoteCounter>,
     store: Arc<dyn VoteStore>,
     settings: FoldSettings,
-    /// Whose reconciling failed.
-    owed: Mutex<BTreeSet<Candidate>>,
-    totals: Outage,
-    reconcile: Outage,
+    /// The candidates whose reconciliation failed.
+    unreconciled: Mutex<BTreeSet<Candidate>>,
+    read_outage: Outage,
+    reconcile_outage: Outage,
 }
 
 impl Reconciler {
@@ -40,34 +39,35 @@ impl Reconciler {
             counter: Arc::clone(&ports.counter),
             store: Arc::clone(&ports.store),
             settings,
-            owed: Mutex::default(),
-            totals: outage("tallies are not reconciled again"),
-            reconcile: outage("tallies are not reconciled; they heal when read"),
+            unreconciled: Mutex::default(),
+            read_outage: outage("tallies are not reconciled: the store cannot be read"),
+            reconcile_outage: outage("tallies are not reconciled: the counter does not answer"),
         }
     }
 
-    /// Reconciles the totals that a step led to.
+    /// Reconciles the totals of a step that was applied.
     pub(super) async fn reconcile_totals(&self, step: &FoldStep, totals: Vec<(Candidate, u64)>) {
         let checkpoints = totals.into_iter().map(|(candidate, votes)| {
-            let prefix = AppliedTotal {
+            let total = AppliedTotal {
                 partition: step.partition,
                 votes,
                 as_of: step.next,
             };
             Checkpoint {
                 candidate,
-                applied_totals: vec![prefix],
+                applied_totals: vec![total],
                 whole: false,
             }
         });
         self.reconcile(&checkpoints.collect::<Vec<_>>()).await;
         if !step.rejections.is_empty() {
-            // What was rejected is in no total, but its votes are in a tail until it is reconciled.
+            // Rejected votes are in no total, but they are pending until the counter is reconciled.
             self.reconcile_from_store(step).await;
         }
     }
 
-    /// Reconciles again what another consumer applied, or this one without learning of it.
+    /// Reconciles a step that was applied before: by another consumer, or by this one in a call whose answer
+    /// was lost.
     pub(super) async fn reconcile_from_store(&self, step: &FoldStep) {
         let candidates = [step.candidates(), step.rejected_candidates()].concat();
         for chunk in candidates.chunks(CHUNK) {
@@ -75,25 +75,25 @@ impl Reconciler {
         }
     }
 
-    /// Makes up for reconciliations that failed, some of them at a time.
-    pub(super) async fn reconcile_owed(&self) {
-        // Owed again if this fails, too.
-        let owed: Vec<_> = {
-            let mut all = self.owed();
-            (0..CHUNK).map_while(|_| all.pop_first()).collect()
+    /// Retries reconciliations that failed, some of them at a time.
+    pub(super) async fn retry(&self) {
+        // What fails again is noted again.
+        let some: Vec<_> = {
+            let mut unreconciled = self.unreconciled.lock();
+            (0..CHUNK).map_while(|_| unreconciled.pop_first()).collect()
         };
-        if !owed.is_empty() {
-            self.reconcile_stored(&owed).await;
+        if !some.is_empty() {
+            self.reconcile_stored(&some).await;
         }
     }
 
     async fn reconcile_stored(&self, candidates: &[Candidate]) {
         let limit = self.settings.apply_deadline;
         let read = self.store.tallies(candidates);
-        let stored = within(&*self.clock, limit, "reading tallies from the store", read).await;
-        self.totals.note(&stored);
+        let stored = within(&*self.clock, limit, Operation::Tallies, read).await;
+        self.read_outage.note(&stored);
         let Ok(stored) = stored else {
-            return self.owe(candidates.iter());
+            return self.note_failed(candidates.iter());
         };
         let whole = stored.into_iter().map(|stored| Checkpoint {
             candidate: stored.candidate,
@@ -106,9 +106,9 @@ impl Reconciler {
     async fn reconcile(&self, checkpoints: &[Checkpoint]) {
         for chunk in checkpoints.chunks(CHUNK) {
             let reconciled = self.reconcile_chunk(chunk).await;
-            self.reconcile.note(&reconciled);
+            self.reconcile_outage.note(&reconciled);
             if reconciled.is_err() {
-                self.owe(chunk.iter().map(|checkpoint| &checkpoint.candidate));
+                self.note_failed(chunk.iter().map(|checkpoint| &checkpoint.candidate));
             }
         }
     }
@@ -116,19 +116,15 @@ impl Reconciler {
     async fn reconcile_chunk(&self, checkpoints: &[Checkpoint]) -> Result<(), PortError> {
         let limit = self.settings.reconcile_deadline;
         let reconcile = self.counter.reconcile(checkpoints);
-        within(&*self.clock, limit, "reconciling tallies", reconcile).await
+        within(&*self.clock, limit, Operation::Reconcile, reconcile).await
     }
 
-    fn owe<'a>(&self, candidates: impl Iterator<Item = &'a Candidate>) {
-        let mut owed = self.owed();
+    fn note_failed<'a>(&self, candidates: impl Iterator<Item = &'a Candidate>) {
+        let mut unreconciled = self.unreconciled.lock();
         for candidate in candidates {
-            if owed.len() < MAX_OWED {
-                owed.insert(candidate.clone());
+            if unreconciled.len() < MAX_UNRECONCILED {
+                unreconciled.insert(candidate.clone());
             }
         }
-    }
-
-    fn owed(&self) -> MutexGuard<'_, BTreeSet<Candidate>> {
-        self.owed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! Showing tallies: what the counter knows, healed from the store.
+//! The tallies that voters see: those of the counter, refreshed from the store.
 
 mod reader;
 mod refresher;

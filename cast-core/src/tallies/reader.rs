@@ -1,25 +1,25 @@
-//! Reads tallies for people.
+//! Reads tallies.
 
 use std::sync::Arc;
 
 use super::refresher::Refresher;
 use crate::{
     deadline::within,
-    domain::{Candidate, StoredTally, Tally},
+    domain::{Candidate, Clock, StoredTally, Tally},
     fault::Fault,
     outage::Outage,
-    ports::{Clock, PortError, Ports, Reading, VoteCounter, VoteStore},
+    ports::{Operation, PortError, Ports, Reading, VoteCounter, VoteStore},
     settings::TallySettings,
 };
 
-/// Shows what the counter knows, and sees to it that it knows enough.
+/// Reads the counter, and has missing or old tallies loaded from the store.
 pub(crate) struct Tallies {
     clock: Arc<dyn Clock>,
     counter: Arc<dyn VoteCounter>,
     store: Arc<dyn VoteStore>,
     refresher: Arc<Refresher>,
     settings: TallySettings,
-    /// Of the counter, when it is read.
+    /// Of reading the counter.
     outage: Outage,
 }
 
@@ -27,9 +27,9 @@ pub(crate) struct Tallies {
 pub(crate) struct Shown {
     /// One for each candidate asked for, in their order.
     pub(crate) tallies: Vec<Tally>,
-    /// Whether some of them may lag behind what was acknowledged.
+    /// Whether some tallies may lack acknowledged votes.
     pub(crate) stale: bool,
-    /// Why some of them are not known at all: the counter missed them, and so did the store.
+    /// Why some tallies are unknown: the counter does not have them, and the store failed.
     pub(crate) missed: Option<PortError>,
 }
 
@@ -41,18 +41,21 @@ impl Tallies {
             store: Arc::clone(&ports.store),
             refresher,
             settings,
-            outage: Outage::new(&ports.clock, "the counter cannot be read"),
+            outage: Outage::new(
+                &ports.clock,
+                "tallies are those of the store: the counter does not answer",
+            ),
         }
     }
 
-    /// The tallies of candidates, in their order: the counter's, or else the store's.
+    /// The tallies of candidates, in their order: those of the counter, or else those of the store.
     pub(crate) async fn of(&self, candidates: &[Candidate]) -> Result<Shown, Fault> {
         let (read, limit) = (self.counter.read(candidates), self.settings.read_deadline);
-        let result = within(&*self.clock, limit, "reading tallies", read).await;
+        let result = within(&*self.clock, limit, Operation::Read, read).await;
         self.outage.note(&result);
         match result {
-            Ok(readings) => match self.healed(readings).await {
-                // A number that may be far too low must not be shown as if it were the tally.
+            Ok(readings) => match self.refreshed(readings).await {
+                // A tally that may be far too low must not be shown.
                 Shown {
                     missed: Some(error),
                     ..
@@ -63,7 +66,7 @@ impl Tallies {
         }
     }
 
-    /// What the store alone knows: true, but behind.
+    /// The tallies of the store: correct, but without the votes that it has not applied yet.
     pub(crate) async fn of_store(&self, candidates: &[Candidate]) -> Result<Shown, Fault> {
         let stored = self.refresher.stored(candidates).await?;
         Ok(Shown {
@@ -73,8 +76,9 @@ impl Tallies {
         })
     }
 
-    /// Completes the readings of a counter: misses from the store, at once; old ones soon.
-    pub(crate) async fn healed(&self, mut readings: Vec<Reading>) -> Shown {
+    /// Completes the readings of the counter: missing tallies are loaded from the store now, old ones are
+    /// refreshed in the background.
+    pub(crate) async fn refreshed(&self, mut readings: Vec<Reading>) -> Shown {
         let missed: Vec<_> = readings
             .iter()
             .filter(|r| r.age.is_none())
@@ -90,11 +94,11 @@ impl Tallies {
         }
         let (mut stale, mut error) = (false, None);
         if !missed.is_empty() {
-            match self.refresher.heal(&missed).await {
-                Ok(healed) => {
-                    stale = healed.stale;
+            match self.refresher.refresh(&missed).await {
+                Ok(refreshed) => {
+                    stale = refreshed.stale;
                     let misses = readings.iter_mut().filter(|r| r.age.is_none());
-                    for (miss, tally) in misses.zip(healed.tallies) {
+                    for (miss, tally) in misses.zip(refreshed.tallies) {
                         miss.tally = tally;
                     }
                 }
@@ -110,11 +114,11 @@ impl Tallies {
 
     /// The `first` candidates with the most votes.
     ///
-    /// Who leads, the store says; how many votes each has by now, the counter, if it can be asked.
+    /// The store decides who is among them; the votes are those of the counter, if it answers.
     pub(crate) async fn leaders(&self, first: usize) -> Result<Vec<Tally>, Fault> {
         let leaders = self.store.leaders(first);
         let limit = self.settings.store_deadline;
-        let leaders = within(&*self.clock, limit, "reading the leaders", leaders).await?;
+        let leaders = within(&*self.clock, limit, Operation::Leaders, leaders).await?;
         let candidates: Vec<_> = leaders
             .iter()
             .map(|leader| leader.candidate.clone())

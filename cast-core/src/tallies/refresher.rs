@@ -1,59 +1,59 @@
-//! Loads into the counter, from the store, what the counter has lost or may have missed.
+//! Loads tallies from the store into the counter, where the counter has lost or may have missed votes.
 
 use std::{
     collections::BTreeSet,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     deadline::within,
-    domain::{Candidate, StoredTally, Tally},
+    domain::{Candidate, Clock, StoredTally, Tally},
     outage::Outage,
-    ports::{Checkpoint, Clock, PortError, Ports, Reading, VoteCounter, VoteStore},
+    ports::{Checkpoint, Operation, PortError, Ports, Reading, VoteCounter, VoteStore},
     settings::TallySettings,
 };
 
-/// The most candidates that wait to be healed: one that finds no room is asked for again by the
-/// next that is shown its tally.
+/// The most candidates that wait to be refreshed. One above that is requested again when it is shown
+/// next.
 const MAX_WANTED: usize = 4_096;
 
-/// The most candidates that are loaded at once in the background: each loading has a deadline.
+/// The most candidates of one load in the background: each load has a deadline.
 const CHUNK: usize = 500;
 
-const LOADING: &str = "loading tallies from the store";
-
-/// Heals tallies: at once those that are missed, in the background those that are old.
+/// Refreshes tallies: missing ones at once, old ones in the background.
 pub(crate) struct Refresher {
     clock: Arc<dyn Clock>,
     counter: Arc<dyn VoteCounter>,
     store: Arc<dyn VoteStore>,
     settings: TallySettings,
-    /// Candidates that are old. They stay here while they are healed, so that nobody asks again.
+    /// Candidates whose tallies are old. They stay here while they are refreshed, so that they are not
+    /// requested twice.
     wanted: Mutex<BTreeSet<Candidate>>,
     asked: Notify,
-    /// Until when, in monotonic milliseconds, the store is left alone after it failed.
+    /// When the store may be read again after a failure, in monotonic milliseconds.
     store_paused_until_ms: AtomicU64,
     outages: Outages,
 }
 
-/// What may be down.
+/// The steps that may fail for a while.
 struct Outages {
     background: Outage,
     reconcile: Outage,
 }
 
-/// Tallies that were missed, as they can be shown.
-pub(crate) struct Healed {
-    /// In the order of what was missed.
+/// Tallies that the counter did not have, as they can be shown now.
+pub(crate) struct Refreshed {
+    /// In the order of the candidates.
     pub(crate) tallies: Vec<Tally>,
-    /// Whether they are the store's alone, because the counter could not take them.
+    /// Whether they lack pending votes, because the counter does not answer.
     pub(crate) stale: bool,
 }
 
@@ -68,69 +68,66 @@ impl Refresher {
             asked: Notify::new(),
             store_paused_until_ms: AtomicU64::new(0),
             outages: Outages {
-                background: Outage::new(&ports.clock, "old tallies cannot be healed"),
-                reconcile: Outage::new(&ports.clock, "tallies are shown as the store has them"),
+                background: Outage::new(&ports.clock, "old tallies are not refreshed"),
+                reconcile: Outage::new(
+                    &ports.clock,
+                    "tallies are those of the store: the counter does not answer",
+                ),
             },
         }
     }
 
-    /// Asks for a candidate to be healed soon.
+    /// Requests that a candidate is refreshed in the background.
     pub(crate) fn want(&self, candidate: &Candidate) {
-        let mut wanted = self.locked_wanted();
+        let mut wanted = self.wanted.lock();
         if wanted.len() < MAX_WANTED && !wanted.contains(candidate) {
             wanted.insert(candidate.clone());
             self.asked.notify_one();
         }
     }
 
-    /// Heals what is asked for, all that waits at once, until it is told to stop.
+    /// Refreshes requested candidates, all that wait at once, until `stop` is cancelled.
     pub(crate) async fn run(self: Arc<Self>, stop: CancellationToken) {
         loop {
             tokio::select! {
-                // Told to stop, it stops, even where somebody is still to be healed; and no dice are
-                // thrown that a test could not hold.
+                // It stops even where candidates wait; and there is no unseeded randomness.
                 biased;
                 () = stop.cancelled() => return,
                 () = self.asked.notified() => {}
             }
-            let batch: Vec<_> = self.locked_wanted().iter().cloned().collect();
+            let batch: Vec<_> = self.wanted.lock().iter().cloned().collect();
             for chunk in batch.chunks(CHUNK) {
                 self.outages.background.note(&self.load(chunk).await);
             }
-            let mut wanted = self.locked_wanted();
+            let mut wanted = self.wanted.lock();
             for candidate in &batch {
                 wanted.remove(candidate);
             }
         }
     }
 
-    fn locked_wanted(&self) -> std::sync::MutexGuard<'_, BTreeSet<Candidate>> {
-        self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Loads what the store knows of candidates that the counter does not, and reconciles it; returns
-    /// the tallies that can be shown then.
+    /// Loads candidates that the counter does not have from the store into it, and returns their tallies.
     ///
-    /// Somebody never voted for is not reconciled: else a counter could be filled by asking for names.
-    pub(crate) async fn heal(&self, missed: &[Reading]) -> Result<Healed, PortError> {
+    /// A candidate without votes is not loaded: otherwise requests for random names would fill the counter.
+    pub(crate) async fn refresh(&self, missed: &[Reading]) -> Result<Refreshed, PortError> {
         let candidates: Vec<_> = missed.iter().map(|r| r.tally.candidate.clone()).collect();
         let stored = self.stored(&candidates).await?;
-        let worth_it = |(stored, reading): &(&StoredTally, &Reading)| {
+        let has_votes = |(stored, reading): &(&StoredTally, &Reading)| {
             stored.tally().votes > 0 || reading.tally.votes > 0
         };
         let known = stored
             .iter()
             .zip(missed)
-            .filter(worth_it)
+            .filter(has_votes)
             .map(|(stored, _)| stored);
         let reconciled = self.reconciled(&candidates, known).await;
         self.outages.reconcile.note(&reconciled);
         Ok(match reconciled {
-            Ok(readings) => Healed {
+            Ok(readings) => Refreshed {
                 tallies: readings
                     .into_iter()
                     .zip(&stored)
-                    // Still a miss: never voted for, or forgotten again this very moment.
+                    // Still a miss: a candidate without votes, or one that was evicted just now.
                     .map(|(reading, stored)| match reading.age {
                         Some(_) => reading.tally,
                         None => stored.tally(),
@@ -138,14 +135,14 @@ impl Refresher {
                     .collect(),
                 stale: false,
             },
-            Err(_) => Healed {
+            Err(_) => Refreshed {
                 tallies: stored.iter().map(StoredTally::tally).collect(),
                 stale: true,
             },
         })
     }
 
-    /// Reconciles what the store knows, and reads what the counter shows then.
+    /// Reconciles the counter with what the store has, and reads it then.
     async fn reconciled<'a>(
         &self,
         candidates: &[Candidate],
@@ -153,7 +150,7 @@ impl Refresher {
     ) -> Result<Vec<Reading>, PortError> {
         self.reconcile(known).await?;
         let (read, limit) = (self.counter.read(candidates), self.settings.read_deadline);
-        within(&*self.clock, limit, "reading tallies", read).await
+        within(&*self.clock, limit, Operation::Read, read).await
     }
 
     async fn reconcile<'a>(
@@ -171,19 +168,19 @@ impl Refresher {
             self.counter.reconcile(&checkpoints),
             self.settings.read_deadline,
         );
-        within(&*self.clock, limit, "reconciling tallies", reconcile).await
+        within(&*self.clock, limit, Operation::Reconcile, reconcile).await
     }
 
     /// Loads candidates from the store into the counter.
     async fn load(&self, candidates: &[Candidate]) -> Result<(), PortError> {
         self.check_pause()?;
-        // Should this be too slow, it says nothing of what voters ask for.
+        // A failure here does not pause the reads for voters: this call may have many more candidates.
         let stored = self.read_store(candidates).await?;
         self.reconcile(stored.iter()).await
     }
 
-    /// Reads the store, unless it failed a moment ago: a store that is down must not make each vote
-    /// wait for its deadline.
+    /// Reads the store, unless it failed a moment ago: otherwise each vote would wait for the deadline while
+    /// the store is down.
     pub(crate) async fn stored(
         &self,
         candidates: &[Candidate],
@@ -201,14 +198,14 @@ impl Refresher {
     fn check_pause(&self) -> Result<(), PortError> {
         if monotonic_ms(&*self.clock) < self.store_paused_until_ms.load(Ordering::Relaxed) {
             let why = "the store failed a moment ago";
-            return Err(PortError::unavailable(LOADING, why));
+            return Err(PortError::unavailable(Operation::Tallies.name(), why));
         }
         Ok(())
     }
 
     async fn read_store(&self, candidates: &[Candidate]) -> Result<Vec<StoredTally>, PortError> {
         let (read, limit) = (self.store.tallies(candidates), self.settings.store_deadline);
-        within(&*self.clock, limit, LOADING, read).await
+        within(&*self.clock, limit, Operation::Tallies, read).await
     }
 }
 

@@ -1,4 +1,4 @@
-//! The generator: sees to it that at every moment one ticket is good.
+//! The generator: publishes tickets so that one is valid at every moment.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,17 +7,17 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     backoff::Backoff,
     deadline::within,
-    domain::{KeyRing, PeriodTicket, Timestamp},
+    domain::{Clock, Entropy, KeyRing, PeriodTicket, Timestamp},
     outage::Outage,
-    ports::{Clock, Entropy, PortError, Ports, TicketSource},
+    ports::{Operation, PortError, Ports, TicketSource},
     settings::TicketSettings,
 };
 
-/// Publishes the ticket of this period and of the next, over and over.
+/// Publishes the tickets of the running and of the next period, again and again.
 ///
-/// Any number of generators may run: the ticket source keeps the first ticket of a period, and the
-/// others adopt it. Because the next period's ticket is there before the period begins, a period
-/// may pass without any generator before voters notice.
+/// Any number of generators may run: the ticket source keeps the first ticket of a period, and the other
+/// generators adopt it. Because each ticket is published a period ahead, no generator may run for a whole
+/// period without effect on voters.
 pub struct Generator {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
@@ -29,7 +29,7 @@ pub struct Generator {
 }
 
 impl Generator {
-    /// A generator that issues with the newest of `keys`.
+    /// A generator that issues tickets with the newest of `keys`.
     pub fn new(ports: &Ports, keys: KeyRing, settings: TicketSettings) -> Self {
         Self {
             clock: Arc::clone(&ports.clock),
@@ -37,24 +37,22 @@ impl Generator {
             tickets: Arc::clone(&ports.tickets),
             keys,
             settings,
-            publish_outage: Outage::new(&ports.clock, "no ticket could be published"),
+            publish_outage: Outage::new(&ports.clock, "no tickets are published"),
             other_settings: Outage::new(
                 &ports.clock,
-                "another generator issues tickets with other settings",
+                "another generator publishes tickets with other settings",
             ),
         }
     }
 
-    /// Publishes what is due: the ticket of the running period, unless it is there, and that of the
-    /// next. Returns how long to wait before the next call.
+    /// Publishes the tickets of the running and of the next period, where they have none. Returns how long
+    /// to wait before the next call.
     ///
-    /// Which period it is, the ticket source's clock decides. Called twice a period, so that a
-    /// source that forgot everything has a good ticket again after half of one.
+    /// The ticket source's clock decides which period is running. It is called twice in each period, so that
+    /// a source that lost its memory has a valid ticket again after half a period.
     pub async fn tick(&self) -> Result<Duration, PortError> {
         let period = self.settings.period;
-        let now = self
-            .bounded("asking the ticket source for the time", self.tickets.now())
-            .await?;
+        let now = self.within(Operation::Now, self.tickets.now()).await?;
         let running = now.period_start(period);
         self.publish(running).await?;
         self.publish(running.plus(period)).await?;
@@ -68,37 +66,39 @@ impl Generator {
             valid_until: valid_from.plus(self.settings.ttl),
             use_limit: self.settings.uses,
         };
-        let operation = "publishing a ticket";
-        let kept = self.bounded(operation, self.tickets.publish(&ours)).await?;
-        if self.keys.verify(&kept.ticket).is_none() {
+        let operation = Operation::PublishTicket;
+        let adopted = self.within(operation, self.tickets.publish(&ours)).await?;
+        if self.keys.verify(&adopted.ticket).is_none() {
             let why = format!(
-                "another generator issues with key {}, which this one does not have or has with \
-                 another secret: give all processes the same key ring",
-                kept.ticket.key_id().get()
+                "another generator issues tickets with key {}, which is not in the key ring here, or has \
+                 another secret here: give all processes the same key ring",
+                adopted.ticket.key_id().get()
             );
-            return Err(PortError::misconfigured(operation, why));
+            return Err(PortError::misconfigured(operation.name(), why));
         }
-        let is_alike = kept.use_limit == ours.use_limit && kept.valid_until == ours.valid_until;
+        let is_alike =
+            adopted.use_limit == ours.use_limit && adopted.valid_until == ours.valid_until;
         if is_alike {
             self.other_settings.worked();
         } else {
-            let why = format!("this one would have issued {ours:?}, there is {kept:?}");
+            let why =
+                format!("this generator would publish {ours:?}, and the period has {adopted:?}");
             self.other_settings
-                .failed(&PortError::misconfigured(operation, why));
+                .failed(&PortError::misconfigured(operation.name(), why));
         }
         Ok(())
     }
 
-    /// A call that takes longer than half a period is of no use: the next one is due.
-    async fn bounded<T>(
+    /// The deadline is half a period: the next call is due then.
+    async fn within<T>(
         &self,
-        operation: &'static str,
+        operation: Operation,
         call: impl Future<Output = Result<T, PortError>>,
     ) -> Result<T, PortError> {
         within(&*self.clock, self.settings.period / 2, operation, call).await
     }
 
-    /// Ticks until it is told to stop. A failure is logged, and tried again after a pause.
+    /// Publishes tickets until `stop` is cancelled. A failure is logged, and retried after a pause.
     pub async fn run(self, stop: CancellationToken) {
         let mut backoff = Backoff::new(self.settings.period / 40, self.settings.period / 4);
         loop {
@@ -114,8 +114,7 @@ impl Generator {
                 }
             };
             tokio::select! {
-                // Told to stop, it stops, even where the next tick is due; and no dice are thrown
-                // that a test could not hold.
+                // It stops even where the next tick is due; and there is no unseeded randomness.
                 biased;
                 () = stop.cancelled() => return,
                 () = self.clock.sleep(pause) => {}

@@ -1,4 +1,4 @@
-//! Issuing a ticket each period.
+//! The ticket of each period.
 
 mod generator;
 

@@ -1,4 +1,4 @@
-//! A ballot's way on: read, apply, reconcile; and the heal.
+//! The steps after a vote: read, apply, reconcile, refresh.
 
 use super::{
     Cast,
@@ -22,7 +22,7 @@ impl Cast {
         state.consumers.add(Consumer::Waiting { partition, at });
     }
 
-    /// A waiting consumer asks the store whether it was put back.
+    /// A waiting consumer asks the store whether it was restored.
     pub(crate) fn look_back(&self, state: &mut State, consumer: Consumer) {
         let Consumer::Waiting { partition, at } = consumer else {
             unreachable!("only who waits looks back");
@@ -60,10 +60,10 @@ impl Cast {
             }
             self.commit(state, partition, next);
         } else if self.lacks(Mechanism::ProgressInStore) {
-            // Fenced, and nobody knows where the store is: somebody else must have been there.
+            // Fenced, and the progress is not known: another consumer must have applied it.
             self.commit(state, partition, next);
         } else if progress < start {
-            // The store was put back, and so is the reader.
+            // The store was restored, and so is the reader.
             on = Consumer::Waiting {
                 partition,
                 at: progress,
@@ -134,14 +134,14 @@ impl Cast {
         }
     }
 
-    /// The counter takes over prefixes.
+    /// The counter takes over applied totals.
     pub(crate) fn reconcile(&self, state: &mut State, checkpoint: Checkpoint) {
         let Checkpoint {
             candidate,
             applied_totals,
         } = checkpoint;
-        for (partition, prefix) in applied_totals.into_iter().enumerate() {
-            let Some(AppliedTotal { as_of, votes }) = prefix else {
+        for (partition, total) in applied_totals.into_iter().enumerate() {
+            let Some(AppliedTotal { as_of, votes }) = total else {
                 continue;
             };
             let count = &mut state.counter[candidate].partitions[partition];
@@ -149,10 +149,10 @@ impl Cast {
                 continue;
             }
             (count.as_of, count.reconciled) = (as_of, votes);
-            if self.lacks(Mechanism::TailByPosition) {
-                count.tail[0] = Votes::NONE;
-            } else if !self.lacks(Mechanism::TailEverDropped) {
-                count.tail[..usize::from(as_of)].fill(Votes::NONE);
+            if self.lacks(Mechanism::PendingByPosition) {
+                count.pending[0] = Votes::NONE;
+            } else if !self.lacks(Mechanism::PendingEverDropped) {
+                count.pending[..usize::from(as_of)].fill(Votes::NONE);
             }
         }
         note_shown(state, candidate);
@@ -175,10 +175,10 @@ pub(crate) fn read(state: &mut State, consumer: Consumer, records: u8) {
 /// What is shown may have been seen.
 pub(crate) fn note_shown(state: &mut State, candidate: usize) {
     let shown = state.counter[candidate].shown().ballots();
-    state.owed[candidate] = state.owed[candidate].and(shown);
+    state.due[candidate] = state.due[candidate].and(shown);
 }
 
 pub(crate) fn forget(state: &mut State, candidate: usize) {
     state.counter[candidate] = Count::default();
-    state.owed[candidate] = Ballots::NONE;
+    state.due[candidate] = Ballots::NONE;
 }

@@ -9,7 +9,7 @@ use super::{
 };
 
 impl Cast {
-    /// One atomic step of the ticket source for the whole flush. Nothing happens if nobody is
+    /// One atomic step of the ticket source for the whole flush. Nothing happens if no ballot is
     /// granted or repeated, or the servers have their hands full.
     pub(crate) fn redeem(
         &self,
@@ -70,11 +70,11 @@ impl Cast {
         // From now on these voters have seen their votes counted.
         for candidate in self.scope.selected(record.granted) {
             let theirs = record.granted.within(self.scope.voters[candidate]);
-            state.owed[candidate] = state.owed[candidate].and(theirs);
+            state.due[candidate] = state.due[candidate].and(theirs);
         }
     }
 
-    /// Adds the tails of a record, for some candidates.
+    /// Adds the pending votes of a record, for some candidates.
     pub(crate) fn record(&self, state: &mut State, record: Record, candidates: [bool; CANDIDATES]) {
         let (Stage::Logged { at } | Stage::Late { at }) = record.stage else {
             unreachable!("only what is logged is recorded");
@@ -101,10 +101,10 @@ impl Cast {
         votes: Votes,
     ) {
         let count = &mut state.counter[candidate].partitions[partition];
-        if self.lacks(Mechanism::TailByPosition) || self.lacks(Mechanism::TailEverDropped) {
-            count.tail[0] = count.tail[0].plus(votes);
-        } else if at >= count.as_of && count.tail[usize::from(at)].is_none() {
-            count.tail[usize::from(at)] = votes;
+        if self.lacks(Mechanism::PendingByPosition) || self.lacks(Mechanism::PendingEverDropped) {
+            count.pending[0] = count.pending[0].plus(votes);
+        } else if at >= count.as_of && count.pending[usize::from(at)].is_none() {
+            count.pending[usize::from(at)] = votes;
         }
         note_shown(state, candidate);
     }
@@ -129,14 +129,14 @@ pub(crate) fn take_use(state: &mut State, record: Record) {
     state.records.replace(record, Record { stage, ..record });
 }
 
-pub(crate) fn publish(state: &mut State, record: Record, told: bool) {
+pub(crate) fn publish(state: &mut State, record: Record, acknowledged: bool) {
     let logged = state.logged().ballots();
     let tickets = &mut state.tickets;
     let retried = logged.without(tickets.first_tries);
     tickets.overtaken = tickets.overtaken.and(record.granted.within(retried));
     tickets.first_tries = tickets.first_tries.and(record.granted);
     let at = state.log[record.partition].append(record.ballots);
-    if told {
+    if acknowledged {
         let stage = Stage::Logged { at };
         state.records.replace(record, Record { stage, ..record });
     } else {

@@ -86,7 +86,7 @@ fn every_rare_state_is_reached() {
         search::reaches(scope, reached);
         missed.retain(|name| !reached.contains(name));
     }
-    assert!(missed.is_empty(), "nobody looks for {missed:?}");
+    assert!(missed.is_empty(), "no scope looks for {missed:?}");
 }
 
 mod without {
@@ -95,7 +95,7 @@ mod without {
 
     use super::{
         properties::{
-            EXACT, FREE, HEALS, LIMIT, LOGGED, NOT_ABOVE, NOT_BELOW, NOTICES, ONCE, RESUMES,
+            EXACT, FREE, LIMIT, LOGGED, NOT_ABOVE, NOT_BELOW, NOTICES, ONCE, REFRESHES, RESUMES,
         },
         scope::Mechanism,
         scopes,
@@ -114,21 +114,29 @@ mod without {
 
     #[test]
     fn the_position_of_a_tail_reconciling_drops_what_it_does_not_take_in() {
-        breaks(scopes::two_voters(), Mechanism::TailByPosition, NOT_BELOW);
+        breaks(
+            scopes::two_voters(),
+            Mechanism::PendingByPosition,
+            NOT_BELOW,
+        );
     }
 
     #[test]
     fn the_position_of_a_tail_reconciling_keeps_what_it_takes_in() {
-        breaks(scopes::two_voters(), Mechanism::TailEverDropped, NOT_ABOVE);
+        breaks(
+            scopes::two_voters(),
+            Mechanism::PendingEverDropped,
+            NOT_ABOVE,
+        );
     }
 
     #[test]
-    fn the_progress_in_the_store_what_was_put_back_stays_behind() {
+    fn the_progress_in_the_store_a_restored_store_stays_behind() {
         breaks(scopes::restored(), Mechanism::ProgressInStore, RESUMES);
     }
 
     #[test]
-    fn looking_back_what_was_put_back_stays_behind_while_nobody_votes() {
+    fn looking_back_a_restored_store_stays_behind_while_there_are_no_votes() {
         breaks(scopes::restored(), Mechanism::LookBack, NOTICES);
     }
 
@@ -140,7 +148,7 @@ mod without {
     #[test]
     fn one_partition_for_a_ballot_a_tally_never_heals() {
         let scope = scopes::restored_and_retried();
-        breaks(scope, Mechanism::HomePartition, HEALS);
+        breaks(scope, Mechanism::PartitionOfBallot, REFRESHES);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::{
 };
 
 pub(crate) const LOGGED: &str = "acknowledged means logged";
-pub(crate) const EXACT: &str = "the store is the fold of the log's prefix up to its own progress";
+pub(crate) const EXACT: &str = "the store is the fold of the log up to its own progress";
 pub(crate) const ONCE: &str = "each ballot counts once";
 pub(crate) const LIMIT: &str = "a ticket never buys more than its limit";
 pub(crate) const FREE: &str = "a repeated ballot costs no use";
@@ -18,7 +18,7 @@ pub(crate) const NOT_ABOVE: &str = "a shown tally is never above what is in the 
 pub(crate) const NOT_BELOW: &str = "a counter that forgot nothing never shows less than it did";
 pub(crate) const RESUMES: &str = "a consumer that joins brings the store to the end of the log";
 pub(crate) const NOTICES: &str = "consumers that are there bring the store to the end of the log";
-pub(crate) const HEALS: &str = "after a drain, a tally that is read shows what the store has";
+pub(crate) const REFRESHES: &str = "after a drain, a tally that is read shows what the store has";
 
 /// All of them.
 pub(crate) fn promises() -> Vec<Property<Cast>> {
@@ -32,7 +32,7 @@ pub(crate) fn promises() -> Vec<Property<Cast>> {
         Property::always(NOT_BELOW, is_not_below),
         Property::always(RESUMES, does_resume),
         Property::always(NOTICES, does_notice),
-        Property::always(HEALS, does_heal),
+        Property::always(REFRESHES, does_refresh),
     ]
 }
 
@@ -83,7 +83,7 @@ fn is_not_above(_: &Cast, state: &State) -> bool {
 fn is_not_below(_: &Cast, state: &State) -> bool {
     (0..CANDIDATES).all(|candidate| {
         let shown = state.counter[candidate].shown().ballots();
-        state.owed[candidate].without(shown).is_empty()
+        state.due[candidate].without(shown).is_empty()
     })
 }
 
@@ -98,7 +98,7 @@ fn does_notice(cast: &Cast, state: &State) -> bool {
 }
 
 /// A store that does not get to the end of the log has properties of its own.
-fn does_heal(cast: &Cast, state: &State) -> bool {
+fn does_refresh(cast: &Cast, state: &State) -> bool {
     let quiet = cast.drained(state);
     !is_at_the_end(&quiet) || cast.is_healed(state, &quiet)
 }

@@ -1,4 +1,4 @@
-//! What becomes of a state once nothing fails any more and nobody votes.
+//! What a state ends in once nothing fails any more and there are no votes.
 //!
 //! Liveness is looked for in this way, and not with the checker's own `eventually`, which is sound
 //! only where no two paths meet. From *every* state that is reached, the consumers that are there go
@@ -13,7 +13,7 @@ use super::{
 };
 
 /// More rounds than any drain takes: each consumer reads to the end at most twice, once for a store
-/// that was put back.
+/// that was restored.
 const ROUNDS: usize = 32;
 
 impl Cast {
@@ -66,29 +66,29 @@ impl Cast {
     /// Reads each tally as one that is old, and tells whether what is shown is what the store has;
     /// also after all that was on its way from `state` to the counter has come late.
     pub(crate) fn is_healed(&self, state: &State, quiet: &State) -> bool {
-        let mut healed = *quiet;
+        let mut refreshed = *quiet;
         for candidate in 0..CANDIDATES {
-            let stored = healed.store.whole(&self.scope, candidate);
-            self.reconcile(&mut healed, stored);
+            let stored = refreshed.store.whole(&self.scope, candidate);
+            self.reconcile(&mut refreshed, stored);
         }
-        let shows_the_store = |healed: &State| {
+        let shows_the_store = |refreshed: &State| {
             (0..CANDIDATES).all(|candidate| {
-                let stored = healed.store.counted().of(self.scope.voters[candidate]);
-                healed.counter[candidate].shown() == stored
+                let stored = refreshed.store.counted().of(self.scope.voters[candidate]);
+                refreshed.counter[candidate].shown() == stored
             })
         };
-        if !shows_the_store(&healed) {
+        if !shows_the_store(&refreshed) {
             return false;
         }
         for record in state.records.iter() {
             if matches!(record.stage, Stage::Logged { .. } | Stage::Late { .. }) {
-                self.record(&mut healed, record, [true; CANDIDATES]);
+                self.record(&mut refreshed, record, [true; CANDIDATES]);
             }
         }
         for checkpoint in state.checkpoints.iter() {
-            self.reconcile(&mut healed, checkpoint);
+            self.reconcile(&mut refreshed, checkpoint);
         }
-        shows_the_store(&healed)
+        shows_the_store(&refreshed)
     }
 }
 

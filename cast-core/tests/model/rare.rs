@@ -12,18 +12,18 @@ use super::{
 
 pub(crate) const WASTED: &str = "a use was wasted";
 pub(crate) const EXHAUSTED: &str = "a ticket is exhausted before a voter";
-pub(crate) const METER_LOST: &str = "a meter is lost that had uses left";
+pub(crate) const USE_COUNTER_LOST: &str = "a use counter is lost that had uses left";
 pub(crate) const OVERTAKEN: &str = "a retry overtook its first try";
 pub(crate) const COUNTED_ONCE: &str = "a retry is counted once";
 pub(crate) const SHOWN_TWICE: &str = "a retry shows twice, its id forgotten";
 pub(crate) const FENCED: &str = "a zombie stands before the fence";
 pub(crate) const HALF_FENCED: &str = "half of a batch lies behind the fence";
-pub(crate) const BEHIND_A_BATCH: &str = "the store was put back behind a batch";
-pub(crate) const BEHIND_WHO_WAITS: &str = "the store was put back behind who waits";
+pub(crate) const BEHIND_A_BATCH: &str = "the store was restored behind a batch";
+pub(crate) const BEHIND_WHO_WAITS: &str = "the store was restored behind who waits";
 pub(crate) const COUNTER_AHEAD: &str = "the counter is ahead of the store";
 pub(crate) const RECONCILED_LATE: &str = "a checkpoint comes after a newer one";
 pub(crate) const RECORDED_LATE: &str = "a record comes after its checkpoint";
-pub(crate) const TAIL_FORGOTTEN: &str = "a tail is forgotten that was acknowledged";
+pub(crate) const PENDING_FORGOTTEN: &str = "a pending is forgotten that was acknowledged";
 pub(crate) const HALF_FORGOTTEN: &str = "one candidate of a ballot is forgotten";
 
 /// All of them.
@@ -31,7 +31,7 @@ pub(crate) fn rare_states() -> Vec<Property<Cast>> {
     vec![
         Property::sometimes(WASTED, wasted),
         Property::sometimes(EXHAUSTED, exhausted),
-        Property::sometimes(METER_LOST, meter_lost),
+        Property::sometimes(USE_COUNTER_LOST, use_counter_lost),
         Property::sometimes(OVERTAKEN, overtaken),
         Property::sometimes(COUNTED_ONCE, counted_once),
         Property::sometimes(SHOWN_TWICE, shown_twice),
@@ -42,7 +42,7 @@ pub(crate) fn rare_states() -> Vec<Property<Cast>> {
         Property::sometimes(COUNTER_AHEAD, counter_ahead),
         Property::sometimes(RECONCILED_LATE, reconciled_late),
         Property::sometimes(RECORDED_LATE, recorded_late),
-        Property::sometimes(TAIL_FORGOTTEN, tail_forgotten),
+        Property::sometimes(PENDING_FORGOTTEN, pending_votes_forgotten),
         Property::sometimes(HALF_FORGOTTEN, half_forgotten),
     ]
 }
@@ -59,8 +59,8 @@ pub(crate) fn where_to_find_them() -> [(Scope, &'static [&'static str]); 6] {
             scopes::restored(),
             &[BEHIND_A_BATCH, BEHIND_WHO_WAITS, COUNTER_AHEAD],
         ),
-        (scopes::tickets(), &[EXHAUSTED, METER_LOST]),
-        (scopes::forgotten(), &[TAIL_FORGOTTEN, HALF_FORGOTTEN]),
+        (scopes::tickets(), &[EXHAUSTED, USE_COUNTER_LOST]),
+        (scopes::forgotten(), &[PENDING_FORGOTTEN, HALF_FORGOTTEN]),
         (scopes::lost_ids(), &[SHOWN_TWICE]),
     ]
 }
@@ -77,7 +77,7 @@ fn exhausted(cast: &Cast, state: &State) -> bool {
     (0..BALLOTS).any(waits) && (0..TICKETS).any(is_gone)
 }
 
-fn meter_lost(cast: &Cast, state: &State) -> bool {
+fn use_counter_lost(cast: &Cast, state: &State) -> bool {
     (0..TICKETS).any(|ticket| {
         let is_lost = state.tickets.used[ticket].is_none();
         is_lost && state.tickets.granted[ticket] < cast.scope.uses[ticket]
@@ -150,8 +150,8 @@ fn reconciled_late(_: &Cast, state: &State) -> bool {
     checkpoints.any(|checkpoint| {
         let count = &state.counter[checkpoint.candidate];
         let applied_totals = checkpoint.applied_totals.iter().zip(&count.partitions);
-        let mut both = applied_totals.filter_map(|(prefix, count)| Some((prefix.as_ref()?, count)));
-        both.any(|(prefix, count)| prefix.as_of < count.as_of)
+        let mut both = applied_totals.filter_map(|(total, count)| Some((total.as_ref()?, count)));
+        both.any(|(total, count)| total.as_of < count.as_of)
     })
 }
 
@@ -166,7 +166,7 @@ fn recorded_late(cast: &Cast, state: &State) -> bool {
     })
 }
 
-fn tail_forgotten(cast: &Cast, state: &State) -> bool {
+fn pending_votes_forgotten(cast: &Cast, state: &State) -> bool {
     let unfolded = state.acknowledged.without(state.store.counted().ballots());
     let lacks = |who: usize| {
         let theirs = unfolded.within(cast.scope.voters[who]);
@@ -180,6 +180,7 @@ fn tail_forgotten(cast: &Cast, state: &State) -> bool {
 fn half_forgotten(cast: &Cast, state: &State) -> bool {
     let of_both = cast.scope.voters[0].within(cast.scope.voters[1]);
     let [one, other] = state.counter.map(|count| count.shown().ballots());
-    let told = state.acknowledged.within(of_both);
-    state.rare.forgets < cast.scope.rare.forgets && !told.within(one).without(other).is_empty()
+    let acknowledged = state.acknowledged.within(of_both);
+    state.rare.forgets < cast.scope.rare.forgets
+        && !acknowledged.within(one).without(other).is_empty()
 }

@@ -12,7 +12,7 @@ pub(crate) struct Scope {
     /// How often each ballot is sent at most; a ballot that is never sent is not there.
     pub(crate) sendings: [u8; BALLOTS],
     /// The partition that each ballot's id belongs to.
-    pub(crate) home: [usize; BALLOTS],
+    pub(crate) partition_of: [usize; BALLOTS],
     /// Which ballots select each candidate. A ballot may select several.
     pub(crate) voters: [Ballots; CANDIDATES],
     /// How many ballots a flush takes at most.
@@ -21,7 +21,7 @@ pub(crate) struct Scope {
     pub(crate) uses: [u8; TICKETS],
     /// How many records are on their way through servers at a time.
     pub(crate) records: usize,
-    /// How many consumers there are at a time, whoever of them is a zombie.
+    /// How many consumers there are at a time, zombies included.
     pub(crate) consumers: usize,
     /// How many checkpoints are on their way to the counter at a time. One more is lost.
     pub(crate) checkpoints: usize,
@@ -34,11 +34,11 @@ pub(crate) struct Scope {
 pub(crate) struct Rare {
     /// A backup of the store is made; the newer replaces the older.
     pub(crate) backups: u8,
-    /// The store is put back to the backup.
+    /// The store is restored to the backup.
     pub(crate) restores: u8,
     /// The counter forgets a candidate, or all of them.
     pub(crate) forgets: u8,
-    /// The ticket source loses the meter of a ticket.
+    /// The ticket source loses the use counter of a ticket.
     pub(crate) lost_meters: u8,
     /// The ticket source forgets which ids it has seen.
     pub(crate) lost_ids: u8,
@@ -51,43 +51,48 @@ pub(crate) enum Mechanism {
     Fence,
     /// A ballot id counts once. Without: each time.
     Dedup,
-    /// A tail knows its record's position, and reconciling drops what lies before the prefix. Without:
-    /// a tail is a number, and reconciling sets it to nothing.
-    TailByPosition,
+    /// A pending knows its record's position, and reconciling drops what lies before the total. Without:
+    /// a pending is a number, and reconciling sets it to nothing.
+    PendingByPosition,
     /// The same, where reconciling leaves the number as it is.
-    TailEverDropped,
+    PendingEverDropped,
     /// The store says where a partition is to be read on. Without: the group's commit does, and a
     /// step that is fenced is taken for done.
     ProgressInStore,
-    /// A prefix is reconciled only if it is newer than what is reconciled. Without: always.
+    /// A total is reconciled only if it is newer than what is reconciled. Without: always.
     ReconcileIfNewer,
-    /// A consumer that waits for a record asks the store now and then whether it was put back.
+    /// A consumer that waits for a record asks the store now and then whether it was restored.
     /// Without: it waits for a record.
     LookBack,
     /// All sendings of a ballot meet in one partition. Without: each goes anywhere.
-    HomePartition,
+    PartitionOfBallot,
     /// The votes of a repeated ballot are not recorded. Without: they are.
     RepeatUnrecorded,
     /// The ticket source knows the ids that it granted. Without: each sending is new to it.
     IdsRemembered,
     /// A use is taken in the step that looks whether there is one. Without: in the next one.
     AtomicRedeem,
-    /// A ticket whose meter is lost is refused. Without: it is counted from nothing again.
+    /// A ticket whose use counter is lost is refused. Without: it is counted from nothing again.
     LostMeterRefused,
-    /// A voter is told of success when the log has the ballot. Without: when it is sent to the log.
+    /// A voter is answered with success when the log has the ballot. Without: when it is sent to the log.
     ReplyAfterLog,
 }
 
 impl Scope {
     /// Says whether the scope makes sense at all.
     pub(crate) fn check(&self) {
-        assert!(self.home.iter().all(|home| *home < PARTITIONS), "homes");
+        assert!(
+            self.partition_of
+                .iter()
+                .all(|partition| *partition < PARTITIONS),
+            "each ballot has a partition"
+        );
         let sent = self.ballots();
         let voted = self
             .voters
             .iter()
             .fold(Ballots::NONE, |all, some| all.and(*some));
-        assert_eq!(sent, voted.within(sent), "each ballot selects somebody");
+        assert_eq!(sent, voted.within(sent), "each ballot has a selection");
         assert!(
             self.flush > 0 && self.records > 0 && self.consumers > 0,
             "{self:?}"
@@ -100,9 +105,11 @@ impl Scope {
         sent.fold(Ballots::NONE, |all, id| all.and(Ballots::one(id)))
     }
 
-    /// Those of these ballots whose home is `partition`.
+    /// Those of these ballots that belong to `partition`.
     pub(crate) fn at_home_in(&self, partition: usize, ballots: Ballots) -> Ballots {
-        let here = ballots.ids().filter(|id| self.home[*id] == partition);
+        let here = ballots
+            .ids()
+            .filter(|id| self.partition_of[*id] == partition);
         here.fold(Ballots::NONE, |all, id| all.and(Ballots::one(id)))
     }
 

@@ -33,7 +33,7 @@ pub(crate) fn one_voter() -> Scope {
     Scope {
         name: "one voter",
         sendings: [2, 0, 0, 0],
-        home: [0, 0, 1, 1],
+        partition_of: [0, 0, 1, 1],
         voters: [Ballots::of([0, 1, 2, 3]), Ballots::NONE],
         flush: 1,
         uses: [2, 0],
@@ -63,7 +63,7 @@ pub(crate) fn two_partitions() -> Scope {
     }
 }
 
-/// A store that is put back under two consumers.
+/// A store that is restored under two consumers.
 pub(crate) fn restored() -> Scope {
     let rare = Rare {
         backups: 1,
@@ -71,7 +71,7 @@ pub(crate) fn restored() -> Scope {
         ..NEVER
     };
     Scope {
-        name: "a store put back",
+        name: "a store restored",
         sendings: [1, 1, 0, 0],
         records: 1,
         rare,
@@ -79,20 +79,20 @@ pub(crate) fn restored() -> Scope {
     }
 }
 
-/// A store of two partitions that is put back under two consumers.
+/// A store of two partitions that is restored under two consumers.
 pub(crate) fn both_restored() -> Scope {
     Scope {
-        name: "a store put back in two partitions",
+        name: "a store restored in two partitions",
         sendings: [1, 0, 1, 0],
         records: 2,
         ..restored()
     }
 }
 
-/// A store that is put back between a ballot and its retry.
+/// A store that is restored between a ballot and its retry.
 pub(crate) fn restored_and_retried() -> Scope {
     Scope {
-        name: "a store put back, and a retry",
+        name: "a store restored, and a retry",
         sendings: [2, 0, 0, 0],
         ..restored()
     }
@@ -114,7 +114,7 @@ pub(crate) fn forgotten() -> Scope {
     }
 }
 
-/// Flushes of two ballots, for two tickets of one use each, one of which loses its meter.
+/// Flushes of two ballots, for two tickets of one use each, one of which loses its use counter.
 pub(crate) fn tickets() -> Scope {
     let rare = Rare {
         lost_meters: 1,
@@ -177,7 +177,7 @@ pub(crate) fn large() -> Vec<Scope> {
             ..two_voters()
         },
         Scope {
-            name: "three consumers and a store put back (large)",
+            name: "three consumers and a store restored (large)",
             consumers: 3,
             ..restored()
         },
@@ -187,7 +187,7 @@ pub(crate) fn large() -> Vec<Scope> {
             ..two_partitions()
         },
         Scope {
-            name: "a store put back and a counter that forgets (large)",
+            name: "a store restored and a counter that forgets (large)",
             checkpoints: 2,
             rare: all_of_it,
             ..both_restored()

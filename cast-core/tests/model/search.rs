@@ -28,9 +28,9 @@ pub(crate) fn exhaust(scope: Scope) {
         checker.max_depth(),
     ));
     if let Some((property, path)) = checker.discoveries().into_iter().next() {
-        let told = told(&cast, property, path);
+        let shown = counterexample(&cast, property, path);
         panic!(
-            "{}: it does not hold that {property}\n{told}",
+            "{}: it does not hold that {property}\n{shown}",
             cast.scope.name
         );
     }
@@ -53,7 +53,10 @@ pub(crate) fn reaches(scope: Scope, names: &[&'static str]) {
 /// Takes a mechanism out and looks for a state in which `property` does not hold. Fails if there is
 /// none. The scope is one in which everything holds with the mechanism in its place.
 pub(crate) fn breaks(scope: Scope, without: Mechanism, property: &'static str) {
-    assert!(scopes::ordinary().contains(&scope), "nobody looks there");
+    assert!(
+        scopes::ordinary().contains(&scope),
+        "the scope is one that is searched"
+    );
     let cast = cast(scope, Some(without), promises);
     let until = HasDiscoveries::AllOf(BTreeSet::from([property]));
     let checker = cast.clone().checker().finish_when(until);
@@ -62,9 +65,9 @@ pub(crate) fn breaks(scope: Scope, without: Mechanism, property: &'static str) {
     let path = found.discovery(property).unwrap_or_else(|| {
         panic!("{name}: without {without:?} it holds in all {states} states that {property}")
     });
-    let told = told(&cast, property, path);
+    let shown = counterexample(&cast, property, path);
     say(&format!(
-        "{name}: without {without:?} it does not hold that {property}\n{told}"
+        "{name}: without {without:?} it does not hold that {property}\n{shown}"
     ));
 }
 
@@ -82,7 +85,7 @@ fn threads() -> usize {
 }
 
 /// A counterexample as lines: each step that it takes, and the state that they lead to.
-fn told(cast: &Cast, property: &'static str, path: Path<State, Step>) -> String {
+fn counterexample(cast: &Cast, property: &'static str, path: Path<State, Step>) -> String {
     let steps = shrunk(cast, property, path.into_actions());
     let last = replayed(cast, &steps).expect("it was replayed before");
     let lines = steps.iter().enumerate();

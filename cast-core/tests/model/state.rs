@@ -22,7 +22,7 @@ pub(crate) type Offset = u8;
 pub(crate) struct State {
     /// How often each ballot may still be sent.
     pub(crate) sendings: [u8; BALLOTS],
-    /// The ballots whose voters were told of success.
+    /// The ballots whose voters were answered with success.
     pub(crate) acknowledged: Ballots,
     pub(crate) tickets: Tickets,
     /// What API servers have in hand. A server is nothing else: one that dies leaves none of it.
@@ -33,12 +33,12 @@ pub(crate) struct State {
     pub(crate) committed: [Offset; PARTITIONS],
     pub(crate) store: Store,
     pub(crate) backup: Option<Store>,
-    /// What consumers and healers have read in the store, on its way to the counter.
+    /// What consumers and refreshers have read in the store, on its way to the counter.
     pub(crate) checkpoints: Bag<Checkpoint, IN_FLIGHT>,
     /// By candidate.
     pub(crate) counter: [Count; CANDIDATES],
-    /// By candidate, the ballots that the counter has shown or was told of, and a voter knows it.
-    pub(crate) owed: [Ballots; CANDIDATES],
+    /// By candidate, the ballots that the counter has shown or recorded, and a voter knows it.
+    pub(crate) due: [Ballots; CANDIDATES],
     /// The rare things that may still happen.
     pub(crate) rare: Rare,
 }
@@ -46,11 +46,11 @@ pub(crate) struct State {
 /// What the ticket source holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Tickets {
-    /// The uses taken of each ticket; none if the meter was lost.
+    /// The uses taken of each ticket; none if the use counter was lost.
     pub(crate) used: [Option<u8>; TICKETS],
     /// The ids that it knows.
     pub(crate) ids: Ballots,
-    /// What it knew once. (Nobody remembers this but the properties.)
+    /// What it knew once. (Only the properties read this.)
     pub(crate) forgotten: Ballots,
     /// How many uses were ever granted. (Likewise.)
     pub(crate) granted: [u8; TICKETS],
@@ -75,11 +75,11 @@ pub(crate) struct Record {
 pub(crate) enum Stage {
     /// A use was seen to be left, and is not taken yet. Only where redeeming is not atomic.
     Looked { ticket: usize },
-    /// It is to be published, or was and nobody has noticed.
+    /// It is to be published, or was published without an acknowledgement.
     Redeemed,
     /// The log has it.
     Logged { at: Offset },
-    /// The log has it, the voters have been told, and the counter may hear of it yet.
+    /// The log has it, the voters have been answered, and the counter may still record it.
     Late { at: Offset },
 }
 
@@ -157,14 +157,14 @@ impl Store {
             .fold(Votes::NONE, |all, votes| all.plus(*votes))
     }
 
-    /// What it tells of a candidate: a prefix of each partition, all at one moment.
+    /// What it tells of a candidate: a total of each partition, all at one moment.
     pub(crate) fn whole(self, scope: &Scope, candidate: usize) -> Checkpoint {
-        let prefix = |partition: usize| {
+        let total = |partition: usize| {
             let votes = self.totals[partition].of(scope.voters[candidate]);
             let as_of = self.progress[partition];
             Some(AppliedTotal { as_of, votes })
         };
-        let applied_totals = std::array::from_fn(prefix);
+        let applied_totals = std::array::from_fn(total);
         Checkpoint {
             candidate,
             applied_totals,
@@ -172,7 +172,7 @@ impl Store {
     }
 }
 
-/// A candidate's prefixes, on their way to the counter.
+/// A candidate's applied totals, on their way to the counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Checkpoint {
     pub(crate) candidate: usize,
@@ -199,20 +199,20 @@ pub(crate) struct PartitionCount {
     pub(crate) as_of: Offset,
     pub(crate) reconciled: Votes,
     /// By offset. Without positions all of it is at the first.
-    pub(crate) tail: [Votes; LOG],
+    pub(crate) pending: [Votes; LOG],
 }
 
 impl Count {
-    /// What is shown: reconciled and tails together.
+    /// What is shown: reconciled and pending votes together.
     pub(crate) fn shown(&self) -> Votes {
         let partitions = self.partitions.iter();
-        let all = partitions.flat_map(|count| count.tail.iter().chain([&count.reconciled]));
+        let all = partitions.flat_map(|count| count.pending.iter().chain([&count.reconciled]));
         all.fold(Votes::NONE, |sum, votes| sum.plus(*votes))
     }
 }
 
 impl State {
-    /// Nobody has voted yet.
+    /// There are no votes yet.
     pub(crate) fn new(scope: &Scope) -> Self {
         Self {
             sendings: scope.sendings,
@@ -229,7 +229,7 @@ impl State {
             backup: None,
             checkpoints: Bag::EMPTY,
             counter: [Count::default(); CANDIDATES],
-            owed: [Ballots::NONE; CANDIDATES],
+            due: [Ballots::NONE; CANDIDATES],
             rare: scope.rare,
         }
     }

@@ -7,7 +7,7 @@ use super::{
     votes::{BALLOTS, Ballots},
 };
 
-/// One step of anybody. It says what it is about, not who does it: servers, consumers and healers
+/// One step. It has no actor: servers, consumers and refreshers
 /// have no names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
@@ -27,11 +27,11 @@ pub(crate) enum Step {
     Die(Record),
     /// The counter records a record, its server hears of it, and tells the voters.
     RecordAndReply(Record),
-    /// The counter records a record's votes, of these candidates only, and nobody is told.
+    /// The counter records a record's votes, of these candidates only, and no voter is answered.
     RecordUntold(Record, [bool; CANDIDATES]),
-    /// The counter did not answer: the voters are told of success, and that the tallies are stale.
+    /// The counter did not answer: the voters are answered with success, and that the tallies are stale.
     ReplyStale(Record),
-    /// Voters are told of success before the log has said anything.
+    /// Voters are answered with success before the log has said anything.
     ReplyEarly(Record),
     /// A consumer is given a partition, and asks where it is to be read on.
     Join { partition: usize },
@@ -39,39 +39,39 @@ pub(crate) enum Step {
     Read(Consumer, u8),
     /// A consumer applies its batch, or meets the fence.
     Apply(Consumer),
-    /// A consumer that waits finds that the store was put back.
+    /// A consumer that waits finds that the store was restored.
     LookBack(Consumer),
     /// A consumer dies or leaves.
     Leave(Consumer),
     /// A checkpoint arrives.
     Reconcile(Checkpoint),
-    /// A tally is old or missed: somebody reads it in the store.
-    Heal { candidate: usize },
+    /// A tally is old or a miss: it is read from the store.
+    Refresh { candidate: usize },
     /// The store is copied.
     Backup,
-    /// The store is put back to the copy.
+    /// The store is restored to the copy.
     Restore,
     /// The counter forgets one key.
     Forget { candidate: usize },
     /// The counter forgets everything.
     ForgetAll,
-    /// The ticket source loses a meter.
-    LoseMeter { ticket: usize },
+    /// The ticket source loses a use counter.
+    LoseUseCounter { ticket: usize },
     /// The ticket source forgets the ids.
     LoseIds,
 }
 
 /// All steps that may be possible.
 pub(crate) fn steps(cast: &Cast, state: &State, steps: &mut Vec<Step>) {
-    door_steps(cast, state, steps);
+    ingest_steps(cast, state, steps);
     fold_steps(cast, state, steps);
     rare_steps(cast, state, steps);
 }
 
-fn door_steps(cast: &Cast, state: &State, steps: &mut Vec<Step>) {
+fn ingest_steps(cast: &Cast, state: &State, steps: &mut Vec<Step>) {
     let waiting = (0..BALLOTS).filter(|id| state.sendings[*id] > 0);
     let waiting = waiting.fold(Ballots::NONE, |all, id| all.and(Ballots::one(id)));
-    // Who was told of success does not vote again.
+    // Who was answered with success does not vote again.
     for ballots in waiting
         .without(state.acknowledged)
         .choices(cast.scope.flush)
@@ -82,7 +82,7 @@ fn door_steps(cast: &Cast, state: &State, steps: &mut Vec<Step>) {
                 ticket,
                 astray: false,
             });
-            if cast.lacks(Mechanism::HomePartition) {
+            if cast.lacks(Mechanism::PartitionOfBallot) {
                 steps.push(Step::Redeem {
                     ballots,
                     ticket,
@@ -147,7 +147,7 @@ fn fold_steps(cast: &Cast, state: &State, steps: &mut Vec<Step>) {
     steps.extend(state.checkpoints.kinds().map(Step::Reconcile));
     if state.checkpoints.len() < cast.scope.checkpoints {
         let candidates = cast.scope.selected(cast.scope.ballots());
-        steps.extend(candidates.map(|candidate| Step::Heal { candidate }));
+        steps.extend(candidates.map(|candidate| Step::Refresh { candidate }));
     }
 }
 
@@ -166,7 +166,7 @@ fn rare_steps(cast: &Cast, state: &State, steps: &mut Vec<Step>) {
     }
     if rare.lost_meters > 0 {
         let kept = (0..TICKETS).filter(|ticket| state.tickets.used[*ticket].is_some());
-        steps.extend(kept.map(|ticket| Step::LoseMeter { ticket }));
+        steps.extend(kept.map(|ticket| Step::LoseUseCounter { ticket }));
     }
     if rare.lost_ids > 0 {
         steps.push(Step::LoseIds);
@@ -206,7 +206,7 @@ pub(crate) fn after(cast: &Cast, state: &State, step: Step) -> Option<State> {
             next.checkpoints.remove(checkpoint);
             cast.reconcile(&mut next, checkpoint);
         }
-        Step::Heal { candidate } => {
+        Step::Refresh { candidate } => {
             next.checkpoints
                 .add(next.store.whole(&cast.scope, candidate));
         }
@@ -226,7 +226,7 @@ pub(crate) fn after(cast: &Cast, state: &State, step: Step) -> Option<State> {
             next.rare.forgets -= 1;
             (0..CANDIDATES).for_each(|candidate| fold::forget(&mut next, candidate));
         }
-        Step::LoseMeter { ticket } => {
+        Step::LoseUseCounter { ticket } => {
             next.rare.lost_meters -= 1;
             let again = cast.lacks(Mechanism::LostMeterRefused);
             next.tickets.used[ticket] = again.then_some(0);

@@ -79,7 +79,7 @@ impl fmt::Debug for Ballots {
     }
 }
 
-/// Votes, told apart by the ballots that they come from: how often each is in a number. Four bits a
+/// Votes by the ballots that they come from: how often each ballot is in a number. Four bits a
 /// ballot, so that votes add up like the numbers that they stand for.
 ///
 /// A number that takes in the right ballots is the right number, and one that does not shows which.

@@ -9,12 +9,12 @@ use proptest::{collection::vec, prelude::*, sample::Index};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// One of few candidates, so that ballots meet.
-fn somebody() -> impl Strategy<Value = Candidate> {
+fn candidate() -> impl Strategy<Value = Candidate> {
     prop::sample::select(vec!["a", "b", "c"]).prop_map(|name| Candidate::new(name).expect("a name"))
 }
 
 fn ballots(most: usize) -> impl Strategy<Value = Vec<LoggedBallot>> {
-    let ballot = properties::ballot_of(properties::ballot_id(), somebody(), properties::votes());
+    let ballot = properties::ballot_of(properties::ballot_id(), candidate(), properties::votes());
     vec(ballot, 1..=most)
 }
 
@@ -76,11 +76,11 @@ proptest! {
         let step = FoldStep::from(batch.clone());
         prop_assert_eq!((step.partition, step.start, step.next), (batch.partition, batch.start, batch.next));
         let (ballots, unreadable): (Vec<_>, Vec<_>) = batch.entries.iter().partition(|entry| entry.content.is_ok());
-        let placed = ballots.iter().flat_map(|entry| {
+        let positioned = ballots.iter().flat_map(|entry| {
             let ballots = entry.content.as_ref().expect("readable");
             ballots.iter().map(|ballot| PositionedBallot { offset: entry.offset, ballot: ballot.clone() })
         });
-        prop_assert_eq!(step.ballots, placed.collect::<Vec<_>>());
+        prop_assert_eq!(step.ballots, positioned.collect::<Vec<_>>());
         let rejected: Vec<_> = step.rejections.iter().map(Rejection::offset).collect();
         prop_assert_eq!(rejected, unreadable.iter().map(|entry| entry.offset).collect::<Vec<_>>());
     }

@@ -32,7 +32,7 @@ proptest! {
             prop_assert_eq!(&Candidate::new(&composed), &name);
             prop_assert_eq!(&Candidate::new(&apart), &name);
         } else {
-            // How long it is, and which character is told first, may depend on how it is written.
+            // How long it is, and which character is reported first, may depend on how it is written.
             prop_assert!(Candidate::new(&composed).is_err());
             prop_assert!(Candidate::new(&apart).is_err());
         }

@@ -59,8 +59,8 @@ proptest! {
         let ticket = ring(id, secret).issue(issued_at, &Seed::new(seed).entropy());
         prop_assert_eq!(ticket.stamp().key_id, KeyId::new(id));
         // A ticket has 48 bits for it.
-        let told = ms.min((1 << 48) - 1);
-        prop_assert_eq!(ticket.issued_at(), Timestamp::from_unix_ms(told));
+        let kept_ms = ms.min((1 << 48) - 1);
+        prop_assert_eq!(ticket.issued_at(), Timestamp::from_unix_ms(kept_ms));
     }
 
     #[test]
@@ -85,7 +85,7 @@ proptest! {
     }
 
     #[test]
-    fn what_nobody_issued_is_a_forgery((ring, genuine) in genuine(), bytes: [u8; 31]) {
+    fn a_ticket_that_was_not_issued_is_refused((ring, genuine) in genuine(), bytes: [u8; 31]) {
         let mut made_up = [genuine.stamp().key_id.get(); 32];
         made_up[1..].copy_from_slice(&bytes);
         prop_assert_eq!(ring.verify(&Ticket::from_bytes(made_up)), None);

@@ -14,7 +14,7 @@ pub(crate) struct Log(Arc<Mutex<Vec<(Level, String)>>>);
 
 impl Log {
     pub(crate) fn lines(&self) -> Vec<(Level, String)> {
-        self.0.lock().expect("nobody panicked").clone()
+        self.0.lock().expect("no panic under the lock").clone()
     }
 
     /// How often a text was logged at a level.
@@ -42,7 +42,7 @@ impl Subscriber for Log {
         let mut text = Text::default();
         event.record(&mut text);
         let line = (*event.metadata().level(), text.0);
-        self.0.lock().expect("nobody panicked").push(line);
+        self.0.lock().expect("no panic under the lock").push(line);
     }
 
     fn enter(&self, _: &span::Id) {}

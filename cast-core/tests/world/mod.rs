@@ -80,8 +80,8 @@ impl World {
         }
     }
 
-    /// A door over `ports`; tickets are issued when the test says so, and the log is folded then.
-    pub(crate) async fn door_over(&self, ports: Ports) -> Cast {
+    /// A vote service on `ports`; the test issues tickets and folds the log.
+    pub(crate) async fn api_over(&self, ports: Ports) -> Cast {
         let roles = Roles {
             api: true,
             generator: false,
@@ -97,7 +97,7 @@ impl World {
     }
 
     pub(crate) async fn api(&self) -> Cast {
-        self.door_over(self.ports()).await
+        self.api_over(self.ports()).await
     }
 
     pub(crate) fn generator(&self) -> Generator {
@@ -135,7 +135,7 @@ impl World {
         lag.iter().map(PartitionLag::behind).sum()
     }
 
-    /// Appends ballots as one record, past any door.
+    /// Appends ballots as one record, without a vote service.
     pub(crate) async fn append(
         &self,
         partition: Partition,
@@ -146,7 +146,7 @@ impl World {
         published.position.expect("a position")
     }
 
-    /// What the counter shows, without healing it.
+    /// The tally of the counter, without a refresh.
     pub(crate) async fn counted(&self, name: &str) -> u64 {
         let readings = self
             .counter

@@ -19,7 +19,7 @@ const SYSTEM: u8 = 2;
 
 static PICKED: AtomicU8 = AtomicU8::new(NOT_PICKED);
 
-/// What the process was told to serve, if it is to have the system's allocator.
+/// The side that has the system's allocator, as an argument of the process.
 const FOR_SYSTEM: &[u8] = b"--serve\0defaults\0";
 
 /// Picked with the first allocation, which comes before `main`: what one has allocated, the other

@@ -2,7 +2,7 @@
 //! on a busy machine as on a quiet one.
 //!
 //! Counted is everything from the request's variables as JSON to its data as JSON, with the document
-//! already known: the engine, the door, its flush, and the consumer that folds it into the store. The
+//! already known: the engine, the intake, its flush, and the consumer that folds it into the store. The
 //! same with a mutation that does nothing is counted beside it. One thread does all the work, so
 //! that two runs count nearly the same; what differs are random numbers and where hashes put things.
 
@@ -12,12 +12,11 @@ use async_graphql::{Executor, Variables};
 use cast_server::schema::Engine;
 
 use super::{
-    CANDIDATES, DOCUMENT,
     sides::{self, Side},
-    variables,
+    vote::{CANDIDATES, DOCUMENT, variables},
 };
 
-/// How many voters vote at once.
+/// The number of voters at a time.
 const VOTERS: usize = 64;
 /// The most that a vote may take.
 const TARGET: u64 = 70_000;
@@ -42,9 +41,9 @@ fn count(side: Side, votes: u64) -> u64 {
         .args(["--in-process", side.name(), "--votes", &votes.to_string()])
         .output()
         .expect("valgrind is installed");
-    let told = String::from_utf8_lossy(&counted.stderr);
-    assert!(counted.status.success(), "{told}");
-    let collected = told
+    let report = String::from_utf8_lossy(&counted.stderr);
+    assert!(counted.status.success(), "{report}");
+    let collected = report
         .lines()
         .find_map(|line| line.split_once("Collected : "));
     let (_, figure) = collected.expect("callgrind says what it collected");

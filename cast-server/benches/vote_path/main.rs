@@ -4,7 +4,7 @@
 //! `cargo bench -p cast-server --bench vote_path -- [--rounds 5] [--seconds 2] [--connections 64] [--stack]`
 //!
 //! With `--stack`, the endpoint doing nothing stands beside votes over Redis, over Redis and Kafka, and
-//! over Redis, Kafka and PostgreSQL, on servers that it starts; see `places`.
+//! over Redis, Kafka and PostgreSQL, on servers that it starts; see `servers`.
 //!
 //! Each side is a process of its own, on the allocator that it comes with. They are driven in turn,
 //! round by round, so that a machine whose speed drifts drifts for all; what counts are the ratios of
@@ -25,8 +25,10 @@
 mod allocator;
 mod instructions;
 mod load;
-mod places;
+mod ports;
+mod servers;
 mod sides;
+mod vote;
 
 use std::{
     io::{BufRead, BufReader},
@@ -35,16 +37,12 @@ use std::{
 };
 
 use load::Measured;
-use places::Places;
+use servers::Servers;
 use sides::Side;
+use vote::{CANDIDATES, DOCUMENT, variables};
 
 #[global_allocator]
 static ALLOCATOR: allocator::OfTheSide = allocator::OfTheSide;
-
-const CANDIDATES: usize = 100;
-const DOCUMENT: &str = "mutation Vote($usernames: [String!]!, $counts: [Int!]!, $ticket: String!) \
-    { vote(usernames: $usernames, voteCount: $counts, ticket: $ticket) \
-    { success message usernames votes } }";
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
@@ -78,10 +76,10 @@ fn main() {
         .unwrap();
     runtime.block_on(async {
         if has("--stack") {
-            let Some(places) = Places::start().await else {
+            let Some(stack) = Servers::start().await else {
                 return;
             };
-            let servers = Side::STACK.map(|side| Server::start(side, &places.settings(side)));
+            let servers = Side::STACK.map(|side| Server::start(side, &stack.settings(side)));
             compare(servers.into(), rounds, duration, connections).await;
         } else {
             let servers = Side::ALONE.map(|side| Server::start(side, &[]));
@@ -247,8 +245,4 @@ impl Drop for Server {
 fn body(candidate: &str, ticket: &str) -> String {
     let variables = variables(candidate, ticket);
     serde_json::json!({"query": DOCUMENT, "variables": variables}).to_string()
-}
-
-fn variables(candidate: &str, ticket: &str) -> serde_json::Value {
-    serde_json::json!({"usernames": [candidate], "counts": [1], "ticket": ticket})
 }

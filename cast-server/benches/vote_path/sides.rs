@@ -1,4 +1,4 @@
-//! What is compared.
+//! The sides that are compared.
 
 use std::{io::Write as _, sync::Arc, time::Duration};
 
@@ -7,7 +7,8 @@ use async_graphql_poem::GraphQL;
 use cast_adapters::memory;
 use cast_core::{Cast, Ports, Roles, Settings, domain::KeyRing};
 use cast_server::{
-    process::{App, http},
+    app::{App, http},
+    protocol::ServerPlaces,
     schema::{self, Backend, CastSchema, DocumentLimits, Engine},
     telemetry::{self, TelemetrySettings, metrics::Metrics},
     transport::HttpSettings,
@@ -15,7 +16,7 @@ use cast_server::{
 use poem::{EndpointExt as _, Route, listener::TcpListener as PoemListener, post};
 use tokio::net::TcpListener;
 
-use super::places;
+use super::ports;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
@@ -28,9 +29,9 @@ pub(crate) enum Side {
 }
 
 impl Side {
-    /// What needs nothing else.
+    /// Those without servers of their own.
     pub(crate) const ALONE: [Self; 3] = [Self::Votes, Self::Nothing, Self::Defaults];
-    /// What is over real servers, and the measure of it.
+    /// Those over real servers, and the baseline.
     pub(crate) const STACK: [Self; 4] = [Self::Nothing, Self::Redis, Self::Kafka, Self::Postgres];
 
     const ALL: [Self; 6] = [
@@ -83,8 +84,8 @@ pub(crate) fn serve(side: Side) {
             Side::Votes => votes(app(memory::ports(), 1)).await,
             Side::Nothing => nothing().await,
             Side::Defaults => defaults().await,
-            Side::Redis | Side::Postgres => votes(app(places::ports(), 1)).await,
-            Side::Kafka => votes(app(places::ports(), 0)).await,
+            Side::Redis | Side::Postgres => votes(app(ports::ports(), 1)).await,
+            Side::Kafka => votes(app(ports::ports(), 0)).await,
         }
     });
 }
@@ -94,13 +95,13 @@ fn announce(address: impl std::fmt::Display, ticket: &str) {
     std::io::stdout().flush().unwrap();
 }
 
-/// Standard input ends with the process that holds the other end of it.
+/// Waits for the end of the parent, which closes standard input.
 async fn until_alone() {
     let ended = tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new()));
     let _ = ended.await;
 }
 
-/// A CAST over these ports, with so many consumers.
+/// An app over these ports.
 fn app(ports: Ports, consumers: usize) -> App {
     let mut settings = Settings::default();
     // One ticket for the whole run: what is measured is the vote, not the fetching of tickets.
@@ -110,6 +111,7 @@ fn app(ports: Ports, consumers: usize) -> App {
     App {
         keys: KeyRing::generate(&*ports.entropy),
         ports,
+        places: ServerPlaces::default(),
         settings,
         roles: Roles {
             consumers,
@@ -121,7 +123,7 @@ fn app(ports: Ports, consumers: usize) -> App {
     }
 }
 
-/// The engine of a CAST of its own, and a ticket to vote with.
+/// An engine over memory adapters, and a ticket to vote with.
 pub(crate) async fn voting_engine() -> (Engine<CastSchema>, String) {
     let App {
         ports,
@@ -183,7 +185,7 @@ async fn defaults() {
     let routes = Route::new()
         .at("/graphql", post(GraphQL::new(schema)))
         .boxed();
-    // The listener of the crate does not say which port it took.
+    // The crate does not report the port that its listener took.
     let free = std::net::TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
@@ -209,7 +211,7 @@ impl NoQuery {
 
 pub(crate) struct NoVote;
 
-/// The contract's answer, without anything behind it.
+/// The contract's answer, without a vote.
 #[Object]
 impl NoVote {
     async fn vote(

@@ -1,28 +1,29 @@
-//! `api`: takes votes and shows tallies.
+//! `api`: accepts votes and shows tallies.
 
 use cast_core::Roles;
 
 use crate::{
-    config::{ApiConfig, ConfigError, MemoryLog},
-    process::App,
+    app::{App, settings},
+    config::{ApiConfig, ConfigError},
     wiring,
 };
 
-/// What the settings say.
+/// The app that the settings describe.
 pub(super) fn app(config: &ApiConfig) -> Result<App, ConfigError> {
     let settings = config.settings()?;
     let keys = config.tickets.shared_key_ring()?;
     Ok(App {
         keys,
-        ports: wiring::ports(&config.urls, &MemoryLog::default(), &settings)?,
+        ports: wiring::ports(&config.urls, &settings)?,
+        places: wiring::places(&config.urls),
         settings,
         roles: Roles {
             api: true,
             generator: false,
             consumers: 0,
         },
-        http: config.http.settings(),
-        documents: config.documents.limits(),
-        telemetry: config.telemetry.settings(),
+        http: settings::http(&config.http),
+        documents: settings::documents(&config.documents),
+        telemetry: settings::telemetry(&config.telemetry),
     })
 }

@@ -9,42 +9,41 @@ use cast_core::{Audit, AuditReport, AuditSettings, Ports, Settings, StartError};
 use serde_json::{Value, json};
 
 use crate::{
-    config::{AuditConfig, MemoryLog, Urls},
-    process::{
-        run::{Failure, block_on, exit_code},
-        terminal::print,
+    app::{
+        failure::{Failure, exit_code},
+        run::block_on,
+        settings,
     },
-    telemetry, wiring,
+    config::{AuditConfig, Urls},
+    process::{exit, terminal::print},
+    wiring,
 };
 
-/// Something differs.
-const EXIT_DIFFERENCE: u8 = 3;
-
-/// Audits, and says what was compared and found.
+/// Audits, and prints what was compared and found.
 pub(super) fn run(config: &AuditConfig) -> ExitCode {
-    telemetry::init(&config.log);
+    settings::start_log(&config.log);
     let mut exit = ExitCode::SUCCESS;
     let audited = block_on(async {
-        let settings = config.settings()?;
+        config.check()?;
         let urls = Urls {
             counter: config.counter_url.clone(),
             bus: config.bus_url.clone(),
             store: config.store_url.clone(),
             ..Urls::default()
         };
-        let ports = wiring::ports(&urls, &MemoryLog::default(), &Settings::default())?;
-        let (text, code) = audit(&ports, settings, config.json).await?;
+        let ports = wiring::ports(&urls, &Settings::default())?;
+        let (text, code) = audit(&ports, AuditSettings::default(), config.json).await?;
         print(&text);
         exit = code;
         Ok(())
     });
     match audited {
         Ok(()) => exit,
-        failed => exit_code(failed),
+        failed => exit_code(config.log.log_format, failed),
     }
 }
 
-/// Audits what stands behind the ports: the report, and the exit code that says what it comes to.
+/// Audits the servers behind the ports: the report, and the exit code of its result.
 async fn audit(
     ports: &Ports,
     settings: AuditSettings,
@@ -60,7 +59,7 @@ async fn audit(
     let code = if report.is_clean() {
         ExitCode::SUCCESS
     } else {
-        ExitCode::from(EXIT_DIFFERENCE)
+        exit::difference()
     };
     Ok((text, code))
 }
@@ -71,18 +70,18 @@ fn as_text(report: &AuditReport) -> String {
     let mut line = |line: std::fmt::Arguments<'_>| {
         writeln!(text, "{line}").expect("a text takes any line");
     };
-    for place in &report.partitions {
-        let gone = if place.is_whole() {
+    for partition in &report.partitions {
+        let gone = if partition.is_whole() {
             ""
         } else {
-            "; what was before is gone, and compared only within the store"
+            "; earlier records are deleted, and their ballots compared within the store alone"
         };
         line(format_args!(
             "partition {}: log from offset {} to {}, in the store up to {}{gone}",
-            place.partition.get(),
-            place.start.get(),
-            place.end.get(),
-            place.progress.get()
+            partition.partition.get(),
+            partition.start.get(),
+            partition.end.get(),
+            partition.progress.get()
         ));
     }
     line(format_args!(
@@ -91,7 +90,7 @@ fn as_text(report: &AuditReport) -> String {
     ));
     let counter = report.counter;
     line(format_args!(
-        "counter: {} tallies, {} of them not loaded, {} behind (both heal when they are shown)",
+        "counter: {} tallies, {} of them not loaded, {} behind (both are refreshed when they are shown)",
         counter.compared, counter.missed, counter.behind
     ));
     line(format_args!("store: {} candidates", report.candidates));
@@ -108,12 +107,12 @@ fn as_text(report: &AuditReport) -> String {
 }
 
 fn as_value(report: &AuditReport) -> Value {
-    let partitions = report.partitions.iter().map(|place| {
+    let partitions = report.partitions.iter().map(|partition| {
         json!({
-            "partition": place.partition.get(),
-            "start": place.start.get(),
-            "progress": place.progress.get(),
-            "end": place.end.get(),
+            "partition": partition.partition.get(),
+            "start": partition.start.get(),
+            "progress": partition.progress.get(),
+            "end": partition.end.get(),
         })
     });
     let findings = report.findings.iter().map(ToString::to_string);
@@ -167,9 +166,9 @@ mod tests {
     fn a_difference_is_a_line_with_its_name_and_both_values() {
         let text = as_text(&report());
         let expected = "DIFFERENCE candidate \"alice\", partition 3: the store's total is 7 votes, \
-                        and its ballots give 6\nand 2 differences more\n";
+                        and its ballots have 6\nand 2 differences more\n";
         assert!(text.ends_with(expected), "{text}");
-        let place = "partition 3: log from offset 5 to 9, in the store up to 8; what was before";
+        let place = "partition 3: log from offset 5 to 9, in the store up to 8; earlier records";
         assert!(text.starts_with(place), "{text}");
         assert!(as_text(&AuditReport::default()).ends_with("nothing differs\n"));
     }
@@ -202,7 +201,7 @@ mod tests {
         ports.store.apply(&step).await.unwrap();
         let audited = audit(&ports, AuditSettings::default(), true).await;
         let (text, code) = audited.unwrap();
-        let expected = ExitCode::from(EXIT_DIFFERENCE);
+        let expected = exit::difference();
         assert_eq!(format!("{code:?}"), format!("{expected:?}"));
         assert!(text.contains("\"clean\":false"), "{text}");
     }

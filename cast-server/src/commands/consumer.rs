@@ -1,15 +1,15 @@
-//! `vote-consumer`: folds the log into the store, and tells the counter.
+//! `vote-consumer`: applies logged votes to the database, and reconciles the counter with it.
 
 use cast_core::{Roles, domain::KeyRing};
 
 use crate::{
-    config::{ConfigError, MemoryLog, Urls, VoteConsumerConfig},
-    process::App,
+    app::{App, settings},
+    config::{ConfigError, Urls, VoteConsumerConfig},
     schema::DocumentLimits,
     wiring,
 };
 
-/// What the settings say.
+/// The app that the settings describe.
 pub(super) fn app(config: &VoteConsumerConfig) -> Result<App, ConfigError> {
     let settings = config.settings()?;
     let urls = Urls {
@@ -18,19 +18,20 @@ pub(super) fn app(config: &VoteConsumerConfig) -> Result<App, ConfigError> {
         store: config.store_url.clone(),
         ..Urls::default()
     };
-    let ports = wiring::ports(&urls, &MemoryLog::default(), &settings)?;
+    let ports = wiring::ports(&urls, &settings)?;
     Ok(App {
-        // It never sees a ticket: the secret stays with those that do.
+        // It never checks a ticket: the secret stays with the roles that do.
         keys: KeyRing::generate(&*ports.entropy),
         ports,
+        places: wiring::places(&urls),
         settings,
         roles: Roles {
             api: false,
             generator: false,
-            consumers: config.fold.consumers(),
+            consumers: config.fold.consumers,
         },
-        http: config.http.settings(),
+        http: settings::http(&config.http),
         documents: DocumentLimits::default(),
-        telemetry: config.telemetry.settings(),
+        telemetry: settings::telemetry(&config.telemetry),
     })
 }

@@ -1,34 +1,35 @@
-//! `ticket-generator`: issues a ticket each period. Any number of them agree on one.
+//! `ticket-generator`: issues a ticket each period; several instances agree on one.
 
 use cast_core::Roles;
 
 use crate::{
-    config::{ConfigError, MemoryLog, TicketGeneratorConfig, Urls},
-    process::App,
+    app::{App, settings},
+    config::{ConfigError, TicketGeneratorConfig, Urls},
     schema::DocumentLimits,
     wiring,
 };
 
-/// What the settings say.
+/// The app that the settings describe.
 pub(super) fn app(config: &TicketGeneratorConfig) -> Result<App, ConfigError> {
     let settings = config.settings()?;
     let keys = config.tickets.shared_key_ring()?;
-    // It touches nothing but tickets; what is in memory costs nothing.
+    // It uses the tickets' server alone; the others are in memory, and cost nothing.
     let urls = Urls {
         tickets: config.tickets_url.clone(),
         ..Urls::default()
     };
     Ok(App {
         keys,
-        ports: wiring::ports(&urls, &MemoryLog::default(), &settings)?,
+        ports: wiring::ports(&urls, &settings)?,
+        places: wiring::places(&urls),
         settings,
         roles: Roles {
             api: false,
             generator: true,
             consumers: 0,
         },
-        http: config.http.settings(),
+        http: settings::http(&config.http),
         documents: DocumentLimits::default(),
-        telemetry: config.telemetry.settings(),
+        telemetry: settings::telemetry(&config.telemetry),
     })
 }

@@ -1,43 +1,51 @@
-//! `health`: asks a process for its health, for images that hold no other program to ask with.
+//! `health`: the health check of an image that holds no other program to make it with.
 
-use std::{io::Write as _, process::ExitCode};
+use std::process::ExitCode;
 
 use bytes::Bytes;
-use http::Request;
+use http::{Request, Response};
 use http_body_util::Full;
 use tokio::runtime;
 
-use crate::{client::Connection, config::HealthConfig, process::terminal::print, wiring};
+use crate::{
+    client::Connection,
+    config::HealthConfig,
+    process::terminal::{fail, print},
+    protocol::HttpUrl,
+    wiring,
+};
+
+/// Asked when the URL names no path: whether the process can do its job.
+const DEFAULT_PATH: &str = "/readyz";
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// Asks, and prints the answer: with success only if the process is healthy.
+/// Asks the process, and prints its answer: with success only if it is ready.
 pub(super) fn run(config: &HealthConfig) -> ExitCode {
-    match ask(config) {
-        Ok((true, text)) => print(&text),
-        Ok((false, text)) => fail(&text),
-        Err(error) => fail(&format!("{error}\n")),
+    let url = match config.url() {
+        Ok(url) => url,
+        Err(why) => return fail(&format!("--listen: {why}")),
+    };
+    let (place, path) = (&url.authority, url.path_or(DEFAULT_PATH));
+    match ask(config, &url, path) {
+        Ok(response) => {
+            let text = String::from_utf8_lossy(response.body());
+            if response.status().is_success() {
+                print(&text)
+            } else {
+                fail(&format!("http://{place}{path}: {}", text.trim_end()))
+            }
+        }
+        Err(error) => fail(&format!("http://{place}{path}: {error}")),
     }
 }
 
-fn fail(text: &str) -> ExitCode {
-    // Where even that cannot be written, the exit code says it.
-    let _ = std::io::stderr().lock().write_all(text.as_bytes());
-    ExitCode::FAILURE
-}
-
-/// Whether the answer is a success, and its text.
-fn ask(config: &HealthConfig) -> Result<(bool, String), Error> {
+fn ask(config: &HealthConfig, url: &HttpUrl, path: &str) -> Result<Response<Bytes>, Error> {
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     let (clock, _) = wiring::system();
-    let url = config
-        .url()
-        .ok_or("no process listens at what is no address: say --url")?;
-    let request = Request::get(url.path_or("/")).body(Full::<Bytes>::default())?;
-    let mut connection = Connection::new(&url, &*clock, config.timeout);
-    let response = runtime.block_on(connection.send(request))?;
-    let text = String::from_utf8_lossy(response.body()).into_owned();
-    Ok((response.status().is_success(), text))
+    let request = Request::get(path).body(Full::<Bytes>::default())?;
+    let mut connection = Connection::new(url, &*clock, config.timeout);
+    Ok(runtime.block_on(connection.send(request))?)
 }

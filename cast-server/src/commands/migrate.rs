@@ -1,52 +1,65 @@
-//! `migrate`: makes what the other roles stand on, or brings it up to date.
+//! `migrate`: creates the tables and the topic that the roles need, or updates them.
 
 use std::{process::ExitCode, time::Duration};
 
-use cast_core::{StartError, ports::Clock};
+use cast_core::ports::Clock;
 
 use crate::{
-    config::MigrateConfig,
-    process::{
-        app::pauses,
-        run::{Failure, block_on, exit_code},
-        terminal::print,
+    app::{
+        failure::{Failure, exit_code},
+        readiness::{is_long, pauses},
+        run::block_on,
+        settings,
     },
-    telemetry,
+    config::MigrateConfig,
+    process::terminal::print,
     wiring::{self, Migration},
 };
 
 /// Migrates, and says what that took.
 pub(super) fn run(config: &MigrateConfig) -> ExitCode {
-    telemetry::init(&config.log);
+    settings::start_log(&config.log);
     let migrated = block_on(async {
         let (clock, _) = wiring::system();
         let deadline = clock.monotonic() + config.wait;
         for migration in wiring::migrations(config)? {
-            let told = migrate(&*clock, deadline, &migration).await?;
-            print(&format!("{told}\n"));
+            let done = migrate(&*clock, deadline, &migration).await?;
+            print(&format!("{done}\n"));
         }
         Ok(())
     });
-    exit_code(migrated)
+    exit_code(config.log.log_format, migrated)
 }
 
-/// Migrates as soon as the server is there; gives up at the deadline. What was done already is not
-/// done again, so an outcome that is not known is no reason to stop.
+/// Migrates as soon as the server answers; gives up at the deadline. A migration is safe to
+/// repeat, so an unknown outcome is no reason to stop.
 async fn migrate(
     clock: &dyn Clock,
     deadline: Duration,
     migration: &Migration,
 ) -> Result<String, Failure> {
     let mut pauses = pauses();
+    let mut is_logged = false;
     loop {
-        let error = match migration().await {
-            Ok(told) => return Ok(told),
+        let error = match (migration.run)().await {
+            Ok(done) => return Ok(done),
             Err(error) => error,
         };
         if !error.is_transient() || clock.monotonic() >= deadline {
-            return Err(StartError::Port(error).into());
+            let place = migration.place.clone();
+            return Err(Failure::Server { place, error });
         }
-        tracing::warn!(cause = error.chain(), "waiting for a server");
-        clock.sleep(pauses()).await;
+        let pause = pauses();
+        if is_long(pause) && !is_logged {
+            is_logged = true;
+            tracing::warn!(
+                place = migration.place,
+                cause = error.chain(),
+                "waiting for a server"
+            );
+        }
+        // The last attempt is at the deadline, not a pause after it.
+        let left = deadline.saturating_sub(clock.monotonic());
+        clock.sleep(pause.min(left)).await;
     }
 }

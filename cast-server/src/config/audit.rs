@@ -1,11 +1,11 @@
-//! How an audit is done.
+//! The settings of `audit`.
 
-use cast_core::AuditSettings;
 use clap::Args;
 
 use super::{
-    ConfigError, Log,
-    urls::{BusUrl, CounterUrl, StoreUrl, shared},
+    log::LogConfig,
+    urls::{BusUrl, CounterUrl, StoreUrl, check_shared},
+    values::ConfigError,
 };
 
 /// The settings of `audit`.
@@ -18,28 +18,23 @@ pub struct AuditConfig {
     pub bus_url: BusUrl,
     #[command(flatten)]
     pub store_url: StoreUrl,
-    /// How many differences are listed; the others are counted
-    #[arg(long, value_name = "COUNT", default_value_t = AuditSettings::default().max_findings)]
-    pub max_findings: usize,
     /// Writes the report as one JSON object
-    #[arg(long)]
+    #[arg(long, help_heading = "Report")]
     pub json: bool,
     #[command(flatten)]
-    pub log: Log,
+    pub log: LogConfig,
 }
 
 impl AuditConfig {
-    /// The settings of the use case, checked: what another process has in memory, nobody can audit.
-    pub fn settings(&self) -> Result<AuditSettings, ConfigError> {
-        let needed = [
-            ("bus-url", &self.bus_url.bus_url),
-            ("counter-url", &self.counter_url.counter_url),
-            ("store-url", &self.store_url.store_url),
-        ];
-        shared("audit", needed)?;
-        Ok(AuditSettings {
-            max_findings: self.max_findings,
-            ..AuditSettings::default()
-        })
+    /// Refuses servers in memory: an audit runs beside the processes that it checks.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        check_shared(
+            "audit",
+            &[
+                ("--counter-url", &self.counter_url.counter_url),
+                ("--bus-url", &self.bus_url.bus_url),
+                ("--store-url", &self.store_url.store_url),
+            ],
+        )
     }
 }

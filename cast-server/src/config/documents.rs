@@ -1,54 +1,19 @@
-//! What a GraphQL document may be.
+//! What a GraphQL document is limited to.
 
 use clap::{Args, value_parser};
 
-use super::values::{count, size};
-use crate::schema::DocumentLimits;
+use super::values::size;
 
-/// What a GraphQL document may be.
+/// What a GraphQL document is limited to. Its depth, its root fields, its directives and the size
+/// of the cache are constants: they stop attacks, and no document of a client comes near them.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "GraphQL documents")]
-pub struct Documents {
+pub struct DocumentConfig {
     /// The most bytes of a document
-    #[arg(long, value_name = "SIZE", default_value = "4KB", value_parser = size)]
-    max_document_size: usize,
+    #[arg(long, value_name = "SIZE", default_value = "4KiB", value_parser = size)]
+    pub max_document_size: usize,
 
-    /// How deep its brackets may nest
-    #[arg(long, value_name = "COUNT", default_value = "32", value_parser = count())]
-    max_bracket_depth: usize,
-
-    /// How many root fields an operation may have
-    #[arg(long, value_name = "COUNT", default_value = "20", value_parser = count())]
-    max_root_fields: usize,
-
-    /// How deep its fields may nest
-    #[arg(long, value_name = "COUNT", default_value = "20", value_parser = count())]
-    max_field_depth: usize,
-
-    /// The most fields that answering it is expected to take
+    /// The highest estimated cost of a document: about the number of fields in its answer
     #[arg(long, value_name = "COUNT", default_value = "50000", value_parser = value_parser!(u64).range(1..))]
-    max_cost: u64,
-
-    /// How many directives it may have
-    #[arg(long, value_name = "COUNT", default_value = "20", value_parser = count())]
-    max_directives: usize,
-
-    /// How many bytes of text the documents that are kept parsed may have together
-    #[arg(long, value_name = "SIZE", default_value = "256KB", value_parser = size)]
-    document_cache_size: usize,
-}
-
-impl Documents {
-    /// What a document may be.
-    pub fn limits(&self) -> DocumentLimits {
-        DocumentLimits {
-            max_size: self.max_document_size,
-            max_nesting: self.max_bracket_depth,
-            max_root_fields: self.max_root_fields,
-            max_depth: self.max_field_depth,
-            max_cost: self.max_cost,
-            max_directives: self.max_directives,
-            cache_size: self.document_cache_size.try_into().unwrap_or(u64::MAX),
-        }
-    }
+    pub max_cost: u64,
 }

@@ -2,9 +2,9 @@
 
 use std::{collections::BTreeSet, ffi::OsStr};
 
-use super::{ConfigError, nearest};
+use super::values::{ConfigError, nearest};
 
-/// Refuses variables that nobody reads: a misspelt setting must not be ignored in silence.
+/// Refuses variables that are no settings: a misspelt one must not be ignored in silence.
 pub(crate) fn check<'a>(
     variables: impl IntoIterator<Item = (&'a OsStr, &'a OsStr)>,
     known: &BTreeSet<String>,
@@ -25,7 +25,7 @@ pub(crate) fn check<'a>(
     Ok(())
 }
 
-/// Kubernetes tells each container of a namespace about its services, in the form of Docker's links:
+/// Kubernetes sets variables for the services of a namespace in each container, as Docker's links:
 /// a service named `cast` or `cast-api` makes variables that begin like ours.
 fn is_service_link(name: &str, value: &str) -> bool {
     const PROTOCOLS: [&str; 3] = ["tcp", "udp", "sctp"];
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn what_kubernetes_tells_of_services_passes() {
+    fn the_service_variables_of_kubernetes_pass() {
         for (name, value) in [
             ("CAST_SERVICE_HOST", "10.0.0.1"),
             ("CAST_API_SERVICE_PORT", "8000"),

@@ -8,9 +8,9 @@ use std::{
 
 use toml::{Table, Value};
 
-use super::{ConfigError, nearest};
+use super::values::{ConfigError, nearest};
 
-/// What the file says, by the long name of the flag.
+/// The settings of the file, by the long name of the flag.
 #[derive(Debug, Default)]
 pub(crate) struct File {
     path: PathBuf,
@@ -30,7 +30,7 @@ impl File {
         }
     }
 
-    /// Reads what stands in the file at `path`.
+    /// Reads `text`, the content of the file at `path`.
     pub(crate) fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
         let at = path.display();
         let table: Table = text.parse().map_err(|error: toml::de::Error| {
@@ -46,7 +46,7 @@ impl File {
                 Value::Integer(number) => number.to_string(),
                 Value::Float(number) => number.to_string(),
                 _ => {
-                    let what = format!("{at}: {key} must be a text or a number");
+                    let what = format!("{at}: {key} must be a string or a number");
                     return Err(ConfigError(what));
                 }
             };
@@ -56,7 +56,7 @@ impl File {
         Ok(Self { path, values })
     }
 
-    /// Refuses keys that nobody reads.
+    /// Refuses keys that are no settings.
     pub(crate) fn check(&self, known: &BTreeSet<String>) -> Result<(), ConfigError> {
         let Some(key) = self.values.keys().find(|key| !known.contains(*key)) else {
             return Ok(());
@@ -69,18 +69,18 @@ impl File {
         )))
     }
 
-    /// What it says about the flag `--long`.
+    /// The value of the flag `--long`.
     pub(crate) fn value_of(&self, long: &str) -> Option<&str> {
         self.values.get(long).map(String::as_str)
     }
 
-    /// All that it says.
+    /// All keys and values.
     #[cfg(feature = "fuzzing")]
     pub(crate) fn values(&self) -> impl Iterator<Item = (&str, &str)> {
         self.values.iter().map(|(key, value)| (&**key, &**value))
     }
 
-    /// Where it is.
+    /// The path of the file.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_and_numbers_are_values() {
+    fn strings_and_numbers_are_values() {
         let text = "ticket-uses = 5\nticket-ttl = \"3s\" # long\ntraces-ratio = 0.25\n";
         let file = parse(text).unwrap();
         assert_eq!(file.value_of("ticket-uses"), Some("5"));

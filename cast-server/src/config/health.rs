@@ -4,24 +4,25 @@ use std::{net::SocketAddr, time::Duration};
 
 use clap::Args;
 
-use super::values::{address as listen_address, duration};
+use super::values::{address, duration};
 use crate::protocol::{HttpUrl, HttpUrlError};
 
-/// Whom to ask, and for how long.
+/// Which process to check, and for how long.
 #[derive(Args, Clone, Debug)]
 pub struct HealthConfig {
-    /// What to ask: `http://HOST:PORT/livez` whether a process works, `/readyz` whether it can do
-    /// its job now [default: `/livez` of the process that listens at `--listen`]
-    #[arg(long, value_name = "URL", value_parser = address)]
+    /// What to check: `http://HOST:PORT` or `…/readyz` whether the process can do its job now,
+    /// `…/livez` whether it works at all [default: `/readyz` of the process that listens at
+    /// `--listen`]
+    #[arg(long, value_name = "URL")]
     url: Option<HttpUrl>,
 
-    /// Where the process listens: what it was told itself
+    /// The `--listen` of the process to check
     #[arg(
         long,
         value_name = "HOST:PORT",
         env = "CAST_LISTEN",
         default_value = "127.0.0.1:8000",
-        value_parser = listen_address
+        value_parser = address
     )]
     listen: String,
 
@@ -31,30 +32,24 @@ pub struct HealthConfig {
 }
 
 impl HealthConfig {
-    /// What to ask; nothing if the process listens at what is no address of a URL.
-    pub(crate) fn url(&self) -> Option<HttpUrl> {
-        self.url.clone().or_else(|| livez_at(&self.listen))
+    /// What to check; an error if `--listen` is no host of a URL.
+    pub(crate) fn url(&self) -> Result<HttpUrl, HttpUrlError> {
+        match &self.url {
+            Some(url) => Ok(url.clone()),
+            None => base_url(&self.listen),
+        }
     }
 }
 
-/// Where a process says that it works, which listens there. What listens everywhere is asked on this machine.
-fn livez_at(listen: &str) -> Option<HttpUrl> {
+/// Where a process that listens there is reached from this machine: one that listens at all
+/// addresses is reached at loopback.
+fn base_url(listen: &str) -> Result<HttpUrl, HttpUrlError> {
     let authority = match listen.parse() {
         Ok(SocketAddr::V4(v4)) if v4.ip().is_unspecified() => format!("127.0.0.1:{}", v4.port()),
         Ok(SocketAddr::V6(v6)) if v6.ip().is_unspecified() => format!("[::1]:{}", v6.port()),
         _ => listen.to_owned(),
     };
-    format!("http://{authority}/livez").parse().ok()
-}
-
-/// An address that answers how a process is.
-fn address(text: &str) -> Result<HttpUrl, String> {
-    let url = text.parse::<HttpUrl>();
-    url.and_then(|url| match url.path_or("") {
-        "" => Err(HttpUrlError::Form),
-        _ => Ok(url),
-    })
-    .map_err(|error| format!("{error}, with the path /livez or /readyz"))
+    format!("http://{authority}").parse()
 }
 
 #[cfg(test)]
@@ -62,15 +57,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_listens_everywhere_is_asked_here() {
+    fn a_process_that_listens_at_all_addresses_is_asked_at_loopback() {
         for (listen, asked) in [
-            ("0.0.0.0:9000", "http://127.0.0.1:9000/livez"),
-            ("[::]:9000", "http://[::1]:9000/livez"),
-            ("10.1.2.3:80", "http://10.1.2.3:80/livez"),
-            ("localhost:8000", "http://localhost:8000/livez"),
+            ("0.0.0.0:9000", "http://127.0.0.1:9000"),
+            ("[::]:9000", "http://[::1]:9000"),
+            ("10.1.2.3:80", "http://10.1.2.3:80"),
+            ("localhost:8000", "http://localhost:8000"),
         ] {
-            assert_eq!(livez_at(listen).unwrap().to_string(), asked);
+            assert_eq!(base_url(listen).unwrap().to_string(), asked);
         }
-        assert_eq!(livez_at("no host:80"), None);
+        base_url("no host:80").unwrap_err();
     }
 }

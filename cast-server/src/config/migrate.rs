@@ -1,11 +1,11 @@
-//! How tables and topic are made.
+//! The settings of `migrate`.
 
 use std::time::Duration;
 
 use clap::Args;
 
 use super::{
-    Log,
+    log::LogConfig,
     urls::{BusUrl, StoreUrl},
     values::duration,
 };
@@ -19,29 +19,30 @@ pub struct MigrateConfig {
     #[command(flatten)]
     pub store_url: StoreUrl,
     #[command(flatten)]
-    pub topic: Topic,
-    /// How long to wait for servers that are not there yet
-    #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = duration)]
+    pub topic: TopicConfig,
+    /// How long to wait for servers that do not answer yet
+    #[arg(long, help_heading = "Migration", value_name = "DURATION", default_value = "1m", value_parser = duration)]
     pub wait: Duration,
     #[command(flatten)]
-    pub log: Log,
+    pub log: LogConfig,
 }
 
-/// How the topic of the log is made. One that is there is left as it is.
+/// How the topic of the log is created. An existing topic is not changed.
 #[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "Making the topic of the log")]
-pub struct Topic {
-    /// How many partitions it has, for good, unless the URL says so: as many as there may ever be
-    /// consumers
+#[command(next_help_heading = "Creating the topic of the log")]
+pub struct TopicConfig {
+    /// The number of partitions, which cannot be changed later, unless `--bus-url` names one: the
+    /// most consumers that can ever share the work
     #[arg(long, value_name = "COUNT", default_value = "12", value_parser = clap::value_parser!(u32).range(1..))]
     pub topic_partitions: u32,
 
-    /// On how many brokers each record is; more than half of them must have it before a vote is
-    /// acknowledged. With 1, what a single broker acknowledged is gone when it loses power
+    /// The replication factor. More than half of the replicas must have a record before a vote is
+    /// acknowledged; with 1, a broker that loses power may lose acknowledged votes
     #[arg(long, value_name = "COUNT", default_value = "3", value_parser = clap::value_parser!(u16).range(1..))]
     pub topic_replicas: u16,
 
-    /// How long records are kept: as long, a backup of the store can be put back
+    /// How long records are kept: the greatest age of a backup from which the database can be
+    /// restored
     #[arg(long, value_name = "DURATION", default_value = "7d", value_parser = duration)]
     pub topic_retention: Duration,
 }

@@ -1,35 +1,29 @@
-//! What is told to those who run it.
+//! What a process reports to its operators.
 
 use std::time::Duration;
 
 use clap::Args;
 
-use super::{
-    ConfigError,
-    values::{Secret, duration},
-};
-use crate::{
-    protocol::HttpUrl,
-    telemetry::{TelemetrySettings, traces::Collector},
-};
+use super::values::{ConfigError, Secret, duration};
+use crate::protocol::{HttpUrl, HttpUrlError};
 
-/// What is told to those who run it.
+/// What a process reports to its operators.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Metrics and traces")]
-pub struct Telemetry {
-    /// How often the ticket, the log and the store are asked for what /metrics says of them
+pub struct TelemetryConfig {
+    /// How often the ticket, the log and the database are read for `/metrics`
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
-    metrics_interval: Duration,
+    pub metrics_interval: Duration,
 
-    /// Where traces are sent, by OTLP over HTTP: `http://HOST:4318/v1/traces`. Without it, nowhere. A
-    /// program that was built without the feature `otlp` has none to send
+    /// The collector that traces are sent to, by OTLP over HTTP: `http://HOST:4318/v1/traces`.
+    /// Without it no traces are sent. Needs a program that was built with the feature `otlp`
     #[arg(long, value_name = "URL", hide_env_values = true)]
     traces_url: Option<Secret>,
 
-    /// The share of the GraphQL requests that are traced though their callers do not ask for it, from 0
+    /// The share of GraphQL requests that are traced without their callers asking for it, from 0
     /// to 1
     #[arg(long, value_name = "SHARE", default_value = "0", value_parser = share)]
-    traces_ratio: f64,
+    pub traces_ratio: f64,
 }
 
 fn share(text: &str) -> Result<f64, &'static str> {
@@ -42,31 +36,23 @@ fn share(text: &str) -> Result<f64, &'static str> {
     }
 }
 
-impl Telemetry {
-    /// Where traces go, if anywhere. Neither TLS nor a password is spoken, and an error shows none.
-    pub fn collector(&self) -> Result<Option<Collector>, ConfigError> {
+impl TelemetryConfig {
+    /// The collector of traces, if there is one. An error does not show the URL.
+    pub(crate) fn collector(&self) -> Result<Option<HttpUrl>, ConfigError> {
         let Some(url) = &self.traces_url else {
             return if self.traces_ratio > 0.0 {
-                let missing = "traces-ratio: say with traces-url where traces go";
-                Err(ConfigError(missing.into()))
+                let what = "--traces-ratio needs --traces-url, the collector to send traces to";
+                Err(ConfigError(what.into()))
             } else {
                 Ok(None)
             };
         };
-        let url = url.reveal().parse().ok();
-        let url = url.filter(|url: &HttpUrl| !url.path_or("").is_empty());
-        let url = url.ok_or_else(|| {
-            ConfigError("traces-url: the address is written http://HOST:4318/v1/traces".into())
+        let url: HttpUrl = url.reveal().parse().map_err(|error: HttpUrlError| {
+            ConfigError(format!(
+                "--traces-url: {error}, as in http://HOST:4318/v1/traces"
+            ))
         })?;
-        let ratio = self.traces_ratio;
-        Ok(Some(Collector { url, ratio }))
-    }
-
-    /// What is told to those who run it.
-    pub const fn settings(&self) -> TelemetrySettings {
-        TelemetrySettings {
-            metrics_interval: self.metrics_interval,
-        }
+        Ok(Some(url))
     }
 }
 

@@ -2,45 +2,39 @@
 
 use std::{fs, path::PathBuf, time::Duration};
 
-use cast_core::{TicketSettings, domain::KeyRing, ports::Entropy};
+use cast_core::{TicketSettings, domain::KeyRing};
 use clap::Args;
 use zeroize::Zeroizing;
 
-use super::{
-    ConfigError,
-    values::{Secret, duration, int},
-};
+use super::values::{ConfigError, Secret, duration, int};
 
 /// How tickets are issued.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Tickets")]
-pub struct Tickets {
-    /// How often a new ticket becomes current
+pub struct TicketConfig {
+    /// How often a new ticket becomes current. At most `--ticket-uses` votes are accepted in each
+    /// period
     #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = duration)]
     ticket_period: Duration,
 
-    /// How long a ticket votes; at least the period
+    /// How long a ticket is valid; at least the period
     #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = duration)]
     ticket_ttl: Duration,
 
-    /// How many ballots a ticket buys
-    #[arg(long, value_name = "COUNT", default_value = "100", value_parser = int())]
+    /// How many ballots a ticket is good for
+    #[arg(long, value_name = "COUNT", default_value = "100", value_parser = int)]
     ticket_uses: u32,
 
-    /// How far this process's clock may be from that of the ticket source
-    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
-    ticket_clock_skew: Duration,
-
     #[command(flatten)]
-    keys: Keys,
+    keys: KeyConfig,
 }
 
-/// The keys that make tickets self-certifying.
+/// The keys that sign tickets.
 #[derive(Args, Clone, Debug)]
-struct Keys {
+struct KeyConfig {
     /// The key ring: `id:hex` entries, newest first, separated by commas. An id is 0 to 255, a
-    /// secret 32 bytes or more. Without a ring, `serve` with tickets in memory: makes its own. A flag can be seen by
-    /// others on the machine: prefer the variable or the file
+    /// secret 32 bytes or more. Without one, `serve` with tickets in `memory:` generates a
+    /// temporary key. Other users of the machine can see a flag: prefer the variable or the file
     #[arg(
         long,
         value_name = "RING",
@@ -54,56 +48,56 @@ struct Keys {
     ticket_secret_file: Option<PathBuf>,
 }
 
-impl Tickets {
-    pub(super) const fn settings(&self) -> TicketSettings {
+impl TicketConfig {
+    /// The settings of the use case.
+    pub fn settings(&self) -> TicketSettings {
         TicketSettings {
             period: self.ticket_period,
             ttl: self.ticket_ttl,
             uses: self.ticket_uses,
-            clock_skew: self.ticket_clock_skew,
+            // A constant: the clocks of servers are synchronized to well within its 5 s, and where
+            // they are not, the clocks are what has to be set.
+            ..TicketSettings::default()
         }
     }
 
-    /// The key ring that was given; or one of its own, which no other process shares.
-    pub fn key_ring(&self, entropy: &dyn Entropy) -> Result<KeyRing, ConfigError> {
-        if let Some(given) = self.keys.given()? {
-            return Ok(given);
-        }
-        tracing::info!("made a key ring: other processes refuse the tickets of this one");
-        Ok(KeyRing::generate(entropy))
+    /// The key ring, if one is given.
+    pub fn key_ring(&self) -> Result<Option<KeyRing>, ConfigError> {
+        self.keys.key_ring()
     }
 
-    /// The key ring that was given, which all processes that share the tickets have.
+    /// The key ring, which all processes that share the tickets must have.
     pub fn shared_key_ring(&self) -> Result<KeyRing, ConfigError> {
-        self.keys.given()?.ok_or_else(|| {
-            let what = "tickets that are not in memory: need a key ring that all processes share, \
-                        also before and after a restart: give ticket-secret-file or ticket-secret, as in `1:` and 64 hex digits \
-                        (`openssl rand -hex 32` makes them)";
+        self.key_ring()?.ok_or_else(|| {
+            let what = "tickets outside of `memory:` need a key ring that all processes share and \
+                        keep over restarts: give --ticket-secret-file, a file with a line such as \
+                        1: and 64 hex digits (`openssl rand -hex 32` prints some), or \
+                        --ticket-secret";
             ConfigError(what.into())
         })
     }
 }
 
-impl Keys {
-    fn given(&self) -> Result<Option<KeyRing>, ConfigError> {
+impl KeyConfig {
+    fn key_ring(&self) -> Result<Option<KeyRing>, ConfigError> {
         let (setting, text) = match (&self.ticket_secret, &self.ticket_secret_file) {
             (None, None) => return Ok(None),
             (Some(_), Some(_)) => {
-                let what = "give ticket-secret or ticket-secret-file, not both";
+                let what = "give --ticket-secret or --ticket-secret-file, not both";
                 return Err(ConfigError(what.into()));
             }
             (Some(secret), None) => {
                 let secret = Zeroizing::new(secret.reveal().to_owned());
-                (String::from("ticket-secret"), secret)
+                (String::from("--ticket-secret"), secret)
             }
             (None, Some(path)) => {
-                let setting = format!("ticket-secret-file {}", path.display());
+                let setting = format!("--ticket-secret-file {}", path.display());
                 let text = fs::read_to_string(path)
                     .map_err(|error| ConfigError(format!("{setting}: {error}")))?;
                 (setting, Zeroizing::new(text))
             }
         };
-        // The ring's own errors say where something is wrong, not what is there.
+        // The ring's own errors name the entry, never its text.
         let ring = text.parse();
         ring.map(Some)
             .map_err(|error| ConfigError(format!("{setting}: {error}")))

@@ -1,18 +1,15 @@
-//! What a CAST stands on.
+//! The servers that a process uses.
 
 use clap::Args;
 
-use super::{
-    ConfigError,
-    values::{PortUrl, count},
-};
+use super::values::{ConfigError, PortUrl};
 
-/// Declares the setting that says where one port is.
+/// Declares the setting of one port's server.
 macro_rules! url {
     ($(#[$doc:meta])* $name:ident { $field:ident }) => {
         #[doc = concat!("`", stringify!($field), "`, as a setting.")]
         #[derive(Args, Clone, Debug)]
-        #[command(next_help_heading = "Where things are kept")]
+        #[command(next_help_heading = "Servers")]
         pub struct $name {
             $(#[$doc])*
             #[arg(
@@ -35,26 +32,26 @@ macro_rules! url {
 }
 
 url! {
-    /// Where tickets are kept and used: `memory:`, or `redis://[[user]:password@]host[:port][/db]`;
-    /// of a cluster, one node or `host:port,host:port`
+    /// The server of the tickets: `memory:`, or `redis://[[user]:password@]host[:port][/db]`; of a
+    /// Redis Cluster, one node or `host:port,host:port`
     TicketsUrl { tickets_url }
 }
 url! {
-    /// Where the tallies that are shown are kept: `memory:`, or a URL as that of tickets
+    /// The server of the tallies that are shown: `memory:`, or a URL as for `--tickets-url`
     CounterUrl { counter_url }
 }
 url! {
-    /// The log of ballots: `memory:`, or `kafka://host:port,host:port/topic`
+    /// The server of the log of ballots: `memory:`, or `kafka://host:port,host:port/topic`
     BusUrl { bus_url }
 }
 url! {
-    /// Where votes are kept for good: `memory:`, or `postgres://user:password@host[:port]/database`
+    /// The database of the votes: `memory:`, or `postgres://user:password@host[:port]/database`
     StoreUrl { store_url }
 }
 
-/// What a CAST stands on: a URL for each port. By default, all is in memory.
+/// The servers that a process uses: a URL for each port. By default, all data is in memory.
 #[derive(Args, Clone, Debug, Default)]
-#[command(next_help_heading = "Where things are kept")]
+#[command(next_help_heading = "Servers")]
 #[expect(missing_docs, reason = "each field is documented at its type")]
 pub struct Urls {
     #[command(flatten)]
@@ -68,63 +65,91 @@ pub struct Urls {
 }
 
 impl Urls {
-    /// Refuses what would remember a log that is gone: after a restart a log in memory begins again,
-    /// and a fold that is further on than its log leaves out what comes until then.
+    /// Refuses a store or counter that outlives the log: after a restart a log in memory begins
+    /// again at offset 0, and a store that has progressed further would skip its records.
     pub fn check_log_lasts(&self) -> Result<(), ConfigError> {
-        let is_memory = |url: &PortUrl| url.scheme() == Some("memory");
-        if !is_memory(&self.bus.bus_url) {
+        if !self.bus.bus_url.is_memory() {
             return Ok(());
         }
-        for (setting, url) in [
-            ("store-url", &self.store.store_url),
-            ("counter-url", &self.counter.counter_url),
+        for (flag, url) in [
+            ("--store-url", &self.store.store_url),
+            ("--counter-url", &self.counter.counter_url),
         ] {
-            if !is_memory(url) {
+            if !url.is_memory() {
                 return Err(ConfigError(format!(
-                    "{setting} outlives the log, which is in memory: and ends with this process: \
-                     give bus-url too, or leave {setting} in memory:"
+                    "{flag} outlives the log, which is in `memory:` and ends with this process: \
+                     give --bus-url too, or leave {flag} out"
                 )));
             }
         }
         Ok(())
     }
 
-    /// Whether other processes may meet the tickets of this one, or this one its own of before a
-    /// restart.
+    /// Whether another process, or this one after a restart, can meet tickets of this process.
     pub fn tickets_are_shared(&self) -> bool {
-        self.tickets.tickets_url.scheme() != Some("memory")
+        !self.tickets.tickets_url.is_memory()
+    }
+
+    /// Whether all data of this process ends with it.
+    pub fn all_in_memory(&self) -> bool {
+        self.all().into_iter().all(PortUrl::is_memory)
+    }
+
+    /// The servers outside of this process, each once.
+    pub fn places(&self) -> Vec<String> {
+        let urls = self.all().into_iter().filter(|url| !url.is_memory());
+        let mut places: Vec<_> = urls.map(PortUrl::place).collect();
+        places.dedup();
+        places
+    }
+
+    fn all(&self) -> [&PortUrl; 4] {
+        [
+            &self.tickets.tickets_url,
+            &self.counter.counter_url,
+            &self.bus.bus_url,
+            &self.store.store_url,
+        ]
     }
 }
 
-/// How large a log in memory is.
-#[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "Where things are kept")]
-pub struct MemoryLog {
-    /// How many partitions a log in memory has
-    #[arg(long, value_name = "COUNT", default_value = "1", value_parser = count())]
-    pub memory_partitions: usize,
+/// Refuses servers in memory, for a command that shares them with other processes: names all of
+/// them at once.
+pub(super) fn check_shared(command: &str, urls: &[(&str, &PortUrl)]) -> Result<(), ConfigError> {
+    let in_memory = urls.iter().filter(|(_, url)| url.is_memory());
+    let missing: Vec<_> = in_memory.map(|(flag, _)| *flag).collect();
+    let Some((last, others)) = missing.split_last() else {
+        return Ok(());
+    };
+    let list = if others.is_empty() {
+        (*last).to_owned()
+    } else {
+        format!("{} and {last}", others.join(", "))
+    };
+    Err(ConfigError(format!(
+        "{command} needs {list}: `memory:` is visible to one process only (`serve` does \
+         everything in one process)"
+    )))
 }
 
-impl Default for MemoryLog {
-    fn default() -> Self {
-        Self {
-            memory_partitions: 1,
-        }
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Refuses what other processes cannot see: `urls` are settings with what they say.
-pub(super) fn shared<'a>(
-    role: &str,
-    urls: impl IntoIterator<Item = (&'static str, &'a PortUrl)>,
-) -> Result<(), ConfigError> {
-    for (setting, url) in urls {
-        if url.scheme() == Some("memory") {
-            return Err(ConfigError(format!(
-                "{role} needs {setting}, as other processes have it: what is in memory: is seen \
-                 by one process only (`serve` does everything in one)"
-            )));
-        }
+    #[test]
+    fn all_servers_in_memory_are_named_at_once() {
+        let (memory, redis) = (PortUrl::memory(), "redis://h".parse().unwrap());
+        let urls = [
+            ("--a", &memory),
+            ("--b", &redis),
+            ("--c", &memory),
+            ("--d", &memory),
+        ];
+        let error = check_shared("audit", &urls).unwrap_err().to_string();
+        assert!(
+            error.starts_with("audit needs --a, --c and --d: "),
+            "{error}"
+        );
+        assert_eq!(check_shared("audit", &urls[1..2]), Ok(()));
     }
-    Ok(())
 }

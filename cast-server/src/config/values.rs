@@ -2,10 +2,29 @@
 
 use std::{convert::Infallible, fmt, str::FromStr, time::Duration};
 
-use clap::builder::RangedU64ValueParser;
+use bytesize::ByteSize;
 use zeroize::Zeroizing;
 
-/// So long that nobody means it, and so short that a few of them can be added up.
+/// Settings that cannot work: a sentence that names each flag as it is typed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ConfigError(pub String);
+
+/// The name of the variable that stands for the flag `--long`.
+pub(crate) fn variable_of(long: &str) -> String {
+    format!("CAST_{}", long.replace('-', "_").to_ascii_uppercase())
+}
+
+/// The known name that is most like `name`, if any is.
+pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let (distance, nearest) = known
+        .into_iter()
+        .map(|known| (strsim::damerau_levenshtein(name, known), known))
+        .min()?;
+    (distance <= name.len().max(3) / 3).then_some(nearest)
+}
+
+/// Longer than any deadline makes sense, and so short that a few of them can be added up.
 const LONGEST: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
 
 /// `2s`, `500ms`, `1m 30s`.
@@ -21,26 +40,18 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// `4096`, `16KB`, `1MB`: in steps of 1,024.
+/// `4096`, `16KiB`, `1MiB`, or in steps of 1,000 `16KB`, `1MB`.
 pub(crate) fn size(text: &str) -> Result<usize, String> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit = match text[digits.len()..].to_ascii_uppercase().as_str() {
-        "" | "B" => 1,
-        "K" | "KB" | "KIB" => 1_024,
-        "M" | "MB" | "MIB" => 1_024 * 1_024,
-        _ => return Err("a size is written 4096, 16KB or 1MB".into()),
-    };
-    let count: usize = digits
-        .trim()
+    let size: ByteSize = text
         .parse()
-        .map_err(|_| String::from("a size is written 4096, 16KB or 1MB"))?;
-    match count.checked_mul(unit) {
-        None | Some(0) => Err("a size must be at least 1 byte, and fit the machine".into()),
-        Some(size) => Ok(size),
+        .map_err(|_| String::from("a size is written 4096, 16KiB or 1MB"))?;
+    match usize::try_from(size.as_u64()) {
+        Ok(size) if size > 0 => Ok(size),
+        _ => Err("a size must be at least 1 byte, and fit the machine".into()),
     }
 }
 
-/// `127.0.0.1:8000`, `[::1]:8000`, `localhost:8000`: whether there is such a host is found out later.
+/// `127.0.0.1:8000`, `[::1]:8000`, `localhost:8000`: the host is looked up later.
 pub(super) fn address(text: &str) -> Result<String, String> {
     let is_whole = text.rsplit_once(':').is_some_and(|(host, port)| {
         // The colons of an IPv6 address are in brackets, or the last would be taken for the port's.
@@ -55,13 +66,20 @@ pub(super) fn address(text: &str) -> Result<String, String> {
 }
 
 /// A number of things, at least one.
-pub(crate) fn count() -> RangedU64ValueParser<usize> {
-    RangedU64ValueParser::new().range(1..)
+pub(crate) fn count() -> impl Fn(&str) -> Result<usize, String> + Clone + Send + Sync + 'static {
+    |text| match text.parse() {
+        Ok(count) if count > 0 => Ok(count),
+        _ => Err("it must be a whole number, at least 1".into()),
+    }
 }
 
-/// A number that GraphQL's `Int` can tell, at least one.
-pub(super) fn int() -> RangedU64ValueParser<u32> {
-    RangedU64ValueParser::new().range(1..=i32::MAX.unsigned_abs().into())
+/// A number that fits GraphQL's `Int`, at least one.
+pub(super) fn int(text: &str) -> Result<u32, String> {
+    const MAX: u32 = i32::MAX.unsigned_abs();
+    match text.parse() {
+        Ok(number @ 1..=MAX) => Ok(number),
+        _ => Err(format!("it must be a whole number from 1 to {MAX}")),
+    }
 }
 
 /// A text that is never shown. Parsing it cannot fail, for an error would show it.
@@ -89,12 +107,12 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Where an adapter finds its server. It may hold a password, so only its scheme is ever shown.
+/// The URL of an adapter's server. It may hold a password, so only its scheme is ever shown.
 #[derive(Clone)]
 pub struct PortUrl(Secret);
 
 impl PortUrl {
-    /// In this process.
+    /// `memory:`, in this process.
     pub fn memory() -> Self {
         Self(Secret(Zeroizing::new("memory:".into())))
     }
@@ -109,7 +127,25 @@ impl PortUrl {
         is_scheme.then_some(scheme)
     }
 
-    /// All of it.
+    /// Whether it is `memory:`.
+    pub fn is_memory(&self) -> bool {
+        self.scheme() == Some("memory")
+    }
+
+    /// The scheme and the hosts, for messages; without the hosts where a user or a password could
+    /// be taken for one.
+    pub fn place(&self) -> String {
+        let Some((scheme, rest)) = self.as_str().split_once("://") else {
+            return format!("{}:", self.scheme().unwrap_or_default());
+        };
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (authority, path) = rest.split_at(end);
+        let hosts = authority.rsplit('@').next().unwrap_or_default();
+        let hosts = if path.contains('@') { "…" } else { hosts };
+        format!("{scheme}://{hosts}")
+    }
+
+    /// The whole URL, which may hold a password.
     pub fn as_str(&self) -> &str {
         self.0.reveal()
     }
@@ -134,7 +170,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_have_a_unit_and_are_not_nothing() {
+    fn the_nearest_name_is_offered_only_if_it_is_near() {
+        let known = ["ticket-uses", "ticket-period", "log"];
+        assert_eq!(nearest("ticket-use", known), Some("ticket-uses"));
+        assert_eq!(nearest("tiket-perod", known), Some("ticket-period"));
+        assert_eq!(nearest("lgo", known), Some("log"));
+        assert_eq!(nearest("replicas", known), None);
+    }
+
+    #[test]
+    fn variables_are_named_after_flags() {
+        assert_eq!(variable_of("ticket-uses"), "CAST_TICKET_USES");
+    }
+
+    #[test]
+    fn durations_have_a_unit_and_are_longer_than_0() {
         assert_eq!(duration("2s"), Ok(Duration::from_secs(2)));
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
         for text in ["", "2", "0s", "-1s", "soon", "11y", "500000000000y"] {
@@ -146,22 +196,13 @@ mod tests {
     fn sizes_have_a_unit_or_are_bytes() {
         for (text, bytes) in [
             ("4096", 4_096),
-            ("4KB", 4_096),
+            ("4KB", 4_000),
             ("4 KiB", 4_096),
-            ("1mb", 1 << 20),
+            ("1mib", 1 << 20),
         ] {
             assert_eq!(size(text), Ok(bytes), "{text:?}");
         }
-        for text in [
-            "",
-            "KB",
-            "0",
-            "1TB",
-            "-1",
-            "1.5KB",
-            "99999999999999999999",
-            "é",
-        ] {
+        for text in ["", "KB", "0", "1XB", "-1", "é"] {
             assert!(size(text).is_err(), "{text:?}");
         }
     }
@@ -190,11 +231,22 @@ mod tests {
         let secret: Secret = "hunter2".parse().unwrap();
         let shown = format!("{url:?} {secret:?}");
         assert_eq!(shown, "redis:.. Secret(..)");
-        assert_eq!(url.scheme(), Some("redis"));
+        assert_eq!(
+            (url.scheme(), &*url.place()),
+            (Some("redis"), "redis://host")
+        );
+        for (url, place) in [
+            ("memory:", "memory:"),
+            ("kafka://a:1,b:2/votes", "kafka://a:1,b:2"),
+            ("postgres://u:p@ss@db:5432/cast?x=y", "postgres://db:5432"),
+            ("redis://u:hunter2/x@host", "redis://…"),
+        ] {
+            assert_eq!(url.parse::<PortUrl>().unwrap().place(), place);
+        }
     }
 
     #[test]
-    fn what_has_no_scheme_has_none() {
+    fn a_text_without_a_scheme_has_none() {
         for text in ["", "memory", "://x", "1a:x", "user@host:80"] {
             let url: PortUrl = text.parse().unwrap();
             assert_eq!(url.scheme(), None, "{text:?}");

@@ -6,7 +6,7 @@ use cast_core::{Cast, Check, ports::Clock};
 use http::{HeaderValue, StatusCode, header};
 use poem::Response;
 
-use crate::coalesced::Coalesced;
+use crate::{coalesced::Coalesced, protocol::ServerPlaces};
 
 /// `/livez`: the process works. It checks no dependency: a server that lost one must not be restarted
 /// for it.
@@ -27,13 +27,15 @@ pub(super) fn waiting(what: &str) -> Response {
 /// A check asks each of them, so checks that come at the same time share one.
 pub(super) struct Readiness {
     cast: Cast,
+    places: ServerPlaces,
     shared: Coalesced<(StatusCode, String)>,
 }
 
 impl Readiness {
-    pub(super) fn new(cast: Cast, clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn new(cast: Cast, places: ServerPlaces, clock: Arc<dyn Clock>) -> Self {
         Self {
             cast,
+            places,
             shared: Coalesced::new(clock),
         }
     }
@@ -55,18 +57,20 @@ impl Readiness {
             None => StatusCode::OK,
             Some(_) => StatusCode::SERVICE_UNAVAILABLE,
         };
-        (status, describe(&checks, status == StatusCode::OK))
+        let text = describe(&checks, &self.places, status == StatusCode::OK);
+        (status, text)
     }
 }
 
 /// A line for all of it, and one for each dependency that does not answer.
-fn describe(checks: &[Check], is_ready: bool) -> String {
+fn describe(checks: &[Check], places: &ServerPlaces, is_ready: bool) -> String {
     let mut text = String::from(if is_ready { "ok\n" } else { "not ready\n" });
     for check in checks {
         if let Err(fault) = &check.result {
             let role = if check.needed { "needed" } else { "not needed" };
-            // The kind only: the cause is for the log. It may name hosts and even secrets.
-            let _ = writeln!(text, "{}: {} ({role})", check.name, fault.kind());
+            // The kind only: the cause is for the log, and may hold a secret.
+            let (label, kind) = (places.label(check.name), fault.kind());
+            let _ = writeln!(text, "{label}: {kind} ({role})");
         }
     }
     text

@@ -40,7 +40,7 @@ use self::{
     response::masked_error,
 };
 use crate::{
-    protocol::{RequestId, Route, request_id},
+    protocol::{RequestId, Route, ServerPlaces, request_id},
     schema::engine::Engine,
     telemetry::{metrics::Metrics, traces},
 };
@@ -74,13 +74,13 @@ impl<E: Executor> HttpService<E> {
 
     /// From now on GraphQL is executed, and `/readyz` asks the CAST. With no `cast` the server is ready
     /// as long as it lives.
-    pub(crate) fn open(&self, engine: Option<Engine<E>>, cast: Option<Cast>) {
+    pub(crate) fn open(&self, engine: Option<Engine<E>>, cast: Option<(Cast, ServerPlaces)>) {
         let AppState { clock, metrics, .. } = &*self.state;
         let graphql = engine.map(|engine| {
             let (clock, metrics) = (Arc::clone(clock), Arc::clone(metrics));
             GraphqlEndpoint::new(engine, clock, self.settings.clone(), metrics)
         });
-        let readiness = cast.map(|cast| Readiness::new(cast, Arc::clone(clock)));
+        let readiness = cast.map(|(cast, places)| Readiness::new(cast, places, Arc::clone(clock)));
         self.state.open(Opened { graphql, readiness });
     }
 

@@ -1,12 +1,12 @@
-//! How many files the system lets a process have open: each connection is one.
+//! The limit of open files: each connection is one.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// What a process needs besides its connections: the log, libraries, connections to other servers.
 const OTHERS: u64 = 256;
 
-/// Raises the limit for so many connections, as far as the system lets us; says so if that is not
-/// enough. The usual limit of 1,024 would let few clients, if they are many, keep all others out.
+/// Raises the limit for so many connections, as far as the system permits; warns if that is not
+/// enough. The usual limit of 1,024 would let one client with many connections exclude all others.
 pub(crate) fn allow(max_connections: usize) {
     let needed = u64::try_from(max_connections).map_or(u64::MAX, |n| n.saturating_add(OTHERS));
     let limit = getrlimit(Resource::Nofile);
@@ -27,7 +27,7 @@ pub(crate) fn allow(max_connections: usize) {
         tracing::warn!(
             max_connections,
             open_files = reached,
-            "the system lets fewer files be open than there may be connections"
+            "the limit of open files (ulimit -n) is lower than --max-connections"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! What the system tells a process to do.
+//! SIGTERM and SIGINT.
 
 use std::io;
 

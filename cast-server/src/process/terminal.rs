@@ -10,6 +10,8 @@ use std::{
 
 use console::{StyledObject, style};
 
+use super::exit;
+
 /// Writes to standard output. A reader that closed it is no failure: it wants no more.
 pub(crate) fn print(text: &str) -> ExitCode {
     let mut stdout = io::stdout().lock();
@@ -17,9 +19,9 @@ pub(crate) fn print(text: &str) -> ExitCode {
         .write_all(text.as_bytes())
         .and_then(|()| stdout.flush())
     {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
+        Ok(()) => exit::OK,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => exit::OK,
+        Err(_) => exit::FAILED,
     }
 }
 
@@ -27,8 +29,33 @@ pub(crate) fn print(text: &str) -> ExitCode {
 pub(crate) fn fail(why: &str) -> ExitCode {
     let label = style("error:").for_stderr().red().bold();
     // Where even that cannot be written, the exit code says it.
-    let _ = writeln!(io::stderr(), "{label} {why}");
-    ExitCode::FAILURE
+    let _ = writeln!(io::stderr(), "{label} {}", why.trim_end());
+    exit::FAILED
+}
+
+/// Writes text for people to standard error.
+pub(crate) fn note(text: &str) {
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Whether standard error shows colour.
+pub(crate) fn stderr_has_colour() -> bool {
+    console::colors_enabled_stderr()
+}
+
+/// A URL or a name that a reader looks for, on standard error.
+pub(crate) fn title<T: Display>(text: T) -> StyledObject<T> {
+    style(text).for_stderr().bold()
+}
+
+/// A label beside a value, on standard error.
+pub(crate) fn label<T: Display>(text: T) -> StyledObject<T> {
+    style(text).for_stderr().cyan()
+}
+
+/// What must not be overlooked, on standard error.
+pub(crate) fn caution<T: Display>(text: T) -> StyledObject<T> {
+    style(text).for_stderr().yellow().bold()
 }
 
 /// Writes a warning to standard error.

@@ -1,4 +1,4 @@
-//! What a client is told when something goes wrong.
+//! The codes of errors, and errors marked with them.
 
 use async_graphql::{Error, ErrorExtensionValues, ServerError, Value};
 use cast_core::FaultKind;
@@ -62,7 +62,7 @@ impl ErrorCode {
         )
     }
 
-    /// An error that nobody's field raised.
+    /// An error of a request, not of a field.
     pub(crate) fn server_error(self, message: impl Into<String>) -> ServerError {
         let mut error = ServerError::new(message, None);
         self.mark(&mut error.extensions);
@@ -83,7 +83,7 @@ impl ErrorCode {
         }
     }
 
-    /// What a client is told of what only the log may tell: where to look for it there.
+    /// The error of an internal failure: its cause is in the log, under the request's id.
     pub(crate) fn masked(request: &RequestId) -> ServerError {
         let mut error = Self::Internal.server_error("Internal error");
         set_request_id(&mut error, request);

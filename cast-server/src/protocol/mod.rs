@@ -1,13 +1,15 @@
-//! What the wire says, whichever part of the server writes it: codes, paths, the name of a request.
+//! What the wire says, whichever room writes it: error and vote codes, routes, request ids.
 //!
-//! Architecture invariant: nothing here imports another part of the server.
+//! Architecture invariant: a leaf. Nothing here imports another room of the server.
 
 pub(crate) mod error_code;
 mod http_url;
 pub(crate) mod request_id;
 mod route;
+mod server_places;
 mod vote_code;
 
+pub use self::server_places::ServerPlaces;
 pub(crate) use self::{
     error_code::ErrorCode,
     http_url::{HttpUrl, HttpUrlError},

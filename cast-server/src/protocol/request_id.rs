@@ -1,4 +1,4 @@
-//! Names a request, in its answer and in the log.
+//! The id of a request, in its answer and in the log.
 
 use std::fmt;
 
@@ -8,11 +8,11 @@ use http::HeaderValue;
 /// The header that carries it, both ways.
 pub(crate) const HEADER: &str = "x-request-id";
 
-/// The longest id that is taken from a caller: a UUID's length. A ticket is longer, so that none
-/// ends in the log when a client mixes its headers up.
+/// The longest id that a caller may give: as long as a UUID. A ticket is longer, so that none ends in
+/// the log when a client confuses its headers.
 const MAX_LEN: usize = 36;
 
-/// A request's name: the caller's, if it is well formed, or 32 random hex digits.
+/// The id of a request: the caller's, if it is well formed, or 32 random hex digits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RequestId(HeaderValue);
 
@@ -27,14 +27,9 @@ impl RequestId {
 
     /// A fresh one.
     pub(crate) fn fresh(entropy: &dyn Entropy) -> Self {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let mut random = [0; 16];
+        let (mut random, mut text) = ([0; 16], [0; 32]);
         entropy.fill(&mut random);
-        let mut text = [0; 32];
-        for (pair, byte) in text.chunks_exact_mut(2).zip(random) {
-            pair[0] = DIGITS[usize::from(byte >> 4)];
-            pair[1] = DIGITS[usize::from(byte & 0xF)];
-        }
+        hex::encode_to_slice(random, &mut text).expect("two digits a byte");
         Self(HeaderValue::from_bytes(&text).expect("hex digits may stand in a header"))
     }
 

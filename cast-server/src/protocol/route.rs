@@ -1,6 +1,6 @@
-//! Where requests lead.
+//! The routes of requests.
 
-/// Where a request leads, as logs and metrics call it: a client's own words stay out of them.
+/// The route of a request, as logs and metrics name it: a client's own path stays out of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
     Graphql,
@@ -8,9 +8,9 @@ pub(crate) enum Route {
     Healthz,
     Readyz,
     Metrics,
-    /// A path that leads nowhere.
+    /// An unknown path.
     Other,
-    /// No request that anybody could make sense of.
+    /// Bytes that are no HTTP request.
     None,
 }
 
@@ -26,7 +26,7 @@ impl Route {
         Self::None,
     ];
 
-    /// Those that a request may lead to: all but the last.
+    /// The routes of requests: all but the last.
     pub(crate) const PATHS: [Self; 6] = [
         Self::Graphql,
         Self::Livez,
@@ -38,7 +38,7 @@ impl Route {
 
     pub(crate) fn of(path: &str) -> Self {
         let is_it = |route: &Self| route.as_str() == path;
-        // A path begins with a slash, so none is called as the last two are.
+        // A path begins with a slash, so none is named as the last two are.
         Self::PATHS.into_iter().find(is_it).unwrap_or(Self::Other)
     }
 

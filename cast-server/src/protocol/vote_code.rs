@@ -1,11 +1,11 @@
-//! What voters are told.
+//! The outcomes of votes, as metrics and traces name them.
 
 use cast_core::{
     Fault, FaultKind,
     domain::{Outcome, Refusal},
 };
 
-/// What a voter was told of a ballot: the code of the answer, in lower case.
+/// The outcome of a vote: the code of its answer, in lower case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum VoteCode {
     Accepted,
@@ -19,7 +19,7 @@ pub(crate) enum VoteCode {
     OutcomeUnknown,
     NoTicket,
     Internal,
-    /// Nothing: the request's deadline passed, or the voter hung up.
+    /// No answer: the request's deadline passed, or the client disconnected.
     Unanswered,
 }
 
@@ -56,8 +56,8 @@ impl VoteCode {
         }
     }
 
-    pub(crate) const fn of(told: &Result<Outcome, Fault>) -> Self {
-        match told {
+    pub(crate) const fn of(outcome: &Result<Outcome, Fault>) -> Self {
+        match outcome {
             Ok(Outcome::Accepted(receipt)) if receipt.repeated => Self::Duplicate,
             Ok(Outcome::Accepted(_)) => Self::Accepted,
             Ok(Outcome::Refused { why, .. }) => match why {

@@ -3,7 +3,7 @@
 use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
 use cast_core::domain::{BallotId, Fate, LogPosition};
 
-use super::{Backend, error, long::Long};
+use super::{backend::Backend, error, long::Long};
 
 #[derive(Default)]
 pub(super) struct BallotQuery;
@@ -14,7 +14,7 @@ impl BallotQuery {
     async fn ballot(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The ballot's id, as `vote` was given it or told it: a UUID.")] id: ID,
+        #[graphql(desc = "The `ballotId` that `vote` was sent or returned: a UUID.")] id: ID,
     ) -> Result<Option<Ballot>> {
         let ballot = parse_id("id", &id).map_err(error::of_input)?;
         let fate = Backend::of(ctx)

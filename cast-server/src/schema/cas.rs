@@ -1,16 +1,16 @@
-//! `cas`: the ticket that is good now.
+//! `cas`: the current ticket.
 
 use async_graphql::{Context, Object, Result, SimpleObject};
 use cast_core::domain::CurrentTicket;
 
-use super::{Backend, error, query::as_int};
+use super::{backend::Backend, error, query::as_int};
 
 #[derive(Default)]
 pub(super) struct CasQuery;
 
 #[Object]
 impl CasQuery {
-    /// The ticket that is good now. A new one comes every period; without one, an error with the
+    /// The current ticket. A new one comes every period; without one, an error with the
     /// code `NO_TICKET`.
     async fn cas(&self, ctx: &Context<'_>) -> Result<TicketInfo> {
         let ticket = Backend::of(ctx)
@@ -24,14 +24,14 @@ impl CasQuery {
 
 /// A ticket to vote with.
 #[derive(SimpleObject)]
-// Its fields are there: to take them one after the other is cheaper than to wait for all of them.
+// Its fields are values: resolving them one after the other is cheaper than concurrently.
 #[graphql(serial)]
 pub(super) struct TicketInfo {
     /// 64 hex digits, to be given to `vote`.
     ticket: String,
-    /// From then on it no longer votes: RFC 3339, in UTC.
+    /// When it expires: RFC 3339, in UTC.
     valid_until: String,
-    /// How many more ballots it buys.
+    /// How many more ballots it is good for.
     remaining_usage: i32,
 }
 

@@ -1,4 +1,4 @@
-//! Looks at a parsed document before it is validated: what would it cost to follow it?
+//! Bounds the cost of a parsed document before it is validated.
 
 use std::collections::HashMap;
 
@@ -6,9 +6,9 @@ use async_graphql::parser::types::{
     ExecutableDocument, OperationDefinition, OperationType, Selection, SelectionSet,
 };
 
-use super::engine::DocumentLimits;
+use super::limits::DocumentLimits;
 
-/// Why a document must not reach the engine.
+/// Why a document is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum BadDocument {
     #[error("A request has one `vote`, and this document has {count}")]
@@ -29,7 +29,7 @@ pub(super) enum BadDocument {
     Subscription,
 }
 
-/// Checks all operations and fragments of a document, used or not; says whether a later request
+/// Checks all operations and fragments of a document, used or not. Returns whether a later request
 /// with the same text and other variables is sure to be as valid.
 ///
 /// The engine follows a fragment at each place that it is spread, again and again. This walk does

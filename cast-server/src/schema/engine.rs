@@ -11,42 +11,8 @@ use async_graphql::{
 };
 use moka::sync::Cache;
 
-use super::{document, guard, variables};
+use super::{document, guard, limits::DocumentLimits, variables};
 use crate::protocol::error_code::{ErrorCode, has_code};
-
-/// The limits of documents.
-#[derive(Clone, Debug)]
-pub struct DocumentLimits {
-    /// The most bytes of a document's text.
-    pub max_size: usize,
-    /// How deep its brackets may nest.
-    pub max_nesting: usize,
-    /// How many root fields an operation may have.
-    pub max_root_fields: usize,
-    /// How deep its fields may nest.
-    pub max_depth: usize,
-    /// The most fields that executing it is expected to resolve.
-    pub max_cost: u64,
-    /// How many directives it may have.
-    pub max_directives: usize,
-    /// How many bytes of text the cached documents may have together.
-    pub cache_size: u64,
-}
-
-impl Default for DocumentLimits {
-    fn default() -> Self {
-        Self {
-            max_size: 4 * 1_024,
-            max_nesting: 32,
-            max_root_fields: 20,
-            // The introspection query of common tools is 15 deep and costs about 20,000.
-            max_depth: 20,
-            max_cost: 50_000,
-            max_directives: 20,
-            cache_size: 256 * 1_024,
-        }
-    }
-}
 
 /// A pair of executors of the same schema, and a cache of documents that are known to be valid.
 ///

@@ -1,12 +1,12 @@
-//! What a client is told when something goes wrong.
+//! Errors as a client gets them.
 
 use async_graphql::{Error, ServerError, Value};
 use cast_core::{Fault, FaultKind, domain::BallotId};
 
 use crate::protocol::{ErrorCode, RequestId, error_code::set_request_id};
 
-/// A fault as the error of a field. Its message is that of its kind; what lies beneath stays with
-/// the error until [`finish`] logs it.
+/// A fault as the error of a field. Its message is that of its kind; its causes stay with the error
+/// until [`finish`] logs them.
 pub(crate) fn of_fault(fault: Fault) -> Error {
     let code = ErrorCode::from(fault.kind());
     let ballot = fault.ballot();
@@ -18,13 +18,13 @@ pub(crate) fn of_fault(fault: Fault) -> Error {
     error
 }
 
-/// What a client did wrong with an argument, as the error of a field.
+/// A wrong argument, as the error of a field.
 pub(crate) fn of_input(message: impl Into<String>) -> Error {
     ErrorCode::BadUserInput.field_error(message)
 }
 
-/// That an accepted ballot's tallies do not fit where they are asked for. It says all that a voter
-/// needs: whoever looks at errors only must not take the ballot for lost, and vote anew.
+/// The error of an accepted ballot whose tallies do not fit an `Int`. A client that looks at errors only
+/// must not take the ballot for lost and vote again: so it says that the ballot counts.
 pub(crate) fn of_uncountable(ballot: BallotId) -> Error {
     let message = "The ballot counts, but a tally does not fit an Int: ask for `tallies`";
     let mut error = ErrorCode::CountTooLarge.field_error(message);
@@ -33,10 +33,10 @@ pub(crate) fn of_uncountable(ballot: BallotId) -> Error {
     error
 }
 
-/// Last touches before errors leave: each gets a code; a fault that somebody has to look into is
-/// logged, once, under the request's id, and the client is told that id and no more.
+/// Prepares errors for the client: each gets a code; an internal fault is logged, once, under the
+/// request's id, and the client gets that id and no more.
 pub(crate) fn finish(errors: &mut [ServerError], request: &RequestId) {
-    // Without a code it is the engine's, and says that an argument is wrong.
+    // An error without a code is the engine's, about an argument.
     ErrorCode::BadUserInput.mark_bare(errors);
     for error in errors {
         let Some(fault) = error.source::<Fault>() else {
@@ -49,7 +49,7 @@ pub(crate) fn finish(errors: &mut [ServerError], request: &RequestId) {
                 tracing::error!(request_id = %request, ballot, cause, "internal error");
                 set_request_id(error, request);
             }
-            // Whoever lost a server says so once; each of its requests need not.
+            // An outage is logged once by the port that has it, not for each request.
             _ => {
                 tracing::debug!(request_id = %request, ballot, cause, kind = %fault.kind(), "fault");
             }

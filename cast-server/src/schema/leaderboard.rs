@@ -5,10 +5,10 @@ use std::sync::Arc;
 use async_graphql::{Context, Object, Result};
 use cast_core::Fault;
 
-use super::{Backend, error, tally::Tally};
+use super::{backend::Backend, error, tally::Tally};
 use crate::coalesced::Coalesced;
 
-/// How many places whoever does not say gets.
+/// The default of `first`.
 const DEFAULT_PLACES: i64 = 10;
 /// The most places of one request.
 const MAX_PLACES: usize = 100;
@@ -37,7 +37,7 @@ impl LeaderboardQuery {
             let message = format!("first must be from 1 to {MAX_PLACES}, and is {first}");
             return Err(error::of_input(message));
         };
-        // All of them, so that everybody's question is the same.
+        // The most that may be asked for, so that all requests share one query.
         let all = Backend::of(ctx).cast.leaderboard(MAX_PLACES);
         let leaders = ctx.data_unchecked::<Arc<Leaders>>();
         let tallies = leaders.ask(all).await.map_err(error::of_fault)?;

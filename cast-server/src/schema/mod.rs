@@ -3,6 +3,7 @@
 //! One file for each operation, named as its field. The wire has names of its own, kept from the
 //! first CAST: its `username` is the domain's candidate, its `votes` a tally.
 
+mod backend;
 mod ballot;
 mod cas;
 mod document;
@@ -12,6 +13,7 @@ mod guard;
 #[cfg(test)]
 mod laws;
 mod leaderboard;
+mod limits;
 mod long;
 mod query;
 mod tallies;
@@ -19,21 +21,12 @@ mod tally;
 mod variables;
 mod vote;
 
-use async_graphql::{
-    Context, EmptySubscription, MergedObject, SDLExportOptions, Schema, ValidationMode,
-};
-use cast_core::{
-    Cast,
-    ports::{Clock, Entropy},
-};
 use std::sync::Arc;
 
+use async_graphql::{EmptySubscription, MergedObject, SDLExportOptions, Schema, ValidationMode};
+
 use self::leaderboard::Leaders;
-pub use self::{
-    engine::{DocumentLimits, Engine},
-    vote::VoteMutation,
-};
-use crate::telemetry::metrics::Metrics;
+pub use self::{backend::Backend, engine::Engine, limits::DocumentLimits, vote::VoteMutation};
 
 /// What can be asked.
 #[derive(Default, MergedObject)]
@@ -48,27 +41,6 @@ pub struct Query(
 
 /// The schema of CAST.
 pub type CastSchema = Schema<Query, VoteMutation, EmptySubscription>;
-
-/// What the schema stands on.
-#[derive(Clone)]
-pub struct Backend {
-    /// What takes votes and shows tallies.
-    pub cast: Cast,
-    /// The most votes of one selection, for a number that does not even fit a ballot.
-    pub max_votes: u32,
-    /// For the ids of ballots that were refused before they had one.
-    pub clock: Arc<dyn Clock>,
-    /// Likewise.
-    pub entropy: Arc<dyn Entropy>,
-    /// Where votes are counted.
-    pub metrics: Arc<Metrics>,
-}
-
-impl Backend {
-    fn of<'a>(ctx: &Context<'a>) -> &'a Self {
-        ctx.data_unchecked()
-    }
-}
 
 /// The engine that executes the schema of CAST.
 pub fn engine(backend: &Backend, limits: DocumentLimits) -> Engine<CastSchema> {

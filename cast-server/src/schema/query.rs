@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, Object, Result};
 
-use super::{Backend, error, tally};
+use super::{backend::Backend, error, tally};
 use crate::protocol::ErrorCode;
 
 #[derive(Default)]

@@ -3,7 +3,8 @@
 use async_graphql::{Context, Object, Result};
 
 use super::{
-    Backend, error,
+    backend::Backend,
+    error,
     tally::{Tally, candidate},
 };
 

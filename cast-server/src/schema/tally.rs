@@ -3,7 +3,7 @@
 use async_graphql::{Context, Object, Result, SimpleObject};
 use cast_core::domain::Candidate;
 
-use super::{Backend, error, long::Long};
+use super::{backend::Backend, error, long::Long};
 
 #[derive(Default)]
 pub(super) struct TallyQuery;
@@ -29,7 +29,7 @@ impl TallyQuery {
 
 /// How many votes a candidate has.
 #[derive(SimpleObject)]
-// Its fields are there: to take them one after the other is cheaper than to wait for all of them.
+// Its fields are values: resolving them one after the other is cheaper than concurrently.
 #[graphql(serial)]
 pub(super) struct Tally {
     /// The candidate's name, in Unicode's normalisation form C.

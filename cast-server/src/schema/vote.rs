@@ -1,12 +1,10 @@
 //! `vote`: a ballot, and what became of it.
 
 use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
-use cast_core::domain::{
-    Ballot, BallotError, BallotId, Outcome, Partition, Partitions, Receipt, Refusal, Ticket,
-};
+use cast_core::domain::{Ballot, BallotError, BallotField, Outcome, Receipt, Refusal, Ticket};
 
-use super::{Backend, ballot::parse_id, error, query::as_int};
-use crate::{protocol::VoteCode as Told, telemetry::traces};
+use super::{backend::Backend, ballot::parse_id, error, query::as_int};
+use crate::{protocol::VoteCode as VoteLabel, telemetry::traces};
 
 /// What can be changed.
 pub struct VoteMutation;
@@ -33,12 +31,12 @@ impl VoteMutation {
         )]
         voter_username: Option<String>,
         #[graphql(
-            desc = "Makes it safe to send the same ballot again: a UUID that the client \
-                          chooses. The ballot then counts once, and a repetition costs no use."
+            desc = "Idempotency key, a UUID that the client chooses: retries with the same id \
+                          count once, and cost no use."
         )]
         ballot_id: Option<ID>,
     ) -> Result<VoteResult> {
-        let paper = Paper {
+        let input = VoteInput {
             usernames: &usernames,
             vote_count: &vote_count,
             ticket: &ticket,
@@ -46,31 +44,32 @@ impl VoteMutation {
             ballot_id: ballot_id.as_ref(),
         };
         let backend = Backend::of(ctx);
-        let ballot = match paper.read(backend.max_votes) {
+        let ballot = match input.ballot(backend.max_votes) {
             Ok(ballot) => ballot,
             Err(message) => {
-                backend.metrics.votes.count(Told::BadBallot);
-                let id = ballot_id.unwrap_or_else(|| backend.fresh_id());
+                backend.metrics.votes.count(VoteLabel::BadBallot);
+                let id =
+                    ballot_id.unwrap_or_else(|| backend.cast.mint_ballot_id().to_string().into());
                 return Ok(VoteResult::refused(VoteCode::BadBallot, false, message, id));
             }
         };
         let span = traces::vote();
         let vote = backend.cast.vote(span.carried(ballot));
-        let told = backend.metrics.votes.counted(vote).await;
-        span.voted(&told);
-        match told.map_err(error::of_fault)? {
+        let outcome = backend.metrics.votes.counted(vote).await;
+        span.voted(&outcome);
+        match outcome.map_err(error::of_fault)? {
             Outcome::Accepted(receipt) => Ok(VoteResult::accepted(usernames, &receipt)),
             Outcome::Refused { ballot, why } => {
                 let (code, retryable) = (VoteCode::of(&why), why.is_retryable());
-                let (message, id) = (why.to_string(), ballot.to_string().into());
+                let (message, id) = (refusal_message(&why), ballot.to_string().into());
                 Ok(VoteResult::refused(code, retryable, message, id))
             }
         }
     }
 }
 
-/// A ballot as it came in.
-struct Paper<'a> {
+/// The arguments of `vote`.
+struct VoteInput<'a> {
     usernames: &'a [String],
     vote_count: &'a [i64],
     ticket: &'a str,
@@ -78,9 +77,9 @@ struct Paper<'a> {
     ballot_id: Option<&'a ID>,
 }
 
-impl Paper<'_> {
+impl VoteInput<'_> {
     /// The ballot, or what is wrong with it, naming the field and the limit.
-    fn read(&self, max_votes: u32) -> Result<Ballot, String> {
+    fn ballot(&self, max_votes: u32) -> Result<Ballot, String> {
         let id = self.ballot_id.map(|id| parse_id("ballotId", id));
         let id = id.transpose()?;
         if self.usernames.len() != self.vote_count.len() {
@@ -90,16 +89,14 @@ impl Paper<'_> {
         let counts = counts
             .map(|(at, count)| as_votes(at, *count, max_votes))
             .collect::<Result<Vec<_>, _>>()
-            .map_err(|why| why.to_string())?;
+            .map_err(|error| message(&error))?;
         let names = self.usernames.iter().map(String::as_str);
-        // A malformed ticket goes the way of a forged one, behind all other checks: of no key is
-        // this a tag.
-        let ticket = Ticket::from_hex(self.ticket).unwrap_or(Ticket::from_bytes([0; Ticket::LEN]));
-        let mut ballot = Ballot::new(ticket)
+        // The vote service refuses a malformed ticket, like a forged one, after all other checks.
+        let mut ballot = Ballot::new(Ticket::from_hex(self.ticket).ok())
             .select_all(names.zip(counts))
-            .map_err(|why| why.to_string())?;
+            .map_err(|error| message(&error))?;
         if let Some(voter) = self.voter_username.filter(|voter| !voter.is_empty()) {
-            ballot = ballot.by(voter).map_err(|why| why.to_string())?;
+            ballot = ballot.by(voter).map_err(|error| message(&error))?;
         }
         Ok(match id {
             Some(id) => ballot.with_id(id),
@@ -108,7 +105,7 @@ impl Paper<'_> {
     }
 }
 
-/// A count as a ballot has it; the ballot itself refuses zero.
+/// A count of the wire as a ballot holds it.
 fn as_votes(at: usize, count: i64, max_votes: u32) -> Result<u32, BallotError> {
     if count < 1 {
         return Err(BallotError::NoVotes { at });
@@ -119,7 +116,7 @@ fn as_votes(at: usize, count: i64, max_votes: u32) -> Result<u32, BallotError> {
 
 /// What became of a ballot.
 #[derive(SimpleObject)]
-// Its fields are there: to take them one after the other is cheaper than to wait for all of them.
+// Its fields are values: resolving them one after the other is cheaper than concurrently.
 #[graphql(serial)]
 pub(super) struct VoteResult {
     /// Whether the ballot counts.
@@ -134,22 +131,22 @@ pub(super) struct VoteResult {
     votes: Result<Vec<i32>>,
     /// The ballot's id: as it was given, or a fresh one. To ask for its fate with `ballot`.
     ballot_id: ID,
-    /// How it fared, for a program.
+    /// The outcome, for a program.
     code: VoteCode,
     /// Whether the same ballot may be accepted with the ticket that is good then.
     retryable: bool,
-    /// Whether `votes` may lag behind: the ballot counts, but the counter could not be asked.
+    /// Whether `votes` may lag behind: the ballot counts, but the counter did not answer.
     stale: bool,
 }
 
-/// How a ballot fared.
+/// The outcome of a ballot.
 #[derive(Clone, Copy, Enum, PartialEq, Eq)]
 pub(super) enum VoteCode {
     /// It counts.
     Accepted,
     /// It had been accepted before, and counts once.
     Duplicate,
-    /// The ticket is none of ours.
+    /// The ticket is not one that this deployment issued.
     TicketInvalid,
     /// The ticket is past its end.
     TicketExpired,
@@ -204,12 +201,21 @@ impl VoteCode {
     }
 }
 
-impl Backend {
-    /// An id for what is no ballot. It left nothing behind, so any will do to send it again with.
-    fn fresh_id(&self) -> ID {
-        let home = Partition::new(0);
-        let now = self.clock.now();
-        let id = BallotId::mint(home, Partitions::ONE, now, &*self.entropy);
-        id.to_string().into()
+fn refusal_message(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::BadBallot(error) => message(error),
+        other => other.to_string(),
+    }
+}
+
+/// The error, with the field named by its GraphQL argument.
+fn message(error: &BallotError) -> String {
+    let problem = error.problem();
+    match error.field() {
+        BallotField::Selections => format!("usernames {problem}"),
+        BallotField::Candidate(at) => format!("usernames[{at}] {problem}"),
+        BallotField::Votes(at) => format!("voteCount[{at}] {problem}"),
+        BallotField::Voter => format!("voterUsername {problem}"),
+        BallotField::Id => format!("ballotId {problem}"),
     }
 }

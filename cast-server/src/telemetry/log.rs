@@ -1,21 +1,27 @@
 //! The log: structured, on standard error.
 //!
 //! Architecture invariant: no ticket, key, query string, document or body is logged, at any level.
-//! What identifies a request is its id, and what identifies a ballot is its own. The reason of a
-//! rejection may name a candidate.
+//! A request is identified by its id, and a ballot by its own. The reason of a rejection may name a
+//! candidate.
 
-use std::io::{self, IsTerminal};
+use std::io;
 
 use tracing_subscriber::{EnvFilter, fmt};
 
-use crate::config::{Log, LogFormat};
+/// Passes whatever the filter is: the error that ends a process.
+const FATAL: &str = "cast_server::fatal=error";
 
-/// Starts to log. To be called once in a process.
-pub fn init(log: &Log) {
-    let filter = EnvFilter::new(&log.log);
+/// Starts the log. To be called once in a process. A filter that cannot be read, which the
+/// settings refuse before, is the default one.
+pub fn init(filter: &str, is_json: bool, has_colour: bool) {
+    let mut filter = EnvFilter::new(filter);
+    if let Ok(fatal) = FATAL.parse() {
+        filter = filter.add_directive(fatal);
+    }
     let builder = fmt().with_env_filter(filter).with_writer(io::stderr);
-    match log.log_format {
-        LogFormat::Text => builder.with_ansi(io::stderr().is_terminal()).init(),
-        LogFormat::Json => builder.json().flatten_event(true).init(),
+    if is_json {
+        builder.json().flatten_event(true).init();
+    } else {
+        builder.with_ansi(has_colour).init();
     }
 }

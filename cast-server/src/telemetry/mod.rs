@@ -1,4 +1,4 @@
-//! What a process tells those who run it.
+//! What a process reports to its operators.
 //!
 //! | module | holds |
 //! |---|---|
@@ -6,7 +6,7 @@
 //! | [`metrics`] | what `/metrics` shows |
 //! | [`traces`] | what is sent to a collector of traces, with the feature `otlp` |
 //! | `measured` | the ports, each call of which is counted and timed |
-//! | `watch` | what has to be asked for: the ticket, the log's lag, the store's progress |
+//! | `watch` | the gauges that have to be polled: the ticket, the log's lag, the store's progress |
 
 mod log;
 mod measured;
@@ -16,14 +16,14 @@ mod watch;
 
 use std::time::Duration;
 
-pub use self::log::init;
+pub use self::log::init as init_log;
 pub use self::measured::measured;
 pub(crate) use self::watch::watch;
 
-/// What is told to those who run a server.
+/// What is reported to the operators of a server.
 #[derive(Clone, Debug)]
 pub struct TelemetrySettings {
-    /// How often the ticket, the log and the store are asked for what `/metrics` says of them.
+    /// How often the ticket, the log and the store are polled for `/metrics`.
     pub metrics_interval: Duration,
 }
 

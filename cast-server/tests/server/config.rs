@@ -119,11 +119,11 @@ async fn what_would_forget_with_a_restart_is_refused_beside_what_would_not() {
     for (args, words) in [
         (
             ["--store-url", "postgres://u:p@h/cast"],
-            ["store-url outlives the log", "bus-url"],
+            ["--store-url outlives the log", "--bus-url"],
         ),
         (
             ["--counter-url", "redis://h"],
-            ["counter-url outlives the log", "bus-url"],
+            ["--counter-url outlives the log", "--bus-url"],
         ),
         (["--tickets-url", "redis://h"], ["ticket-secret", "restart"]),
     ] {
@@ -156,12 +156,12 @@ async fn wrong_values_are_errors_that_name_the_setting() {
             &["--ticket-period", "2s, 500ms"],
         ),
         (
-            &["--max-body-size", "1TB"],
+            &["--max-body-size", "1XB"],
             None,
             None,
-            &["--max-body-size", "16KB"],
+            &["--max-body-size", "16KiB"],
         ),
-        (&["--log", "cast=loud"], None, None, &["--log"]),
+        (&["--log", "cast=loud"], None, None, &["--log", "info"]),
         (
             &["--log-format", "xml"],
             None,
@@ -203,7 +203,7 @@ async fn wrong_values_are_errors_that_name_the_setting() {
             &["--store-url", "mysql://u:p@h/cast"],
             None,
             None,
-            &["store-url", "mysql:", "memory:"],
+            &["--store-url", "`mysql:`", "`memory:`"],
         ),
         (
             &["--bus-url", "nonsense"],
@@ -221,7 +221,7 @@ async fn wrong_values_are_errors_that_name_the_setting() {
             &["--ticket-secret-file", "missing"],
             None,
             None,
-            &["ticket-secret-file missing"],
+            &["--ticket-secret-file missing"],
         ),
         (
             &["--ticket-secret", "1:abcd", "--ticket-secret-file", "x"],
@@ -238,7 +238,7 @@ async fn wrong_values_are_errors_that_name_the_setting() {
 }
 
 #[tokio::test]
-async fn traces_go_to_a_whole_url_without_tls_or_a_password() {
+async fn traces_go_to_a_url_without_tls_or_a_password() {
     let form = "http://HOST:4318/v1/traces";
     let url = "http://u:hunter2@127.0.0.1:4318/v1/traces";
     for (args, variable, file, words) in [
@@ -250,7 +250,7 @@ async fn traces_go_to_a_whole_url_without_tls_or_a_password() {
         ),
         (
             &[],
-            Some(("CAST_TRACES_URL", "http://127.0.0.1:4318")),
+            Some(("CAST_TRACES_URL", "http://127.0.0.1:4318?x=y")),
             None,
             ["traces-url", form],
         ),
@@ -261,7 +261,7 @@ async fn traces_go_to_a_whole_url_without_tls_or_a_password() {
             Some("traces-ratio = 2"),
             ["traces-ratio", "from 0 to 1"],
         ),
-        // Of what would go nowhere.
+        // A share of traces without a collector.
         (
             &["--traces-ratio", "0.5"],
             None,

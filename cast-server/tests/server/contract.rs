@@ -99,7 +99,7 @@ async fn tickets_of_a_shorter_period_expire_sooner() {
 }
 
 #[tokio::test]
-async fn cas_tells_a_ticket_its_end_and_what_is_left_of_it() {
+async fn cas_shows_a_ticket_its_expiry_and_its_uses_left() {
     let mut app = app();
     app.settings.tickets.uses = 100;
     let server = Server::of(app).await;
@@ -162,7 +162,7 @@ async fn the_first_casts_own_document_works_to_the_letter() {
         .data("{ query(username: \"Alice\") }", Value::Null)
         .await;
     assert_eq!(data["query"], 1);
-    assert_eq!(server.client.tally("Nobody").await, 0);
+    assert_eq!(server.client.tally("Unknown").await, 0);
 }
 
 #[tokio::test]
@@ -236,7 +236,7 @@ async fn the_same_ballot_again_counts_once_and_costs_no_use() {
 }
 
 #[tokio::test]
-async fn a_ballot_that_nobody_saw_has_no_fate() {
+async fn an_unknown_ballot_has_no_fate() {
     let server = Server::start().await;
     let query = "{ ballot(id: \"0193b3a0-0000-4000-8000-00000000000f\") { fate } }";
     assert_eq!(
@@ -246,7 +246,7 @@ async fn a_ballot_that_nobody_saw_has_no_fate() {
 }
 
 #[tokio::test]
-async fn tallies_and_the_leaderboard_tell_votes_and_versions() {
+async fn tallies_and_the_leaderboard_show_votes_and_versions() {
     let server = Server::start().await;
     let client = &server.client;
     let ticket = client.ticket().await;
@@ -256,7 +256,9 @@ async fn tallies_and_the_leaderboard_tell_votes_and_versions() {
         .await;
     let query = "query($n: [String!]!) { tallies(usernames: $n) { username votes version } \
                  tally(username: \"a\") { username votes } }";
-    let data = client.data(query, json!({"n": ["b", "nobody", "c"]})).await;
+    let data = client
+        .data(query, json!({"n": ["b", "unknown", "c"]}))
+        .await;
     let votes: Vec<_> = data["tallies"]
         .as_array()
         .unwrap()
@@ -303,13 +305,13 @@ async fn a_count_beyond_32_bits_is_an_error_where_it_does_not_fit_and_the_vote_s
     );
     // Not even the number that would fit, and no null that a client might take for one.
     assert_eq!(result.get("votes"), None, "{result}");
-    // Whoever looks at errors only learns that the ballot counts, and which one it is.
+    // A client that looks at errors only learns that the ballot counts, and its id.
     assert_eq!(error["path"], json!(["vote", "votes"]));
     assert_eq!(error["extensions"]["retryable"], false);
     assert_eq!(error["extensions"]["ballotId"], result["ballotId"]);
     let message = error["message"].as_str().unwrap();
     assert!(message.contains("ballot counts"), "{message}");
-    // So does who asked for nothing else, and is left with nothing else.
+    // So does a client that asked for no other field, and gets no data.
     let only_votes = "mutation($t: String!, $id: ID!) { vote(usernames: [\"few\", \"much\"], \
                       voteCount: [1, 4000000000], ticket: $t, ballotId: $id) { votes } }";
     let variables = json!({"t": ticket, "id": result["ballotId"]});

@@ -292,7 +292,10 @@ async fn at_a_url_without_a_cast_server_it_says_so() {
     drop(listener);
     let server = Process::serve(&[]).await;
     let elsewhere = format!("{}/elsewhere", server.url());
-    for (url, words) in [(&url, "refused"), (&elsewhere, "nothing at this path")] {
+    for (url, words) in [
+        (&url, "refused"),
+        (&elsewhere, "Not found: GraphQL is at /graphql"),
+    ] {
         let (code, _, stderr) = demo(url, &[]).await;
         assert_eq!(code, Some(1), "{stderr}");
         for words in [url, words, "Is that a CAST server?"] {

@@ -14,13 +14,16 @@ const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 const OTHER_VARIABLES: [&str; 2] = ["CAST_FEATURES", "CAST_MODEL_BOUND"];
 
 /// Flags in running text that are other programs'.
-const OTHER_FLAGS: [&str; 10] = [
+const OTHER_FLAGS: [&str; 13] = [
     // build-and-deploy.sh
     "--dry-run",
     // cargo, and what it runs
     "--in-diff",
     "--shard",
     "--histories",
+    "--instructions",
+    "--list",
+    "--profile",
     "--seed",
     "--duration",
     // docker
@@ -201,9 +204,18 @@ fn every_test_that_operations_name_is_there() {
         word.chars().all(is_word) && word.matches('_').count() > 4
     };
     let named: Vec<_> = operations().code().into_iter().filter(is_test).collect();
-    let folder = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/stack")).unwrap();
-    let tests = folder.map(|it| fs::read_to_string(it.unwrap().path()).unwrap());
-    let tests: String = tests.collect();
+    let stack = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stack");
+    let (mut folders, mut tests) = (vec![stack], String::new());
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                tests += &fs::read_to_string(path).unwrap();
+            }
+        }
+    }
     assert!(named.len() >= 3, "{named:?}");
     for name in named {
         assert!(tests.contains(&format!("async fn {name}()")), "{name}");

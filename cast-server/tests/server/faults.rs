@@ -50,7 +50,7 @@ async fn a_full_intake_says_overloaded_at_once() {
     let mut waiting: Vec<_> = (0..16).map(|_| tokio::spawn(vote("waits"))).collect();
     gate.until_waiting(Operation::Publish, Moment::Before, 1)
         .await;
-    // Some of them are told at once; then there is no room for any other.
+    // Some of them are refused at once; then the intake is full.
     let (reply, took) = timed(eventually(SOON, "an overload", || async {
         let reply = vote("turned away").await;
         (reply.code() == "OVERLOADED").then_some(reply)
@@ -79,7 +79,7 @@ async fn a_full_intake_says_overloaded_at_once() {
 }
 
 #[tokio::test]
-async fn a_log_that_is_away_is_unavailable_and_the_vote_does_not_count() {
+async fn a_log_that_is_down_is_unavailable_and_the_vote_does_not_count() {
     let (server, plan) = faulty().await;
     let ticket = server.client.ticket().await;
     plan.next(Operation::Publish, Fault::Refused);
@@ -124,7 +124,7 @@ async fn an_unknown_outcome_names_the_ballot_and_the_same_ballot_counts_once() {
 }
 
 #[tokio::test]
-async fn a_counter_that_is_away_makes_a_vote_stale_and_no_failure() {
+async fn a_counter_that_is_down_makes_a_vote_stale_and_no_failure() {
     let (server, plan) = faulty().await;
     let ticket = server.client.ticket().await;
     plan.always(Operation::Record, Fault::Refused);
@@ -216,7 +216,7 @@ async fn an_answer_that_takes_too_long_is_cut_off() {
     .await;
 }
 
-/// A ticket source that cannot read its own data, once told so.
+/// A ticket source that cannot read its own data, once switched.
 struct CorruptTickets {
     inner: Arc<dyn TicketSource>,
     is_corrupt: Arc<AtomicBool>,
@@ -254,7 +254,7 @@ impl ForwardingTicketSource for CorruptTickets {
 }
 
 #[tokio::test]
-async fn what_somebody_has_to_look_into_is_masked_behind_the_request_id() {
+async fn an_internal_error_is_masked_behind_the_request_id() {
     let ports = ports();
     let is_corrupt = Arc::new(AtomicBool::new(false));
     let tickets = Arc::new(CorruptTickets {

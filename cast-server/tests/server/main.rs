@@ -17,6 +17,7 @@ mod faults;
 mod health;
 mod hostile;
 mod install;
+mod messages;
 mod metrics;
 mod process;
 #[path = "../support/mod.rs"]

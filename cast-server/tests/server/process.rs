@@ -8,7 +8,7 @@ use cast_core::{
     domain::{LogBatch, Offset, Partition},
     ports::{EventBus, ForwardingEventBus, GroupName, PortError, ResumeFrom, Subscription},
 };
-use cast_server::process::run::{self as process, Failure};
+use cast_server::app::{self, Failure};
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -18,7 +18,7 @@ use tokio::{
 use crate::support::{Process, SOON, app_over, one_vote, ports, program, run, timed};
 
 #[tokio::test]
-async fn it_prints_one_line_once_it_can_serve() {
+async fn it_prints_one_line_once_it_is_ready() {
     let tickets = ["--ticket-period", "1h", "--ticket-ttl", "2h"];
     let mut process = Process::serve(&tickets).await;
     assert!(
@@ -43,7 +43,11 @@ async fn a_port_that_is_taken_is_a_failure_that_names_it() {
     let address = taken.local_addr().unwrap().to_string();
     let (code, stdout, stderr) = run(program(&["serve", "--listen", &address])).await;
     assert_eq!((code, stdout.as_str()), (Some(1), ""));
-    assert!(stderr.contains(&address), "{stderr}");
+    let is_named = stderr.contains(&address) && stderr.contains("--listen");
+    assert!(
+        stderr.contains("error: another process") && is_named,
+        "{stderr}"
+    );
 }
 
 #[tokio::test]
@@ -69,7 +73,7 @@ async fn a_drain_answers_what_was_begun_and_ends_with_0() {
         stream.write_all(start).await.unwrap();
         streams.push(stream);
     }
-    // Idle ones are in nobody's way.
+    // Idle connections do not delay the shutdown.
     let _idle = TcpStream::connect(&address).await.unwrap();
     client.tally("drained").await;
     process.signal("TERM").await;
@@ -95,7 +99,7 @@ async fn a_client_that_does_not_read_its_answers_does_not_hold_a_drain_up() {
     let drain_timeout = Duration::from_secs(8);
     let process = Process::serve(&["--drain-timeout", "8s", "--idle-timeout", "1m"]).await;
     let address = process.url().replace("http://", "");
-    // Large answers, until nobody takes another byte: the server, because it cannot be rid of them.
+    // Large answers, until the server reads no more because it cannot send them.
     let query = "{\"query\":\"{__schema{types{name description fields{name description}}}}\"}";
     let request = format!(
         "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
@@ -188,7 +192,7 @@ async fn votes_under_way_at_sigterm_are_all_answered() {
 }
 
 #[tokio::test]
-async fn a_request_that_comes_on_a_silent_connection_while_it_drains_is_answered_and_told_to_go() {
+async fn a_request_on_an_idle_connection_during_a_drain_is_answered_with_connection_close() {
     // A twentieth of it is how long a silent connection is kept.
     let process = Process::serve(&["--drain-timeout", "1m"]).await;
     let address = process.url().replace("http://", "");
@@ -198,7 +202,7 @@ async fn a_request_that_comes_on_a_silent_connection_while_it_drains_is_answered
     let mut first = [0; 15];
     stream.read_exact(&mut first).await.unwrap();
     assert_eq!(&first, b"HTTP/1.1 200 OK");
-    // Nobody reads what is left of it before the next answer.
+    // The rest of it is not read before the next answer.
     process.signal("TERM").await;
     cast_testkit::eventually(SOON, "the end of listening", || async {
         TcpStream::connect(&address).await.is_err().then_some(())
@@ -208,7 +212,7 @@ async fn a_request_that_comes_on_a_silent_connection_while_it_drains_is_answered
     let (_, second) = answers.split_once("HTTP/1.1 ").expect("a second answer");
     assert!(second.starts_with("200 OK"), "{answers}");
     assert!(second.contains("connection: close"), "{answers}");
-    // And it is closed, so nobody waits for its client any more.
+    // And it is closed: the shutdown does not wait for its client.
     let (ended, took) = timed(process.ended()).await;
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert!(took < SOON / 2, "{took:?}");
@@ -300,7 +304,7 @@ async fn a_task_that_dies_ends_the_process_as_a_failure() {
     let ports = ports();
     let bus = Arc::new(DeadlyBus(Arc::clone(&ports.bus)));
     let app = app_over(Ports { bus, ..ports });
-    let served = process::serve(app, "127.0.0.1:0", SOON);
+    let served = app::serve(app, "127.0.0.1:0", SOON, |_| {});
     let ended = tokio::time::timeout(SOON, served).await.expect("it ends");
     let error = ended.expect_err("it died");
     assert!(matches!(error, Failure::Died(_)), "{error}");

@@ -1,4 +1,4 @@
-//! The roles of a deployment, before the servers that they stand on are there.
+//! The roles of a deployment, before their servers are up.
 
 use tokio::net::TcpListener;
 
@@ -12,7 +12,7 @@ async fn nowhere() -> String {
     listener.local_addr().unwrap().to_string()
 }
 
-/// Runs a role, which must refuse to begin; what it says.
+/// Runs a role, which must refuse to start; its error.
 async fn refused(args: &[&str]) -> String {
     let (code, stdout, stderr) = run(program(args)).await;
     assert_eq!((code, stdout.as_str()), (Some(2), ""), "{args:?}: {stderr}");
@@ -20,7 +20,7 @@ async fn refused(args: &[&str]) -> String {
 }
 
 #[tokio::test]
-async fn roles_of_a_deployment_refuse_what_other_processes_cannot_see() {
+async fn roles_of_a_deployment_refuse_servers_in_memory() {
     for (role, setting) in [
         ("api", "tickets-url"),
         ("ticket-generator", "tickets-url"),
@@ -37,7 +37,11 @@ async fn roles_of_a_deployment_refuse_what_other_processes_cannot_see() {
         "redis://127.0.0.1:1",
     ];
     assert!(refused(&half).await.contains("bus-url"));
-    assert!(refused(&["migrate"]).await.contains("store-url"));
+    assert!(refused(&["migrate"]).await.contains("--store-url"));
+    let audit = refused(&["audit"]).await;
+    for flag in ["--counter-url", "--bus-url", "--store-url"] {
+        assert!(audit.contains(flag), "{audit}");
+    }
 }
 
 #[cfg(all(feature = "redis", feature = "kafka", feature = "postgres"))]
@@ -54,7 +58,7 @@ const EVERYWHERE: [&str; 8] = [
 
 #[cfg(all(feature = "redis", feature = "kafka", feature = "postgres"))]
 #[tokio::test]
-async fn roles_that_see_tickets_refuse_to_start_without_a_key_ring() {
+async fn roles_that_check_tickets_refuse_to_start_without_a_key_ring() {
     let api: Vec<_> = ["api"].into_iter().chain(EVERYWHERE).collect();
     let generator: Vec<_> = ["ticket-generator"]
         .into_iter()
@@ -82,8 +86,7 @@ async fn a_url_without_an_adapter_is_refused_without_showing_it() {
     }
 }
 
-/// Starts a role whose servers are not there, and asks it how it is. What it says is ready, and how
-/// it ends when it is told to.
+/// Starts a role whose servers are down: what its `/readyz` says, and how it ends on SIGTERM.
 #[cfg(all(feature = "redis", feature = "kafka", feature = "postgres"))]
 async fn waits(role: &str, args: &[&str]) -> (String, Ended) {
     let address = nowhere().await;
@@ -98,7 +101,7 @@ async fn waits(role: &str, args: &[&str]) -> (String, Ended) {
         let ready = probe("/readyz").await.ok()?;
         assert_eq!(ready.status(), 503);
         let text = ready.text().await.ok()?;
-        // At first it does not know yet.
+        // The servers are named once they have been checked.
         (!text.contains("starting")).then_some(text)
     })
     .await;
@@ -123,19 +126,24 @@ async fn waits(role: &str, args: &[&str]) -> (String, Ended) {
 
 #[cfg(all(feature = "redis", feature = "kafka", feature = "postgres"))]
 #[tokio::test]
-async fn a_role_waits_for_its_servers_lives_and_says_for_which() {
+async fn a_role_waits_for_its_servers_is_live_and_names_those_that_are_missing() {
     let (tickets, all) = (&EVERYWHERE[..2], &EVERYWHERE[..]);
     let ((generator, g), (consumer, c), (api, a)) = tokio::join!(
         waits("ticket-generator", tickets),
         waits("vote-consumer", &EVERYWHERE[2..]),
         waits("api", all),
     );
-    assert!(generator.contains("Redis"), "{generator}");
-    assert!(
-        consumer.contains("log: ") && consumer.contains("store: "),
-        "{consumer}"
-    );
-    assert!(api.contains("log"), "{api}");
+    let (redis, kafka) = ("redis://127.0.0.1:1", "kafka://127.0.0.1:1");
+    let store = "store (postgres://127.0.0.1:1): ";
+    let tickets = format!("tickets ({redis}): ");
+    let (log, counter) = (format!("log ({kafka}): "), format!("counter ({redis}): "));
+    assert!(generator.contains(&tickets), "{generator}");
+    for line in [&log, &counter, store] {
+        assert!(consumer.contains(line), "{consumer}");
+    }
+    for line in [&tickets, &log, &counter, store] {
+        assert!(api.contains(line), "{api}");
+    }
     for ended in [g, c, a] {
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
         assert!(ended.stderr.contains("waiting"), "{}", ended.stderr);
@@ -148,5 +156,10 @@ async fn migrate_gives_up_on_a_server_that_does_not_come() {
     let args = ["migrate", "--store-url", EVERYWHERE[7], "--wait", "300ms"];
     let (code, stdout, stderr) = run(program(&args)).await;
     assert_eq!((code, stdout.as_str()), (Some(1), ""), "{stderr}");
-    assert!(stderr.contains("migrating the store"), "{stderr}");
+    let words = [
+        "error: --store-url postgres://127.0.0.1:1: ",
+        "migrating the store",
+    ];
+    assert!(words.iter().all(|it| stderr.contains(it)), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
 }

@@ -13,6 +13,21 @@ fn the_committed_schema_is_current() {
     );
 }
 
+#[test]
+fn the_committed_settings_reference_is_current() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/SETTINGS.md");
+    let current = cast_server::commands::settings_reference();
+    if std::env::var_os("CAST_TEST_RENEW").is_some() {
+        std::fs::write(path, current).unwrap();
+        return;
+    }
+    let committed = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(
+        committed == current,
+        "run: CAST_TEST_RENEW=1 cargo test -p cast-server --test server settings_reference"
+    );
+}
+
 #[tokio::test]
 async fn the_command_prints_it() {
     let (code, stdout, stderr) = run(program(&["schema"])).await;

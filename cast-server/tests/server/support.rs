@@ -12,7 +12,8 @@ use cast_adapters::{
 };
 use cast_core::{Ports, Roles, Settings, domain::KeyRing};
 use cast_server::{
-    process::app::{App, Running},
+    app::{App, Running},
+    protocol::ServerPlaces,
     schema::DocumentLimits,
     telemetry::TelemetrySettings,
     transport::HttpSettings,
@@ -39,6 +40,7 @@ pub(crate) fn app_over(ports: Ports) -> App {
     settings.tickets.uses = 1_000_000;
     App {
         ports,
+        places: ServerPlaces::default(),
         keys: KeyRing::generate(&SystemEntropy),
         settings,
         roles: Roles::ALL,

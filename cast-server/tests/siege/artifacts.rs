@@ -87,9 +87,9 @@ impl Artifacts {
         for (what, count) in workload.read(outcomes) {
             eprintln!("{count:>8}  {what}");
         }
-        let came = "partitions came to this consumer";
-        let came = self.lines_with(&[came.to_owned()]).len();
-        eprintln!("{came:>8}  times partitions came to a consumer");
+        let assigned = "partitions were assigned to this consumer";
+        let assigned = self.lines_with(&[assigned.to_owned()]).len();
+        eprintln!("{assigned:>8}  assignments of partitions to a consumer");
     }
 
     /// Keeps the logs of the servers, too.

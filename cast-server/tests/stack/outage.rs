@@ -12,7 +12,7 @@ use crate::{
     check::check,
     ledger::{Ledger, VoteResponse},
     program::Client,
-    stack::{Deployment, Own, Role, Stack, drain, until, until_ready, until_said},
+    stack::{Deployment, Own, Role, Stack, drain, until, until_logged, until_ready},
     voters::{Voter, Voters, ticket},
     workload::Workload,
 };
@@ -261,7 +261,7 @@ async fn consumers_come_and_go_while_votes_are_taken() {
     };
     for _ in 0..3 {
         let newcomer = scene.stack.run(Role::Consumer).await;
-        until_said(&newcomer, "partitions came to this consumer").await;
+        until_logged(&newcomer, "partitions were assigned to this consumer").await;
         scene.voters.until_acknowledged(40).await;
         let old = std::mem::replace(&mut scene.deployment.consumer, newcomer);
         drain(old).await;
@@ -271,7 +271,7 @@ async fn consumers_come_and_go_while_votes_are_taken() {
 }
 
 #[tokio::test]
-async fn postgres_is_put_back_to_an_older_backup() {
+async fn postgres_is_restored_from_an_older_backup() {
     let Some(mut scene) = Scene::on(Own::default()).await else {
         return;
     };

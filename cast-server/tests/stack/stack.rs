@@ -285,7 +285,7 @@ pub(crate) async fn kill(process: Process) {
 }
 
 /// Waits until a process says something.
-pub(crate) async fn until_said(process: &Process, what: &str) {
+pub(crate) async fn until_logged(process: &Process, what: &str) {
     let waiting = eventually(LATER, format!("{what:?} from a process"), || async {
         pause(Duration::from_millis(10)).await;
         process.said().contains(what).then_some(())
@@ -295,7 +295,7 @@ pub(crate) async fn until_said(process: &Process, what: &str) {
 
 /// Waits until a process stands still at its failpoint.
 pub(crate) async fn until_failpoint(process: &Process) {
-    until_said(process, "failpoint ").await;
+    until_logged(process, "failpoint ").await;
 }
 
 /// Waits for `condition`, and looks as often as is good for what is asked.

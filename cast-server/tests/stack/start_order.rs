@@ -5,7 +5,7 @@ use cast_testkit::Seed;
 use crate::{
     check::check,
     program::{Client, Process},
-    stack::{Deployment, Own, Role, Stack, free_address, until, until_ready, until_said},
+    stack::{Deployment, Own, Role, Stack, free_address, until, until_logged, until_ready},
     voters::Voters,
     workload::Workload,
 };
@@ -22,7 +22,7 @@ async fn early(stack: &Stack, role: Role, waits_for: &str) -> (Process, Client) 
         (reply.ok()?.status == 200).then_some(())
     };
     until("life", live).await;
-    until_said(&process, waits_for).await;
+    until_logged(&process, waits_for).await;
     let named = async || (until_ready(&client, 503).await.lines().count() > 1).then_some(());
     until("readiness that names what is missing", named).await;
     (process, client)

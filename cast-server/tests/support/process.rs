@@ -171,7 +171,7 @@ async fn listen(stderr: ChildStderr, said: watch::Sender<String>, mut log: Optio
 impl Drop for Process {
     #[expect(
         clippy::print_stderr,
-        reason = "whoever reads of a failed test wants to know what the program said"
+        reason = "a failed test shows what the program wrote"
     )]
     fn drop(&mut self) {
         if std::thread::panicking() {

@@ -1,12 +1,13 @@
 //! The memory adapters, as the simulator wants them.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use cast_adapters::memory::{
     BusOptions, MemoryBus, MemoryCounter, MemoryStore, MemoryTickets, StoreSnapshot,
 };
 use cast_core::Ports;
 use cast_testkit::simulation::{Deployment, Opening, ServerFault};
+use parking_lot::Mutex;
 
 /// The memory adapters of one history.
 pub(crate) struct InMemory {
@@ -56,7 +57,7 @@ impl Deployment for InMemory {
     }
 
     fn inject(&self, fault: &ServerFault) -> bool {
-        let mut backups = self.backups.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut backups = self.backups.lock();
         match fault {
             ServerFault::ForgetCounter => self.counter.forget(),
             ServerFault::ForgetCandidate { candidate } => self.counter.forget_candidate(candidate),

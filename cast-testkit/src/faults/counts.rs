@@ -1,12 +1,9 @@
 //! How often ports are called.
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use cast_core::ports::{Call, Interceptor, Operation, Reply};
+use parking_lot::Mutex;
 
 /// Counts the calls of ports, and the items in them.
 ///
@@ -40,22 +37,22 @@ impl Counts {
 
     /// Sets all counts to 0.
     pub fn reset(&self) {
-        self.counted().clear();
+        self.counted.lock().clear();
     }
 
     fn of(&self, operation: Operation) -> Counted {
-        self.counted().get(&operation).copied().unwrap_or_default()
-    }
-
-    fn counted(&self) -> MutexGuard<'_, BTreeMap<Operation, Counted>> {
-        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
+        self.counted
+            .lock()
+            .get(&operation)
+            .copied()
+            .unwrap_or_default()
     }
 }
 
 impl Interceptor for Counts {
     async fn around<R: Reply>(&self, call: Call<'_, R>, run: impl Future<Output = R> + Send) -> R {
         {
-            let mut counted = self.counted();
+            let mut counted = self.counted.lock();
             let of = counted.entry(call.operation).or_default();
             of.calls += 1;
             of.items += call.items as u64;
@@ -68,7 +65,7 @@ impl Interceptor for Counts {
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{:<22} {:>9} {:>9}", "operation", "calls", "items")?;
-        for (operation, Counted { calls, items }) in self.counted().iter() {
+        for (operation, Counted { calls, items }) in self.counted.lock().iter() {
             writeln!(f, "{operation:<22} {calls:>9} {items:>9}")?;
         }
         Ok(())

@@ -3,10 +3,11 @@
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
 };
 
 use cast_core::ports::{Call, Clock, Interceptor, Operation, Reply};
+use parking_lot::Mutex;
 
 use super::{
     fault::{Fault, HeldCall},
@@ -49,24 +50,24 @@ impl FaultPlan {
 
     /// Injects random faults from now on, into calls that have neither a scripted nor a permanent one.
     pub fn randomly(&self, seed: Seed, odds: Odds) {
-        self.state().random = Some((seed, odds));
+        self.state.lock().random = Some((seed, odds));
     }
 
     /// Injects a fault into the next call of an operation that has no scripted fault yet.
     pub fn next(&self, operation: Operation, fault: Fault) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let script = state.script.entry(operation).or_default();
         script.push_back(fault);
     }
 
     /// Injects a fault into every call of an operation, until [`clear`](Self::clear).
     pub fn always(&self, operation: Operation, fault: Fault) {
-        self.state().permanent.insert(operation, fault);
+        self.state.lock().permanent.insert(operation, fault);
     }
 
     /// Ends all faults: scripted, permanent and random ones. Calls that are held back stay so.
     pub fn clear(&self) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.script.clear();
         state.permanent.clear();
         state.random = None;
@@ -74,7 +75,7 @@ impl FaultPlan {
 
     /// Carries out all calls that are held back; returns how many they were.
     pub async fn deliver_held(&self) -> usize {
-        let held = std::mem::take(&mut self.state().held);
+        let held = std::mem::take(&mut self.state.lock().held);
         let count = held.len();
         for (_, late) in held {
             late.await;
@@ -84,7 +85,7 @@ impl FaultPlan {
 
     /// How often each fault was injected, by operation and [name](Fault::name).
     pub fn injected(&self) -> BTreeMap<(Operation, &'static str), u64> {
-        self.state().injected.clone()
+        self.state.lock().injected.clone()
     }
 
     /// How often a fault was injected, over all operations.
@@ -97,7 +98,7 @@ impl FaultPlan {
     }
 
     fn decide(&self, operation: Operation) -> Fault {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let calls = state.calls.entry(operation).or_default();
         let nth = *calls;
         *calls += 1;
@@ -120,23 +121,19 @@ impl FaultPlan {
     }
 
     fn hold(&self, operation: Operation, call: HeldCall) {
-        self.state().held.push_back((operation, call));
+        self.state.lock().held.push_back((operation, call));
     }
 
     /// Carries out the oldest call of an operation that is held back.
     async fn deliver(&self, operation: Operation) {
         let held = {
-            let mut state = self.state();
+            let mut state = self.state.lock();
             let at = state.held.iter().position(|(of, _)| *of == operation);
             at.and_then(|at| state.held.remove(at))
         };
         if let Some((_, late)) = held {
             late.await;
         }
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -4,13 +4,14 @@ use std::{
     collections::BTreeMap,
     future::Future,
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     task::{Context, Poll, Waker},
     time::Duration,
 };
 
 use async_trait::async_trait;
 use cast_core::{domain::Timestamp, ports::Clock};
+use parking_lot::Mutex;
 
 use super::process_state::ProcessState;
 use crate::clock::ManualClock;
@@ -47,13 +48,13 @@ impl VirtualClock {
 
     /// How long the history lasts by now.
     pub(super) fn elapsed(&self) -> Duration {
-        self.state().now
+        self.state.lock().now
     }
 
     /// Moves on to the next deadline, and wakes the tasks that slept until then. Returns false if none
     /// did.
     pub(super) fn wake_next(&self) -> bool {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let Some((&(deadline, _), _)) = state.sleeping.first_key_value() else {
             return false;
         };
@@ -63,10 +64,6 @@ impl VirtualClock {
         drop(state);
         due.into_values().for_each(Waker::wake);
         true
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -97,7 +94,7 @@ impl Future for Sleep<'_> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let mut state = self.clock.state();
+        let mut state = self.clock.state.lock();
         if state.now >= self.deadline {
             return Poll::Ready(());
         }
@@ -116,10 +113,8 @@ impl Future for Sleep<'_> {
 impl Drop for Sleep<'_> {
     fn drop(&mut self) {
         if let Some(arrival) = self.arrival {
-            self.clock
-                .state()
-                .sleeping
-                .remove(&(self.deadline, arrival));
+            let mut state = self.clock.state.lock();
+            state.sleeping.remove(&(self.deadline, arrival));
         }
     }
 }

@@ -3,12 +3,13 @@
 use std::{
     fmt,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
 };
 
 use cast_core::{Cast, ports::Operation};
+use parking_lot::Mutex;
 
 use super::{history::Role, membership::Memberships, process_state::ProcessState};
 use crate::{entropy::mix, seed::Seed};
@@ -41,21 +42,21 @@ impl ProcessInstance {
 
     /// Its CAST, once that has started.
     pub(super) fn cast(&self) -> Option<Cast> {
-        self.locked_cast().clone()
+        self.cast.lock().clone()
     }
 
     pub(super) fn set_cast(&self, cast: Cast) {
-        *self.locked_cast() = Some(cast);
+        *self.cast.lock() = Some(cast);
     }
 
     /// Takes the CAST away, to be dropped where no lock is held.
     pub(super) fn take_cast(&self) -> Option<Cast> {
-        self.locked_cast().take()
+        self.cast.lock().take()
     }
 
     /// Whether its CAST has started and neither crashed nor shut down.
     pub(super) fn runs(&self) -> bool {
-        !self.state.is_dead() && self.locked_cast().is_some()
+        !self.state.is_dead() && self.cast.lock().is_some()
     }
 
     /// Counts one more call of an operation; returns how many there were before.
@@ -76,10 +77,6 @@ impl ProcessInstance {
     /// The seed of its randomness, as a part of `seed`.
     pub(super) fn seed(&self, seed: Seed) -> u64 {
         mix(seed.get() ^ mix(self.number()))
-    }
-
-    fn locked_cast(&self) -> MutexGuard<'_, Option<Cast>> {
-        self.cast.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -2,7 +2,7 @@
 //! heard of for the session time-out.
 
 use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
+    Arc,
     atomic::{AtomicBool, Ordering},
 };
 
@@ -11,6 +11,7 @@ use cast_core::{
     domain::{LogBatch, Offset, Partition},
     ports::{Operation, PortError, Subscription},
 };
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 /// The memberships of one process, which may have several in a row.
@@ -36,19 +37,19 @@ impl Memberships {
             is_evicted: AtomicBool::new(false),
             evicted: Notify::new(),
         });
-        self.current().push(Arc::clone(&membership));
+        self.current.lock().push(Arc::clone(&membership));
         self.is_zombie.store(false, Ordering::Relaxed);
         EvictableSubscription { membership }
     }
 
     /// Evicts the process from its groups; returns whether it was a member of one.
     pub(super) fn evict(&self) -> bool {
-        let current = std::mem::take(&mut *self.current());
+        let current = std::mem::take(&mut *self.current.lock());
         let mut was_member = false;
         for membership in current {
             membership.is_evicted.store(true, Ordering::Relaxed);
             // While a call is under way there is none: the call is notified, and drops it.
-            let subscription = membership.subscription().take();
+            let subscription = membership.subscription.lock().take();
             was_member |= subscription.is_some() || Arc::strong_count(&membership) > 1;
             drop(subscription);
             membership.evicted.notify_waiters();
@@ -60,18 +61,9 @@ impl Memberships {
     pub(super) fn is_zombie(&self) -> bool {
         self.is_zombie.load(Ordering::Relaxed)
     }
-
-    fn current(&self) -> MutexGuard<'_, Vec<Arc<Membership>>> {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Membership {
-    fn subscription(&self) -> MutexGuard<'_, Option<Box<dyn Subscription>>> {
-        let subscription = self.subscription.lock();
-        subscription.unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn is_evicted(&self) -> bool {
         self.is_evicted.load(Ordering::Relaxed)
     }
@@ -85,7 +77,7 @@ pub(super) struct EvictableSubscription {
 impl EvictableSubscription {
     fn borrow(&self, operation: Operation) -> Result<Borrowed<'_>, PortError> {
         let membership = &*self.membership;
-        match membership.subscription().take() {
+        match membership.subscription.lock().take() {
             Some(subscription) => Ok(Borrowed {
                 membership,
                 subscription: Some(subscription),
@@ -115,7 +107,7 @@ impl Borrowed<'_> {
 impl Drop for Borrowed<'_> {
     fn drop(&mut self) {
         if !self.membership.is_evicted() {
-            *self.membership.subscription() = self.subscription.take();
+            *self.membership.subscription.lock() = self.subscription.take();
         }
     }
 }
@@ -154,7 +146,7 @@ impl Subscription for EvictableSubscription {
 impl Drop for EvictableSubscription {
     fn drop(&mut self) {
         // Leaves the group now, and not when the process drops its memberships.
-        let subscription = self.membership.subscription().take();
+        let subscription = self.membership.subscription.lock().take();
         drop(subscription);
     }
 }

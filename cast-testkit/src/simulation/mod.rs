@@ -87,10 +87,7 @@ mod voter;
 mod world;
 
 use std::{
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
     thread,
 };
 
@@ -102,6 +99,7 @@ pub use self::{
 };
 use self::{generate::generate, run::run, shrink::shrink};
 use crate::seed::Seed;
+use parking_lot::Mutex;
 
 /// How much is simulated.
 #[derive(Clone, Copy, Debug)]
@@ -141,12 +139,12 @@ pub fn simulate(adapters: &dyn Adapters, options: &Options) -> Report {
         for _ in 0..options.jobs.max(1) {
             scope.spawn(|| {
                 let part = work(adapters, options, &next, &stop);
-                let mut total = total.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut total = total.lock();
                 total.add(&part);
             });
         }
     });
-    let total = total.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let total = total.into_inner();
     let failure = total.first_failed.map(|number| {
         let seed = seed_of(options, number);
         let (history, ran) = shrink(adapters, generate(seed), options.shrink_tries);

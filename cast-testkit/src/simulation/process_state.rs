@@ -1,13 +1,9 @@
 //! Whether a process runs, is frozen, or has crashed.
 
-use std::{
-    collections::VecDeque,
-    future::pending,
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{collections::VecDeque, future::pending, time::Duration};
 
 use cast_core::ports::Operation;
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::faults::Moment;
@@ -90,11 +86,11 @@ impl ProcessState {
     }
 
     pub(super) fn add_fault_point(&self, point: FaultPoint) {
-        self.state().fault_points.push_back(point);
+        self.state.lock().fault_points.push_back(point);
     }
 
     pub(super) fn clear_fault_points(&self) {
-        self.state().fault_points.clear();
+        self.state.lock().fault_points.clear();
     }
 
     /// Takes the fault that is to happen at this point.
@@ -103,22 +99,18 @@ impl ProcessState {
         operation: Operation,
         moment: Moment,
     ) -> Option<ProcessFault> {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let mut points = state.fault_points.iter();
         let at = points.position(|point| point.operation == operation && point.moment == moment)?;
         state.fault_points.remove(at).map(|point| point.fault)
     }
 
     fn status(&self) -> Status {
-        self.state().now
+        self.state.lock().now
     }
 
     fn set(&self, now: Status) {
-        self.state().now = now;
+        self.state.lock().now = now;
         self.changed.notify_waiters();
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -12,6 +12,7 @@ use cast_core::{
     Cast, FoldSettings, IngestSettings, Roles, Settings, TallySettings, TicketSettings,
     domain::KeyRing, ports::Ports,
 };
+use parking_lot::{Mutex, MutexGuard};
 
 use super::{
     clock::ProcessClock,
@@ -290,8 +291,7 @@ impl Processes {
     }
 
     fn locked(&self, slot: usize) -> MutexGuard<'_, Option<Arc<ProcessInstance>>> {
-        let current = self.slots[slot].current.lock();
-        current.unwrap_or_else(PoisonError::into_inner)
+        self.slots[slot].current.lock()
     }
 }
 

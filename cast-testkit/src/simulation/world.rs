@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, VecDeque},
     fmt,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
@@ -14,6 +14,7 @@ use cast_core::{
     domain::{Candidate, Ticket},
     ports::Operation,
 };
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use super::{
@@ -133,17 +134,17 @@ impl World {
     }
 
     pub(super) fn truth(&self) -> MutexGuard<'_, Truth> {
-        self.truth.lock().unwrap_or_else(PoisonError::into_inner)
+        self.truth.lock()
     }
 
     pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+        self.ledger.lock()
     }
 
     /// Adds an event to the hash of the history, and its line to the trace.
     pub(super) fn trace(&self, what: u64, line: impl FnOnce() -> String) {
         let now = self.clock.elapsed();
-        let mut notes = self.notes();
+        let mut notes = self.notes.lock();
         let nanos = u64::try_from(now.as_nanos()).expect("a history ends within minutes");
         notes.hash = mix(notes.hash.rotate_left(7) ^ mix(nanos ^ mix(what)));
         if let Some(lines) = &mut notes.lines {
@@ -153,7 +154,7 @@ impl World {
 
     /// Counts that a rare state was reached.
     pub(super) fn reached(&self, state: RareState) {
-        let mut notes = self.notes();
+        let mut notes = self.notes.lock();
         *notes.coverage.states.entry(state).or_default() += 1;
     }
 
@@ -171,18 +172,19 @@ impl World {
     pub(super) fn violated(&self, promise: Promise, how: impl FnOnce() -> String) {
         let how = how();
         self.trace(promise as u64, || format!("BROKEN: {promise}: {how}"));
-        self.notes()
+        self.notes
+            .lock()
             .violation
             .get_or_insert(Violation { promise, how });
     }
 
     pub(super) fn is_violated(&self) -> bool {
-        self.notes().violation.is_some()
+        self.notes.lock().violation.is_some()
     }
 
     /// Records that a ticket was current.
     pub(super) fn saw_ticket(&self, ticket: Ticket) {
-        let mut notes = self.notes();
+        let mut notes = self.notes.lock();
         if notes.tickets.last() != Some(&ticket) {
             notes.tickets.push(ticket);
         }
@@ -190,12 +192,12 @@ impl World {
 
     /// The first ticket that was ever current.
     pub(super) fn old_ticket(&self) -> Option<Ticket> {
-        self.notes().tickets.first().copied()
+        self.notes.lock().tickets.first().copied()
     }
 
     /// Injects a fault into the next call of an operation.
     pub(super) fn fail_next(&self, operation: Operation, fault: Fault) {
-        let mut pending_faults = self.pending_faults();
+        let mut pending_faults = self.pending_faults.lock();
         pending_faults
             .next
             .entry(operation)
@@ -205,12 +207,12 @@ impl World {
 
     pub(super) fn begin(&self, period: FaultPeriod) {
         let until = self.clock.elapsed() + period.lasts;
-        self.pending_faults().periods.push((until, period));
+        self.pending_faults.lock().periods.push((until, period));
     }
 
     /// Ends all faults.
     pub(super) fn end_faults(&self) {
-        *self.pending_faults() = PendingFaults::default();
+        *self.pending_faults.lock() = PendingFaults::default();
         self.without_position.store(0, Ordering::Relaxed);
     }
 
@@ -218,7 +220,7 @@ impl World {
     pub(super) fn fault_of(&self, operation: Operation, random: u64) -> Fault {
         let fault = self.decide(operation, random);
         if fault != Fault::None {
-            let mut notes = self.notes();
+            let mut notes = self.notes.lock();
             let faults = &mut notes.coverage.faults;
             *faults.entry((operation, fault.name())).or_default() += 1;
         }
@@ -226,7 +228,7 @@ impl World {
     }
 
     fn decide(&self, operation: Operation, random: u64) -> Fault {
-        let mut pending_faults = self.pending_faults();
+        let mut pending_faults = self.pending_faults.lock();
         let next = pending_faults.next.get_mut(&operation);
         if let Some(fault) = next.and_then(VecDeque::pop_front) {
             return fault;
@@ -244,7 +246,7 @@ impl World {
 
     /// The result of the history.
     pub(super) fn outcome(&self) -> Ran {
-        let mut notes = self.notes();
+        let mut notes = self.notes.lock();
         let mut coverage = std::mem::take(&mut notes.coverage);
         coverage.calls = self.calls.load(Ordering::Relaxed);
         coverage.ballots = self.ledger().len();
@@ -254,16 +256,6 @@ impl World {
             violation: notes.violation.take(),
             lines: notes.lines.take().unwrap_or_default(),
         }
-    }
-
-    fn notes(&self) -> MutexGuard<'_, Notes> {
-        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn pending_faults(&self) -> MutexGuard<'_, PendingFaults> {
-        self.pending_faults
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

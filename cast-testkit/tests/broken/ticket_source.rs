@@ -45,7 +45,7 @@ crate::caught::caught! { ticket_source, broken:
     a_ticket_long_past_is_never_granted => GrantingLongPast,
     what_was_refused_is_not_remembered => RememberingRefusals,
     no_claims_no_answers_no_effect => TakingAUseForNothing,
-    a_ticket_whose_meter_was_lost_is_unknown => CountingAgainAfterLoss,
+    a_ticket_whose_use_counter_was_lost_is_unknown => CountingAgainAfterLoss,
     a_new_ticket_after_a_loss_lets_voters_go_on => KeepingTheFirstForGood,
     a_dropped_redemption_happened_as_a_whole_or_not_at_all => RedeemingInHalves,
 }
@@ -376,7 +376,7 @@ impl TicketSourceHarness for BrokenHarness {
         self.good.pass(duration).await;
     }
 
-    async fn lose_meters(&self) -> Result<(), Skipped> {
-        self.good.lose_meters().await
+    async fn lose_use_counters(&self) -> Result<(), Skipped> {
+        self.good.lose_use_counters().await
     }
 }

@@ -23,33 +23,33 @@ crate::caught::caught! { vote_counter, broken:
     racing_recordings_count_each_position_once => LookingBeforeRecording,
     votes_that_are_reconciled_change_nothing => CountingEveryRecording,
     the_answers_are_readings_after_the_recording => AnsweringBefore | AnsweringByName,
-    several_tails_in_one_call_all_count => TakingOneTail | TakingOneTailAPartition,
-    a_dropped_recording_happened_as_a_whole_or_not_at_all => RecordingTailByTail,
-    reconciling_replaces_what_is_before_and_leaves_the_rest => DroppingTheTail | AddingPrefixes,
-    a_prefix_no_newer_changes_nothing => TakingOlderPrefixes | TakingPrefixesAgain,
-    reconciling_in_any_order_ends_the_same => TakingOlderPrefixes,
-    prefixes_of_different_partitions_do_not_touch => KnowingOnePartition,
-    reconciling_everything_leaves_exactly_its_votes => AddingPrefixes,
-    a_prefix_for_a_stranger_is_kept => IgnoringStrangers,
+    several_recordings_in_one_call_all_count => TakingOneRecording | TakingOneRecordingAPartition,
+    a_dropped_recording_happened_as_a_whole_or_not_at_all => RecordingOneByOne,
+    reconciling_replaces_what_is_before_and_leaves_the_rest => DroppingPendingVotes | AddingTotals,
+    a_total_no_newer_changes_nothing => TakingOlderTotals | TakingTotalsAgain,
+    reconciling_in_any_order_ends_the_same => TakingOlderTotals,
+    totals_of_different_partitions_do_not_touch => KnowingOnePartition,
+    reconciling_everything_leaves_exactly_its_votes => AddingTotals,
+    a_total_for_an_unknown_candidate_is_stored => IgnoringStrangers,
     reconciling_as_a_whole_takes_nothing_away => ForgettingWhatIsNotNamed,
-    reading_nobody_tells_whether_it_answers => RefusingToReadNothing,
+    reading_no_candidates_shows_whether_it_answers => RefusingToReadNothing,
     what_was_never_reconciled_as_a_whole_is_a_miss => NeverMissing | ShowingNoMisses,
     what_was_reconciled_as_a_whole_has_an_age => NeverMissing | NeverGettingYounger,
-    reconciling_part_makes_nobody_younger => TakingPartsForWholes,
+    reconciling_a_part_makes_no_candidate_younger => TakingPartsForWholes,
     a_forgotten_candidate_is_a_miss => HidingLosses,
-    only_what_has_no_tail_is_forgotten_to_save_memory => ForgettingTails,
-    what_is_reconciled_is_told_without_the_tail => TakingTailsForReconciled | TakingOlderPrefixes,
+    only_a_candidate_without_pending_votes_is_evicted => ForgettingPendingVotes,
+    applied_totals_come_without_pending_votes => TakingPendingForReconciled | TakingOlderTotals,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum How {
-    AddingPrefixes,
+    AddingTotals,
     AnsweringBefore,
     AnsweringByName,
     CountingEveryRecording,
     CountingVersions,
-    DroppingTheTail,
-    ForgettingTails,
+    DroppingPendingVotes,
+    ForgettingPendingVotes,
     ForgettingWhatIsNotNamed,
     HidingLosses,
     IgnoringStrangers,
@@ -57,17 +57,17 @@ enum How {
     LookingBeforeRecording,
     NeverGettingYounger,
     NeverMissing,
-    RecordingTailByTail,
+    RecordingOneByOne,
     RefusingToReadNothing,
     ShowingNoMisses,
     ShowingTheLastRecord,
     Sound,
-    TakingOlderPrefixes,
-    TakingOneTail,
-    TakingOneTailAPartition,
+    TakingOlderTotals,
+    TakingOneRecording,
+    TakingOneRecordingAPartition,
     TakingPartsForWholes,
-    TakingPrefixesAgain,
-    TakingTailsForReconciled,
+    TakingTotalsAgain,
+    TakingPendingForReconciled,
 }
 
 /// The memory adapter behind something that breaks it.
@@ -94,7 +94,7 @@ impl Broken {
     }
 
     /// The same votes at a position where nothing was ever recorded or reconciled.
-    fn disguised(&self, tail: &PendingVotes) -> PendingVotes {
+    fn disguised(&self, pending: &PendingVotes) -> PendingVotes {
         let mut memory = self.memory();
         memory.recordings += 1;
         let position = LogPosition {
@@ -103,39 +103,45 @@ impl Broken {
         };
         PendingVotes {
             position,
-            ..tail.clone()
+            ..pending.clone()
         }
     }
 
     /// What the breaker hands on of a recording.
-    async fn bend(&self, tails: &[PendingVotes]) -> Vec<PendingVotes> {
-        let mut tails = tails.to_vec();
+    async fn bend(&self, recordings: &[PendingVotes]) -> Vec<PendingVotes> {
+        let mut recordings = recordings.to_vec();
         match self.how {
-            How::TakingOneTail => tails.truncate(1),
-            How::TakingOneTailAPartition => {
+            How::TakingOneRecording => recordings.truncate(1),
+            How::TakingOneRecordingAPartition => {
                 let mut partitions = HashSet::new();
-                tails.retain(|tail| partitions.insert(tail.position.partition));
+                recordings.retain(|pending| partitions.insert(pending.position.partition));
             }
             How::CountingEveryRecording => {
-                tails = tails.iter().map(|tail| self.disguised(tail)).collect();
+                recordings = recordings
+                    .iter()
+                    .map(|pending| self.disguised(pending))
+                    .collect();
             }
             How::LookingBeforeRecording => {
                 let seen = self.memory().seen.clone();
-                tails.retain(|tail| !seen.contains(&tail.position));
+                recordings.retain(|pending| !seen.contains(&pending.position));
                 yield_now().await;
                 self.memory()
                     .seen
-                    .extend(tails.iter().map(|tail| tail.position));
-                tails = tails.iter().map(|tail| self.disguised(tail)).collect();
+                    .extend(recordings.iter().map(|pending| pending.position));
+                recordings = recordings
+                    .iter()
+                    .map(|pending| self.disguised(pending))
+                    .collect();
             }
             How::KnowingOnePartition => {
-                for tail in &mut tails {
-                    tail.position.partition = Partition::new(0);
+                for pending in &mut recordings {
+                    pending.position.partition = Partition::new(0);
                 }
             }
             _ => {}
         }
-        tails
+        recordings
     }
 
     /// Whether a checkpoint is older than what its candidate was reconciled to before, or newer.
@@ -143,7 +149,7 @@ impl Broken {
         let as_of = checkpoint
             .applied_totals
             .iter()
-            .map(|prefix| prefix.as_of)
+            .map(|total| total.as_of)
             .max();
         let mut memory = self.memory();
         let newest = memory
@@ -183,7 +189,7 @@ impl Broken {
 impl VoteCounter for Broken {
     async fn record(
         &self,
-        tails: &[PendingVotes],
+        recordings: &[PendingVotes],
         show: &[Candidate],
     ) -> Result<Vec<Reading>, PortError> {
         let before = self.inner.read(show).await?;
@@ -192,16 +198,16 @@ impl VoteCounter for Broken {
             memory.recordings += 1;
             memory
                 .last
-                .extend(tails.iter().flat_map(|tail| tail.votes.clone()));
+                .extend(recordings.iter().flat_map(|pending| pending.votes.clone()));
         }
-        let mut tails = self.bend(tails).await;
-        if self.how == How::RecordingTailByTail {
-            for tail in tails.drain(..) {
-                self.inner.record(&[tail], &[]).await?;
+        let mut recordings = self.bend(recordings).await;
+        if self.how == How::RecordingOneByOne {
+            for pending in recordings.drain(..) {
+                self.inner.record(&[pending], &[]).await?;
                 yield_now().await;
             }
         }
-        let mut readings = self.inner.record(&tails, show).await?;
+        let mut readings = self.inner.record(&recordings, show).await?;
         match self.how {
             How::AnsweringBefore => readings = before,
             How::AnsweringByName => {
@@ -224,29 +230,29 @@ impl VoteCounter for Broken {
             }
             match self.how {
                 How::TakingPartsForWholes => checkpoint.whole = true,
-                How::TakingOlderPrefixes if self.age(&checkpoint) == Ordering::Less => {
+                How::TakingOlderTotals if self.age(&checkpoint) == Ordering::Less => {
                     self.inner.forget_candidate(who);
                 }
-                How::TakingPrefixesAgain if self.age(&checkpoint) == Ordering::Equal => {
+                How::TakingTotalsAgain if self.age(&checkpoint) == Ordering::Equal => {
                     self.inner.forget_candidate(who);
                 }
                 How::ForgettingWhatIsNotNamed if checkpoint.whole => {
                     self.inner.forget_candidate(who);
                 }
                 How::IgnoringStrangers if !self.memory().last.contains_key(who) => continue,
-                How::DroppingTheTail => {
-                    for prefix in &mut checkpoint.applied_totals {
-                        prefix.as_of = Offset::new(prefix.as_of.get() + 100);
+                How::DroppingPendingVotes => {
+                    for total in &mut checkpoint.applied_totals {
+                        total.as_of = Offset::new(total.as_of.get() + 100);
                     }
                 }
                 How::KnowingOnePartition => {
                     checkpoint.applied_totals.truncate(1);
                     let only = checkpoint.applied_totals.iter_mut();
-                    only.for_each(|prefix| prefix.partition = Partition::new(0));
+                    only.for_each(|total| total.partition = Partition::new(0));
                 }
-                How::AddingPrefixes => {
-                    for prefix in &mut checkpoint.applied_totals {
-                        prefix.partition = Partition::new(2_000 + prefix.partition.get());
+                How::AddingTotals => {
+                    for total in &mut checkpoint.applied_totals {
+                        total.partition = Partition::new(2_000 + total.partition.get());
                     }
                 }
                 _ => {}
@@ -275,10 +281,10 @@ impl VoteCounter for Broken {
         candidates: &[Candidate],
     ) -> Result<Vec<Vec<AppliedTotal>>, PortError> {
         let mut reconciled = self.inner.applied_totals(candidates).await?;
-        if self.how == How::TakingTailsForReconciled {
+        if self.how == How::TakingPendingForReconciled {
             let shown = self.inner.read(candidates).await?;
             for (applied_totals, reading) in reconciled.iter_mut().zip(shown) {
-                let known: u64 = applied_totals.iter().map(|prefix| prefix.votes).sum();
+                let known: u64 = applied_totals.iter().map(|total| total.votes).sum();
                 if let Some(first) = applied_totals.first_mut() {
                     first.votes += reading.tally.votes - known;
                 }
@@ -329,7 +335,7 @@ impl VoteCounterHarness for BrokenHarness {
     }
 
     async fn save_memory(&self) -> Result<(), Skipped> {
-        if self.counter.how == How::ForgettingTails {
+        if self.counter.how == How::ForgettingPendingVotes {
             self.good.counter.forget();
         }
         self.good.save_memory().await

@@ -163,7 +163,7 @@ struct CarelessCounter {
 
 impl CarelessCounter {
     /// The same votes where nothing was ever recorded or reconciled.
-    fn anywhere(&self, tail: &PendingVotes) -> PendingVotes {
+    fn anywhere(&self, pending: &PendingVotes) -> PendingVotes {
         let number = self.recordings.fetch_add(1, Ordering::Relaxed);
         let position = LogPosition {
             partition: Partition::new(1_000 + number),
@@ -171,7 +171,7 @@ impl CarelessCounter {
         };
         PendingVotes {
             position,
-            ..tail.clone()
+            ..pending.clone()
         }
     }
 
@@ -184,9 +184,9 @@ impl CarelessCounter {
             .expect("nothing panics under the lock");
         let reconciled = reconciled.entry(checkpoint.candidate.clone()).or_default();
         let mut is_older = false;
-        for prefix in &checkpoint.applied_totals {
-            let before = reconciled.insert(prefix.partition, *prefix);
-            is_older |= before.is_some_and(|before| prefix.as_of < before.as_of);
+        for total in &checkpoint.applied_totals {
+            let before = reconciled.insert(total.partition, *total);
+            is_older |= before.is_some_and(|before| total.as_of < before.as_of);
         }
         is_older.then(|| Checkpoint {
             candidate: checkpoint.candidate.clone(),
@@ -205,16 +205,17 @@ impl ForwardingVoteCounter for CarelessCounter {
 
     async fn record(
         &self,
-        tails: &[PendingVotes],
+        recordings: &[PendingVotes],
         show: &[Candidate],
     ) -> Result<Vec<Reading>, PortError> {
-        let tails: Vec<_> = match self.removed {
-            Removed::PositionsOfPendingVotes => {
-                tails.iter().map(|tail| self.anywhere(tail)).collect()
-            }
-            _ => tails.to_vec(),
+        let recordings: Vec<_> = match self.removed {
+            Removed::PositionsOfPendingVotes => recordings
+                .iter()
+                .map(|pending| self.anywhere(pending))
+                .collect(),
+            _ => recordings.to_vec(),
         };
-        self.inner.record(&tails, show).await
+        self.inner.record(&recordings, show).await
     }
 
     async fn reconcile(&self, checkpoints: &[Checkpoint]) -> Result<(), PortError> {

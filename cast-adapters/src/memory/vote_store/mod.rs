@@ -162,7 +162,7 @@ mod tests {
 
     fn rejection(offset: u64, number: u64) -> Rejection {
         Rejection::Ballot {
-            placed: PositionedBallot {
+            ballot: PositionedBallot {
                 offset: Offset::new(offset),
                 ballot: ballot(number, "a", 1),
             },

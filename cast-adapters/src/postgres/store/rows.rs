@@ -144,7 +144,7 @@ fn bytes(rejection: &Rejection) -> Option<Vec<u8>> {
 
 /// A rejected ballot with all its contents: every number of a ballot fits in JSON.
 fn ballot_json(rejection: &Rejection) -> Option<String> {
-    let Rejection::Ballot { placed, .. } = rejection else {
+    let Rejection::Ballot { ballot: placed, .. } = rejection else {
         return None;
     };
     let ballot = &placed.ballot;

@@ -1,4 +1,4 @@
-//! Reasons that any store can hold, and steps cut where records meet.
+//! Reasons that any store can hold, and steps cut between records.
 
 use super::*;
 use crate::domain::{KeyId, Selection, Selections, TicketStamp, Timestamp, Votes};
@@ -13,7 +13,7 @@ fn a_reason_keeps_what_any_store_can_hold() {
         let rejection = Rejection::of_record(Offset::START, content);
         rejection.reason().to_owned()
     };
-    assert_eq!(reason("no \"record\": \u{eb}"), "no \"record\": \u{eb}");
+    assert_eq!(reason("not \"json\": \u{eb}"), "not \"json\": \u{eb}");
     assert_eq!(reason("a\0b\nc\u{85}"), "a\u{fffd}b\u{fffd}c\u{fffd}");
     let long = reason(&"\u{eb}".repeat(9_999));
     assert_eq!(long, "\u{eb}".repeat(512));
@@ -27,13 +27,13 @@ fn a_reason_keeps_what_any_store_can_hold() {
 #[test]
 fn a_reason_fills_its_bytes_to_the_last() {
     let reason = "x".repeat(MAX_REASON_BYTES);
-    assert_eq!(holdable(&reason), reason);
-    assert_eq!(holdable(&format!("{reason}x")), reason);
+    assert_eq!(storable(&reason), reason);
+    assert_eq!(storable(&format!("{reason}x")), reason);
     let almost = "x".repeat(MAX_REASON_BYTES - 1);
-    assert_eq!(holdable(&format!("{almost}\u{eb}x")), almost);
+    assert_eq!(storable(&format!("{almost}\u{eb}x")), almost);
 }
 
-fn placed(offset: u64, candidate: &str) -> PositionedBallot {
+fn positioned(offset: u64, candidate: &str) -> PositionedBallot {
     let text = format!("0193b3a0-0000-7000-8000-{offset:012x}");
     let selection = Selection {
         candidate: Candidate::new(candidate).expect("a name"),
@@ -56,7 +56,7 @@ fn placed(offset: u64, candidate: &str) -> PositionedBallot {
 fn unreadable(offset: u64) -> Rejection {
     let content = Unreadable {
         bytes: (*b"?").into(),
-        reason: "it is no record".into(),
+        reason: "undecodable".into(),
     };
     Rejection::of_record(Offset::new(offset), content)
 }
@@ -67,14 +67,17 @@ fn step(ballots: &[u64], unreadables: &[u64]) -> FoldStep {
         partition: Partition::new(3),
         start: Offset::new(10),
         next: Offset::new(20),
-        ballots: ballots.iter().map(|at| placed(*at, "alice")).collect(),
+        ballots: ballots.iter().map(|at| positioned(*at, "alice")).collect(),
         rejections: unreadables.iter().copied().map(unreadable).collect(),
     }
 }
 
-/// From where, up to where, and the offsets of what is in it.
+/// The start and the end of a step, and the offsets of its ballots and its rejections.
 fn outline(step: &FoldStep) -> (u64, u64, Vec<u64>, Vec<u64>) {
-    let ballots = step.ballots.iter().map(|placed| placed.offset.get());
+    let ballots = step
+        .ballots
+        .iter()
+        .map(|positioned| positioned.offset.get());
     let rejections = step.rejections.iter().map(|r| r.offset().get());
     let (start, next) = (step.start.get(), step.next.get());
     (start, next, ballots.collect(), rejections.collect())
@@ -119,14 +122,19 @@ fn a_step_of_one_record_cannot_be_halved() {
 }
 
 #[test]
-fn a_step_names_whom_it_counts_for_and_whom_its_rejected_ballots_were_for() {
+fn a_step_lists_the_candidates_of_its_ballots_and_of_its_rejected_ballots() {
     let mut step = step(&[], &[11]);
-    step.ballots = vec![placed(10, "bob"), placed(12, "alice"), placed(13, "bob")];
-    let greedy = placed(13, "greedy");
+    step.ballots = vec![
+        positioned(10, "bob"),
+        positioned(12, "alice"),
+        positioned(13, "bob"),
+    ];
+    let greedy = positioned(13, "greedy");
     step.rejections
         .push(Rejection::of_ballot(greedy.clone(), "too much"));
-    let names = |who: Vec<Candidate>| {
-        who.iter()
+    let names = |candidates: Vec<Candidate>| {
+        candidates
+            .iter()
             .map(|c| c.as_str().to_owned())
             .collect::<Vec<_>>()
     };
@@ -137,7 +145,7 @@ fn a_step_names_whom_it_counts_for_and_whom_its_rejected_ballots_were_for() {
     };
     assert_eq!(
         (of_record.ballot(), of_record.reason()),
-        (None, "it is no record")
+        (None, "undecodable")
     );
     let of = (of_ballot.ballot(), of_ballot.reason());
     assert_eq!(of, (Some(greedy.ballot.id), "too much"));
@@ -145,16 +153,16 @@ fn a_step_names_whom_it_counts_for_and_whom_its_rejected_ballots_were_for() {
 }
 
 #[test]
-fn a_log_is_known_again_by_the_last_ballot_at_its_own_offset() {
+fn a_log_is_identified_by_the_last_ballot_at_its_own_offset() {
     let fingerprint = step(&[12, 13, 15], &[17]).fingerprint().expect("a ballot");
-    let last = placed(15, "alice").ballot.id;
+    let last = positioned(15, "alice").ballot.id;
     assert_eq!(
         (fingerprint.offset, fingerprint.ballot),
         (Offset::new(15), last)
     );
     let entry = |offset, ids: &[u64]| LogEntry {
         offset: Offset::new(offset),
-        content: Ok(ids.iter().map(|id| placed(*id, "bob").ballot).collect()),
+        content: Ok(ids.iter().map(|id| positioned(*id, "bob").ballot).collect()),
     };
     assert!(entry(15, &[14, 15, 16]).is_at(fingerprint));
     assert!(!entry(15, &[14, 16]).is_at(fingerprint), "another record");
@@ -162,7 +170,7 @@ fn a_log_is_known_again_by_the_last_ballot_at_its_own_offset() {
     let unreadable = LogEntry {
         content: Err(Unreadable {
             bytes: (*b"?").into(),
-            reason: "it is no record".into(),
+            reason: "undecodable".into(),
         }),
         ..entry(15, &[])
     };

@@ -5,72 +5,24 @@ use std::{
     time::Duration,
 };
 
-use cast_core::ports::{Clock, PortError, PortErrorKind};
+use cast_core::ports::{Clock, Operation, PortError, PortErrorKind};
 use metrics::{Counter, Histogram};
 
 use super::{catalog, registry::Registry};
 
-macro_rules! operations {
-    ($($variant:ident => ($port:literal, $name:literal),)*) => {
-        /// An operation of a port.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(crate) enum Operation {
-            $($variant,)*
-        }
-
-        impl Operation {
-            const ALL: &[Self] = &[$(Self::$variant,)*];
-
-            /// The port, as `/readyz` calls it, and the method.
-            const fn labels(self) -> (&'static str, &'static str) {
-                match self {
-                    $(Self::$variant => ($port, $name),)*
-                }
-            }
-        }
-    };
-}
-
-operations! {
-    Now => ("tickets", "now"),
-    PublishTicket => ("tickets", "publish"),
-    CurrentTicket => ("tickets", "current"),
-    Redeem => ("tickets", "redeem"),
-    Partitions => ("log", "partitions"),
-    Publish => ("log", "publish"),
-    Subscribe => ("log", "subscribe"),
-    Lag => ("log", "lag"),
-    Next => ("log", "next"),
-    Seek => ("log", "seek"),
-    Commit => ("log", "commit"),
-    Close => ("log", "close"),
-    Record => ("counter", "record"),
-    Reconcile => ("counter", "reconcile"),
-    Read => ("counter", "read"),
-    AppliedTotals => ("counter", "applied_totals"),
-    Progress => ("store", "progress"),
-    Apply => ("store", "apply"),
-    DryRun => ("store", "dry_run"),
-    Tallies => ("store", "tallies"),
-    Leaders => ("store", "leaders"),
-    Ballot => ("store", "ballot"),
-    Recount => ("store", "recount"),
-    StoredBallots => ("store", "stored_ballots"),
-}
-
 /// How a call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ended {
+pub(crate) enum CallOutcome {
     Ok,
     Unavailable,
     OutcomeUnknown,
     Corrupt,
     Misconfigured,
-    /// Its caller waited no longer: a deadline passed, or who asked has gone.
+    /// Its caller dropped it: at a deadline, or because the client has disconnected.
     Dropped,
 }
 
-impl Ended {
+impl CallOutcome {
     const ALL: [Self; 6] = [
         Self::Ok,
         Self::Unavailable,
@@ -91,15 +43,14 @@ impl Ended {
         }
     }
 
-    pub(crate) const fn of<T>(result: &Result<T, PortError>) -> Self {
-        match result {
-            Ok(_) => Self::Ok,
-            Err(error) => match error.kind() {
-                PortErrorKind::Unavailable => Self::Unavailable,
-                PortErrorKind::OutcomeUnknown => Self::OutcomeUnknown,
-                PortErrorKind::Corrupt => Self::Corrupt,
-                PortErrorKind::Misconfigured => Self::Misconfigured,
-            },
+    /// The outcome of a call with this error, if any.
+    pub(crate) fn of_error(error: Option<&PortError>) -> Self {
+        match error.map(PortError::kind) {
+            None => Self::Ok,
+            Some(PortErrorKind::Unavailable) => Self::Unavailable,
+            Some(PortErrorKind::OutcomeUnknown) => Self::OutcomeUnknown,
+            Some(PortErrorKind::Corrupt) => Self::Corrupt,
+            Some(PortErrorKind::Misconfigured) => Self::Misconfigured,
         }
     }
 }
@@ -112,16 +63,16 @@ pub(crate) struct Calls {
 }
 
 struct OfOperation {
-    /// There from the beginning, at zero: the first failure is then seen as a growth.
-    counts: [Counter; Ended::ALL.len()],
-    /// Made when the first call ends so: most never do, and each is a dozen and a half series.
-    seconds: [OnceLock<Histogram>; Ended::ALL.len()],
+    /// Registered at the start, at zero, so that the first failure shows as an increase.
+    counts: [Counter; CallOutcome::ALL.len()],
+    /// Registered when the first call has this outcome: most never do, and each is 18 series.
+    seconds: [OnceLock<Histogram>; CallOutcome::ALL.len()],
 }
 
 impl Calls {
     pub(super) fn new(registry: &Arc<Registry>, clock: &Arc<dyn Clock>) -> Self {
         let of_operation = |operation: &Operation| OfOperation {
-            counts: Ended::ALL.map(|outcome| {
+            counts: CallOutcome::ALL.map(|outcome| {
                 registry.counter(&catalog::PORT_CALLS, &labels(*operation, outcome))
             }),
             seconds: Default::default(),
@@ -133,7 +84,7 @@ impl Calls {
         }
     }
 
-    /// A call that begins now.
+    /// Begins to time a call.
     pub(crate) fn begin(&self, operation: Operation) -> Call<'_> {
         Call {
             calls: self,
@@ -143,12 +94,12 @@ impl Calls {
         }
     }
 
-    /// Counts a call whose duration says nothing.
-    pub(crate) fn count(&self, operation: Operation, outcome: Ended) {
+    /// Counts a call whose duration means nothing.
+    pub(crate) fn count(&self, operation: Operation, outcome: CallOutcome) {
         self.by_operation[operation as usize].counts[outcome as usize].increment(1);
     }
 
-    fn ended(&self, operation: Operation, outcome: Ended, took: Duration) {
+    fn ended(&self, operation: Operation, outcome: CallOutcome, took: Duration) {
         self.count(operation, outcome);
         let seconds = &self.by_operation[operation as usize].seconds[outcome as usize];
         let register = || {
@@ -160,7 +111,7 @@ impl Calls {
     }
 }
 
-/// A call that is under way.
+/// A call in progress.
 pub(crate) struct Call<'a> {
     calls: &'a Calls,
     operation: Operation,
@@ -169,13 +120,13 @@ pub(crate) struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// It ended so.
-    pub(crate) fn end(mut self, outcome: Ended) {
+    /// Counts the call.
+    pub(crate) fn end(mut self, outcome: CallOutcome) {
         self.is_over = true;
         self.note(outcome);
     }
 
-    fn note(&self, outcome: Ended) {
+    fn note(&self, outcome: CallOutcome) {
         let took = self.calls.clock.monotonic().saturating_sub(self.start);
         self.calls.ended(self.operation, outcome, took);
     }
@@ -184,14 +135,18 @@ impl Call<'_> {
 impl Drop for Call<'_> {
     fn drop(&mut self) {
         if !self.is_over {
-            self.note(Ended::Dropped);
+            self.note(CallOutcome::Dropped);
         }
     }
 }
 
-const fn labels(operation: Operation, outcome: Ended) -> [&'static str; 3] {
-    let (port, name) = operation.labels();
-    [port, name, outcome.as_str()]
+/// The port as `/readyz` names it, the method, and the outcome.
+fn labels(operation: Operation, outcome: CallOutcome) -> [&'static str; 3] {
+    let port = match operation.port() {
+        "bus" => "log",
+        port => port,
+    };
+    [port, operation.method(), outcome.as_str()]
 }
 
 #[cfg(test)]
@@ -200,7 +155,7 @@ mod tests {
 
     #[test]
     fn each_outcome_is_counted_in_its_own_place() {
-        for (at, outcome) in Ended::ALL.into_iter().enumerate() {
+        for (at, outcome) in CallOutcome::ALL.into_iter().enumerate() {
             assert_eq!(outcome as usize, at, "{outcome:?}");
         }
     }

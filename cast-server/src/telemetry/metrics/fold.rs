@@ -8,7 +8,7 @@ use metrics::{Counter, Gauge};
 
 use super::{catalog, registry::Registry};
 
-/// What the consumers of this process did.
+/// The work of the consumers of this process.
 pub(crate) struct FoldMetrics {
     folded: Counter,
     fenced: Counter,
@@ -51,7 +51,7 @@ impl FoldMetrics {
     }
 }
 
-/// How far a partition is, whoever folds it.
+/// The progress of a partition, whichever process folds it.
 pub(crate) struct PartitionGauges {
     pub(crate) log_end: Gauge,
     pub(crate) lag: Gauge,

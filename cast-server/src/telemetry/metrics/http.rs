@@ -10,10 +10,10 @@ use crate::protocol::Route;
 /// The classes of a status.
 const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 
-/// What came in over HTTP.
+/// Requests and connections over HTTP.
 pub(crate) struct HttpMetrics {
     requests: [[Counter; CLASSES.len()]; Route::ALL.len()],
-    /// Of all routes but the last, which is none.
+    /// Of all routes but `None`.
     seconds: Vec<Histogram>,
     open: Gauge,
     accepted: Counter,
@@ -54,7 +54,7 @@ impl HttpMetrics {
         self.open.decrement(1.0);
     }
 
-    /// Counts a connection that was turned away: as many are open as may be.
+    /// Counts a connection that was refused: as many are open as may be.
     pub(crate) fn connection_refused(&self) {
         self.turned_away.increment(1);
     }

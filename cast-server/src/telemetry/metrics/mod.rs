@@ -1,4 +1,4 @@
-//! What `/metrics` shows: docs/METRICS.md says what each of them means.
+//! What `/metrics` shows: docs/METRICS.md explains each metric.
 //!
 //! Series are registered once, and kept as handles: to count is to add to a number, without a lock, a
 //! lookup or an allocation. What happens for each ballot is one such addition; the rest is done once a
@@ -17,7 +17,7 @@ use cast_core::{Cast, domain::Timestamp, ports::Clock};
 use metrics::{Gauge, Histogram};
 
 pub(crate) use self::{
-    calls::{Calls, Ended, Operation},
+    calls::{CallOutcome, Calls},
     fold::{FoldMetrics, PartitionGauges},
     http::HttpMetrics,
     votes::{GraphqlErrors, Votes},
@@ -35,14 +35,14 @@ pub struct Metrics {
     pub(crate) http: HttpMetrics,
 }
 
-/// What is known of the current ticket.
+/// The gauges of the current ticket.
 pub(crate) struct TicketGauges {
     pub(crate) is_current: Gauge,
     pub(crate) uses_left: Gauge,
 }
 
 impl Metrics {
-    /// All at nothing.
+    /// All at zero.
     pub fn new(clock: &Arc<dyn Clock>) -> Arc<Self> {
         let registry = Arc::new(Registry::new());
         let version = env!("CARGO_PKG_VERSION");
@@ -60,7 +60,7 @@ impl Metrics {
         })
     }
 
-    /// All of it, in Prometheus' text format; `cast` is there as soon as it has started.
+    /// All metrics, in Prometheus' text format; with the intake of `cast` once that has started.
     pub(crate) fn render(&self, cast: Option<&Cast>) -> String {
         if let Some(cast) = cast {
             let intake = cast.intake();
@@ -73,12 +73,12 @@ impl Metrics {
         self.registry.render()
     }
 
-    /// Adds up what histograms were given: each value is kept until then.
+    /// Sums the values of histograms, which are kept until then.
     pub(crate) fn add_up(&self) {
         self.registry.add_up();
     }
 
-    /// The gauges of the current ticket, for a process that asks for it.
+    /// The gauges of the current ticket, for a process that polls it.
     pub(crate) fn ticket(&self) -> TicketGauges {
         TicketGauges {
             is_current: self.registry.gauge(&catalog::TICKET_CURRENT, &[]),

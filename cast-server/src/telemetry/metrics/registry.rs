@@ -65,7 +65,7 @@ impl Registry {
         self.handle.render()
     }
 
-    /// Adds up what histograms were given. Until then each value is kept: to be called now and then.
+    /// Sums the values of histograms. Each value is kept until then: to be called now and then.
     pub(super) fn add_up(&self) {
         self.handle.run_upkeep();
     }

@@ -1,4 +1,4 @@
-//! What voters were told.
+//! The outcomes of votes, and the errors of answers.
 
 use cast_core::{Fault, domain::Outcome};
 use metrics::Counter;
@@ -6,7 +6,7 @@ use metrics::Counter;
 use super::{catalog, registry::Registry};
 use crate::protocol::{ErrorCode, VoteCode};
 
-/// Ballots, by what their voters were told.
+/// Ballots, by outcome.
 pub(crate) struct Votes([Counter; VoteCode::ALL.len()]);
 
 impl Votes {
@@ -19,16 +19,16 @@ impl Votes {
         self.0[code as usize].increment(1);
     }
 
-    /// Waits for what a voter is told, and counts it; also if nobody waits to the end.
+    /// Waits for the outcome of a vote, and counts it; also if the vote is dropped before.
     pub(crate) async fn counted(
         &self,
         vote: impl Future<Output = Result<Outcome, Fault>>,
     ) -> Result<Outcome, Fault> {
         let mut unanswered = Unanswered(Some(self));
-        let told = vote.await;
+        let outcome = vote.await;
         unanswered.0 = None;
-        self.count(VoteCode::of(&told));
-        told
+        self.count(VoteCode::of(&outcome));
+        outcome
     }
 }
 

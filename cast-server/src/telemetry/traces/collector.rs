@@ -1,6 +1,6 @@
-//! The way to the collector: a queue, a thread of its own, and plain HTTP.
+//! The exporter: a queue, a thread of its own, and plain HTTP.
 //!
-//! Whoever ends a span puts it into the queue, or drops it where that is full; nobody waits.
+//! The end of a span puts it into the queue, or drops it where that is full; no request waits.
 
 use std::{
     error::Error,
@@ -27,24 +27,29 @@ use opentelemetry_sdk::{
 use tokio::runtime;
 
 use super::{Collector, MAX_BALLOTS};
-use crate::{client::Connection, config::ConfigError, protocol::HttpUrl, wiring};
+use crate::{client::Connection, protocol::HttpUrl};
+
+/// Where a collector accepts traces, if its URL names no path.
+const DEFAULT_PATH: &str = "/v1/traces";
 
 /// How long a collector may take to answer.
 const DEADLINE: Duration = Duration::from_secs(5);
 
 type Failed = Box<dyn Error + Send + Sync>;
 
-/// What makes spans, and sends them.
-pub(super) fn provider(collector: &Collector) -> Result<SdkTracerProvider, ConfigError> {
-    let wrong = |error: &dyn fmt::Display| ConfigError(format!("traces-url: {error}"));
-    let client = Client::new(&collector.url).map_err(|error| wrong(&error))?;
+/// Creates spans, and sends them.
+pub(super) fn provider(
+    collector: &Collector,
+    clock: Arc<dyn Clock>,
+) -> Result<SdkTracerProvider, String> {
+    let client = Client::new(&collector.url, clock).map_err(|error| error.to_string())?;
     let exporter = SpanExporter::builder()
         .with_http()
         .with_http_client(client)
         .with_protocol(Protocol::HttpBinary)
         .with_endpoint(collector.url.to_string())
         .build()
-        .map_err(|error| wrong(&error))?;
+        .map_err(|error| error.to_string())?;
     let by_chance = Box::new(Sampler::TraceIdRatioBased(collector.ratio));
     Ok(SdkTracerProvider::builder()
         .with_batch_exporter(exporter)
@@ -54,19 +59,19 @@ pub(super) fn provider(collector: &Collector) -> Result<SdkTracerProvider, Confi
         .build())
 }
 
-/// Who sends: what the variables `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` say, under our own name
-/// if they say none.
+/// The sender, from the variables `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES`; `cast-server`
+/// without a name.
 fn resource() -> Resource {
-    let told = Resource::builder().build();
-    let name = told.get(&Key::from_static_str("service.name"));
+    let named = Resource::builder().build();
+    let name = named.get(&Key::from_static_str("service.name"));
     if name.is_some_and(|name| !name.as_str().starts_with("unknown_service")) {
-        return told;
+        return named;
     }
     Resource::builder().with_service_name("cast-server").build()
 }
 
-/// Posts to the collector, on the thread of whoever asks: a runtime of its own, so that no vote shares a
-/// worker with it.
+/// Posts to the collector on the exporter's thread, in a runtime of its own: no vote shares a worker
+/// with it.
 struct Client {
     url: HttpUrl,
     clock: Arc<dyn Clock>,
@@ -75,11 +80,10 @@ struct Client {
 }
 
 impl Client {
-    fn new(url: &HttpUrl) -> std::io::Result<Self> {
+    fn new(url: &HttpUrl, clock: Arc<dyn Clock>) -> std::io::Result<Self> {
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let (clock, _) = wiring::system();
         Ok(Self {
             url: url.clone(),
             clock,
@@ -90,7 +94,7 @@ impl Client {
 
     async fn post(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Failed> {
         let mut request = request.map(Full::new);
-        *request.uri_mut() = Uri::try_from(self.url.path_or("/"))?;
+        *request.uri_mut() = Uri::try_from(self.url.path_or(DEFAULT_PATH))?;
         let mut connection = Connection::new(&self.url, &*self.clock, DEADLINE);
         Ok(connection.send(request).await?)
     }
@@ -106,9 +110,9 @@ impl Client {
         let url = &self.url;
         match failure {
             Some(error) if !was_failing => {
-                tracing::warn!(%url, error, "the collector takes no traces");
+                tracing::warn!(%url, error, "the collector does not accept traces");
             }
-            None if was_failing => tracing::info!(%url, "the collector takes traces again"),
+            None if was_failing => tracing::info!(%url, "the collector accepts traces again"),
             _ => {}
         }
     }

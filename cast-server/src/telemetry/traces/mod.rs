@@ -1,19 +1,19 @@
-//! Traces: what became of a request, and of its ballot after the answer.
+//! Traces: the path of a request, and of its ballot after the answer.
 //!
-//! A caller says with W3C's `traceparent` in which trace a request belongs. Its span `request` is then a
+//! A caller names the trace of a request with W3C's `traceparent`. The span `request` is then a
 //! child of the caller's, and the span `vote` inside is what the ballot carries: through the intake and the
-//! log's record, over to whoever folds it. A flush and a step of the fold are about many ballots. Each
+//! log's record, to the consumer that folds it. A flush and a step of the fold hold many ballots. Each
 //! is one span, `publish` or `fold`: a child of the first ballot's vote that is traced, with links to the
 //! others, of which there are 31 at most.
 //!
-//! A span is made only where somebody wants to see it. What is not traced costs a look at a header and at
-//! one byte of each ballot, and nothing at all in a program without the feature `otlp`.
+//! A span is created only in a trace that is recorded. Other requests cost a look at a header and at one
+//! byte of each ballot, and nothing at all in a program without the feature `otlp`.
 //!
 //! | file | does |
 //! |---|---|
-//! | `spans` | the spans, and when they are made |
+//! | `spans` | the spans, and when they are created |
 //! | `traceparent` | reads the caller's header |
-//! | `collector` | brings them to the collector |
+//! | `collector` | exports them |
 //! | `none` | all of it, in a program without the feature |
 
 #[cfg(feature = "otlp")]
@@ -46,6 +46,6 @@ pub struct Collector {
     /// What takes them in.
     pub(crate) url: HttpUrl,
     /// The share, of 0 to 1, of the GraphQL requests without a trace of their own that are traced. Those
-    /// with one are traced when their caller says so.
+    /// with one are traced when their caller asks for it.
     pub(crate) ratio: f64,
 }

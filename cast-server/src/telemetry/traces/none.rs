@@ -1,26 +1,24 @@
 //! No traces: what a program without the feature `otlp` has.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use cast_core::{
     Fault,
     domain::{Ballot, FoldStep, Outcome, Record},
+    ports::Clock,
 };
 use http::HeaderMap;
 
 use super::Collector;
 use crate::{
-    config::ConfigError,
     protocol::{RequestId, Route},
-    telemetry::metrics::Ended,
+    telemetry::metrics::CallOutcome,
 };
 
 pub(crate) struct Span;
 
-pub(crate) fn start(_: &Collector) -> Result<(), ConfigError> {
-    Err(ConfigError(
-        "traces-url: this program was built without traces (build it with the feature otlp)".into(),
-    ))
+pub(crate) fn start(_: &Collector, _: Arc<dyn Clock>) -> Result<(), String> {
+    Err("this program was built without traces (build it with the feature otlp)".into())
 }
 
 pub(crate) const fn finish(_: Duration) {}
@@ -55,5 +53,5 @@ impl Span {
 
     pub(crate) const fn voted(self, _: &Result<Outcome, Fault>) {}
 
-    pub(crate) const fn ended(self, _: Ended) {}
+    pub(crate) const fn ended(self, _: CallOutcome) {}
 }

@@ -1,10 +1,14 @@
-//! The spans: what they say, and when they are made.
+//! The spans: their attributes, and when they are created.
 
-use std::{sync::OnceLock, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use cast_core::{
     Fault,
     domain::{Ballot, FoldStep, LoggedBallot, Outcome, Record, TraceContext},
+    ports::Clock,
 };
 use http::HeaderMap;
 use opentelemetry::{
@@ -18,9 +22,8 @@ use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 
 use super::{Collector, MAX_BALLOTS, collector, traceparent};
 use crate::{
-    config::ConfigError,
     protocol::{RequestId, Route, VoteCode},
-    telemetry::metrics::Ended,
+    telemetry::metrics::CallOutcome,
 };
 
 /// How long the end of a process waits at most for its last spans to be taken.
@@ -37,13 +40,13 @@ tokio::task_local! {
 struct Tracing {
     provider: SdkTracerProvider,
     tracer: SdkTracer,
-    /// Whether a request may be traced that nobody asked to trace.
+    /// Whether requests are traced by chance, without a caller that asks for it.
     by_chance: bool,
 }
 
 /// Begins to send traces, until the process ends. To be called once, outside of any runtime.
-pub(crate) fn start(to: &Collector) -> Result<(), ConfigError> {
-    let provider = collector::provider(to)?;
+pub(crate) fn start(to: &Collector, clock: Arc<dyn Clock>) -> Result<(), String> {
+    let provider = collector::provider(to, clock)?;
     let tracing = Tracing {
         tracer: provider.tracer("cast-server"),
         provider,
@@ -64,7 +67,7 @@ pub(crate) fn finish(within: Duration) {
     }
 }
 
-/// The span of a request, if its caller traces it; or else, of some of those that matter.
+/// The span of a request, if its caller traces it, or by chance if it has no trace.
 pub(crate) fn request(headers: &HeaderMap, route: Route, id: &RequestId) -> Span {
     let Some(on) = TRACING.get() else {
         return Span(None);
@@ -139,7 +142,7 @@ fn of_ballots<'a>(
     let Some(on) = TRACING.get() else {
         return Span(None);
     };
-    // Who folds was told by the log, and made none of these spans.
+    // The consumer has these spans from the log: other processes created them.
     let is_remote = kind == SpanKind::Consumer;
     let mut votes = ballots
         .filter_map(|ballot| ballot.trace)
@@ -151,7 +154,7 @@ fn of_ballots<'a>(
     };
     let links = votes.map(Link::with_context).collect();
     on.span(name, kind, Some(parent), attributes(), links)
-        .or_else("result", Ended::Dropped.as_str())
+        .or_else("result", CallOutcome::Dropped.as_str())
 }
 
 impl Tracing {
@@ -169,25 +172,25 @@ impl Tracing {
         let span = self.tracer.span_builder(name).with_kind(kind);
         let span = span.with_attributes(attributes).with_links(links);
         let span = self.tracer.build_with_context(span, &parent);
-        let going = Going {
+        let active = ActiveSpan {
             span,
             if_dropped: None,
         };
-        Span(going.span.is_recording().then(|| Box::new(going)))
+        Span(active.span.is_recording().then(|| Box::new(active)))
     }
 }
 
-/// What is being done, in somebody's trace; or nothing.
-pub(crate) struct Span(Option<Box<Going>>);
+/// A span of a trace; or none, where the request is not traced.
+pub(crate) struct Span(Option<Box<ActiveSpan>>);
 
 /// Ends when it is dropped.
-struct Going {
+struct ActiveSpan {
     span: opentelemetry_sdk::trace::Span,
-    /// What it says of itself if nobody waited for its end.
+    /// Its result if it is dropped before its end.
     if_dropped: Option<KeyValue>,
 }
 
-impl Drop for Going {
+impl Drop for ActiveSpan {
     fn drop(&mut self) {
         if let Some(how) = self.if_dropped.take() {
             self.span.set_attribute(how);
@@ -197,10 +200,11 @@ impl Drop for Going {
 }
 
 impl Span {
-    /// Makes it say so if it is dropped before its end is told: a deadline passed, or who asked has gone.
+    /// Sets its result in case it is dropped before its end: at a deadline, or because the client has
+    /// disconnected.
     fn or_else(mut self, key: &'static str, value: &'static str) -> Self {
-        if let Some(going) = &mut self.0 {
-            going.if_dropped = Some(KeyValue::new(key, value));
+        if let Some(active) = &mut self.0 {
+            active.if_dropped = Some(KeyValue::new(key, value));
         }
         self
     }
@@ -230,24 +234,27 @@ impl Span {
     }
 
     /// Ends the span of a vote.
-    pub(crate) fn voted(self, told: &Result<Outcome, Fault>) {
-        let code = KeyValue::new("code", VoteCode::of(told).as_str());
-        self.end(code, told.is_err());
+    pub(crate) fn voted(self, outcome: &Result<Outcome, Fault>) {
+        let code = KeyValue::new("code", VoteCode::of(outcome).as_str());
+        self.end(code, outcome.is_err());
     }
 
     /// Ends the span of a call.
-    pub(crate) fn ended(self, how: Ended) {
-        self.end(KeyValue::new("result", how.as_str()), how != Ended::Ok);
+    pub(crate) fn ended(self, how: CallOutcome) {
+        self.end(
+            KeyValue::new("result", how.as_str()),
+            how != CallOutcome::Ok,
+        );
     }
 
     fn end(self, how: KeyValue, has_failed: bool) {
-        let Some(mut going) = self.0 else {
+        let Some(mut active) = self.0 else {
             return;
         };
-        going.if_dropped = None;
-        going.span.set_attribute(how);
+        active.if_dropped = None;
+        active.span.set_attribute(how);
         if has_failed {
-            going.span.set_status(Status::error(""));
+            active.span.set_status(Status::error(""));
         }
     }
 }

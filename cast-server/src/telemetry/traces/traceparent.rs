@@ -1,4 +1,4 @@
-//! The header by which a caller says in which trace a request belongs: W3C's Trace Context.
+//! The header that names the trace of a request: W3C's Trace Context.
 
 use cast_core::domain::TraceContext;
 use http::HeaderMap;
@@ -6,11 +6,11 @@ use http::HeaderMap;
 /// The header.
 const HEADER: &str = "traceparent";
 
-/// The flag of a trace that somebody keeps.
+/// The flag of a trace that is recorded.
 const SAMPLED: u8 = 1;
 
 /// The caller's context; `None` if there is no header, more than one, or one that is not well formed: to
-/// whoever asks, all of these are the same.
+/// the callers, all of these are the same.
 pub(super) fn of(headers: &HeaderMap) -> Option<TraceContext> {
     let mut given = headers.get_all(HEADER).iter();
     let only = given.next()?;
@@ -20,14 +20,14 @@ pub(super) fn of(headers: &HeaderMap) -> Option<TraceContext> {
     }
 }
 
-/// Whether somebody keeps the trace.
+/// Whether the caller records the trace.
 pub(super) const fn is_sampled(trace: &TraceContext) -> bool {
     let [.., flags] = trace.as_bytes();
     *flags & SAMPLED != 0
 }
 
-/// Reads `version-trace-span-flags` in hex digits. A later version may say more behind another dash; of ours
-/// nothing may stand there.
+/// Reads `version-trace-span-flags` in hex digits. A later version may have more fields behind another
+/// dash, version 0 may not.
 fn parse(text: &[u8]) -> Option<TraceContext> {
     const LEN: usize = 55;
     let (known, more) = text.split_at_checked(LEN)?;
@@ -35,7 +35,7 @@ fn parse(text: &[u8]) -> Option<TraceContext> {
     hex(&known[..2], &mut version)?;
     let is_allowed = match version[0] {
         0 => more.is_empty(),
-        // Never a version.
+        // The standard forbids it.
         0xFF => false,
         _ => matches!(more, [] | [b'-', ..]),
     };
@@ -50,17 +50,10 @@ fn parse(text: &[u8]) -> Option<TraceContext> {
     TraceContext::from_bytes(bytes)
 }
 
-/// Reads two digits a byte. Capital ones are none here.
+/// Reads two digits a byte. The standard has no capital ones.
 fn hex(text: &[u8], bytes: &mut [u8]) -> Option<()> {
-    let digit = |text: u8| match text {
-        b'0'..=b'9' => Some(text - b'0'),
-        b'a'..=b'f' => Some(text - b'a' + 10),
-        _ => None,
-    };
-    for (pair, byte) in text.chunks_exact(2).zip(bytes) {
-        *byte = (digit(pair[0])? << 4) | digit(pair[1])?;
-    }
-    Some(())
+    let has_capitals = text.iter().any(u8::is_ascii_uppercase);
+    (!has_capitals && hex::decode_to_slice(text, bytes).is_ok()).then_some(())
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::{collections::VecDeque, time::Duration};
 use cast_core::domain::Offset;
 
 /// How many ends of the log are remembered. Where there are more, some between are forgotten: the
-/// age is then told too low, by no more than the time between two that are remembered.
+/// age is then too low, by no more than the time between two that are remembered.
 const MAX_SEEN: usize = 64;
 
 /// When the log was first seen to reach how far, for what the store has not applied.
@@ -49,7 +49,7 @@ impl Age {
 mod tests {
     use super::*;
 
-    /// What `age` says after so many seconds, with the log's end and the store's progress there.
+    /// The age after so many seconds, with the log's end and the store's progress there.
     fn after(age: &mut Age, seconds: u64, end: u64, progress: u64) -> u64 {
         let now = Duration::from_secs(seconds);
         let age = age.observe(now, Offset::new(end), Offset::new(progress));
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn a_store_that_was_put_back_begins_anew() {
+    fn a_store_that_was_restored_from_a_backup_begins_anew() {
         let mut age = Age::default();
         assert_eq!(after(&mut age, 10, 9, 9), 0);
         assert_eq!(after(&mut age, 20, 9, 3), 0);
@@ -91,6 +91,6 @@ mod tests {
             assert!(age.seen.len() <= MAX_SEEN);
         }
         let left = after(&mut age, 100_000, 100_000, 50_000);
-        assert!((1..=50_000).contains(&left), "never told too high: {left}");
+        assert!((1..=50_000).contains(&left), "never too high: {left}");
     }
 }

@@ -1,10 +1,10 @@
-//! What has to be asked for, again and again: nobody would tell it by themselves.
+//! The gauges that have to be polled: the ticket, the log and the store.
 //!
-//! | task | in a process that | asks for |
+//! | task | in a process that | polls |
 //! |---|---|---|
-//! | `ticket` | takes votes or issues tickets | the current ticket |
+//! | `ticket` | accepts votes or issues tickets | the current ticket |
 //! | `store` | folds | the log's ends, and how far the store is |
-//! | `upkeep` | any | nothing: it adds up what histograms were given |
+//! | `upkeep` | any | nothing: it sums the values of histograms |
 
 mod age;
 mod store;
@@ -14,20 +14,17 @@ use std::{sync::Arc, time::Duration};
 use cast_core::{
     Ports, Roles,
     deadline::within,
-    ports::{Clock, GroupName, TicketSource},
+    ports::{Clock, GroupName, Operation, TicketSource},
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::metrics::{Metrics, as_f64};
-use store::StoreWatch;
+use store::{DEADLINE, StoreWatch};
 
-/// How long one question may take. Whoever does not answer by then is asked again later.
-const DEADLINE: Duration = Duration::from_secs(5);
-
-/// How often histograms add up. They keep each value until then: 16 bytes for each request.
+/// How often histograms are summed. They keep each value until then: 16 bytes a request.
 const UPKEEP: Duration = Duration::from_secs(1);
 
-/// Starts to ask, every `interval`, until the guard is dropped.
+/// Starts to poll, every `interval`, until the guard is dropped.
 pub(crate) fn watch(
     ports: &Ports,
     roles: Roles,
@@ -74,8 +71,8 @@ async fn ticket(
     let gauges = metrics.ticket();
     loop {
         let asked = tickets.current();
-        let current = within(&*clock, DEADLINE, "asking for the current ticket", asked).await;
-        // Without an answer none is known, and nobody can vote with what they do not know.
+        let current = within(&*clock, DEADLINE, Operation::CurrentTicket, asked).await;
+        // Without an answer there is no ticket: voters cannot get one either.
         let uses_left = current.ok().flatten().map(|ticket| ticket.uses_left);
         gauges
             .is_current

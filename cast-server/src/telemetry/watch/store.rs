@@ -6,13 +6,16 @@ use cast_core::{
     Ports,
     deadline::within,
     domain::{Offset, Partition},
-    ports::{Clock, EventBus, GroupName, PortError, VoteStore},
+    ports::{Clock, EventBus, GroupName, Operation, PortError, VoteStore},
 };
 
-use super::{DEADLINE, age::Age};
+use super::age::Age;
 use crate::telemetry::metrics::{Metrics, PartitionGauges, as_f64, unix_seconds};
 
-/// Asks log and store.
+/// How long a server may take to answer. It is polled again later.
+pub(super) const DEADLINE: Duration = Duration::from_secs(5);
+
+/// Polls log and store.
 pub(super) struct StoreWatch {
     clock: Arc<dyn Clock>,
     bus: Arc<dyn EventBus>,
@@ -22,11 +25,11 @@ pub(super) struct StoreWatch {
     partitions: BTreeMap<Partition, Watched>,
 }
 
-/// What was last heard of a partition.
+/// The last known state of a partition.
 struct Watched {
     gauges: PartitionGauges,
     end: Offset,
-    /// What the consumers noted in the log stands for it until the store has answered.
+    /// The offset committed to the log until the store has answered.
     progress: Offset,
     age: Age,
 }
@@ -43,7 +46,7 @@ impl StoreWatch {
         }
     }
 
-    /// Asks every `interval`, for good.
+    /// Polls every `interval`.
     pub(super) async fn run(mut self, interval: Duration) {
         let read = self.metrics.store_read();
         loop {
@@ -56,10 +59,10 @@ impl StoreWatch {
         }
     }
 
-    /// Asks the log, then the store; what one of them said stands if the other does not answer.
+    /// Polls the log, then the store; the values of one are kept if the other does not answer.
     async fn ask(&mut self) -> Result<(), PortError> {
         let lag = self.bus.lag(&self.group);
-        for lag in within(&*self.clock, DEADLINE, "asking for the lag", lag).await? {
+        for lag in within(&*self.clock, DEADLINE, Operation::Lag, lag).await? {
             let metrics = &self.metrics;
             let watched = self
                 .partitions
@@ -81,10 +84,10 @@ impl StoreWatch {
             }
             Ok(())
         };
-        within(&*self.clock, DEADLINE, "asking for progress", progress).await
+        within(&*self.clock, DEADLINE, Operation::Progress, progress).await
     }
 
-    /// By what is known: while the store is gone, it grows older.
+    /// Sets the gauges: while the store does not answer, the age grows.
     fn show(&mut self) {
         let now = self.clock.monotonic();
         for watched in self.partitions.values_mut() {

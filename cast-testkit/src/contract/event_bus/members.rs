@@ -2,13 +2,14 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
 };
 
 use cast_core::{
     domain::{LogBatch, LogPosition, Offset, Partition},
     ports::{EventBus, GroupName, PortError, ResumeFrom, Subscription},
 };
+use parking_lot::{Mutex, MutexGuard};
 use tokio::{sync::oneshot, task::JoinHandle};
 
 use super::scenario::Scenario;
@@ -163,6 +164,6 @@ fn readable<T>(read: Result<T, PortError>) -> T {
     read.unwrap_or_else(|error| panic!("a member cannot read: {}", error.chain()))
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock()
 }

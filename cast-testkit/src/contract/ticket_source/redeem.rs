@@ -207,7 +207,7 @@ pub(super) async fn no_claims_no_answers_no_effect(
     Ok(())
 }
 
-pub(super) async fn a_ticket_whose_meter_was_lost_is_unknown(
+pub(super) async fn a_ticket_whose_use_counter_was_lost_is_unknown(
     harness: &dyn TicketSourceHarness,
 ) -> Result<(), Skipped> {
     let scenario = Scenario::start(harness).await;
@@ -215,7 +215,7 @@ pub(super) async fn a_ticket_whose_meter_was_lost_is_unknown(
     let claims = scenario.fixtures.claims(4);
     scenario.redeem(&issued, &claims[..2]).await;
 
-    harness.lose_meters().await?;
+    harness.lose_use_counters().await?;
     assert_eq!(scenario.redeem(&issued, &claims[2..]).await, [UNKNOWN; 2]);
     let again = scenario.redeem(&issued, &claims[..2]).await;
     assert_eq!(count(&again, GRANTED), 0, "{again:?}");
@@ -233,7 +233,7 @@ pub(super) async fn a_new_ticket_after_a_loss_lets_voters_go_on(
     let scenario = Scenario::start(harness).await;
     let lost = scenario.issue_now(5).await;
     scenario.redeem(&lost, &scenario.fixtures.claims(2)).await;
-    harness.lose_meters().await?;
+    harness.lose_use_counters().await?;
 
     let new = scenario.issue(lost.period.valid_from(), 100, 3);
     assert_eq!(scenario.publish(&new).await, new.period);

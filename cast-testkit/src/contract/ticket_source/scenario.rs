@@ -33,7 +33,7 @@ pub trait TicketSourceHarness: Harness {
     async fn pass(&self, duration: Duration);
 
     /// Loses the meters of all tickets, as a server does that is emptied.
-    async fn lose_meters(&self) -> Result<(), Skipped>;
+    async fn lose_use_counters(&self) -> Result<(), Skipped>;
 }
 
 pub(super) const UNKNOWN: Redemption = Redemption::Refused(RedemptionRefusal::Unknown);

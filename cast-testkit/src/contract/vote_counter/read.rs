@@ -1,9 +1,9 @@
 //! Read.
 
-use super::scenario::{P0, P1, Scenario, VoteCounterHarness, part, prefix, tail, whole};
+use super::scenario::{P0, P1, Scenario, VoteCounterHarness, part, pending, total, whole};
 use crate::contract::Skipped;
 
-pub(super) async fn reading_nobody_tells_whether_it_answers(
+pub(super) async fn reading_no_candidates_shows_whether_it_answers(
     harness: &dyn VoteCounterHarness,
 ) -> Result<(), Skipped> {
     let scenario = Scenario::start(harness).await;
@@ -23,8 +23,8 @@ pub(super) async fn what_was_never_reconciled_as_a_whole_is_a_miss(
         (0, None),
         "of a candidate never seen"
     );
-    scenario.record(&[tail(P0, 3, &[(alice, 2)])], &[]).await;
-    scenario.reconcile(&[part(bob, &[prefix(P0, 5, 3)])]).await;
+    scenario.record(&[pending(P0, 3, &[(alice, 2)])], &[]).await;
+    scenario.reconcile(&[part(bob, &[total(P0, 5, 3)])]).await;
     for (who, votes) in [(alice, 2), (bob, 5)] {
         let known = scenario.read(who).await;
         assert_eq!(
@@ -57,7 +57,7 @@ pub(super) async fn what_was_reconciled_as_a_whole_has_an_age(
         harness.pass(a_while).await;
         let old = scenario.read(alice).await.age.expect("a hit");
         scenario
-            .reconcile(&[whole(alice, &[prefix(P0, votes, as_of)])])
+            .reconcile(&[whole(alice, &[total(P0, votes, as_of)])])
             .await;
         let young = scenario.read(alice).await.age.expect("a hit");
         assert!(
@@ -68,26 +68,24 @@ pub(super) async fn what_was_reconciled_as_a_whole_has_an_age(
     Ok(())
 }
 
-pub(super) async fn reconciling_part_makes_nobody_younger(
+pub(super) async fn reconciling_a_part_makes_no_candidate_younger(
     harness: &dyn VoteCounterHarness,
 ) -> Result<(), Skipped> {
     let scenario = Scenario::start(harness).await;
     let Scenario { alice, bob, .. } = &scenario;
     let a_while = harness.while_passing();
     scenario
-        .reconcile(&[whole(alice, &[prefix(P0, 3, 4)])])
+        .reconcile(&[whole(alice, &[total(P0, 3, 4)])])
         .await;
     harness.pass(a_while).await;
     scenario
         .reconcile(&[
-            part(alice, &[prefix(P0, 4, 6)]),
-            part(bob, &[prefix(P0, 1, 6)]),
+            part(alice, &[total(P0, 4, 6)]),
+            part(bob, &[total(P0, 1, 6)]),
         ])
         .await;
-    scenario
-        .reconcile(&[part(alice, &[prefix(P1, 5, 2)])])
-        .await;
-    scenario.record(&[tail(P0, 8, &[(alice, 1)])], &[]).await;
+    scenario.reconcile(&[part(alice, &[total(P1, 5, 2)])]).await;
+    scenario.record(&[pending(P0, 8, &[(alice, 1)])], &[]).await;
     let partly = scenario.read(alice).await;
     assert_eq!(partly.tally.votes, 10);
     let age = partly.age.expect("a hit");
@@ -109,31 +107,32 @@ pub(super) async fn a_forgotten_candidate_is_a_miss(
     let scenario = Scenario::start(harness).await;
     let Scenario { alice, bob, .. } = &scenario;
     let known = [
-        whole(alice, &[prefix(P0, 3, 4)]),
-        whole(bob, &[prefix(P0, 1, 4)]),
+        whole(alice, &[total(P0, 3, 4)]),
+        whole(bob, &[total(P0, 1, 4)]),
     ];
     scenario.reconcile(&known).await;
-    scenario.record(&[tail(P0, 5, &[(alice, 1)])], &[]).await;
+    scenario.record(&[pending(P0, 5, &[(alice, 1)])], &[]).await;
 
     harness.forget(alice).await?;
     assert_eq!(scenario.read(alice).await.age, None);
     let after = scenario
-        .record(&[tail(P0, 6, &[(alice, 2)])], std::slice::from_ref(alice))
+        .record(
+            &[pending(P0, 6, &[(alice, 2)])],
+            std::slice::from_ref(alice),
+        )
         .await;
     assert_eq!(
         after[0].age, None,
         "new votes do not hide that the old ones are gone"
     );
-    scenario
-        .reconcile(&[part(alice, &[prefix(P0, 4, 6)])])
-        .await;
+    scenario.reconcile(&[part(alice, &[total(P0, 4, 6)])]).await;
     assert_eq!(scenario.read(alice).await.age, None, "nor does a part");
     assert!(
         scenario.read(bob).await.age.is_some(),
         "others are still known"
     );
     scenario
-        .reconcile(&[whole(alice, &[prefix(P0, 4, 6)])])
+        .reconcile(&[whole(alice, &[total(P0, 4, 6)])])
         .await;
     let refreshed = scenario.read(alice).await;
     assert!(refreshed.age.is_some());
@@ -141,28 +140,28 @@ pub(super) async fn a_forgotten_candidate_is_a_miss(
     Ok(())
 }
 
-pub(super) async fn only_what_has_no_tail_is_forgotten_to_save_memory(
+pub(super) async fn only_a_candidate_without_pending_votes_is_evicted(
     harness: &dyn VoteCounterHarness,
 ) -> Result<(), Skipped> {
     let scenario = Scenario::start(harness).await;
     let Scenario { alice, bob, .. } = &scenario;
     let known = [
-        whole(alice, &[prefix(P0, 30, 4), prefix(P1, 1, 1)]),
-        whole(bob, &[prefix(P0, 1, 4)]),
+        whole(alice, &[total(P0, 30, 4), total(P1, 1, 1)]),
+        whole(bob, &[total(P0, 1, 4)]),
     ];
     scenario.reconcile(&known).await;
     scenario
         .record(
-            &[tail(P0, 4, &[(alice, 7)]), tail(P0, 6, &[(alice, 2)])],
+            &[pending(P0, 4, &[(alice, 7)]), pending(P0, 6, &[(alice, 2)])],
             &[],
         )
         .await;
     let before = scenario.read(alice).await.tally;
 
     harness.save_memory().await?;
-    let with_a_tail = scenario.read(alice).await;
-    assert_eq!(with_a_tail.tally, before);
-    assert!(with_a_tail.age.is_some(), "it is known as a whole");
+    let with_pending_votes = scenario.read(alice).await;
+    assert_eq!(with_pending_votes.tally, before);
+    assert!(with_pending_votes.age.is_some(), "it is known as a whole");
     let without = scenario.read(bob).await;
     assert!(
         without.age.is_some() || without.tally.votes <= 1,
@@ -171,7 +170,7 @@ pub(super) async fn only_what_has_no_tail_is_forgotten_to_save_memory(
     Ok(())
 }
 
-pub(super) async fn what_is_reconciled_is_told_without_the_tail(
+pub(super) async fn applied_totals_come_without_pending_votes(
     harness: &dyn VoteCounterHarness,
 ) -> Result<(), Skipped> {
     let scenario = Scenario::start(harness).await;
@@ -180,23 +179,21 @@ pub(super) async fn what_is_reconciled_is_told_without_the_tail(
     scenario
         .record(
             &[
-                tail(P0, 9, &[(alice, 5), (bob, 6)]),
-                tail(P1, 2, &[(alice, 7)]),
+                pending(P0, 9, &[(alice, 5), (bob, 6)]),
+                pending(P1, 2, &[(alice, 7)]),
             ],
             &[],
         )
         .await;
+    scenario.reconcile(&[part(alice, &[total(P1, 3, 1)])]).await;
     scenario
-        .reconcile(&[part(alice, &[prefix(P1, 3, 1)])])
+        .reconcile(&[part(alice, &[total(P0, 20, 4)])])
         .await;
     scenario
-        .reconcile(&[part(alice, &[prefix(P0, 20, 4)])])
+        .reconcile(&[whole(alice, &[total(P0, 30, 7), total(P1, 2, 1)])])
         .await;
     scenario
-        .reconcile(&[whole(alice, &[prefix(P0, 30, 7), prefix(P1, 2, 1)])])
-        .await;
-    scenario
-        .reconcile(&[part(alice, &[prefix(P0, 25, 6)])])
+        .reconcile(&[part(alice, &[total(P0, 25, 6)])])
         .await;
     let candidates = [stranger, alice.clone(), bob.clone()];
     let reconciled = scenario.counter.applied_totals(&candidates);
@@ -204,7 +201,7 @@ pub(super) async fn what_is_reconciled_is_told_without_the_tail(
         reconciled
             .await
             .expect("the counter tells what is reconciled"),
-        [vec![], vec![prefix(P0, 30, 7), prefix(P1, 3, 1)], vec![]]
+        [vec![], vec![total(P0, 30, 7), total(P1, 3, 1)], vec![]]
     );
     Ok(())
 }

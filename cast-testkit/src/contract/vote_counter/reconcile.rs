@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cast_core::ports::{Checkpoint, PendingVotes};
 
-use super::scenario::{P0, P1, Scenario, VoteCounterHarness, part, prefix, tail, whole};
+use super::scenario::{P0, P1, Scenario, VoteCounterHarness, part, pending, total, whole};
 use crate::contract::{RACERS, Skipped};
 use crate::waiting::race;
 
@@ -15,38 +15,38 @@ pub(super) async fn reconciling_replaces_what_is_before_and_leaves_the_rest(
     let alice = &scenario.alice;
     for (offset, votes) in [(1, 1), (2, 10), (3, 100), (4, 1_000)] {
         scenario
-            .record(&[tail(P0, offset, &[(alice, votes)])], &[])
+            .record(&[pending(P0, offset, &[(alice, votes)])], &[])
             .await;
     }
     // The store deduplicated: what it counted is less than what was recorded.
-    scenario
-        .reconcile(&[part(alice, &[prefix(P0, 7, 3)])])
-        .await;
+    scenario.reconcile(&[part(alice, &[total(P0, 7, 3)])]).await;
     assert_eq!(scenario.votes(alice).await, 7 + 100 + 1_000);
     scenario
-        .reconcile(&[whole(alice, &[prefix(P0, 107, 4)])])
+        .reconcile(&[whole(alice, &[total(P0, 107, 4)])])
         .await;
     assert_eq!(scenario.votes(alice).await, 107 + 1_000);
     Ok(())
 }
 
-pub(super) async fn a_prefix_no_newer_changes_nothing(
+pub(super) async fn a_total_no_newer_changes_nothing(
     harness: &dyn VoteCounterHarness,
 ) -> Result<(), Skipped> {
     let scenario = Scenario::start(harness).await;
     let alice = &scenario.alice;
-    scenario.record(&[tail(P0, 12, &[(alice, 1)])], &[]).await;
     scenario
-        .reconcile(&[part(alice, &[prefix(P0, 70, 10)])])
+        .record(&[pending(P0, 12, &[(alice, 1)])], &[])
+        .await;
+    scenario
+        .reconcile(&[part(alice, &[total(P0, 70, 10)])])
         .await;
     let before = scenario.read(alice).await.tally;
     assert_eq!((before.votes, before.version.get()), (71, 13));
     for (votes, as_of) in [(3, 4), (69, 9), (0, 0), (70, 10), (99, 10)] {
         scenario
-            .reconcile(&[part(alice, &[prefix(P0, votes, as_of)])])
+            .reconcile(&[part(alice, &[total(P0, votes, as_of)])])
             .await;
         scenario
-            .reconcile(&[whole(alice, &[prefix(P0, votes, as_of)])])
+            .reconcile(&[whole(alice, &[total(P0, votes, as_of)])])
             .await;
         assert_eq!(
             scenario.read(alice).await.tally,
@@ -72,14 +72,14 @@ pub(super) async fn reconciling_in_any_order_ends_the_same(
     let other = harness.open().await;
     for round in 0..8 {
         let who = scenario.fixtures.candidate(&format!("candidate {round}"));
-        let tails =
-            (0..RECORDS).map(|at| CounterCall::PendingVotes(tail(P0, at, &[(&who, at + 1)])));
+        let recordings =
+            (0..RECORDS).map(|at| CounterCall::PendingVotes(pending(P0, at, &[(&who, at + 1)])));
         // The total of n records, each sent as a part and as a whole; the last records stay pending.
-        let reconciled = |n: u64| prefix(P0, n * (n + 1) / 2, n);
+        let reconciled = |n: u64| total(P0, n * (n + 1) / 2, n);
         let checkpoints = (1..RECORDS - 2)
             .flat_map(|n| [part(&who, &[reconciled(n)]), whole(&who, &[reconciled(n)])])
             .map(CounterCall::Checkpoint);
-        let mut all: Vec<CounterCall> = tails.chain(checkpoints).collect();
+        let mut all: Vec<CounterCall> = recordings.chain(checkpoints).collect();
         scenario.fixtures.entropy().shuffle(&mut all);
 
         // Sent in that order, and then once more by racing tasks.
@@ -114,8 +114,8 @@ pub(super) async fn reconciling_in_any_order_ends_the_same(
 
 async fn send(counter: &dyn cast_core::ports::VoteCounter, call: &CounterCall) {
     match call {
-        CounterCall::PendingVotes(tail) => {
-            let recorded = counter.record(std::slice::from_ref(tail), &[]).await;
+        CounterCall::PendingVotes(pending) => {
+            let recorded = counter.record(std::slice::from_ref(pending), &[]).await;
             drop(recorded.expect("the counter records"));
         }
         CounterCall::Checkpoint(checkpoint) => {
@@ -125,32 +125,32 @@ async fn send(counter: &dyn cast_core::ports::VoteCounter, call: &CounterCall) {
     }
 }
 
-pub(super) async fn prefixes_of_different_partitions_do_not_touch(
+pub(super) async fn totals_of_different_partitions_do_not_touch(
     harness: &dyn VoteCounterHarness,
 ) -> Result<(), Skipped> {
     let scenario = Scenario::start(harness).await;
     let Scenario { alice, bob, .. } = &scenario;
-    let tails = [
-        tail(P0, 2, &[(alice, 1)]),
-        tail(P1, 2, &[(alice, 10), (bob, 5)]),
+    let recordings = [
+        pending(P0, 2, &[(alice, 1)]),
+        pending(P1, 2, &[(alice, 10), (bob, 5)]),
     ];
-    scenario.record(&tails, &[]).await;
+    scenario.record(&recordings, &[]).await;
     scenario
-        .reconcile(&[part(alice, &[prefix(P0, 100, 9)])])
+        .reconcile(&[part(alice, &[total(P0, 100, 9)])])
         .await;
     assert_eq!(
         scenario.votes(alice).await,
         110,
-        "the other partition's tail stays"
+        "the other partition's votes stay"
     );
     // Older than what is reconciled of the other partition, and news for its own.
     scenario
-        .reconcile(&[part(alice, &[prefix(P1, 1_000, 4)])])
+        .reconcile(&[part(alice, &[total(P1, 1_000, 4)])])
         .await;
     let shown = scenario.read(alice).await.tally;
     assert_eq!((shown.votes, shown.version.get()), (1_100, 9 + 4));
     scenario
-        .reconcile(&[part(alice, &[prefix(P0, 200, 12), prefix(P1, 9, 3)])])
+        .reconcile(&[part(alice, &[total(P0, 200, 12), total(P1, 9, 3)])])
         .await;
     assert_eq!(
         scenario.votes(alice).await,
@@ -170,34 +170,38 @@ pub(super) async fn reconciling_everything_leaves_exactly_its_votes(
 ) -> Result<(), Skipped> {
     let scenario = Scenario::start(harness).await;
     let alice = &scenario.alice;
-    let tails: Vec<_> = (0..20).map(|at| tail(P0, at, &[(alice, 5)])).collect();
-    scenario.record(&tails, &[]).await;
+    let recordings: Vec<_> = (0..20).map(|at| pending(P0, at, &[(alice, 5)])).collect();
+    scenario.record(&recordings, &[]).await;
     scenario
-        .reconcile(&[whole(alice, &[prefix(P0, 61, 20)])])
+        .reconcile(&[whole(alice, &[total(P0, 61, 20)])])
         .await;
     let shown = scenario.read(alice).await.tally;
     assert_eq!((shown.votes, shown.version.get()), (61, 20));
-    // Nothing of the tail comes back with what follows.
-    scenario.record(&[tail(P0, 20, &[(alice, 1)])], &[]).await;
+    // None of the pending votes come back later.
+    scenario
+        .record(&[pending(P0, 20, &[(alice, 1)])], &[])
+        .await;
     assert_eq!(scenario.votes(alice).await, 62);
     Ok(())
 }
 
-pub(super) async fn a_prefix_for_a_stranger_is_kept(
+pub(super) async fn a_total_for_an_unknown_candidate_is_stored(
     harness: &dyn VoteCounterHarness,
 ) -> Result<(), Skipped> {
     let scenario = Scenario::start(harness).await;
     let Scenario { alice, bob, .. } = &scenario;
     scenario
         .reconcile(&[
-            part(alice, &[prefix(P1, 3, 8)]),
-            whole(bob, &[prefix(P0, 4, 9)]),
+            part(alice, &[total(P1, 3, 8)]),
+            whole(bob, &[total(P0, 4, 9)]),
         ])
         .await;
     let shown = scenario.read(alice).await.tally;
     assert_eq!((shown.votes, shown.version.get()), (3, 8));
     assert_eq!(scenario.votes(bob).await, 4);
-    scenario.record(&[tail(P1, 7, &[(alice, 100)])], &[]).await;
+    scenario
+        .record(&[pending(P1, 7, &[(alice, 100)])], &[])
+        .await;
     assert_eq!(scenario.votes(alice).await, 3, "what it takes in is known");
     Ok(())
 }
@@ -207,12 +211,10 @@ pub(super) async fn reconciling_as_a_whole_takes_nothing_away(
 ) -> Result<(), Skipped> {
     let scenario = Scenario::start(harness).await;
     let alice = &scenario.alice;
+    scenario.reconcile(&[part(alice, &[total(P1, 5, 3)])]).await;
+    scenario.record(&[pending(P1, 4, &[(alice, 2)])], &[]).await;
     scenario
-        .reconcile(&[part(alice, &[prefix(P1, 5, 3)])])
-        .await;
-    scenario.record(&[tail(P1, 4, &[(alice, 2)])], &[]).await;
-    scenario
-        .reconcile(&[whole(alice, &[prefix(P0, 1, 1)])])
+        .reconcile(&[whole(alice, &[total(P0, 1, 1)])])
         .await;
     let shown = scenario.read(alice).await.tally;
     assert_eq!(
@@ -226,7 +228,7 @@ pub(super) async fn reconciling_as_a_whole_takes_nothing_away(
         .await;
     assert_eq!(
         reconciled.expect("the counter tells what is reconciled"),
-        [[prefix(P0, 1, 1), prefix(P1, 5, 3)]]
+        [[total(P0, 1, 1), total(P1, 5, 3)]]
     );
     Ok(())
 }

@@ -7,7 +7,7 @@ use cast_core::{
     ports::{PendingVotes, Reading},
 };
 
-use super::scenario::{P0, P1, Scenario, VoteCounterHarness, part, prefix, tail, whole};
+use super::scenario::{P0, P1, Scenario, VoteCounterHarness, part, pending, total, whole};
 use crate::contract::{RACERS, Skipped};
 use crate::waiting::{dropped_after, race};
 
@@ -18,11 +18,11 @@ pub(super) async fn the_version_sums_the_offsets_behind_the_last_records(
     let Scenario { alice, bob, .. } = &scenario;
     let shows = async |candidate: &Candidate| scenario.read(candidate).await.tally.version.get();
     assert_eq!(shows(alice).await, 0, "of a candidate never voted for");
-    scenario.record(&[tail(P0, 4, &[(alice, 1)])], &[]).await;
+    scenario.record(&[pending(P0, 4, &[(alice, 1)])], &[]).await;
     assert_eq!(shows(alice).await, 5);
     scenario
         .record(
-            &[tail(P1, 2, &[(alice, 1)]), tail(P0, 1, &[(alice, 1)])],
+            &[pending(P1, 2, &[(alice, 1)]), pending(P0, 1, &[(alice, 1)])],
             &[],
         )
         .await;
@@ -32,10 +32,12 @@ pub(super) async fn the_version_sums_the_offsets_behind_the_last_records(
         "an earlier position takes in nothing later"
     );
     scenario
-        .reconcile(&[part(alice, &[prefix(P0, 2, 10)])])
+        .reconcile(&[part(alice, &[total(P0, 2, 10)])])
         .await;
     assert_eq!(shows(alice).await, 10 + 3);
-    scenario.record(&[tail(P0, 12, &[(alice, 1)])], &[]).await;
+    scenario
+        .record(&[pending(P0, 12, &[(alice, 1)])], &[])
+        .await;
     assert_eq!(shows(alice).await, 13 + 3);
     assert_eq!(shows(bob).await, 0, "versions are a candidate's own");
     Ok(())
@@ -47,13 +49,17 @@ pub(super) async fn votes_add_up_over_positions(
     let scenario = Scenario::start(harness).await;
     let Scenario { alice, bob, .. } = &scenario;
     scenario
-        .record(&[tail(P0, 0, &[(alice, 1), (bob, 5)])], &[])
+        .record(&[pending(P0, 0, &[(alice, 1), (bob, 5)])], &[])
         .await;
     assert_eq!(scenario.votes(alice).await, 1);
-    scenario.record(&[tail(P0, 1, &[(alice, 10)])], &[]).await;
-    scenario.record(&[tail(P0, 7, &[(alice, 100)])], &[]).await;
     scenario
-        .record(&[tail(P1, 1, &[(alice, 1_000)])], &[])
+        .record(&[pending(P0, 1, &[(alice, 10)])], &[])
+        .await;
+    scenario
+        .record(&[pending(P0, 7, &[(alice, 100)])], &[])
+        .await;
+    scenario
+        .record(&[pending(P1, 1, &[(alice, 1_000)])], &[])
         .await;
     assert_eq!(scenario.votes(alice).await, 1_111);
     assert_eq!(scenario.votes(bob).await, 5);
@@ -71,8 +77,8 @@ pub(super) async fn recording_a_position_again_changes_nothing(
     let scenario = Scenario::start(harness).await;
     let Scenario { alice, bob, .. } = &scenario;
     let first = [
-        tail(P0, 3, &[(alice, 2), (bob, 1)]),
-        tail(P1, 3, &[(alice, 5)]),
+        pending(P0, 3, &[(alice, 2), (bob, 1)]),
+        pending(P1, 3, &[(alice, 5)]),
     ];
     scenario.record(&first, &[]).await;
     let before = scenario.read(alice).await.tally;
@@ -87,7 +93,7 @@ pub(super) async fn recording_a_position_again_changes_nothing(
         assert_eq!(scenario.read(alice).await.tally, before);
         assert_eq!(scenario.votes(bob).await, 1);
     }
-    let twice_at_once = tail(P0, 9, &[(bob, 4)]);
+    let twice_at_once = pending(P0, 9, &[(bob, 4)]);
     scenario
         .record(&[twice_at_once.clone(), twice_at_once], &[])
         .await;
@@ -102,11 +108,11 @@ pub(super) async fn racing_recordings_count_each_position_once(
     let scenario = Scenario::start(harness).await;
     let other = harness.open().await;
     let Scenario { alice, bob, .. } = &scenario;
-    let mut tails: Vec<PendingVotes> = (0..POSITIONS)
+    let mut recordings: Vec<PendingVotes> = (0..POSITIONS)
         .flat_map(|at| {
             [
-                tail(P0, at, &[(alice, 1), (bob, 2)]),
-                tail(P1, at, &[(alice, 3)]),
+                pending(P0, at, &[(alice, 1), (bob, 2)]),
+                pending(P1, at, &[(alice, 3)]),
             ]
         })
         .collect();
@@ -117,9 +123,11 @@ pub(super) async fn racing_recordings_count_each_position_once(
         } else {
             &other
         });
-        scenario.fixtures.entropy().shuffle(&mut tails);
-        let flushes: Vec<Vec<PendingVotes>> =
-            tails.chunks(1 + racer % 9).map(<[_]>::to_vec).collect();
+        scenario.fixtures.entropy().shuffle(&mut recordings);
+        let flushes: Vec<Vec<PendingVotes>> = recordings
+            .chunks(1 + racer % 9)
+            .map(<[_]>::to_vec)
+            .collect();
         async move {
             for flush in flushes {
                 counter
@@ -145,11 +153,11 @@ pub(super) async fn votes_that_are_reconciled_change_nothing(
     let scenario = Scenario::start(harness).await;
     let alice = &scenario.alice;
     scenario
-        .reconcile(&[whole(alice, &[prefix(P0, 7, 5)])])
+        .reconcile(&[whole(alice, &[total(P0, 7, 5)])])
         .await;
     for reconciled in [3, 4, 0] {
         scenario
-            .record(&[tail(P0, reconciled, &[(alice, 100)])], &[])
+            .record(&[pending(P0, reconciled, &[(alice, 100)])], &[])
             .await;
         let shown = scenario.read(alice).await.tally;
         assert_eq!(
@@ -158,13 +166,15 @@ pub(super) async fn votes_that_are_reconciled_change_nothing(
             "with position {reconciled} recorded"
         );
     }
-    scenario.record(&[tail(P0, 5, &[(alice, 1)])], &[]).await;
+    scenario.record(&[pending(P0, 5, &[(alice, 1)])], &[]).await;
     assert_eq!(
         scenario.votes(alice).await,
         8,
         "the first position that is not reconciled"
     );
-    scenario.record(&[tail(P1, 2, &[(alice, 10)])], &[]).await;
+    scenario
+        .record(&[pending(P1, 2, &[(alice, 10)])], &[])
+        .await;
     assert_eq!(
         scenario.votes(alice).await,
         18,
@@ -180,12 +190,12 @@ pub(super) async fn the_answers_are_readings_after_the_recording(
     let Scenario { alice, bob, .. } = &scenario;
     let stranger = scenario.fixtures.candidate("stranger");
     scenario
-        .reconcile(&[whole(alice, &[prefix(P0, 40, 3)])])
+        .reconcile(&[whole(alice, &[total(P0, 40, 3)])])
         .await;
     let show = [stranger.clone(), bob.clone(), alice.clone()];
-    let tails = [tail(P0, 3, &[(alice, 2), (bob, 1)])];
+    let recordings = [pending(P0, 3, &[(alice, 2), (bob, 1)])];
 
-    let answers = scenario.record(&tails, &show).await;
+    let answers = scenario.record(&recordings, &show).await;
     let of = |reading: &Reading| (reading.tally.candidate.clone(), reading.tally.votes);
     let expected = [(stranger, 0), (bob.clone(), 1), (alice.clone(), 42)];
     assert_eq!(answers.iter().map(of).collect::<Vec<_>>(), expected);
@@ -203,7 +213,7 @@ pub(super) async fn the_answers_are_readings_after_the_recording(
     );
 
     assert_eq!(
-        scenario.record(&tails, &[]).await,
+        scenario.record(&recordings, &[]).await,
         [],
         "none asked for, none shown"
     );
@@ -215,18 +225,20 @@ pub(super) async fn the_answers_are_readings_after_the_recording(
     Ok(())
 }
 
-pub(super) async fn several_tails_in_one_call_all_count(
+pub(super) async fn several_recordings_in_one_call_all_count(
     harness: &dyn VoteCounterHarness,
 ) -> Result<(), Skipped> {
     let scenario = Scenario::start(harness).await;
     let Scenario { alice, bob, .. } = &scenario;
-    let tails = [
-        tail(P0, 2, &[(alice, 1)]),
-        tail(P1, 0, &[(bob, 7), (alice, 10)]),
-        tail(P0, 0, &[(alice, 100)]),
-        tail(P1, 1, &[(alice, 1_000)]),
+    let recordings = [
+        pending(P0, 2, &[(alice, 1)]),
+        pending(P1, 0, &[(bob, 7), (alice, 10)]),
+        pending(P0, 0, &[(alice, 100)]),
+        pending(P1, 1, &[(alice, 1_000)]),
     ];
-    let answers = scenario.record(&tails, &[alice.clone(), bob.clone()]).await;
+    let answers = scenario
+        .record(&recordings, &[alice.clone(), bob.clone()])
+        .await;
     assert_eq!(answers[0].tally.votes, 1_111);
     assert_eq!(answers[1].tally.votes, 7);
     assert_eq!(scenario.votes(alice).await, 1_111);
@@ -241,11 +253,11 @@ pub(super) async fn a_dropped_recording_happened_as_a_whole_or_not_at_all(
     for polls in 0..6 {
         let Scenario { alice, bob, .. } = &scenario;
         let at = polls as u64 * 2;
-        let tails = [
-            tail(P0, at, &[(alice, 3), (bob, 3)]),
-            tail(P0, at + 1, &[(alice, 4)]),
+        let recordings = [
+            pending(P0, at, &[(alice, 3), (bob, 3)]),
+            pending(P0, at + 1, &[(alice, 4)]),
         ];
-        drop(dropped_after(polls, scenario.counter.record(&tails, &[])).await);
+        drop(dropped_after(polls, scenario.counter.record(&recordings, &[])).await);
         // Candidates are atomic each for itself.
         let shown = scenario.votes(alice).await - alices;
         assert!(
@@ -257,7 +269,7 @@ pub(super) async fn a_dropped_recording_happened_as_a_whole_or_not_at_all(
             [0, 3].contains(&shown),
             "{shown} votes of 3, after {polls} polls"
         );
-        scenario.record(&tails, &[]).await;
+        scenario.record(&recordings, &[]).await;
         (alices, bobs) = (alices + 7, bobs + 3);
         assert_eq!(
             (scenario.votes(alice).await, scenario.votes(bob).await),

@@ -55,8 +55,12 @@ impl Scenario {
         }
     }
 
-    pub(super) async fn record(&self, tails: &[PendingVotes], show: &[Candidate]) -> Vec<Reading> {
-        let readings = self.counter.record(tails, show).await;
+    pub(super) async fn record(
+        &self,
+        recordings: &[PendingVotes],
+        show: &[Candidate],
+    ) -> Vec<Reading> {
+        let readings = self.counter.record(recordings, show).await;
         readings.expect("the counter records")
     }
 
@@ -80,7 +84,11 @@ impl Scenario {
 }
 
 /// What the record at `offset` gives to some candidates.
-pub(super) fn tail(partition: Partition, offset: u64, votes: &[(&Candidate, u64)]) -> PendingVotes {
+pub(super) fn pending(
+    partition: Partition,
+    offset: u64,
+    votes: &[(&Candidate, u64)],
+) -> PendingVotes {
     PendingVotes {
         position: LogPosition {
             partition,
@@ -94,7 +102,7 @@ pub(super) fn tail(partition: Partition, offset: u64, votes: &[(&Candidate, u64)
 }
 
 /// `votes` in the records of a partition before `as_of`.
-pub(super) fn prefix(partition: Partition, votes: u64, as_of: u64) -> AppliedTotal {
+pub(super) fn total(partition: Partition, votes: u64, as_of: u64) -> AppliedTotal {
     AppliedTotal {
         partition,
         votes,

@@ -38,63 +38,63 @@ macro_rules! vote_store_contract {
 macro_rules! __vote_store_clauses {
     ($callback:ident $arguments:tt) => {
         $crate::$callback! { $arguments
-            "A step that starts at the progress of its partition is applied, and moves the progress to its end."
+            "A step that starts at the progress of its partition is applied and moves the progress to its end."
                 => apply::a_step_at_the_progress_is_applied,
-            "A step that starts elsewhere is fenced: it changes nothing, and the answer names the progress."
+            "A step that starts elsewhere is fenced: it changes nothing, and the answer has the progress."
                 => apply::a_step_that_starts_elsewhere_is_fenced,
-            "Of two steps with the same start, at the same time, one is applied and the other fenced."
+            "Of two concurrent steps with the same start, one is applied and the other is fenced."
                 => apply::of_racing_steps_with_the_same_start_one_is_applied,
-            "A ballot id counts once: within a step, over steps, and over partitions. The first in the log wins, whatever the others say."
+            "A ballot id counts once: within a step, over steps, and over partitions. The first copy in the log counts, whatever the others contain."
                 => dedup::a_ballot_id_counts_once_within_a_step,
-            "A ballot id counts once: within a step, over steps, and over partitions. The first in the log wins, whatever the others say."
+            "A ballot id counts once: within a step, over steps, and over partitions. The first copy in the log counts, whatever the others contain."
                 => dedup::a_ballot_id_counts_once_over_steps,
-            "A ballot id counts once: within a step, over steps, and over partitions. The first in the log wins, whatever the others say."
+            "A ballot id counts once: within a step, over steps, and over partitions. The first copy in the log counts, whatever the others contain."
                 => dedup::a_ballot_id_counts_once_over_partitions,
-            "A ballot id counts once: within a step, over steps, and over partitions. The first in the log wins, whatever the others say."
+            "A ballot id counts once: within a step, over steps, and over partitions. The first copy in the log counts, whatever the others contain."
                 => dedup::a_ballot_id_counts_once_when_partitions_race,
             "A step is applied as a whole or not at all."
                 => whole::a_step_is_applied_as_a_whole_or_not_at_all,
-            "The caller puts a deadline on every call and drops the future when it passes; what it asked for has then happened as a whole or not at all."
+            "The caller puts a deadline on every call and drops the future when it passes; the operation has then happened as a whole or not at all."
                 => whole::a_dropped_step_is_applied_as_a_whole_or_not_at_all,
-            "Rejections are kept, and count nothing."
+            "Rejections are stored and count nothing."
                 => apply::rejections_count_nothing,
-            "Rejections are kept, and count nothing."
+            "Rejections are stored and count nothing."
                 => apply::rejections_are_kept,
-            "Any rejection can be held, whatever its reason says and however long that is: nothing stands behind it to reject the rejection."
+            "Every rejection can be stored, whatever its reason contains and however long it is: a rejection cannot be rejected."
                 => apply::any_rejection_can_be_held,
-            "Partitions move independently."
+            "Partitions progress independently."
                 => apply::partitions_move_independently,
-            "The answer holds the new total of each candidate that the step names, in that partition."
+            "The answer has the new total, in that partition, of each candidate that the step has votes for."
                 => apply::the_answer_holds_the_new_totals_of_that_partition,
             "An empty step moves the progress."
                 => apply::an_empty_step_moves_the_progress,
-            "A step that the store cannot hold (a total beyond its numbers, a text that it refuses) fails as corrupt and changes nothing."
+            "A step that the store cannot hold (a total beyond its range, a text that it refuses) fails as corrupt and changes nothing."
                 => whole::a_step_that_cannot_be_held_is_corrupt_and_changes_nothing,
             "A dry run changes nothing."
                 => dry_run::a_dry_run_changes_nothing,
             "It fails as Corrupt exactly where applying the step would."
                 => dry_run::a_dry_run_fails_exactly_where_applying_would,
-            "A partition never folded has its progress at the start."
+            "A partition that was never folded has its progress at the start."
                 => read::a_partition_never_folded_is_at_the_start,
-            "Progress tells the last ballot that a step took in, new or not, with the offset of its record; a step that takes in none leaves that as it is."
+            "Progress has the last ballot of the last step that had ballots, counted or not, with the offset of its record."
                 => read::progress_tells_the_last_ballot_that_was_taken_in,
-            "A candidate's applied totals are as of the progress of their partitions, in one consistent view."
-                => read::prefixes_are_as_of_the_progress,
-            "A candidate's applied totals are as of the progress of their partitions, in one consistent view."
+            "A candidate's applied totals are as of the progress of their partitions, in one consistent snapshot."
+                => read::totals_are_as_of_the_progress,
+            "A candidate's applied totals are as of the progress of their partitions, in one consistent snapshot."
                 => whole::readers_see_one_consistent_view,
-            "A candidate never voted for has applied totals of no votes."
-                => read::a_stranger_has_prefixes_of_no_votes,
-            "Leaders come by votes, most first, then by name; no more than asked for."
+            "A candidate without votes has applied totals of no votes."
+                => read::an_unknown_candidate_has_totals_of_no_votes,
+            "Leaders are ordered by votes, most first, then by name; there are no more than asked for."
                 => read::leaders_come_by_votes_and_then_by_name,
-            "The fate of a ballot is counted, rejected, or not known; a position is the first in the log."
+            "The fate of a ballot is counted, rejected, or unknown; its position is that of the first copy in the log."
                 => read::the_fate_of_a_ballot_is_that_of_its_first_position,
             "A ballot that was both counted and rejected was counted."
                 => read::a_ballot_both_counted_and_rejected_was_counted,
-            "Recounting from the ballots gives the totals."
+            "A recount of the ballots gives the totals."
                 => audit::recounting_gives_the_totals,
-            "A recount is one consistent view of ballots, totals and progress, whoever folds meanwhile."
+            "A recount is one consistent snapshot of ballots, totals and progress while consumers keep folding."
                 => audit::a_recount_is_one_consistent_view,
-            "What is kept of a ballot is what the log has at its position, one answer for each id, in their order."
+            "A stored ballot is what the log has at its position; there is one answer for each id, in the order of the ids."
                 => audit::what_is_kept_of_a_ballot_is_what_the_log_has,
         }
     };

@@ -55,7 +55,7 @@ pub(super) async fn progress_tells_the_last_ballot_that_was_taken_in(
     Ok(())
 }
 
-pub(super) async fn prefixes_are_as_of_the_progress(
+pub(super) async fn totals_are_as_of_the_progress(
     harness: &dyn VoteStoreHarness,
 ) -> Result<(), Skipped> {
     let scenario = Scenario::start(harness).await;
@@ -104,7 +104,7 @@ pub(super) async fn prefixes_are_as_of_the_progress(
     Ok(())
 }
 
-pub(super) async fn a_stranger_has_prefixes_of_no_votes(
+pub(super) async fn an_unknown_candidate_has_totals_of_no_votes(
     harness: &dyn VoteStoreHarness,
 ) -> Result<(), Skipped> {
     let scenario = Scenario::start(harness).await;

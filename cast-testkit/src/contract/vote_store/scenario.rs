@@ -155,7 +155,7 @@ pub(super) fn rejecting(partition: Partition, start: u64, ballot: &LoggedBallot)
     let mut rejecting = next(partition, start, &[ballot]);
     let placed = rejecting.ballots.pop().expect("one ballot");
     rejecting.rejections.push(Rejection::Ballot {
-        placed,
+        ballot: placed,
         reason: "too much".into(),
     });
     rejecting

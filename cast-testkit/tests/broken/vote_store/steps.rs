@@ -123,7 +123,7 @@ impl Broken {
                     .rejections
                     .iter()
                     .filter_map(|rejection| match rejection {
-                        Rejection::Ballot { placed, .. } => Some(placed.clone()),
+                        Rejection::Ballot { ballot: placed, .. } => Some(placed.clone()),
                         Rejection::Record { .. } => None,
                     });
                 step.ballots.extend(placed.collect::<Vec<_>>());

@@ -16,6 +16,7 @@ use tokio::net::TcpListener;
 
 use crate::{
     endpoint::{EndpointSettings, HttpService, Waiting},
+    protocol::ServerPlaces,
     schema::engine::Engine,
     telemetry::metrics::Metrics,
     transport::{self, ConnectionEvents, Handler, HttpSettings},
@@ -49,30 +50,31 @@ pub fn serve<E: Executor>(
     Ok(HttpServer { served, server })
 }
 
-/// A server that takes requests. Dropping it starts its drain.
+/// A server that accepts requests. Dropping it starts its drain.
 pub struct HttpServer<E> {
     served: Arc<Served<E>>,
     server: transport::Server,
 }
 
 impl<E: Executor> HttpServer<E> {
-    /// From now on GraphQL is executed, and `/readyz` asks the CAST. With no `cast` the server is ready
+    /// From now on GraphQL is executed, and `/readyz` checks the servers behind
+    /// `cast`. Without a `cast` the server is ready
     /// as long as it lives.
-    pub fn open(&self, engine: Option<Engine<E>>, cast: Option<Cast>) {
+    pub fn open(&self, engine: Option<Engine<E>>, cast: Option<(Cast, ServerPlaces)>) {
         self.served.service.open(engine, cast);
     }
 
-    /// What `/readyz` says that the process waits for, until it opens.
+    /// What `/readyz` reports until it opens.
     pub fn waiting(&self) -> &Waiting {
         self.served.service.waiting()
     }
 
-    /// Where it listens.
+    /// The address that it listens at.
     pub const fn address(&self) -> SocketAddr {
         self.server.address()
     }
 
-    /// Waits until it ends, which it does not by itself.
+    /// Waits until it fails.
     pub async fn failed(&mut self) {
         self.server.failed().await;
     }

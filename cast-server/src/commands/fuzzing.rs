@@ -2,10 +2,13 @@
 
 use std::{ffi::OsString, path::Path};
 
-use clap::CommandFactory as _;
+use clap::FromArgMatches as _;
 
-use super::{Cli, Role, Usage, parse_with, setting_names, with_variables};
-use crate::config::{ConfigError, File, duration, size};
+use super::{Cli, Role, command};
+use crate::{
+    app::settings,
+    config::{ConfigError, File, Usage, duration, matches_with, setting_names, size},
+};
 
 /// What stands in the secrets of the corpus: whoever shows it shows a secret.
 const SECRET: &str = "5eC2e7";
@@ -44,7 +47,7 @@ pub fn settings(bytes: &[u8]) {
     for (_, value) in file.values() {
         assert_written(value);
     }
-    let command = with_variables(Cli::command());
+    let command = command();
     let values = file.values();
     let shown =
         values.map(|(key, value)| [key, if HIDDEN.contains(&key) { "" } else { value }].concat());
@@ -55,7 +58,8 @@ pub fn settings(bytes: &[u8]) {
     // The role that has all settings, and one of the others.
     for role in ["serve", ROLES[text.len() % ROLES.len()]] {
         let args = ["cast-server", role].map(OsString::from);
-        let used = parse_with(command.clone(), &file, &args)
+        let used = matches_with(command.clone(), &file, &args)
+            .and_then(|matches| Ok(Cli::from_arg_matches(&matches)?))
             .and_then(|cli| use_settings(&cli.role).map_err(Usage::Config));
         if let Err(error) = used {
             assert_hides(&error.to_string(), &shown);
@@ -92,12 +96,12 @@ fn assert_written(text: &str) {
 fn use_settings(role: &Role) -> Result<(), ConfigError> {
     let settings = match role {
         Role::Serve(config) => {
-            let _ = config.documents.limits();
+            let _ = settings::documents(&config.documents);
             let _ = config.telemetry.collector()?;
             config.settings()?
         }
         Role::Api(config) => {
-            let _ = config.documents.limits();
+            let _ = settings::documents(&config.documents);
             let _ = config.telemetry.collector()?;
             config.settings()?
         }
@@ -112,6 +116,7 @@ fn use_settings(role: &Role) -> Result<(), ConfigError> {
         Role::Migrate(_)
         | Role::Audit(_)
         | Role::Bench(_)
+        | Role::Completions(_)
         | Role::Demo(_)
         | Role::Health(_)
         | Role::Schema => {

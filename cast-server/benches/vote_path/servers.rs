@@ -1,25 +1,18 @@
-//! The servers of the sides that need some: as careful as in production, and on this machine.
+//! The servers of the sides that need some: as durable as in production, and on this machine.
 
 use cast_adapters::postgres;
-use cast_core::{Ports, Settings};
-use cast_server::{
-    config::{MemoryLog, PortUrl, Urls},
-    wiring,
-};
 use cast_testkit::servers::{Database, Kafka, Mode, Postgres, Private, Redis, Topic};
 
-use super::sides::Side;
+use super::{
+    ports::{BUS, COUNTER, STORE, TICKETS},
+    sides::Side,
+};
 
-/// How many partitions a log has.
+/// The partitions of a log.
 const PARTITIONS: u16 = 4;
 
-const TICKETS: &str = "CAST_TICKETS_URL";
-const COUNTER: &str = "CAST_COUNTER_URL";
-const BUS: &str = "CAST_BUS_URL";
-const STORE: &str = "CAST_STORE_URL";
-
 /// Redis, which each side has a database of; Kafka, where each has a topic; and PostgreSQL.
-pub(crate) struct Places {
+pub(crate) struct Servers {
     redis: Private<Redis>,
     not_folded: Topic,
     folded: Topic,
@@ -28,8 +21,8 @@ pub(crate) struct Places {
     _postgres: Private<Postgres>,
 }
 
-impl Places {
-    /// Starts them; `None`, having said so, where one is not installed.
+impl Servers {
+    /// Starts them; `None`, with a message, where one is not installed.
     pub(crate) async fn start() -> Option<Self> {
         let (redis, kafka, postgres) = tokio::join!(
             Redis::start_as(Mode::Durable),
@@ -50,7 +43,7 @@ impl Places {
         })
     }
 
-    /// What a side is told.
+    /// The environment of a side.
     pub(crate) fn settings(&self, side: Side) -> Vec<(&'static str, String)> {
         let redis = |number: usize| {
             let (server, _) = self.redis.url().rsplit_once('/').expect("a database");
@@ -73,20 +66,4 @@ impl Places {
         }
         settings
     }
-}
-
-/// The ports of a side, in its own process.
-pub(crate) fn ports() -> Ports {
-    let mut urls = Urls::default();
-    for (variable, url) in [
-        (TICKETS, &mut urls.tickets.tickets_url),
-        (COUNTER, &mut urls.counter.counter_url),
-        (BUS, &mut urls.bus.bus_url),
-        (STORE, &mut urls.store.store_url),
-    ] {
-        if let Ok(text) = std::env::var(variable) {
-            *url = text.parse::<PortUrl>().expect("a URL");
-        }
-    }
-    wiring::ports(&urls, &MemoryLog::default(), &Settings::default()).expect("adapters")
 }

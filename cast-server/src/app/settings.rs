@@ -1,0 +1,62 @@
+//! Turns plain configuration into the settings of the rooms below, which do not know it.
+
+use std::sync::Arc;
+
+use cast_core::ports::Clock;
+
+use crate::{
+    config::{ConfigError, DocumentConfig, HttpConfig, LogConfig, LogFormat, TelemetryConfig},
+    process::terminal,
+    schema::DocumentLimits,
+    telemetry::{self, TelemetrySettings, traces},
+    transport::HttpSettings,
+};
+
+/// The limits of connections and requests.
+pub(crate) fn http(config: &HttpConfig) -> HttpSettings {
+    HttpSettings {
+        max_connections: config.max_connections,
+        idle_timeout: config.idle_timeout,
+        header_deadline: config.header_deadline,
+        body_deadline: config.body_deadline,
+        request_deadline: config.request_deadline,
+        drain_timeout: config.drain_timeout,
+        max_body_size: config.max_body_size,
+        ..HttpSettings::default()
+    }
+}
+
+/// The limits of GraphQL documents.
+pub(crate) fn documents(config: &DocumentConfig) -> DocumentLimits {
+    DocumentLimits {
+        max_size: config.max_document_size,
+        max_cost: config.max_cost,
+        ..DocumentLimits::default()
+    }
+}
+
+/// What `/metrics` is kept up to date with.
+pub(crate) const fn telemetry(config: &TelemetryConfig) -> TelemetrySettings {
+    TelemetrySettings {
+        metrics_interval: config.metrics_interval,
+    }
+}
+
+/// Starts the log. To be called once in a process.
+pub(crate) fn start_log(config: &LogConfig) {
+    let is_json = config.log_format == LogFormat::Json;
+    telemetry::init_log(&config.log, is_json, terminal::stderr_has_colour());
+}
+
+/// Starts to send traces, if there is a collector.
+pub(crate) fn start_traces(
+    config: &TelemetryConfig,
+    clock: Arc<dyn Clock>,
+) -> Result<(), ConfigError> {
+    let Some(url) = config.collector()? else {
+        return Ok(());
+    };
+    let ratio = config.traces_ratio;
+    let collector = traces::Collector { url, ratio };
+    traces::start(&collector, clock).map_err(|why| ConfigError(format!("--traces-url: {why}")))
+}

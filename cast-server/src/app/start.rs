@@ -1,0 +1,136 @@
+//! A process that listens: its use cases, and the HTTP server in front of them.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use cast_core::{Cast, Ports, Roles, Settings, StartError, domain::KeyRing};
+use tokio::net::TcpListener;
+use tokio_util::sync::DropGuard;
+
+use super::{
+    failure::Failure,
+    http::{self, HttpServer},
+    readiness,
+};
+use crate::{
+    endpoint::Waiting,
+    protocol::ServerPlaces,
+    schema::{self, Backend, CastSchema, DocumentLimits},
+    telemetry::{self, TelemetrySettings, metrics::Metrics},
+    transport::HttpSettings,
+};
+
+/// A server before its start.
+#[expect(missing_docs, reason = "each field is documented at its type")]
+pub struct App {
+    pub ports: Ports,
+    pub places: ServerPlaces,
+    pub keys: KeyRing,
+    pub settings: Settings,
+    pub roles: Roles,
+    pub http: HttpSettings,
+    pub documents: DocumentLimits,
+    pub telemetry: TelemetrySettings,
+}
+
+/// A running server.
+pub struct Running {
+    cast: Cast,
+    http: HttpServer<CastSchema>,
+    has_graphql: bool,
+    /// Stops the gauges' tasks when it is dropped.
+    _watch: DropGuard,
+}
+
+impl App {
+    /// Listens, and starts all tasks. It answers health checks while it waits for its servers.
+    pub async fn start(mut self, listen: &str) -> Result<Running, Failure> {
+        let refused = |error| Failure::Listen {
+            address: listen.into(),
+            error,
+        };
+        let listener = TcpListener::bind(listen).await.map_err(refused)?;
+        let metrics = Metrics::new(&self.ports.clock);
+        self.ports = telemetry::measured(&self.ports, &metrics);
+        let Ports { clock, entropy, .. } = self.ports.clone();
+        let has_graphql = self.roles.api;
+        let shared = Arc::clone(&metrics);
+        let http = http::serve(listener, has_graphql, clock, entropy, &self.http, shared);
+        let http = http.map_err(refused)?;
+        let (group, interval) = (&self.settings.fold.group, self.telemetry.metrics_interval);
+        let watch = telemetry::watch(&self.ports, self.roles, group, interval, &metrics);
+        let cast = self.start_cast(http.waiting()).await?;
+        let engine = has_graphql
+            .then(|| schema::engine(&self.backend(&cast, metrics), self.documents.clone()));
+        http.open(engine, Some((cast.clone(), self.places)));
+        Ok(Running {
+            cast,
+            http,
+            has_graphql,
+            _watch: watch,
+        })
+    }
+
+    fn backend(&self, cast: &Cast, metrics: Arc<Metrics>) -> Backend {
+        Backend {
+            cast: cast.clone(),
+            max_votes: self.settings.ingest.max_votes,
+            clock: Arc::clone(&self.ports.clock),
+            entropy: Arc::clone(&self.ports.entropy),
+            metrics,
+        }
+    }
+
+    /// Starts the use cases, as soon as the servers answer that they need for it.
+    async fn start_cast(&self, waiting: &Waiting) -> Result<Cast, StartError> {
+        let mut pauses = readiness::pauses();
+        loop {
+            let started = Cast::builder(self.ports.clone(), self.keys.clone())
+                .settings(self.settings.clone())
+                .roles(self.roles)
+                .start();
+            match started.await {
+                Err(StartError::Port(error)) if error.is_transient() => {
+                    // The causes are for the log, not for the callers of `/readyz`.
+                    let missing = readiness::unanswered(&self.ports, self.roles, &self.places);
+                    if waiting.set(missing.await.trim_end()) {
+                        tracing::warn!(cause = error.chain(), "waiting for a server");
+                    }
+                    self.ports.clock.sleep(pauses()).await;
+                }
+                other => return other,
+            }
+        }
+    }
+}
+
+impl Running {
+    /// The address that it listens at.
+    pub const fn address(&self) -> SocketAddr {
+        self.http.address()
+    }
+
+    /// The use cases behind it.
+    pub const fn cast(&self) -> &Cast {
+        &self.cast
+    }
+
+    /// Whether it answers GraphQL.
+    pub(crate) const fn has_graphql(&self) -> bool {
+        self.has_graphql
+    }
+
+    /// Waits until a part of it fails.
+    pub(crate) async fn died(&mut self) -> Failure {
+        tokio::select! {
+            died = self.cast.failed() => Failure::Died(died.to_string()),
+            () = self.http.failed() => Failure::Died("the HTTP server ended".into()),
+        }
+    }
+
+    /// Accepts nothing new, answers what was accepted, and ends.
+    pub async fn drain(self) {
+        // Answers first, for which votes need their flushes; then the tasks without a caller.
+        self.http.drain().await;
+        self.cast.shutdown().await;
+    }
+}

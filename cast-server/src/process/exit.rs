@@ -1,0 +1,18 @@
+//! The exit codes: 0 fine, 1 failed, 2 usage, 3 a difference.
+
+use std::process::ExitCode;
+
+/// All went well.
+pub(crate) const OK: ExitCode = ExitCode::SUCCESS;
+/// The command failed.
+pub(crate) const FAILED: ExitCode = ExitCode::FAILURE;
+
+/// The command line or a setting is wrong.
+pub(crate) fn usage() -> ExitCode {
+    ExitCode::from(2)
+}
+
+/// An audit or a benchmark found a difference.
+pub(crate) fn difference() -> ExitCode {
+    ExitCode::from(3)
+}
