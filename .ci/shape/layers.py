@@ -50,7 +50,6 @@ BELOW = {
         "client": ["protocol"],
         "config": ["protocol"],
         "coalesced": [],
-        "fuzzing": ["commands"],
         "process": [],
         "protocol": [],
     },

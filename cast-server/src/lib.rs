@@ -15,7 +15,6 @@
 //! | `client` | how `bench` and `demo` talk to a server |
 //! | `coalesced` | request coalescing: concurrent callers share one answer |
 //! | `failpoints` | points at which tests stop the process; a feature of its own |
-//! | `fuzzing` | the laws of what reads bytes from outside, for tests; a feature of its own |
 //!
 //! It is a library so that its tests and benchmarks can start it in their own process; the program
 //! is a few lines around it.
@@ -29,9 +28,6 @@ pub mod config;
 pub mod endpoint;
 #[cfg(feature = "failpoints")]
 mod failpoints;
-#[cfg(feature = "fuzzing")]
-#[doc(hidden)]
-pub mod fuzzing;
 mod process;
 pub mod protocol;
 pub mod schema;

@@ -2,6 +2,18 @@
 //!
 //! Nothing here waits for a server: an adapter connects when it is first used, so processes may be
 //! started in any order.
+#![cfg_attr(
+    not(any(feature = "redis", feature = "kafka", feature = "postgres")),
+    expect(unused_imports, reason = "only servers have deadlines")
+)]
+#![cfg_attr(
+    not(all(feature = "kafka", feature = "postgres")),
+    expect(unused_variables, reason = "only servers have settings")
+)]
+#![cfg_attr(
+    not(feature = "redis"),
+    expect(clippy::unused_self, reason = "as with the feature")
+)]
 
 use std::{sync::Arc, time::Duration};
 

@@ -10,6 +10,8 @@ mod limits;
 mod replay;
 #[path = "../../fuzz/laws/server.rs"]
 mod server;
+#[path = "../../fuzz/laws/settings.rs"]
+mod settings;
 
 use replay::replay;
 
@@ -23,8 +25,7 @@ fn graphql_request() {
     replay("graphql_request", 2_000, graphql_request::check);
 }
 
-#[cfg(feature = "fuzzing")]
 #[test]
 fn settings() {
-    replay("settings", 1_000, cast_server::fuzzing::settings);
+    replay("settings", 1_000, settings::check);
 }

@@ -55,7 +55,7 @@ fn assert_tested(texts: &[String], source: &str) {
         .split(" - ")
         .skip(1)
         .map(|rest| rest.split(" # ").next().unwrap_or(rest));
-    let dropped = "what it asked for has then happened as a whole or not at all";
+    let dropped = "the operation has then happened as a whole or not at all";
     let mut count = 0;
     let of_callers = |bullet: &&str| OF_CALLERS.iter().any(|clause| bullet.starts_with(clause));
     for bullet in bullets

@@ -1,4 +1,7 @@
 //! A file of settings.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| cast_server::fuzzing::settings(bytes));
+#[path = "../laws/settings.rs"]
+mod settings;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| settings::check(bytes));

@@ -2,8 +2,6 @@
 
 pub mod bench;
 pub mod demo;
-#[cfg(feature = "fuzzing")]
-pub(crate) mod fuzzing;
 
 mod api;
 mod audit;
@@ -102,7 +100,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 /// Reads the command line, the environment and the file.
-fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, Usage> {
+pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, Usage> {
     let args: Vec<OsString> = args.into_iter().collect();
     let matches = config::matches(command(), &args)?;
     Ok(Cli::from_arg_matches(&matches)?)

@@ -74,12 +74,6 @@ impl File {
         self.values.get(long).map(String::as_str)
     }
 
-    /// All keys and values.
-    #[cfg(feature = "fuzzing")]
-    pub(crate) fn values(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.values.iter().map(|(key, value)| (&**key, &**value))
-    }
-
     /// The path of the file.
     pub(crate) fn path(&self) -> &Path {
         &self.path

@@ -31,8 +31,6 @@ mod tickets;
 mod urls;
 mod values;
 
-#[cfg(feature = "fuzzing")]
-pub(crate) use self::values::size;
 #[cfg(test)]
 pub(crate) use self::values::variable_of;
 pub use self::{
@@ -54,11 +52,6 @@ pub use self::{
     tickets::TicketConfig,
     urls::{BusUrl, CounterUrl, StoreUrl, TicketsUrl, Urls},
     values::{ConfigError, PortUrl, Secret},
-};
-#[cfg(feature = "fuzzing")]
-pub(crate) use self::{
-    file::File,
-    sources::{matches_with, setting_names},
 };
 pub(crate) use self::{
     sources::{is_setting_of, matches, with_variables},

@@ -37,6 +37,11 @@ fn share(text: &str) -> Result<f64, &'static str> {
 }
 
 impl TelemetryConfig {
+    /// Checks the settings of traces.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        self.collector().map(drop)
+    }
+
     /// The collector of traces, if there is one. An error does not show the URL.
     pub(crate) fn collector(&self) -> Result<Option<HttpUrl>, ConfigError> {
         let Some(url) = &self.traces_url else {

@@ -193,6 +193,19 @@ mod tests {
     }
 
     #[test]
+    fn durations_and_sizes_are_read_as_they_are_formatted() {
+        let random = cast_testkit::Seed::from_env_or_random().entropy();
+        for _ in 0..1_000 {
+            let ms = 1 + random.below(10 * 366 * 24 * 60 * 60 * 1_000);
+            let value = Duration::from_millis(ms);
+            let text = humantime::format_duration(value).to_string();
+            assert_eq!(duration(&text), Ok(value));
+            let bytes = 1 + random.index(usize::MAX >> 12);
+            assert_eq!(size(&bytes.to_string()), Ok(bytes));
+        }
+    }
+
+    #[test]
     fn sizes_have_a_unit_or_are_bytes() {
         for (text, bytes) in [
             ("4096", 4_096),

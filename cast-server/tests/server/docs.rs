@@ -98,13 +98,13 @@ impl Document {
 }
 
 /// The words in a text that begin like this and go on with these characters.
-fn words<'a>(text: &'a str, begin: &'a str, goes_on: fn(char) -> bool) -> BTreeSet<&'a str> {
+fn words<'a>(text: &'a str, begin: &'a str, is_part: fn(char) -> bool) -> BTreeSet<&'a str> {
     let word = |(at, _): (usize, &str)| {
         // `xCAST_` is another word.
         let before = text[..at].chars().next_back();
         let begins = !before.is_some_and(|c| c.is_alphanumeric() || "-_".contains(c));
         let rest = &text[at + begin.len()..];
-        let length = rest.find(|c| !goes_on(c)).unwrap_or(rest.len());
+        let length = rest.find(|c| !is_part(c)).unwrap_or(rest.len());
         (begins && length > 0).then(|| &text[at..at + begin.len() + length])
     };
     text.match_indices(begin).filter_map(word).collect()

@@ -13,6 +13,7 @@ mod contract;
 mod demo;
 mod docs;
 mod documents;
+mod faq;
 mod faults;
 mod health;
 mod hostile;

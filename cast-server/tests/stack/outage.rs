@@ -74,8 +74,13 @@ impl Scene {
 
     async fn until_missing(&self, what: &str) {
         for api in &self.apis {
-            let missing = format!("{what}: ");
-            let named = async || until_ready(api, 503).await.contains(&missing).then_some(());
+            // "tickets (127.0.0.1:6379): unavailable (needed)"
+            let missing = format!("{what} (");
+            let named = async || {
+                let text = until_ready(api, 503).await;
+                let mut lines = text.lines();
+                lines.any(|line| line.starts_with(&missing)).then_some(())
+            };
             until(&format!("readiness that names {what}"), named).await;
             assert_eq!(api.get("/livez").await.status, 200);
         }

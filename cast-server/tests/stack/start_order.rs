@@ -43,13 +43,13 @@ async fn roles_wait_for_servers_that_come_later_and_say_for_which() {
     stack.postgres.own().kill().await;
     let mut migration = stack.launch_migration();
     let (mut generator, _) = early(&stack, Role::Generator, "waiting for a server").await;
-    let (mut consumer, folds) = early(&stack, Role::Consumer, "store: ").await;
+    let (mut consumer, folds) = early(&stack, Role::Consumer, "store (").await;
     let (mut api, votes) = early(&stack, Role::Api, "waiting for a server").await;
 
     stack.postgres.own().restart().await;
     let log_is_missing = async || {
         let text = until_ready(&folds, 503).await;
-        (text.contains("log: ") && !text.contains("store: ")).then_some(())
+        (text.contains("log (") && !text.contains("store (")).then_some(())
     };
     until("a store that is there", log_is_missing).await;
     stack.kafka.own().restart().await;
@@ -58,7 +58,7 @@ async fn roles_wait_for_servers_that_come_later_and_say_for_which() {
     consumer.until_listening().await;
     let ticket_is_missing = async || {
         let text = until_ready(&votes, 503).await;
-        text.contains("tickets: ").then_some(())
+        text.contains("tickets (").then_some(())
     };
     until("a log that is there", ticket_is_missing).await;
     stack.redis.restart_empty().await;

@@ -364,7 +364,7 @@ async fn a_collector_that_is_not_there_does_no_harm_and_is_logged_once() {
     for trace in 1..=50 {
         vote(&api, trace, true).await;
     }
-    until_logged(&process, "the collector takes no traces").await;
+    until_logged(&process, "the collector does not accept traces").await;
     for trace in 1..=50 {
         vote(&api, trace, true).await;
     }
