@@ -79,7 +79,7 @@ async fn a_zombie_meets_the_fence_and_reconciles_what_the_other_applied() {
 }
 
 #[tokio::test]
-async fn a_zombie_that_was_overtaken_goes_on_where_the_store_is() {
+async fn a_zombie_that_was_overtaken_resumes_where_the_store_is() {
     let world = World::new(1);
     for number in 1..=5 {
         world.append(P0, vec![gives(number, "alice", 1)]).await;

@@ -305,7 +305,7 @@ async fn ballots_that_are_too_many_only_together_are_rejected_from_the_first_tha
 }
 
 #[tokio::test]
-async fn a_reconciling_that_was_lost_heals_when_the_tally_is_old() {
+async fn a_lost_reconciliation_is_made_up_for_when_the_tally_is_old() {
     let world = World::new(1);
     let cast = world.api().await;
     world.append(P0, vec![gives(1, "alice", 1)]).await;

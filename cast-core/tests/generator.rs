@@ -96,7 +96,7 @@ async fn the_sources_clock_decides_which_period_it_is() {
 }
 
 #[tokio::test]
-async fn another_generators_ticket_of_a_foreign_key_is_told_as_misconfigured() {
+async fn another_generators_ticket_of_a_foreign_key_is_reported_as_misconfigured() {
     let world = World::new(1);
     world.generator().tick().await.expect("published");
     let foreign = KeyRing::new([(KeyId::new(9), [9; 32])]).expect("a ring");
@@ -135,7 +135,7 @@ async fn next_pause(world: &World) -> Duration {
 }
 
 #[tokio::test]
-async fn a_running_generator_ticks_twice_a_period_until_it_is_told_to_stop() {
+async fn a_running_generator_ticks_twice_a_period_until_it_is_stopped() {
     let world = World::new(1);
     let (stop, run) = running(&world, &world.ports());
     for _ in 0..10 {
@@ -203,7 +203,7 @@ async fn a_source_that_is_silent_for_half_a_period_is_given_up() {
 
 /// One thread, so that all that is logged goes to the log of the test.
 #[tokio::test]
-async fn another_generator_with_other_settings_is_told_of_and_one_with_the_same_is_not() {
+async fn another_generator_with_other_settings_is_reported_and_one_with_the_same_is_not() {
     let warnings = async |change: fn(&mut World)| {
         let log = Log::default();
         let _logging = tracing::subscriber::set_default(log.clone());

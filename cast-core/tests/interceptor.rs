@@ -315,11 +315,11 @@ async fn a_held_call_happens_after_its_caller_and_its_arguments_are_gone() {
     let world = World::new(1);
     let held = Arc::new(Instead::Later(Mutex::default()));
     let store = Intercepted::new(world.store.clone() as Arc<dyn VoteStore>, Arc::clone(&held));
-    let untold = store
+    let unreported = store
         .apply(&step_of(&record(2)))
         .await
         .expect_err("held back");
-    assert!(untold.may_have_happened());
+    assert!(unreported.may_have_happened());
     drop(store);
     assert_eq!(world.stored("alice").await, 0);
     let Instead::Later(held) = &*held else {

@@ -192,7 +192,7 @@ impl Interceptor for Panics {
 }
 
 #[tokio::test]
-async fn a_task_that_dies_is_told_and_its_ballot_is_unknown() {
+async fn a_task_that_dies_is_reported_and_its_ballot_is_unknown() {
     let world = World::new(1);
     let ports = world.ports().intercepted(&Arc::new(Panics));
     let cast = world.api_over(ports).await;

@@ -114,7 +114,7 @@ async fn a_tally_that_is_not_old_is_not_loaded_again() {
 }
 
 #[tokio::test]
-async fn who_finds_no_room_to_wait_for_healing_is_healed_when_shown_next() {
+async fn a_candidate_without_room_in_the_refresh_queue_is_refreshed_when_shown_next() {
     const ROOM: usize = 4_096;
     let world = World::new(1);
     let counts = Counts::new();
@@ -127,7 +127,7 @@ async fn who_finds_no_room_to_wait_for_healing_is_healed_when_shown_next() {
 }
 
 #[tokio::test]
-async fn who_is_being_healed_is_not_asked_for_again() {
+async fn a_candidate_that_is_being_refreshed_is_not_queried_again() {
     let world = World::new(1);
     let (counts, gate) = (Counts::new(), Gate::new());
     let ports = world.ports().intercepted(&counts).intercepted(&gate);

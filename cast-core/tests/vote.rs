@@ -253,7 +253,7 @@ async fn a_lost_meter_fails_closed_until_the_next_ticket() {
 }
 
 #[tokio::test]
-async fn a_counter_that_forgot_everything_is_healed_by_the_next_vote_and_by_reading() {
+async fn a_counter_that_forgot_everything_is_refreshed_by_the_next_vote_and_by_reading() {
     let world = World::new(2);
     let cast = world.api().await;
     for _ in 0..5 {

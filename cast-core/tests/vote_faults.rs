@@ -202,7 +202,7 @@ async fn a_name_that_neither_counter_nor_store_can_tell_of_is_unavailable_not_ze
 }
 
 #[tokio::test]
-async fn a_counter_that_cannot_be_reconciled_is_no_reason_to_hide_what_the_store_told() {
+async fn a_counter_that_cannot_be_reconciled_is_no_reason_to_hide_what_the_store_answered() {
     let faulty = faulty().await;
     faulty.vote(1).await;
     assert_eq!(faulty.counted().await, 1);
@@ -291,7 +291,7 @@ async fn a_full_intake_answers_overloaded_at_once_and_keeps_what_it_has() {
 }
 
 #[tokio::test]
-async fn who_waited_too_long_for_a_flush_is_told_overloaded_and_has_lost_nothing() {
+async fn a_ballot_that_waited_too_long_for_a_flush_is_answered_overloaded_and_loses_nothing() {
     let (world, gate, cast) = held(8, 1).await;
     let ticket = current(&cast).await;
     let first = spawn_vote(&cast, ballot(ticket, "alice", 1));

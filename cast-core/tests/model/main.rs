@@ -146,7 +146,7 @@ mod without {
     }
 
     #[test]
-    fn one_partition_for_a_ballot_a_tally_never_heals() {
+    fn one_partition_for_a_ballot_a_tally_is_never_refreshed() {
         let scope = scopes::restored_and_retried();
         breaks(scope, Mechanism::PartitionOfBallot, REFRESHES);
     }

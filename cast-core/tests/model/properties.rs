@@ -100,5 +100,5 @@ fn does_notice(cast: &Cast, state: &State) -> bool {
 /// A store that does not get to the end of the log has properties of its own.
 fn does_refresh(cast: &Cast, state: &State) -> bool {
     let quiet = cast.drained(state);
-    !is_at_the_end(&quiet) || cast.is_healed(state, &quiet)
+    !is_at_the_end(&quiet) || cast.is_refreshed(state, &quiet)
 }

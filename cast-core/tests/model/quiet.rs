@@ -39,12 +39,12 @@ impl Cast {
 
     fn drain(&self, quiet: &mut State) {
         for _ in 0..ROUNDS {
-            let (consumers, mut goes_on) = (quiet.consumers, false);
+            let (consumers, mut progressed) = (quiet.consumers, false);
             for consumer in consumers.iter() {
-                goes_on |= self.go_on(quiet, consumer);
+                progressed |= self.go_on(quiet, consumer);
                 quiet.checkpoints = Bag::EMPTY;
             }
-            if !goes_on {
+            if !progressed {
                 return;
             }
         }
@@ -65,7 +65,7 @@ impl Cast {
 
     /// Reads each tally as one that is old, and tells whether what is shown is what the store has;
     /// also after all that was on its way from `state` to the counter has come late.
-    pub(crate) fn is_healed(&self, state: &State, quiet: &State) -> bool {
+    pub(crate) fn is_refreshed(&self, state: &State, quiet: &State) -> bool {
         let mut refreshed = *quiet;
         for candidate in 0..CANDIDATES {
             let stored = refreshed.store.whole(&self.scope, candidate);

@@ -22,13 +22,13 @@ pub(crate) enum Step {
     /// The log takes a record and says so.
     Publish(Record),
     /// The log takes a record, and its server never hears of it or is dead.
-    PublishUntold(Record),
+    PublishUnreported(Record),
     /// A server dies with a record, gives it up, or is refused by the log.
     Die(Record),
     /// The counter records a record, its server hears of it, and tells the voters.
     RecordAndReply(Record),
     /// The counter records a record's votes, of these candidates only, and no voter is answered.
-    RecordUntold(Record, [bool; CANDIDATES]),
+    RecordUnreported(Record, [bool; CANDIDATES]),
     /// The counter did not answer: the voters are answered with success, and that the tallies are stale.
     ReplyStale(Record),
     /// Voters are answered with success before the log has said anything.
@@ -96,7 +96,7 @@ fn ingest_steps(cast: &Cast, state: &State, steps: &mut Vec<Step>) {
             Stage::Looked { .. } => steps.push(Step::TakeUse(record)),
             Stage::Redeemed => {
                 if usize::from(state.log[record.partition].end()) < LOG {
-                    steps.extend([Step::Publish(record), Step::PublishUntold(record)]);
+                    steps.extend([Step::Publish(record), Step::PublishUnreported(record)]);
                 }
                 steps.push(Step::Die(record));
                 if cast.lacks(Mechanism::ReplyAfterLog) {
@@ -105,27 +105,27 @@ fn ingest_steps(cast: &Cast, state: &State, steps: &mut Vec<Step>) {
             }
             Stage::Logged { .. } => {
                 steps.extend([Step::RecordAndReply(record), Step::ReplyStale(record)]);
-                record_untold(cast, record, steps);
+                record_unreported(cast, record, steps);
             }
             Stage::Late { .. } => {
                 steps.push(Step::Die(record));
-                record_untold(cast, record, steps);
+                record_unreported(cast, record, steps);
             }
         }
     }
 }
 
 /// The counter is atomic for a candidate, not for a record.
-fn record_untold(cast: &Cast, record: Record, steps: &mut Vec<Step>) {
+fn record_unreported(cast: &Cast, record: Record, steps: &mut Vec<Step>) {
     let mut touched = [false; CANDIDATES];
     for candidate in cast.scope.selected(record.granted) {
         touched[candidate] = true;
         let mut only = [false; CANDIDATES];
         only[candidate] = true;
-        steps.push(Step::RecordUntold(record, only));
+        steps.push(Step::RecordUnreported(record, only));
     }
     if touched.iter().all(|touched| *touched) {
-        steps.push(Step::RecordUntold(record, touched));
+        steps.push(Step::RecordUnreported(record, touched));
     }
 }
 
@@ -186,10 +186,10 @@ pub(crate) fn after(cast: &Cast, state: &State, step: Step) -> Option<State> {
         }
         Step::TakeUse(record) => ingest::take_use(&mut next, record),
         Step::Publish(record) => ingest::publish(&mut next, record, true),
-        Step::PublishUntold(record) => ingest::publish(&mut next, record, false),
+        Step::PublishUnreported(record) => ingest::publish(&mut next, record, false),
         Step::Die(record) => next.records.remove(record),
         Step::RecordAndReply(record) => cast.record_and_reply(&mut next, record),
-        Step::RecordUntold(record, candidates) => {
+        Step::RecordUnreported(record, candidates) => {
             cast.record(&mut next, record, candidates);
             next.records.remove(record);
         }

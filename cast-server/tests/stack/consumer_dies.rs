@@ -83,12 +83,12 @@ async fn after_apply_before_reconcile_another_applies_nothing_twice_and_tallies_
 }
 
 #[tokio::test]
-async fn after_reconcile_before_commit_another_goes_on_from_where_the_store_is() {
+async fn after_reconcile_before_commit_another_resumes_where_the_store_is() {
     dies("after-counter.reconcile:3").await;
 }
 
 #[tokio::test]
-async fn a_zombie_meets_the_fence_and_goes_on_as_a_member() {
+async fn a_zombie_meets_the_fence_and_continues_as_a_member() {
     // With a batch in hand, and again when the store has answered.
     let failpoints = "before-store.apply:3,after-store.apply:3";
     let Some(scene) = Scene::until(failpoints).await else {

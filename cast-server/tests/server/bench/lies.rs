@@ -147,7 +147,7 @@ async fn a_run_in_which_nothing_was_accepted_fails() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_killed_and_forgets_is_found_out_and_the_run_goes_on() {
+async fn a_server_that_is_killed_and_forgets_is_found_out_and_the_run_continues() {
     let server = Process::serve(&MANY_USES).await;
     let (url, client) = (server.url(), server.client());
     let running = tokio::spawn({
