@@ -1,5 +1,5 @@
-//! docs/FAQ.md has every code that a client can get, and quotes log lines and messages as the program
-//! writes them.
+//! docs/FAQ.md has every code that a client can get; it and docs/AUDIT.md quote log lines, messages and
+//! reports as the program writes them.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -76,19 +76,43 @@ fn sources(folder: &Path, all: &mut String) {
     }
 }
 
-#[test]
-fn the_log_lines_and_messages_that_the_faq_quotes_are_in_the_sources() {
+/// Each quotation is in a source, but for what it leaves out.
+fn assert_in_sources(quoted: &[String]) {
     let mut all = String::new();
     for krate in ["cast-core", "cast-adapters", "cast-server"] {
         sources(Path::new(&format!("{ROOT}/{krate}/src")), &mut all);
     }
+    let pieces = quoted.iter().flat_map(|quote| quote.split('…'));
+    let missing: Vec<_> = pieces.filter(|it| !all.contains(it.trim())).collect();
+    assert!(missing.is_empty(), "no source has these: {missing:#?}");
+}
+
+/// What a document quotes outside of its code blocks: code spans with a space that are no commands.
+fn quoted_by(path: &str) -> Vec<String> {
+    let text = file(path);
+    // Every other piece is a block.
+    let prose: String = text.split("```").step_by(2).collect();
+    let spans = prose.split('`').skip(1).step_by(2);
+    let spans = spans.map(|it| it.replace('\n', " "));
+    spans
+        .filter(|it| it.contains(' ') && !it.contains(" -"))
+        .collect()
+}
+
+#[test]
+fn the_log_lines_and_messages_that_the_faq_quotes_are_in_the_sources() {
     let quoted = [
         first_cells("Log lines"),
         first_cells("The process ends: by message"),
     ]
     .concat();
     assert!(quoted.len() > 25, "{quoted:#?}");
-    let pieces = quoted.iter().flat_map(|quote| quote.split('…'));
-    let missing: Vec<_> = pieces.filter(|it| !all.contains(it.trim())).collect();
-    assert!(missing.is_empty(), "no source has these: {missing:#?}");
+    assert_in_sources(&quoted);
+}
+
+#[test]
+fn the_reports_and_messages_that_the_audit_quotes_are_in_the_sources() {
+    let quoted = quoted_by("docs/AUDIT.md");
+    assert!(quoted.len() > 12, "{quoted:#?}");
+    assert_in_sources(&quoted);
 }
