@@ -46,7 +46,8 @@ USER 65532:65532
 ENV CAST_LISTEN=0.0.0.0:8000
 EXPOSE 8000
 STOPSIGNAL SIGTERM
+# Liveness: a process that waits for other servers is healthy.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
-    CMD ["/usr/local/bin/cast-server", "health"]
+    CMD ["/usr/local/bin/cast-server", "health", "--live"]
 ENTRYPOINT ["/usr/local/bin/cast-server"]
 CMD ["serve"]
