@@ -43,8 +43,8 @@ fn add(sums: &mut Sums, segment: &[CountedBallot]) {
 
 impl Ballots {
     /// Adds a ballot. If there are more than `max` then, forgets old ones and returns their ids.
-    pub(super) fn push(&mut self, kept: CountedBallot, max: usize) -> Vec<BallotId> {
-        self.open.push(kept);
+    pub(super) fn push(&mut self, counted: CountedBallot, max: usize) -> Vec<BallotId> {
+        self.open.push(counted);
         self.len += 1;
         // A small part of the bound, so that nearly as many ballots as allowed are kept.
         if self.open.len() >= (max / 64).clamp(1, MAX_SEGMENT_LEN) {
@@ -109,8 +109,8 @@ mod tests {
         let mut forgotten = Vec::new();
         for number in 0..5 {
             let name = if number < 2 { "a" } else { "b" };
-            let kept = (position(0, number), ballot(number, name, 10));
-            forgotten.extend(ballots.push(kept, 3));
+            let counted = (position(0, number), ballot(number, name, 10));
+            forgotten.extend(ballots.push(counted, 3));
         }
         assert_eq!(forgotten, [id(0), id(1)]);
         let kept: Vec<_> = ballots.iter().map(|(_, ballot)| ballot.id).collect();
