@@ -15,11 +15,7 @@ const MAX_LEN: usize = 4_096;
 ///
 /// If the target does, after printing the input; and if there is no corpus.
 pub(crate) fn replay(name: &str, mutations: usize, target: impl Fn(&[u8])) {
-    let corpus = read(
-        &Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("../fuzz/corpus")
-            .join(name),
-    );
+    let corpus = corpus(name);
     for (name, bytes) in &corpus {
         run(&target, &format_args!("{name}"), bytes);
     }
@@ -31,10 +27,13 @@ pub(crate) fn replay(name: &str, mutations: usize, target: impl Fn(&[u8])) {
     }
 }
 
-/// The files of a folder, ordered by name.
-fn read(folder: &Path) -> Vec<(String, Vec<u8>)> {
+/// The paths and contents of the files of `fuzz/corpus/<name>`, ordered by path.
+pub(crate) fn corpus(name: &str) -> Vec<(String, Vec<u8>)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../fuzz/corpus")
+        .join(name);
     let files =
-        fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+        fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let mut corpus: Vec<_> = files
         .map(|file| {
             let path = file.expect("a readable folder").path();
@@ -69,7 +68,7 @@ impl Drop for Input<'_> {
 }
 
 /// One input of the corpus, with one to six changes.
-fn mutate(corpus: &[(String, Vec<u8>)], entropy: &SeededEntropy) -> Vec<u8> {
+pub(crate) fn mutate(corpus: &[(String, Vec<u8>)], entropy: &SeededEntropy) -> Vec<u8> {
     let any = || &corpus[entropy.index(corpus.len())].1;
     let mut bytes = any().clone();
     for _ in 0..=entropy.below(6) {

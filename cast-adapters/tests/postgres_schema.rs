@@ -239,7 +239,7 @@ async fn numbers_beyond_the_columns_are_corrupt_and_their_rejection_is_kept_whol
 /// With a reason that contains a character which PostgreSQL does not allow.
 fn rejection(ballot: &LoggedBallot) -> Rejection {
     Rejection::Ballot {
-        ballot: PositionedBallot {
+        positioned: PositionedBallot {
             offset: Offset::START,
             ballot: ballot.clone(),
         },

@@ -23,14 +23,16 @@
 //!
 //! | folder | is about | imports |
 //! |---|---|---|
-//! | `domain` | values and pure functions | |
+//! | `domain` | values and pure functions | nothing |
 //! | `ports` | the traits of what CAST needs | `domain` |
 //! | `ingest` | a vote, from check to answer | `ports`, `tallies` |
 //! | `projection` | the fold of the log into the store | `ports` |
 //! | `tickets` | the ticket of each period | `ports` |
 //! | `tallies` | the tallies that voters see, and how they are refreshed | `ports` |
 //! | `audit` | a recount, compared with the store and the counter | `ports` |
-//! | `cast` | the facade | all rooms; no room imports it |
+//! | `deadline` | the deadline of a call of a port | `ports` |
+//! | `ledger` | what clients were answered, for tests: *acknowledged implies counted* | nothing |
+//! | `cast` | the facade | all rooms but `ledger`; no room imports it |
 //!
 //! Architecture invariant: this crate has no driver and no runtime of a server. Time and randomness come
 //! in through [`domain::Clock`] and [`domain::Entropy`].

@@ -274,8 +274,8 @@ async fn a_ballot_that_cannot_be_held_is_narrowed_down_to_and_the_rest_counts() 
     assert_eq!(world.stored("greedy").await, 0);
     let rejections = world.store.rejections();
     assert!(
-        matches!(&rejections[..], [(_, Rejection::Ballot { ballot, .. })]
-            if ballot.ballot.id == id(53) && ballot.offset == Offset::new(5)),
+        matches!(&rejections[..], [(_, Rejection::Ballot { positioned, .. })]
+            if positioned.ballot.id == id(53) && positioned.offset == Offset::new(5)),
         "{rejections:?}"
     );
     let fate = world.store.ballot(id(53)).await.expect("a fate");
@@ -305,7 +305,7 @@ async fn ballots_that_are_too_many_only_together_are_rejected_from_the_first_tha
 }
 
 #[tokio::test]
-async fn a_lost_reconciliation_is_made_up_for_when_the_tally_is_old() {
+async fn a_lost_reconciliation_is_repaired_when_the_old_tally_is_refreshed() {
     let world = World::new(1);
     let cast = world.api().await;
     world.append(P0, vec![gives(1, "alice", 1)]).await;

@@ -313,7 +313,7 @@ async fn look_again(world: &World, times: usize) {
 }
 
 #[tokio::test]
-async fn what_was_made_up_for_is_not_reconciled_over_and_over() {
+async fn a_reconciliation_that_succeeds_on_retry_is_not_repeated() {
     let world = World::new(1);
     let (plan, counts) = (FaultPlan::quiet(world.clock.clone()), Counts::new());
     let ports = world.ports().intercepted(&counts).intercepted(&plan);
@@ -362,12 +362,12 @@ async fn who_is_given_no_partition_any_more_does_not_ask_the_store_about_it() {
 }
 
 #[tokio::test]
-async fn no_more_reconcilings_are_owed_than_there_is_room_for() {
-    const ROOM: u64 = 65_536;
+async fn failed_reconciliations_are_kept_up_to_a_limit() {
+    const LIMIT: u64 = 65_536;
     let world = World::new(1);
     let (plan, counts) = (FaultPlan::quiet(world.clock.clone()), Counts::new());
     let ports = world.ports().intercepted(&counts).intercepted(&plan);
-    let one_more = u128::from(ROOM) + 1;
+    let one_more = u128::from(LIMIT) + 1;
     let ballots = (0..one_more).step_by(16).map(|first| {
         let names = (first..one_more.min(first + 16)).map(|n| candidate(&format!("c{n}")));
         let votes: Vec<_> = names.map(|name| (name, 1)).collect();
@@ -382,8 +382,8 @@ async fn no_more_reconcilings_are_owed_than_there_is_room_for() {
     log.close().await.expect("closed");
     plan.clear();
     let run = tokio::spawn(consumer.run(CancellationToken::new()));
-    let rounds = usize::try_from(ROOM / 1_000).expect("it fits") + 3;
+    let rounds = usize::try_from(LIMIT / 1_000).expect("it fits") + 3;
     look_again(&world, rounds).await;
-    assert_eq!(counts.items(Operation::Reconcile), ROOM);
+    assert_eq!(counts.items(Operation::Reconcile), LIMIT);
     run.abort();
 }

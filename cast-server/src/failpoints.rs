@@ -27,7 +27,8 @@ use rustix::process::{Signal, getpid, kill_process};
 
 use crate::config::ConfigError;
 
-/// Names the points. The check of the environment leaves names that begin so to the tests.
+/// The variable with the failpoints. The check of the environment ignores names that begin with
+/// `CAST_TEST_`.
 const VARIABLE: &str = "CAST_TEST_FAILPOINT";
 
 /// Longer than the system takes to stop all threads.

@@ -12,7 +12,7 @@
 //! | [`schema`] | the GraphQL schema, a file an operation, and the engine that executes it |
 //! | [`telemetry`] | the log, what `/metrics` shows, and traces |
 //! | [`protocol`] | error codes, vote codes, request ids, routes: a leaf |
-//! | `client` | how `bench` and `demo` talk to a server |
+//! | `client` | an HTTP client: for `bench`, `demo` and `health`, and for the exporter of traces |
 //! | `coalesced` | request coalescing: concurrent callers share one answer |
 //! | `failpoints` | points at which tests stop the process; a feature of its own |
 //!

@@ -12,7 +12,7 @@
 )]
 #![cfg_attr(
     not(feature = "redis"),
-    expect(clippy::unused_self, reason = "as with the feature")
+    expect(clippy::unused_self, reason = "with the feature, these methods use it")
 )]
 
 use std::{sync::Arc, time::Duration};
@@ -86,12 +86,12 @@ fn tickets_and_counter(
     let tickets: Arc<dyn TicketSource> = match tickets_url.scheme() {
         Some("memory") => Arc::new(MemoryTickets::new(Arc::clone(clock))),
         Some("redis" | "rediss") => redis.tickets(tickets_url)?,
-        other => return Err(unknown("--tickets-url", other, "redis")),
+        other => return Err(unknown("--tickets-url", other, REDIS)),
     };
     let counter: Arc<dyn VoteCounter> = match counter_url.scheme() {
         Some("memory") => Arc::new(MemoryCounter::new(Arc::clone(clock))),
         Some("redis" | "rediss") => redis.counter(counter_url)?,
-        other => return Err(unknown("--counter-url", other, "redis")),
+        other => return Err(unknown("--counter-url", other, REDIS)),
     };
     Ok((tickets, counter))
 }
@@ -159,11 +159,11 @@ impl RedisServers {
     }
 
     fn tickets(&mut self, url: &PortUrl) -> Result<Arc<dyn TicketSource>, ConfigError> {
-        Err(unknown("--tickets-url", url.scheme(), "redis"))
+        Err(unknown("--tickets-url", url.scheme(), REDIS))
     }
 
     fn counter(&mut self, url: &PortUrl) -> Result<Arc<dyn VoteCounter>, ConfigError> {
-        Err(unknown("--counter-url", url.scheme(), "redis"))
+        Err(unknown("--counter-url", url.scheme(), REDIS))
     }
 }
 
@@ -177,7 +177,7 @@ fn bus(url: &PortUrl, settings: &Settings) -> Result<Arc<dyn EventBus>, ConfigEr
             options.delivery_timeout = shorter(settings.ingest.publish_deadline);
             Ok(Arc::new(cast_adapters::kafka::KafkaBus::open(options)))
         }
-        other => Err(unknown("--bus-url", other, "kafka")),
+        other => Err(unknown("--bus-url", other, KAFKA)),
     }
 }
 
@@ -193,7 +193,7 @@ fn store(url: &PortUrl, settings: &Settings) -> Result<Arc<dyn VoteStore>, Confi
                 options,
             )))
         }
-        other => Err(unknown("--store-url", other, "postgres")),
+        other => Err(unknown("--store-url", other, POSTGRES)),
     }
 }
 
@@ -239,7 +239,7 @@ fn tables(url: &PortUrl) -> Result<Option<Migration>, ConfigError> {
                 run: Box::new(migrate),
             }))
         }
-        other => Err(unknown("--store-url", other, "postgres")),
+        other => Err(unknown("--store-url", other, POSTGRES)),
     }
 }
 
@@ -268,7 +268,7 @@ fn topic(config: &MigrateConfig) -> Result<Option<Migration>, ConfigError> {
                 run: Box::new(create),
             }))
         }
-        other => Err(unknown("--bus-url", other, "kafka")),
+        other => Err(unknown("--bus-url", other, KAFKA)),
     }
 }
 
@@ -306,10 +306,18 @@ fn port(setting: &str, error: &cast_core::ports::PortError) -> ConfigError {
     ConfigError(format!("{setting}: {}", error.chain()))
 }
 
+/// The schemes of an adapter's URLs; the first is the name of its feature too.
+type Schemes = [&'static str; 2];
+
+const REDIS: Schemes = ["redis", "rediss"];
+const KAFKA: Schemes = ["kafka", "kafkas"];
+const POSTGRES: Schemes = ["postgres", "postgresql"];
+
 /// An error that shows the scheme alone: the rest of the URL may hold a password.
-fn unknown(setting: &str, scheme: Option<&str>, expected: &str) -> ConfigError {
+fn unknown(setting: &str, scheme: Option<&str>, schemes: Schemes) -> ConfigError {
+    let [expected, _] = schemes;
     ConfigError(match scheme {
-        Some(scheme) if scheme.starts_with(expected) => format!(
+        Some(scheme) if schemes.contains(&scheme) => format!(
             "{setting}: this program was built without the adapter for `{scheme}:` (build it with \
              the feature {expected})"
         ),

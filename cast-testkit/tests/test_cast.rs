@@ -246,7 +246,7 @@ async fn vote_until_answered(test: &mut TestCast, id: BallotId) -> Answer {
             }
             Ok(Outcome::Refused { ballot, why }) => {
                 assert_eq!(ballot, id);
-                assert_ne!(why, Refusal::TicketInvalid, "no meter was lost");
+                assert_ne!(why, Refusal::TicketInvalid, "no use counter was lost");
             }
             Err(fault) if fault.kind() == FaultKind::OutcomeUnknown => last = Answer::Unknown,
             Err(fault) => assert!(fault.is_retryable(), "{fault:?}"),

@@ -23,8 +23,7 @@ use tokio::{
 /// Larger than any input, however it is escaped.
 const MAX_BODY_SIZE: usize = 64 * 1_024;
 
-/// Posts a body to `/graphql`: the status, and the response without what may differ between two
-/// identical requests.
+/// Posts a body to `/graphql`: the status and the response.
 pub(crate) fn post(body: &[u8]) -> (u16, Value) {
     SERVER.with(|server| server.runtime.block_on(server.post(body)))
 }
@@ -134,12 +133,13 @@ async fn exchange(
     let mut reply = vec![0; len];
     stream.read_exact(&mut reply).await.expect("a whole body");
     let reply = serde_json::from_slice(&reply).unwrap_or(Value::Null);
-    (stays_open.then_some(stream), (status, comparable(reply)))
+    (stays_open.then_some(stream), (status, reply))
 }
 
-/// The errors of a response in a fixed order: the engine finds them in the order of its hash tables. Of
-/// a document that was not executed, also without their messages: these depend on the error found first.
-fn comparable(mut reply: Value) -> Value {
+/// A response without what may differ between two identical requests: the engine finds errors in the order
+/// of its hash tables, so they are sorted. Of a document that was not executed, they come without their
+/// messages, which depend on the error found first.
+pub(crate) fn comparable(mut reply: Value) -> Value {
     let was_executed = reply.get("data").is_some();
     if let Some(errors) = reply.get_mut("errors").and_then(Value::as_array_mut) {
         for error in errors.iter_mut() {

@@ -2,7 +2,10 @@
 
 use std::{fs, path::PathBuf, process, thread};
 
-use cast_server::commands::{Role, parse};
+use cast_server::{
+    app::settings::{documents, http},
+    commands::{Role, parse},
+};
 
 /// The secret in the corpus.
 const SECRET: &str = "5eC2e7";
@@ -31,13 +34,12 @@ pub(crate) fn check(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return;
     };
-    let path = path();
-    fs::write(&path, text).expect("a writable temporary folder");
-    let file = path.to_str().expect("a path in UTF-8");
+    let file = SettingsFile::with(text);
+    let path = file.0.to_str().expect("a path in UTF-8");
     let visible = visible(text);
     // The role that has all settings, and one of the others.
     for role in ["serve", ROLES[text.len() % ROLES.len()]] {
-        let args = ["cast-server", role, "--config", file].map(Into::into);
+        let args = ["cast-server", role, "--config", path].map(Into::into);
         let used = parse(args)
             .map_err(|error| error.to_string())
             .and_then(|cli| use_settings(&cli.role));
@@ -50,11 +52,24 @@ pub(crate) fn check(bytes: &[u8]) {
     }
 }
 
-/// One for each thread of each process.
-fn path() -> PathBuf {
-    let thread = format!("{:?}", thread::current().id());
-    let number: String = thread.chars().filter(char::is_ascii_digit).collect();
-    std::env::temp_dir().join(format!("cast-settings-{}-{number}.toml", process::id()))
+/// A file that is removed when it is dropped. Each thread of each process has its own.
+struct SettingsFile(PathBuf);
+
+impl SettingsFile {
+    fn with(text: &str) -> Self {
+        let thread = format!("{:?}", thread::current().id());
+        let number: String = thread.chars().filter(char::is_ascii_digit).collect();
+        let name = format!("cast-settings-{}-{number}.toml", process::id());
+        let file = Self(std::env::temp_dir().join(name));
+        fs::write(&file.0, text).expect("a writable temporary folder");
+        file
+    }
+}
+
+impl Drop for SettingsFile {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
 }
 
 /// What an error may show of a file: keys, and the values of settings that hold no secret; of a file that
@@ -81,8 +96,14 @@ fn is_scalar(value: &toml::Value) -> bool {
 /// Does with settings what a role does before it starts.
 fn use_settings(role: &Role) -> Result<(), String> {
     let (settings, telemetry) = match role {
-        Role::Serve(config) => (config.settings(), &config.telemetry),
-        Role::Api(config) => (config.settings(), &config.telemetry),
+        Role::Serve(config) => {
+            let _ = (http(&config.http), documents(&config.documents));
+            (config.settings(), &config.telemetry)
+        }
+        Role::Api(config) => {
+            let _ = (http(&config.http), documents(&config.documents));
+            (config.settings(), &config.telemetry)
+        }
         Role::TicketGenerator(config) => (config.settings(), &config.telemetry),
         Role::VoteConsumer(config) => (config.settings(), &config.telemetry),
         _ => return Ok(()),

@@ -95,14 +95,14 @@ async fn create(options: &KafkaOptions, topic: &TopicOptions) -> Result<bool, Er
     let answer = admin.create_topics([&new_topic], &limits).await;
     // Dropping the client waits for its thread.
     blocking::run(move || drop(admin)).await;
-    let not_started = match answer.map_err(Error::Ask)?.pop() {
+    let is_new = match answer.map_err(Error::Ask)?.pop() {
         Some(Ok(_)) => true,
         Some(Err((_, RDKafkaErrorCode::TopicAlreadyExists))) => false,
         Some(Err((_, code))) => return Err(Error::CreateTopic(code)),
         None => return Err(Error::TimedOut),
     };
     wait_for_leaders(options).await?;
-    Ok(not_started)
+    Ok(is_new)
 }
 
 /// Waits until every partition has a leader that answers, which takes a moment in a new topic.

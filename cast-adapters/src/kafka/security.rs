@@ -110,7 +110,15 @@ impl Sasl {
     }
 }
 
+/// Decodes `%40` and the like. A `%` without two hexadecimal digits after it is refused.
 fn decoded(text: &str) -> Result<String, KafkaUrlError> {
+    let is_escape = |rest: &str| {
+        let digits = rest.as_bytes().get(..2);
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    if !text.split('%').skip(1).all(is_escape) {
+        return Err(KafkaUrlError::Form);
+    }
     let decoded = percent_decode_str(text).decode_utf8();
     Ok(decoded.map_err(|_| KafkaUrlError::Form)?.into_owned())
 }
@@ -149,6 +157,10 @@ mod tests {
             "kafkas://me:x@a:1/t?sasl=gssapi",
             "kafkas://me@a:1/t",
             "kafkas://me:%ff@a:1/t",
+            "kafkas://me:%zz@a:1/t",
+            "kafkas://me:x%4@a:1/t",
+            "kafkas://%%41:x@a:1/t",
+            "kafkas://a:1/t?ca=/etc/%zz",
         ] {
             assert!(settings(url).is_err(), "{url}");
         }

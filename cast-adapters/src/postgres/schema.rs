@@ -81,7 +81,7 @@ pub(super) async fn check(connection: &mut AsyncPgConnection) -> Result<(), Erro
     }
     if !found.unreadable.is_empty() {
         return Err(Error::Schema(format!(
-            "the database role of --store-url may not read {}: grant it SELECT",
+            "the role of the store's URL may not read {}: grant it SELECT",
             found.unreadable.join(", ")
         )));
     }

@@ -132,12 +132,12 @@ fn ballot(
     candidates: &mut Candidates,
 ) -> Result<LoggedBallot, DecodeError> {
     let mut ballot = schema::Ballot::default();
-    let decoded = ballot.merge(message);
+    let decoded = ballot.merge(message.clone());
     let id = ballot_id(&ballot.id);
     let known_id = id.as_ref().ok().copied();
     let checked = || {
         decoded?;
-        checked_ballot(id?, &ballot, candidates)
+        checked_ballot(id?, &ballot, trace(message), candidates)
     };
     checked().map_err(|error| DecodeError::Ballot {
         index,
@@ -154,10 +154,15 @@ fn ballot_id(bytes: &[u8]) -> Result<BallotId, InvalidBallot> {
 fn checked_ballot(
     id: BallotId,
     ballot: &schema::Ballot,
+    trace: Option<TraceContext>,
     candidates: &mut Candidates,
 ) -> Result<LoggedBallot, InvalidBallot> {
     let key_id =
         u8::try_from(ballot.ticket_key).map_err(|_| InvalidBallot::TicketKey(ballot.ticket_key))?;
+    // Before each is checked, because there may be as many as a record has bytes for.
+    if ballot.selections.len() > MAX_SELECTIONS {
+        return Err(InvalidBallot::SelectionCount(ballot.selections.len()));
+    }
     let selections = ballot.selections.iter().enumerate();
     let selections = selections
         .map(|(index, selection)| checked_selection(index, selection, candidates))
@@ -173,14 +178,14 @@ fn checked_ballot(
             BallotError::SelectionCount { count } => InvalidBallot::SelectionCount(count),
             other => InvalidBallot::Selections(other),
         })?,
-        // Other bytes are as good as none: tracing is no reason to reject a vote.
-        trace: ballot
-            .trace
-            .as_ref()
-            .try_into()
-            .ok()
-            .and_then(TraceContext::from_bytes),
+        trace,
     })
+}
+
+/// The trace of a ballot; `None` as well if it is invalid, which is no reason to reject a vote.
+fn trace(ballot: Bytes) -> Option<TraceContext> {
+    let message = schema::Trace::decode(ballot).ok()?;
+    TraceContext::from_bytes(message.trace.as_ref().try_into().ok()?)
 }
 
 fn checked_selection(

@@ -62,15 +62,17 @@ impl Cluster {
         let nodes = cluster.endpoints.addresses();
         let nodes = nodes.map(|address| cluster.new_node(address.clone()));
         let nodes: Vec<_> = nodes.collect::<RedisResult<_>>().map_err(Cause::Address)?;
-        nodes[0].connect();
+        let first = Arc::clone(&nodes[0]);
         cluster.topology.lock().nodes = nodes;
+        // Not before: what the node answers changes the topology.
+        first.connect();
         Ok(cluster)
     }
 
     /// Whether any node answers.
     pub(super) async fn ping(&self) -> Result<(), Cause> {
         let mut failed = Vec::new();
-        let mut node = self.master(None);
+        let mut node = self.topology.lock().master(None);
         loop {
             let Err(cause) = node.ping().await else {
                 return Ok(());
@@ -83,10 +85,10 @@ impl Cluster {
         }
     }
 
-    /// The node to send a command for `slot` to: its master, or a node that may know it.
-    pub(super) fn master(&self, slot: Option<Slot>) -> Arc<Node> {
-        let best = self.topology.lock().best(slot, &[]);
-        best.expect("a topology has at least one node")
+    /// The node to send a command for each of `slots` to: its master, or a node that may know it.
+    pub(super) fn masters(&self, slots: impl Iterator<Item = Slot>) -> Vec<Arc<Node>> {
+        let topology = self.topology.lock();
+        slots.map(|slot| topology.master(Some(slot))).collect()
     }
 
     /// The node to send a command to when `failed` could not carry it out: the master of its slot, or
@@ -189,10 +191,21 @@ impl Cluster {
 }
 
 impl Topology {
+    fn master(&self, slot: Option<Slot>) -> Arc<Node> {
+        let best = self.best(slot, &[]);
+        best.expect("a topology has at least one node")
+    }
+
     /// The best node that is not among `failed`: one that answers before one that is unreachable, then
     /// the master of the slot, then one that is connected to.
     fn best(&self, slot: Option<Slot>, failed: &[Arc<Node>]) -> Option<Arc<Node>> {
         let master = slot.and_then(|slot| self.masters.get(&slot));
+        let master_answers = |master: &&Arc<Node>| !master.is_unreachable();
+        if let Some(master) = master.filter(master_answers)
+            && !contains(failed, master)
+        {
+            return Some(Arc::clone(master));
+        }
         let untried = self.nodes.iter().filter(|node| !contains(failed, node));
         let best = untried.min_by_key(|node| {
             let is_master = master.is_some_and(|master| Arc::ptr_eq(master, node));

@@ -89,10 +89,11 @@ impl Cluster {
     }
 
     fn route_all(&self, calls: Vec<Call>) -> Vec<PendingCommand> {
-        let calls = calls.into_iter().enumerate();
+        let nodes = self.masters(calls.iter().map(Call::slot));
+        let calls = calls.into_iter().zip(nodes).enumerate();
         calls
-            .map(|(index, call)| PendingCommand {
-                node: self.master(Some(call.slot())),
+            .map(|(index, (call, node))| PendingCommand {
+                node,
                 index,
                 call,
                 redirected: false,

@@ -40,9 +40,13 @@ fn slot_range(range: &Value, asked: &ConnectionAddr) -> Option<SlotRange> {
         let number = from_redis_value_ref::<u16>(number).ok()?;
         Slot::new(number).map(|_| number)
     };
+    let slots = slot(first)?..=slot(last)?;
+    if slots.is_empty() {
+        return None;
+    }
     let replicas = replicas.iter();
     Some(SlotRange {
-        slots: slot(first)?..=slot(last)?,
+        slots,
         master: node_address(master, asked)?,
         replicas: replicas
             .filter_map(|node| node_address(node, asked))
@@ -140,6 +144,7 @@ mod tests {
             range(5_001, 5_001, &[node("_", 3), named("?", 4)]),
             range(5_003, 16_384, &[named("b", 2)]),
             range(-1, 8, &[named("b", 2)]),
+            range(9, 8, &[named("b", 2)]),
             range(6, 7, &[named("?", 5), named("c", 6)]),
             range(6, 7, &[]),
             Value::Okay,

@@ -107,8 +107,8 @@ pub enum Rejection {
     },
     /// One ballot of a record. The record's other ballots are applied.
     Ballot {
-        /// The ballot.
-        ballot: PositionedBallot,
+        /// The ballot, with the offset of its record.
+        positioned: PositionedBallot,
         /// Why the store cannot apply the ballot.
         reason: String,
     },
@@ -125,16 +125,16 @@ impl Rejection {
     }
 
     /// Rejects a ballot that the store cannot apply.
-    pub fn of_ballot(ballot: PositionedBallot, reason: &str) -> Self {
+    pub fn of_ballot(positioned: PositionedBallot, reason: &str) -> Self {
         let reason = storable(reason);
-        Self::Ballot { ballot, reason }
+        Self::Ballot { positioned, reason }
     }
 
     /// The offset of the rejected record, or of the rejected ballot's record.
     pub const fn offset(&self) -> Offset {
         match self {
             Self::Record { offset, .. } => *offset,
-            Self::Ballot { ballot, .. } => ballot.offset,
+            Self::Ballot { positioned, .. } => positioned.offset,
         }
     }
 
@@ -142,7 +142,7 @@ impl Rejection {
     pub const fn ballot(&self) -> Option<BallotId> {
         match self {
             Self::Record { .. } => None,
-            Self::Ballot { ballot, .. } => Some(ballot.ballot.id),
+            Self::Ballot { positioned, .. } => Some(positioned.ballot.id),
         }
     }
 
@@ -264,7 +264,7 @@ impl FoldStep {
             .rejections
             .iter()
             .filter_map(|rejection| match rejection {
-                Rejection::Ballot { ballot, .. } => Some(&ballot.ballot),
+                Rejection::Ballot { positioned, .. } => Some(&positioned.ballot),
                 Rejection::Record { .. } => None,
             });
         sum_votes(rejected).into_keys().collect()

@@ -165,7 +165,7 @@ impl<B: Clone, C: Ord + Clone, T: Ord + Clone> Ledger<B, C, T> {
         limit: impl Fn(&T) -> u64,
         counts: impl Fn(&B) -> bool,
     ) -> Vec<Finding<B, C, T>> {
-        let by = |ballot: &Ballot<B>| match (ballot.accepted_with, ballot.sent_with) {
+        let by = |ballot: &Ballot<B>| match (ballot.accepted_with, ballot.sent_with()) {
             (Some(ticket), _) => Some(ticket),
             (None, SentWith::One(ticket)) if counts(&ballot.name) => Some(ticket),
             _ => None,

@@ -34,16 +34,29 @@ pub(super) struct Ballot<B> {
     in_flight: u16,
     is_acknowledged: bool,
     was_unknown: bool,
-    pub(super) sent_with: SentWith,
+    /// The tickets of the sendings that were answered.
+    answered_with: SentWith,
+    /// The tickets of the sendings in flight.
+    in_flight_with: SentWith,
     pub(super) accepted_with: Option<TicketIndex>,
 }
 
-/// The tickets that a ballot was sent with.
+/// The tickets of some sendings of a ballot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SentWith {
     Nothing,
     One(TicketIndex),
     Several,
+}
+
+impl SentWith {
+    const fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Nothing, it) | (it, Self::Nothing) => it,
+            (Self::One(a), Self::One(b)) if a == b => Self::One(a),
+            _ => Self::Several,
+        }
+    }
 }
 
 /// The votes of one candidate.
@@ -63,6 +76,19 @@ impl<B> Ballot<B> {
             Expectation::Open
         } else {
             Expectation::NotCounted
+        }
+    }
+
+    /// The tickets that the ballot was sent with.
+    pub(super) const fn sent_with(&self) -> SentWith {
+        self.answered_with.and(self.in_flight_with)
+    }
+
+    /// A sending is not in flight any more.
+    const fn land(&mut self) {
+        self.in_flight -= 1;
+        if self.in_flight == 0 {
+            self.in_flight_with = SentWith::Nothing;
         }
     }
 }
@@ -110,7 +136,8 @@ impl<B, C: Ord + Clone, T: Ord> Ledger<B, C, T> {
             in_flight: 0,
             is_acknowledged: false,
             was_unknown: false,
-            sent_with: SentWith::Nothing,
+            answered_with: SentWith::Nothing,
+            in_flight_with: SentWith::Nothing,
             accepted_with: None,
         });
         Entry(self.ballots.len() - 1)
@@ -121,17 +148,13 @@ impl<B, C: Ord + Clone, T: Ord> Ledger<B, C, T> {
         let ticket = self.ticket(ticket);
         self.change(entry, |ballot| {
             ballot.in_flight += 1;
-            ballot.sent_with = match ballot.sent_with {
-                SentWith::Nothing => SentWith::One(ticket),
-                SentWith::One(first) if first == ticket => SentWith::One(first),
-                SentWith::One(_) | SentWith::Several => SentWith::Several,
-            };
+            ballot.in_flight_with = ballot.in_flight_with.and(SentWith::One(ticket));
         });
     }
 
-    /// A sending that [`Ledger::send`] announced never left.
+    /// A sending that [`Ledger::send`] announced never left: its ticket bought nothing.
     pub fn withdraw(&mut self, entry: Entry) {
-        self.change(entry, |ballot| ballot.in_flight -= 1);
+        self.change(entry, Ballot::land);
     }
 
     /// What a client was answered to a sending that [`Ledger::send`] announced.
@@ -139,7 +162,8 @@ impl<B, C: Ord + Clone, T: Ord> Ledger<B, C, T> {
         let ticket = self.ticket(ticket);
         let is_first = !self.ballots[entry.0].is_acknowledged;
         self.change(entry, |ballot| {
-            ballot.in_flight -= 1;
+            ballot.land();
+            ballot.answered_with = ballot.answered_with.and(SentWith::One(ticket));
             ballot.is_acknowledged |= answer.is_acknowledgement();
             ballot.was_unknown |= answer == Answer::Unknown;
             if answer == Answer::Accepted {

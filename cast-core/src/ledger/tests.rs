@@ -206,3 +206,31 @@ fn a_ballot_that_counts_and_was_sent_with_one_ticket_alone_was_bought_with_it() 
     ledger.answer(entry, "other", Unknown);
     assert_eq!(exceeded(&ledger, 0, true), []);
 }
+
+#[test]
+fn a_withdrawn_sending_leaves_no_doubt_about_the_ticket_of_another() {
+    for withdrawn in [0, 1] {
+        let mut ledger = Small::new();
+        let entry = vote(&mut ledger, "a", &[]);
+        for (number, ticket) in ["first", "second"].into_iter().enumerate() {
+            ledger.send(entry, ticket);
+            if number == withdrawn {
+                ledger.withdraw(entry);
+            } else {
+                ledger.answer(entry, ticket, Unknown);
+            }
+        }
+        assert_eq!(exceeded(&ledger, 0, true), [(1, vec![0])]);
+    }
+}
+
+#[test]
+fn the_ticket_of_a_sending_in_flight_may_have_bought_the_ballot() {
+    let mut ledger = Small::new();
+    let entry = vote(&mut ledger, "a", &[]);
+    ledger.send(entry, TICKET);
+    assert_eq!(exceeded(&ledger, 0, true), [(1, vec![0])]);
+    ledger.answer(entry, TICKET, Unknown);
+    ledger.send(entry, "other");
+    assert_eq!(exceeded(&ledger, 0, true), []);
+}

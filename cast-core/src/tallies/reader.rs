@@ -43,7 +43,7 @@ impl Tallies {
             settings,
             outage: Outage::new(
                 &ports.clock,
-                "tallies are those of the store: the counter does not answer",
+                "tallies are those of the store: the counter cannot be read",
             ),
         }
     }

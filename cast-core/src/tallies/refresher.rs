@@ -71,7 +71,7 @@ impl Refresher {
                 background: Outage::new(&ports.clock, "old tallies are not refreshed"),
                 reconcile: Outage::new(
                     &ports.clock,
-                    "tallies are those of the store: the counter does not answer",
+                    "tallies are those of the store: the counter cannot be reconciled",
                 ),
             },
         }

@@ -113,7 +113,7 @@ mod without {
     }
 
     #[test]
-    fn the_position_of_a_tail_reconciling_drops_what_it_does_not_take_in() {
+    fn the_positions_of_pending_votes_reconciling_drops_some_that_the_total_lacks() {
         breaks(
             scopes::two_voters(),
             Mechanism::PendingByPosition,
@@ -122,7 +122,7 @@ mod without {
     }
 
     #[test]
-    fn the_position_of_a_tail_reconciling_keeps_what_it_takes_in() {
+    fn the_positions_of_pending_votes_reconciling_keeps_some_that_the_total_includes() {
         breaks(
             scopes::two_voters(),
             Mechanism::PendingEverDropped,
@@ -167,8 +167,8 @@ mod without {
     }
 
     #[test]
-    fn refusing_a_lost_meter_its_uses_are_sold_again() {
-        breaks(scopes::tickets(), Mechanism::LostMeterRefused, LIMIT);
+    fn refusing_a_lost_use_counter_its_uses_are_sold_again() {
+        breaks(scopes::tickets(), Mechanism::LostUseCounterRefused, LIMIT);
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub(crate) const BEHIND_WHO_WAITS: &str = "the store was restored behind who wai
 pub(crate) const COUNTER_AHEAD: &str = "the counter is ahead of the store";
 pub(crate) const RECONCILED_LATE: &str = "a checkpoint comes after a newer one";
 pub(crate) const RECORDED_LATE: &str = "a record comes after its checkpoint";
-pub(crate) const PENDING_FORGOTTEN: &str = "a pending is forgotten that was acknowledged";
+pub(crate) const PENDING_FORGOTTEN: &str = "acknowledged pending votes are forgotten";
 pub(crate) const HALF_FORGOTTEN: &str = "one candidate of a ballot is forgotten";
 
 /// All of them.

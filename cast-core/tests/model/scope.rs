@@ -39,7 +39,7 @@ pub(crate) struct Rare {
     /// The counter forgets a candidate, or all of them.
     pub(crate) forgets: u8,
     /// The ticket source loses the use counter of a ticket.
-    pub(crate) lost_meters: u8,
+    pub(crate) lost_use_counters: u8,
     /// The ticket source forgets which ids it has seen.
     pub(crate) lost_ids: u8,
 }
@@ -51,8 +51,8 @@ pub(crate) enum Mechanism {
     Fence,
     /// A ballot id counts once. Without: each time.
     Dedup,
-    /// A pending knows its record's position, and reconciling drops what lies before the total. Without:
-    /// a pending is a number, and reconciling sets it to nothing.
+    /// A pending vote has its record's position, and reconciling drops those before the total's offset.
+    /// Without: the pending votes are a number, and reconciling sets it to zero.
     PendingByPosition,
     /// The same, where reconciling leaves the number as it is.
     PendingEverDropped,
@@ -73,7 +73,7 @@ pub(crate) enum Mechanism {
     /// A use is taken in the step that looks whether there is one. Without: in the next one.
     AtomicRedeem,
     /// A ticket whose use counter is lost is refused. Without: it is counted from nothing again.
-    LostMeterRefused,
+    LostUseCounterRefused,
     /// A voter is answered with success when the log has the ballot. Without: when it is sent to the log.
     ReplyAfterLog,
 }

@@ -24,7 +24,7 @@ const NEVER: Rare = Rare {
     backups: 0,
     restores: 0,
     forgets: 0,
-    lost_meters: 0,
+    lost_use_counters: 0,
     lost_ids: 0,
 };
 
@@ -117,7 +117,7 @@ pub(crate) fn forgotten() -> Scope {
 /// Flushes of two ballots, for two tickets of one use each, one of which loses its use counter.
 pub(crate) fn tickets() -> Scope {
     let rare = Rare {
-        lost_meters: 1,
+        lost_use_counters: 1,
         ..NEVER
     };
     Scope {
@@ -167,7 +167,7 @@ pub(crate) fn large() -> Vec<Scope> {
         backups: 1,
         restores: 1,
         forgets: 1,
-        lost_meters: 0,
+        lost_use_counters: 0,
         lost_ids: 0,
     };
     vec![
@@ -196,7 +196,7 @@ pub(crate) fn large() -> Vec<Scope> {
             name: "tickets, retries and lost ids (large)",
             sendings: [2, 1, 1, 0],
             rare: Rare {
-                lost_meters: 1,
+                lost_use_counters: 1,
                 lost_ids: 1,
                 ..NEVER
             },

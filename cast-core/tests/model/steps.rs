@@ -164,7 +164,7 @@ fn rare_steps(cast: &Cast, state: &State, steps: &mut Vec<Step>) {
         steps.extend(candidates.map(|candidate| Step::Forget { candidate }));
         steps.push(Step::ForgetAll);
     }
-    if rare.lost_meters > 0 {
+    if rare.lost_use_counters > 0 {
         let kept = (0..TICKETS).filter(|ticket| state.tickets.used[*ticket].is_some());
         steps.extend(kept.map(|ticket| Step::LoseUseCounter { ticket }));
     }
@@ -227,8 +227,8 @@ pub(crate) fn after(cast: &Cast, state: &State, step: Step) -> Option<State> {
             (0..CANDIDATES).for_each(|candidate| fold::forget(&mut next, candidate));
         }
         Step::LoseUseCounter { ticket } => {
-            next.rare.lost_meters -= 1;
-            let again = cast.lacks(Mechanism::LostMeterRefused);
+            next.rare.lost_use_counters -= 1;
+            let again = cast.lacks(Mechanism::LostUseCounterRefused);
             next.tickets.used[ticket] = again.then_some(0);
         }
         Step::LoseIds => {

@@ -37,7 +37,7 @@ pub enum Failure {
     /// A server that the process needs does not answer, or refuses.
     #[error("{place}: {}", .error.chain())]
     Server {
-        /// The flag and the host.
+        /// The server: its flag or the name of its check, and its host.
         place: String,
         /// The last answer.
         error: PortError,

@@ -57,9 +57,8 @@ pub struct HttpServer<E> {
 }
 
 impl<E: Executor> HttpServer<E> {
-    /// From now on GraphQL is executed, and `/readyz` checks the servers behind
-    /// `cast`. Without a `cast` the server is ready
-    /// as long as it lives.
+    /// From now on GraphQL is executed, and `/readyz` checks the servers behind `cast`. Without a `cast`
+    /// the server is ready as long as it lives.
     pub fn open(&self, engine: Option<Engine<E>>, cast: Option<(Cast, ServerPlaces)>) {
         self.served.service.open(engine, cast);
     }

@@ -13,7 +13,7 @@ pub(crate) mod failure;
 pub mod http;
 pub(crate) mod readiness;
 pub(crate) mod run;
-pub(crate) mod settings;
+pub mod settings;
 mod start;
 
 pub use self::{

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cast_core::{
-    Cast, Check, Ports, Roles,
+    Cast, Check, Ports, Roles, StartError,
     deadline::within,
     domain::Partition,
     ports::{Clock, Operation, PortError, PortErrorKind},
@@ -49,7 +49,7 @@ pub(crate) async fn ready(
     let mut logged = None;
     loop {
         let checks = cast.readiness().await;
-        if let Some(wrong) = misconfigured(&checks) {
+        if let Some(wrong) = misconfigured(&checks, places) {
             return Err(Failure::Misconfigured(wrong));
         }
         let Some(missing) = missing(&checks, places) else {
@@ -64,15 +64,15 @@ pub(crate) async fn ready(
     }
 }
 
-/// The error of a server that is set up wrongly. A ticket of another key ring is left out: key
+/// The place and the error of a server that is set up wrongly. A ticket of another key ring is left out: key
 /// rings change while processes run, and the next ticket may be one of ours.
-fn misconfigured(checks: &[Check]) -> Option<String> {
-    checks
-        .iter()
-        .filter(|check| check.name != "tickets")
-        .filter_map(|check| check.result.as_ref().err()?.port_error())
-        .find(|error| error.kind() == PortErrorKind::Misconfigured)
-        .map(PortError::chain)
+fn misconfigured(checks: &[Check], places: &ServerPlaces) -> Option<String> {
+    let mut servers = checks.iter().filter(|check| check.name != "tickets");
+    servers.find_map(|check| {
+        let error = check.result.as_ref().err()?.port_error()?;
+        let is_misconfigured = error.kind() == PortErrorKind::Misconfigured;
+        is_misconfigured.then(|| format!("{}: {}", places.label(check.name), error.chain()))
+    })
 }
 
 /// What is needed and missing, and why; `None` when the process can do its job.
@@ -89,9 +89,16 @@ fn missing(checks: &[Check], places: &ServerPlaces) -> Option<String> {
     (!missing.is_empty()).then(|| missing.join("; "))
 }
 
-/// A line for each server that does not answer, before the use cases have started: all of them, so
-/// that an operator need not mend one to hear of the next.
-pub(crate) async fn unanswered(ports: &Ports, roles: Roles, places: &ServerPlaces) -> String {
+/// A server that does not answer, or refuses.
+pub(crate) struct Failing {
+    /// The name of its check, with its place.
+    label: String,
+    error: PortError,
+}
+
+/// The servers that do not answer, before the use cases have started: all of them, so that an operator
+/// need not mend one to hear of the next.
+pub(crate) async fn failing(ports: &Ports, roles: Roles, places: &ServerPlaces) -> Vec<Failing> {
     let clock = &*ports.clock;
     let (votes, folds) = (roles.api, roles.consumers > 0);
     let check = |name, is_used: bool, operation, call| async move {
@@ -99,7 +106,8 @@ pub(crate) async fn unanswered(ports: &Ports, roles: Roles, places: &ServerPlace
             return None;
         }
         let error = within(clock, CHECK_DEADLINE, operation, call).await.err()?;
-        Some(format!("{}: {}\n", places.label(name), error.kind()))
+        let label = places.label(name);
+        Some(Failing { label, error })
     };
     let tickets = Box::pin(async { ports.tickets.current().await.map(drop) });
     let log = Box::pin(async { ports.bus.partitions().await.map(drop) });
@@ -118,6 +126,73 @@ pub(crate) async fn unanswered(ports: &Ports, roles: Roles, places: &ServerPlace
     ];
     let checks =
         calls.map(|(name, is_used, operation, call)| check(name, is_used, operation, call));
-    let lines = join_all(checks).await;
-    lines.into_iter().flatten().collect()
+    join_all(checks).await.into_iter().flatten().collect()
+}
+
+/// A line for each server that does not answer. The checks only read: where all of them answer, the
+/// error of the start is all that is known.
+pub(crate) fn kinds(start: &PortError, failing: &[Failing]) -> String {
+    if failing.is_empty() {
+        return start.to_string();
+    }
+    let lines = failing
+        .iter()
+        .map(|it| format!("{}: {}", it.label, it.error.kind()));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The failure of a start that waiting does not mend, with the server's place if a check fails as the
+/// start did.
+pub(crate) fn refused(start: PortError, failing: &[Failing]) -> Failure {
+    let same = failing.iter().find(|it| it.error.kind() == start.kind());
+    match same {
+        Some(it) => Failure::Server {
+            place: it.label.clone(),
+            error: start,
+        },
+        None => StartError::Port(start).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn places() -> ServerPlaces {
+        ServerPlaces::new([("store", "postgres://db:5432".into())])
+    }
+
+    #[test]
+    fn a_server_that_is_set_up_wrongly_is_named_with_its_place() {
+        let wrong = PortError::misconfigured("reading the store", "no table `ballots`");
+        let check = |name, result| Check {
+            name,
+            needed: false,
+            result,
+        };
+        let checks = [check("log", Ok(())), check("store", Err(wrong.into()))];
+        let said = misconfigured(&checks, &places());
+        let expected = "store (postgres://db:5432): reading the store: misconfigured: no table \
+                        `ballots`";
+        assert_eq!(said.as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn the_failure_of_a_start_names_the_server_whose_check_fails_alike() {
+        let start = || PortError::misconfigured("tickets.publish", "no password");
+        let failing = [
+            Failing {
+                label: "log".into(),
+                error: PortError::unavailable("bus.partitions", "refused"),
+            },
+            Failing {
+                label: "tickets (redis://a:1)".into(),
+                error: PortError::misconfigured("tickets.current", "no password"),
+            },
+        ];
+        let error = refused(start(), &failing).to_string();
+        let chain = "tickets.publish: misconfigured: no password";
+        assert_eq!(error, format!("tickets (redis://a:1): {chain}"));
+        assert_eq!(refused(start(), &failing[..1]).to_string(), chain);
+    }
 }

@@ -13,7 +13,8 @@ use crate::{
 };
 
 /// The limits of connections and requests.
-pub(crate) fn http(config: &HttpConfig) -> HttpSettings {
+#[must_use]
+pub fn http(config: &HttpConfig) -> HttpSettings {
     HttpSettings {
         max_connections: config.max_connections,
         idle_timeout: config.idle_timeout,
@@ -27,7 +28,8 @@ pub(crate) fn http(config: &HttpConfig) -> HttpSettings {
 }
 
 /// The limits of GraphQL documents.
-pub(crate) fn documents(config: &DocumentConfig) -> DocumentLimits {
+#[must_use]
+pub fn documents(config: &DocumentConfig) -> DocumentLimits {
     DocumentLimits {
         max_size: config.max_document_size,
         max_cost: config.max_cost,

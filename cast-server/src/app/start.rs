@@ -81,24 +81,26 @@ impl App {
     }
 
     /// Starts the use cases, as soon as the servers answer that they need for it.
-    async fn start_cast(&self, waiting: &Waiting) -> Result<Cast, StartError> {
+    async fn start_cast(&self, waiting: &Waiting) -> Result<Cast, Failure> {
         let mut pauses = readiness::pauses();
         loop {
             let started = Cast::builder(self.ports.clone(), self.keys.clone())
                 .settings(self.settings.clone())
                 .roles(self.roles)
                 .start();
-            match started.await {
-                Err(StartError::Port(error)) if error.is_transient() => {
-                    // The causes are for the log, not for the callers of `/readyz`.
-                    let missing = readiness::unanswered(&self.ports, self.roles, &self.places);
-                    if waiting.set(missing.await.trim_end()) {
-                        tracing::warn!(cause = error.chain(), "waiting for a server");
-                    }
-                    self.ports.clock.sleep(pauses()).await;
-                }
-                other => return other,
+            let error = match started.await {
+                Err(StartError::Port(error)) => error,
+                other => return Ok(other?),
+            };
+            let failing = readiness::failing(&self.ports, self.roles, &self.places).await;
+            if !error.is_transient() {
+                return Err(readiness::refused(error, &failing));
             }
+            // The causes are for the log, not for the callers of `/readyz`.
+            if waiting.set(&readiness::kinds(&error, &failing)) {
+                tracing::warn!(cause = error.chain(), "waiting for a server");
+            }
+            self.ports.clock.sleep(pauses()).await;
         }
     }
 }

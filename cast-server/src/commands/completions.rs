@@ -7,7 +7,7 @@ use clap_complete::{Shell, generate};
 
 use crate::process::terminal::print;
 
-/// For which shell.
+/// The flags of `completions`.
 #[derive(Args, Clone, Debug)]
 pub struct CompletionsConfig {
     /// The shell

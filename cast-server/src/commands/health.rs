@@ -3,30 +3,28 @@
 use std::process::ExitCode;
 
 use bytes::Bytes;
+use cast_core::deadline::in_time;
 use http::{Request, Response};
 use http_body_util::Full;
 use tokio::runtime;
 
 use crate::{
-    client::Connection,
+    client::{Connection, RequestError},
     config::HealthConfig,
     process::terminal::{fail, print},
     protocol::HttpUrl,
     wiring,
 };
 
-/// Asked when the URL names no path: whether the process can do its job.
-const DEFAULT_PATH: &str = "/readyz";
-
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// Asks the process, and prints its answer: with success only if it is ready.
+/// Asks the process, and prints its answer: with success only if its status is one.
 pub(super) fn run(config: &HealthConfig) -> ExitCode {
     let url = match config.url() {
         Ok(url) => url,
         Err(why) => return fail(&format!("--listen: {why}")),
     };
-    let (place, path) = (&url.authority, url.path_or(DEFAULT_PATH));
+    let (place, path) = (&url.authority, url.path_or(config.default_path()));
     match ask(config, &url, path) {
         Ok(response) => {
             let text = String::from_utf8_lossy(response.body());
@@ -46,6 +44,9 @@ fn ask(config: &HealthConfig, url: &HttpUrl, path: &str) -> Result<Response<Byte
         .build()?;
     let (clock, _) = wiring::system();
     let request = Request::get(path).body(Full::<Bytes>::default())?;
-    let mut connection = Connection::new(url, &*clock, config.timeout);
-    Ok(runtime.block_on(connection.send(request))?)
+    let timeout = config.timeout;
+    let mut connection = Connection::new(url, &*clock, timeout);
+    // The connection allows its time-out twice: to connect, and for the exchange.
+    let response = runtime.block_on(in_time(&*clock, timeout, connection.send(request)));
+    Ok(response.unwrap_or(Err(RequestError::TimedOut(timeout)))?)
 }

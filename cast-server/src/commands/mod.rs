@@ -41,12 +41,12 @@ pub struct Cli {
     #[arg(long, global = true, value_name = "PATH")]
     config: Option<PathBuf>,
 
-    /// The command.
+    /// What to run, with its settings.
     #[command(subcommand)]
     pub role: Role,
 }
 
-/// A command.
+/// The commands; their comments are the help texts.
 #[derive(Debug, Subcommand)]
 pub enum Role {
     /// Does everything in one process; with no flags, needs no other server

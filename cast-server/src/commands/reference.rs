@@ -77,7 +77,10 @@ fn row(text: &mut String, long: &str, setting: &Setting) {
         Some(name) => format!(" {name}"),
         None => String::new(),
     };
-    let help = line(setting.arg.get_long_help().or(setting.arg.get_help()));
+    let mut help = line(setting.arg.get_long_help().or(setting.arg.get_help()));
+    if setting.arg.get_action().takes_values() {
+        help.push_str(&possible_values(&setting.arg));
+    }
     let commands: Vec<_> = setting
         .commands
         .iter()
@@ -88,6 +91,21 @@ fn row(text: &mut String, long: &str, setting: &Setting) {
         text,
         "| `--{long}{value}` | {default} | {commands} | {help} |"
     );
+}
+
+/// The values that a setting may have, if they are listed: `: A (help of A), B (help of B)`.
+fn possible_values(arg: &Arg) -> String {
+    let values = arg.get_possible_values();
+    let values = values.iter().filter(|value| !value.is_hide_set());
+    let values = values.map(|value| match value.get_help() {
+        Some(help) => format!("`{}` ({})", value.get_name(), line(Some(help))),
+        None => format!("`{}`", value.get_name()),
+    });
+    let values: Vec<_> = values.collect();
+    match values.as_slice() {
+        [] => String::new(),
+        values => format!(": {}", values.join(", ")),
+    }
 }
 
 /// Which command does what.

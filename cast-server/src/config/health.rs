@@ -7,6 +7,12 @@ use clap::Args;
 use super::values::{address, duration};
 use crate::protocol::{HttpUrl, HttpUrlError};
 
+/// Checked when the URL names no path: whether the process can do its job.
+const READY: &str = "/readyz";
+
+/// Checked with `--live`: whether the process works at all.
+const LIVE: &str = "/livez";
+
 /// Which process to check, and for how long.
 #[derive(Args, Clone, Debug)]
 pub struct HealthConfig {
@@ -15,6 +21,11 @@ pub struct HealthConfig {
     /// `--listen`]
     #[arg(long, value_name = "URL")]
     url: Option<HttpUrl>,
+
+    /// Asks `/livez` of the process that listens at `--listen`, not `/readyz`: a process that waits
+    /// for its servers is live
+    #[arg(long, conflicts_with = "url")]
+    live: bool,
 
     /// The `--listen` of the process to check
     #[arg(
@@ -26,7 +37,7 @@ pub struct HealthConfig {
     )]
     listen: String,
 
-    /// How long the answer may take
+    /// How long the check may take
     #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = duration)]
     pub(crate) timeout: Duration,
 }
@@ -38,6 +49,11 @@ impl HealthConfig {
             Some(url) => Ok(url.clone()),
             None => base_url(&self.listen),
         }
+    }
+
+    /// The path to check where the URL names none.
+    pub(crate) const fn default_path(&self) -> &'static str {
+        if self.live { LIVE } else { READY }
     }
 }
 

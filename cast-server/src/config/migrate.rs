@@ -21,7 +21,13 @@ pub struct MigrateConfig {
     #[command(flatten)]
     pub topic: TopicConfig,
     /// How long to wait for servers that do not answer yet
-    #[arg(long, help_heading = "Migration", value_name = "DURATION", default_value = "1m", value_parser = duration)]
+    #[arg(
+        long,
+        help_heading = "Migration",
+        value_name = "DURATION",
+        default_value = "1m",
+        value_parser = duration
+    )]
     pub wait: Duration,
     #[command(flatten)]
     pub log: LogConfig,
@@ -33,12 +39,22 @@ pub struct MigrateConfig {
 pub struct TopicConfig {
     /// The number of partitions, which cannot be changed later, unless `--bus-url` names one: the
     /// most consumers that can ever share the work
-    #[arg(long, value_name = "COUNT", default_value = "12", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(
+        long,
+        value_name = "COUNT",
+        default_value = "12",
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
     pub topic_partitions: u32,
 
     /// The replication factor. More than half of the replicas must have a record before a vote is
     /// acknowledged; with 1, a broker that loses power may lose acknowledged votes
-    #[arg(long, value_name = "COUNT", default_value = "3", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(
+        long,
+        value_name = "COUNT",
+        default_value = "3",
+        value_parser = clap::value_parser!(u16).range(1..)
+    )]
     pub topic_replicas: u16,
 
     /// How long records are kept: the greatest age of a backup from which the database can be

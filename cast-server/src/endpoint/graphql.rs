@@ -223,7 +223,8 @@ fn too_slow(media_type: MediaType) -> Response {
 
 fn out_of_time(media_type: MediaType, is_mutation: bool) -> Response {
     let (code, message) = if is_mutation {
-        let message = "No result in time: it is not known whether the ballot counts. Send the same ballotId again to find out";
+        let message = "No result in time: it is not known whether the ballot counts. If you sent a \
+                       `ballotId`, send the same ballot again; without one it may count twice.";
         (ErrorCode::OutcomeUnknown, message)
     } else {
         (ErrorCode::Unavailable, "No result in time: try again")

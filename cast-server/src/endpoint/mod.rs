@@ -24,10 +24,11 @@ use async_graphql::Executor;
 use bytes::Bytes;
 use cast_core::{
     Cast,
+    deadline::in_time,
     ports::{Clock, Entropy},
 };
 use futures_util::FutureExt as _;
-use http::{HeaderName, Method};
+use http::{HeaderName, Method, StatusCode};
 use http_body_util::combinators::BoxBody;
 use poem::{Endpoint as _, Request, Response, endpoint::BoxEndpoint};
 use tracing::{Instrument as _, Level};
@@ -37,10 +38,11 @@ use self::{
     app_state::{AppState, Opened},
     graphql::GraphqlEndpoint,
     health::Readiness,
-    response::masked_error,
+    negotiation::MediaType,
+    response::{error_response, masked_error},
 };
 use crate::{
-    protocol::{RequestId, Route, ServerPlaces, request_id},
+    protocol::{ErrorCode, RequestId, Route, ServerPlaces, request_id},
     schema::engine::Engine,
     telemetry::{metrics::Metrics, traces},
 };
@@ -138,7 +140,10 @@ impl<E: Executor> HttpService<E> {
         } else {
             let mut request = std::mem::take(request);
             request.set_data(id.clone());
-            self.routes.get_response(request).await
+            // `POST /graphql` has its own deadlines.
+            let answer = pin!(self.routes.get_response(request));
+            let answer = in_time(&**clock, self.settings.request_deadline, answer).await;
+            answer.unwrap_or_else(out_of_time)
         };
         if let Some(start) = start {
             let elapsed = clock.monotonic().saturating_sub(start);
@@ -146,6 +151,15 @@ impl<E: Executor> HttpService<E> {
         }
         response
     }
+}
+
+fn out_of_time() -> Response {
+    error_response(
+        MediaType::Json,
+        StatusCode::GATEWAY_TIMEOUT,
+        ErrorCode::Unavailable,
+        "No response in time: try again",
+    )
 }
 
 fn internal_error(id: &RequestId) -> Response {

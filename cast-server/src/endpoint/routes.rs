@@ -19,19 +19,25 @@ use crate::protocol::{ErrorCode, RequestId};
 /// Middleware goes around them here. Left out on purpose are poem's own metrics and traces, which label
 /// by full URL and log query strings, and so tickets; and its compression.
 pub(super) fn routes<E: Executor>(state: &Arc<AppState<E>>) -> BoxEndpoint<'static> {
-    let ready = |state: &Arc<AppState<E>>| {
+    let live = || make_sync(|_| health::live());
+    let ready = || {
         let state = Arc::clone(state);
-        get(make(move |_| {
+        make(move |_| {
             let state = Arc::clone(&state);
             async move { state.ready().await }
-        }))
+        })
     };
-    let scraped = Arc::clone(state);
+    let scrape = || {
+        let state = Arc::clone(state);
+        make_sync(move |_| state.scrape())
+    };
+    // HEAD has the same endpoint, and hyper leaves out the body: by itself poem answers HEAD with the
+    // `Content-Length` 0.
     let mut routes = Route::new()
-        .at("/livez", get(make_sync(|_| health::live())))
-        .at("/readyz", ready(state))
-        .at("/healthz", ready(state))
-        .at("/metrics", get(make_sync(move |_| scraped.scrape())));
+        .at("/livez", get(live()).head(live()))
+        .at("/readyz", get(ready()).head(ready()))
+        .at("/healthz", get(ready()).head(ready()))
+        .at("/metrics", get(scrape()).head(scrape()));
     if state.has_graphql {
         let state = Arc::clone(state);
         // It answers all methods: each error of its own has the media type that the client accepts.

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-/// All went well.
+/// The command did what it was asked to; of a server: it drained after a signal.
 pub(crate) const OK: ExitCode = ExitCode::SUCCESS;
 /// The command failed.
 pub(crate) const FAILED: ExitCode = ExitCode::FAILURE;

@@ -76,7 +76,8 @@ async fn run<H: Handler>(
     }
     // The clients of these are connected, and may have sent a request: it would be lost with a reset.
     let established = listener.close(MAX_BACKLOG);
-    // Not before the socket is closed: a client whose connection is closed might connect to this socket again.
+    // Not before the socket is closed: a client whose connection is closed might connect to this socket
+    // again.
     shared.drain.begin();
     for accepted in established {
         serve(accepted);

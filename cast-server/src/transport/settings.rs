@@ -1,4 +1,4 @@
-//! The limits of connections and requests.
+//! What the server's configuration sets for HTTP.
 
 use std::time::Duration;
 

@@ -6,7 +6,7 @@ use cast_core::ports::{Clock, Entropy};
 
 use super::{drain::Drain, handler::ConnectionEvents, settings::HttpSettings};
 
-/// What all connections of a server share.
+/// One for a server, behind an `Arc` that each connection holds.
 pub(super) struct Shared {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) entropy: Arc<dyn Entropy>,

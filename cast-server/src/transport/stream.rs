@@ -27,6 +27,7 @@ use super::{in_flight::Requests, shared::Shared};
 /// | the first byte of a request | `idle_timeout` |
 /// | the rest of its head | `header_deadline` |
 /// | its body | the endpoint's, which can answer |
+/// | the endpoint | the endpoint's: each path has one |
 /// | the client to take a response | `idle_timeout`, for all of it |
 ///
 /// Architecture invariant: nothing here allocates for a request that comes in one piece, nor reads the

@@ -20,8 +20,9 @@ use cast_testkit::{
     faults::{Fault, FaultPlan, Gate, Moment, Operation},
 };
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 
-use crate::support::{Log, SOON, Server, VOTE, app_over, one_vote, ports, timed};
+use crate::support::{Client, Log, SOON, Server, VOTE, app_over, one_vote, ports, timed};
 
 /// A server whose ports fail as the plan says.
 async fn faulty() -> (Server, Arc<FaultPlan>) {
@@ -173,6 +174,46 @@ async fn without_a_ticket_cas_says_so_and_readiness_names_it() {
     .await;
 }
 
+/// Redis reads and refuses writes where its disk is full, or where it is a replica.
+#[tokio::test]
+async fn a_start_that_fails_though_every_check_answers_says_which_call_fails() {
+    let plan = FaultPlan::quiet(Arc::new(SystemClock));
+    plan.always(Operation::PublishTicket, Fault::Refused);
+    let app = app_over(ports().intercepted(&plan));
+    let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = free.local_addr().unwrap().to_string();
+    drop(free);
+    let client = Client::new(&format!("http://{address}"));
+    let starting = tokio::spawn(async move { app.start(&address).await });
+    let text = eventually(SOON, "what it waits for", || async {
+        let request = client.http.get(format!("{}/readyz", client.url));
+        let reply = client.try_send(request).await.ok()?;
+        let text = reply.body.as_str().unwrap_or_default().to_owned();
+        (reply.status == 503 && !text.contains("starting")).then_some(text)
+    })
+    .await;
+    assert_eq!(text, "not ready\ntickets.publish: unavailable\n");
+    plan.clear();
+    assert!(starting.await.unwrap().is_ok());
+}
+
+#[tokio::test]
+async fn every_path_has_a_deadline() {
+    let gate = Gate::new();
+    let mut app = app_over(ports().intercepted(&gate));
+    app.settings.tallies.read_deadline = SOON * 5;
+    app.http.request_deadline = Duration::from_millis(200);
+    let server = Server::of(app).await;
+    gate.close(Operation::Partitions, Moment::Before);
+    let (reply, took) = timed(server.client.get("/readyz")).await;
+    assert_eq!(
+        (reply.status, reply.code()),
+        (504, "UNAVAILABLE"),
+        "{reply:?}"
+    );
+    assert!(took < SOON / 2, "{took:?}");
+}
+
 #[tokio::test]
 async fn readiness_names_what_is_missing_and_what_it_can_do_without() {
     let (server, plan) = faulty().await;
@@ -209,6 +250,8 @@ async fn an_answer_that_takes_too_long_is_cut_off() {
         (504, "OUTCOME_UNKNOWN"),
         "{reply:?}"
     );
+    let message = reply.body["errors"][0]["message"].as_str();
+    assert!(message.unwrap().contains("without one"), "{reply:?}");
     gate.open(Operation::Publish, Moment::Before);
     eventually(SOON, "the vote that counted all the same", || async {
         (server.client.tally("a").await == 1).then_some(())

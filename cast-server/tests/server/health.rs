@@ -33,31 +33,40 @@ async fn a_process_that_listens_elsewhere_is_asked_there() {
     assert_eq!(code, Some(1), "{stderr}");
 }
 
+/// An address of this machine where nothing listens.
+async fn unused_address() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    listener.local_addr().unwrap().to_string()
+}
+
+/// The roles that wait, each with URLs where nothing listens.
+const WAITING: [(&str, &[&str]); 2] = [
+    (
+        "vote-consumer",
+        &[
+            "--counter-url",
+            "redis://127.0.0.1:1",
+            "--bus-url",
+            "kafka://127.0.0.1:1/votes",
+            "--store-url",
+            "postgres://127.0.0.1:1/cast",
+        ],
+    ),
+    (
+        "ticket-generator",
+        &["--tickets-url", "redis://127.0.0.1:1"],
+    ),
+];
+
 #[tokio::test]
 async fn a_server_that_waits_is_a_failure_that_names_what_it_waits_for() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    drop(listener);
-    // Nothing listens at the address of its servers.
-    let args = ["vote-consumer", "--listen", &address];
-    let urls = [
-        "--counter-url",
-        "redis://127.0.0.1:1",
-        "--bus-url",
-        "kafka://127.0.0.1:1/votes",
-        "--store-url",
-        "postgres://127.0.0.1:1/cast",
-    ];
-    let all: Vec<_> = args.iter().chain(&urls).copied().collect();
-    let _process = Process::launch(program(&all));
-    let (live, ready) = (
-        format!("http://{address}/livez"),
-        format!("http://{address}/readyz"),
-    );
-    cast_testkit::eventually(SOON, "life", || async {
-        (health(&["--url", &live]).await.0 == Some(0)).then_some(())
-    })
-    .await;
+    let address = unused_address().await;
+    let (role, urls) = WAITING[0];
+    let mut command = program(&[role, "--listen", &address]);
+    command.args(urls);
+    let _process = Process::launch(command);
+    let ready = format!("http://{address}/readyz");
+    until_live(&address).await;
     cast_testkit::eventually(SOON, "the names of what is missing", || async {
         let (code, stdout, stderr) = health(&["--url", &ready]).await;
         assert_eq!((code, &*stdout), (Some(1), ""));
@@ -75,6 +84,34 @@ async fn a_server_that_waits_is_a_failure_that_names_what_it_waits_for() {
     .await;
 }
 
+async fn until_live(address: &str) {
+    let url = format!("http://{address}/livez");
+    cast_testkit::eventually(SOON, "life", || async {
+        (health(&["--url", &url]).await.0 == Some(0)).then_some(())
+    })
+    .await;
+}
+
+/// The image's health check is `health --live`: it must not fail while another server is away.
+#[tokio::test]
+async fn a_role_that_waits_is_live_and_not_ready() {
+    for (role, urls) in WAITING {
+        let address = unused_address().await;
+        let mut command = program(&[role]);
+        let ring = format!("1:{}", "0f".repeat(32));
+        command.args(urls).env("CAST_TICKET_SECRET", ring);
+        command.env("CAST_LISTEN", &address);
+        let _process = Process::launch(command);
+        until_live(&address).await;
+        for (args, code) in [(&["health", "--live"][..], 0), (&["health"], 1)] {
+            let mut command = program(args);
+            command.env("CAST_LISTEN", &address);
+            let ended = run(command).await;
+            assert_eq!(ended.0, Some(code), "{role} {args:?} {ended:?}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_refused_connection_is_a_failure_and_so_is_silence() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -89,6 +126,12 @@ async fn a_refused_connection_is_a_failure_and_so_is_silence() {
     let (code, stdout, stderr) = health(&["--url", &url]).await;
     assert_eq!((code, &*stdout), (Some(1), ""));
     assert!(stderr.contains("refused"), "{stderr}");
+}
+
+#[tokio::test]
+async fn a_url_and_live_are_a_wrong_command_line() {
+    let (code, _, stderr) = health(&["--live", "--url", "http://127.0.0.1:1"]).await;
+    assert_eq!(code, Some(2), "{stderr}");
 }
 
 #[tokio::test]

@@ -272,7 +272,12 @@ async fn health_checks_are_plain_text() {
             .client
             .http
             .head(format!("{}{path}", server.client.url));
-        assert_eq!(server.client.send(head).await.status, 200, "{path}");
+        let head = server.client.send(head).await;
+        assert_eq!(
+            (head.status, head.header("content-length")),
+            (200, "3"),
+            "{path}"
+        );
         let post = server
             .client
             .http
@@ -283,6 +288,21 @@ async fn health_checks_are_plain_text() {
             (405, "GET, HEAD"),
             "{path}"
         );
+    }
+}
+
+#[tokio::test]
+async fn head_has_the_length_of_the_body_that_get_has_and_no_body() {
+    let server = Server::start().await;
+    for path in ["/livez", "/readyz", "/healthz", "/metrics"] {
+        let mut stream = server.connect().await;
+        let request = format!("HEAD {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        let answer = raw(&mut stream, request.as_bytes()).await;
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+        let mut lines = head.lines();
+        let length = lines.find_map(|line| line.strip_prefix("content-length: "));
+        assert!(length.is_some_and(|length| length != "0"), "{path} {head}");
+        assert_eq!(body, "", "{path}");
     }
 }
 

@@ -21,13 +21,18 @@ async fn refused(args: &[&str]) -> String {
 
 #[tokio::test]
 async fn roles_of_a_deployment_refuse_servers_in_memory() {
-    for (role, setting) in [
-        ("api", "tickets-url"),
-        ("ticket-generator", "tickets-url"),
-        ("vote-consumer", "bus-url"),
+    let (tickets, counter) = ("--tickets-url", "--counter-url");
+    let (bus, store) = ("--bus-url", "--store-url");
+    for (role, needed) in [
+        ("api", &[tickets, counter, bus, store][..]),
+        ("ticket-generator", &[tickets]),
+        ("vote-consumer", &[counter, bus, store]),
     ] {
         let said = refused(&[role]).await;
-        assert!(said.contains(role) && said.contains(setting), "{said}");
+        assert!(said.contains(role), "{said}");
+        for flag in [tickets, counter, bus, store] {
+            assert_eq!(said.contains(flag), needed.contains(&flag), "{flag} {said}");
+        }
     }
     let half = [
         "api",
@@ -74,6 +79,7 @@ async fn roles_that_check_tickets_refuse_to_start_without_a_key_ring() {
 async fn a_url_without_an_adapter_is_refused_without_showing_it() {
     for (setting, url) in [
         ("--tickets-url", "kafka://:hunter2@127.0.0.1:1/votes"),
+        ("--tickets-url", "redis+sentinel://:hunter2@127.0.0.1:1"),
         ("--counter-url", "memcached://:hunter2@127.0.0.1:1"),
         ("--bus-url", "redis://:hunter2@127.0.0.1:1"),
         ("--store-url", "mysql://:hunter2@127.0.0.1:1"),
@@ -83,6 +89,9 @@ async fn a_url_without_an_adapter_is_refused_without_showing_it() {
         let said = refused(&["serve", setting, url]).await;
         assert!(said.contains(&setting[2..]), "{said}");
         assert!(!said.contains("hunter2"), "{said}");
+        // The program has an adapter for all that it could be built with.
+        #[cfg(all(feature = "redis", feature = "kafka", feature = "postgres"))]
+        assert!(!said.contains("built without"), "{said}");
     }
 }
 

@@ -308,7 +308,8 @@ async fn the_image_asks_the_program_itself_how_it_is() {
     })
     .await;
     let at = process.url().replace("http://", "");
-    let mut asking = program(&[&check[1]]);
+    let args: Vec<_> = check[1..].iter().map(String::as_str).collect();
+    let mut asking = program(&args);
     asking.env("CAST_LISTEN", at);
     let (code, _, stderr) = run(asking).await;
     assert_eq!(code, Some(0), "{stderr}");

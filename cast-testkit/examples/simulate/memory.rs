@@ -59,10 +59,10 @@ impl Deployment for InMemory {
     fn inject(&self, fault: &ServerFault) -> bool {
         let mut backups = self.backups.lock();
         match fault {
-            ServerFault::ForgetCounter => self.counter.forget(),
-            ServerFault::ForgetCandidate { candidate } => self.counter.forget_candidate(candidate),
-            ServerFault::ForgetTickets => self.tickets.forget_tickets(),
-            ServerFault::ForgetTicketsAndIds => self.tickets.forget(),
+            ServerFault::LoseCounter => self.counter.forget(),
+            ServerFault::LoseCandidate { candidate } => self.counter.forget_candidate(candidate),
+            ServerFault::LoseTickets => self.tickets.forget_tickets(),
+            ServerFault::LoseTicketsAndIds => self.tickets.forget(),
             ServerFault::BackUp => backups.push(self.store.snapshot()),
             ServerFault::Restore { which } => {
                 let backup = backups[which % backups.len()].clone();

@@ -45,7 +45,7 @@ const RACERS: usize = 32;
 /// What the harnesses of all ports have in common.
 #[async_trait]
 pub trait Harness: Send + Sync {
-    /// How long something may take that should happen soon: a record to arrive, a group to reconcile.
+    /// How long something may take that should happen soon: a record to arrive, a group to rebalance.
     fn patience(&self) -> Duration {
         Duration::from_secs(15)
     }

@@ -180,7 +180,7 @@ impl RedisCluster {
     /// Gives each master its slots, and lets the nodes meet.
     async fn join(&self) {
         for (at, node) in self.nodes.iter().enumerate() {
-            // Two that begin with the same one would have to reconcile which of them is newer.
+            // Two that begin with the same one would have to decide which of them is newer.
             let epoch = (at + 1).to_string();
             node.cli(["CLUSTER", "SET-CONFIG-EPOCH", &epoch]).await;
             if at < self.masters {

@@ -197,7 +197,7 @@ fn expected(world: &World) -> Votes {
     world.candidates.iter().map(of).collect()
 }
 
-/// Each api shows what the store has, once it had the time to refresh.
+/// Each API process shows what the store has, once it had the time to refresh.
 async fn check_tallies(world: &World, processes: &Processes) {
     let refresh_after = Duration::from_millis(world.setup.refresh_after_ms);
     let expected = expected(world);
@@ -218,7 +218,7 @@ async fn check_tallies(world: &World, processes: &Processes) {
         match shown {
             Ok(shown) if shown == expected => {}
             shown => world.violated(Promise::TalliesRefresh, || {
-                format!("api {slot} shows {shown:?}, and the store has {expected:?}")
+                format!("API process {slot} shows {shown:?}, and the store has {expected:?}")
             }),
         }
     }

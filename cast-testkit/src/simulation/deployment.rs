@@ -43,16 +43,16 @@ pub trait Deployment: Send + Sync {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ServerFault {
     /// The counter loses all its data.
-    ForgetCounter,
+    LoseCounter,
     /// The counter loses one candidate.
-    ForgetCandidate {
+    LoseCandidate {
         /// The candidate.
         candidate: Candidate,
     },
     /// The ticket source loses its tickets with their use counters, and keeps the ids of ballots.
-    ForgetTickets,
+    LoseTickets,
     /// The ticket source loses all its data.
-    ForgetTicketsAndIds,
+    LoseTicketsAndIds,
     /// The store is backed up.
     BackUp,
     /// The store is restored from a backup.

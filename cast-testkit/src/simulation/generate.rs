@@ -254,10 +254,10 @@ fn fault_point(random: &Random, setup: &Setup, fault: ProcessFault) -> What {
 fn losses(random: &Random, setup: &Setup, events: &mut Vec<Event>) {
     for _ in 0..random.some(&[0, 0, 1, 2]) {
         let what = match random.below_hundred() {
-            0..=39 => What::ForgetCounter,
-            40..=79 => What::ForgetCandidate(random.index(CANDIDATES)),
-            80..=89 => What::ForgetTickets { ids: false },
-            _ => What::ForgetTickets { ids: true },
+            0..=39 => What::LoseCounter,
+            40..=79 => What::LoseCandidate(random.index(CANDIDATES)),
+            80..=89 => What::LoseTickets { ids: false },
+            _ => What::LoseTickets { ids: true },
         };
         events.push(at(random.number(0, HORIZON_MS), what));
     }

@@ -106,9 +106,9 @@ pub(super) enum What {
     Restart {
         process: usize,
     },
-    ForgetCounter,
-    ForgetCandidate(usize),
-    ForgetTickets {
+    LoseCounter,
+    LoseCandidate(usize),
+    LoseTickets {
         ids: bool,
     },
     BackUp,

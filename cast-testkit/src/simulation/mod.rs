@@ -26,8 +26,8 @@
 //!
 //!     fn inject(&self, fault: &ServerFault) -> bool {
 //!         match fault {
-//!             ServerFault::ForgetCounter => self.counter.forget(),
-//!             ServerFault::ForgetCandidate { candidate } => self.counter.forget_candidate(candidate),
+//!             ServerFault::LoseCounter => self.counter.forget(),
+//!             ServerFault::LoseCandidate { candidate } => self.counter.forget_candidate(candidate),
 //!             _ => return false, // not possible here
 //!         }
 //!         true

@@ -127,18 +127,14 @@ fn carry_out(
 fn inject(world: &World, deployment: &dyn Deployment, what: &What) {
     world.trace(0, || format!("{what:?}"));
     let (fault, state) = match what {
-        What::ForgetCounter => (ServerFault::ForgetCounter, RareState::CounterForgot),
-        What::ForgetCandidate(number) => {
+        What::LoseCounter => (ServerFault::LoseCounter, RareState::CounterLost),
+        What::LoseCandidate(number) => {
             let candidate = world.candidates[*number].clone();
-            let fault = ServerFault::ForgetCandidate { candidate };
-            (fault, RareState::CandidateForgotten)
+            let fault = ServerFault::LoseCandidate { candidate };
+            (fault, RareState::CandidateLost)
         }
-        What::ForgetTickets { ids: false } => {
-            (ServerFault::ForgetTickets, RareState::TicketsForgotten)
-        }
-        What::ForgetTickets { ids: true } => {
-            (ServerFault::ForgetTicketsAndIds, RareState::IdsForgotten)
-        }
+        What::LoseTickets { ids: false } => (ServerFault::LoseTickets, RareState::TicketsLost),
+        What::LoseTickets { ids: true } => (ServerFault::LoseTicketsAndIds, RareState::IdsLost),
         What::BackUp => (ServerFault::BackUp, RareState::BackedUp),
         What::Restore { which } => (ServerFault::Restore { which: *which }, RareState::Restored),
         What::Unreadable { partition } => {
@@ -158,9 +154,9 @@ fn inject(world: &World, deployment: &dyn Deployment, what: &What) {
     world.reached(state);
     let mut truth = world.truth();
     match fault {
-        ServerFault::ForgetCounter => world.candidates.iter().for_each(|who| truth.lost(who)),
-        ServerFault::ForgetCandidate { candidate } => truth.lost(&candidate),
-        ServerFault::ForgetTicketsAndIds => truth.ids_lost = true,
+        ServerFault::LoseCounter => world.candidates.iter().for_each(|who| truth.lost(who)),
+        ServerFault::LoseCandidate { candidate } => truth.lost(&candidate),
+        ServerFault::LoseTicketsAndIds => truth.ids_lost = true,
         _ => {}
     }
 }
@@ -218,7 +214,7 @@ async fn end(world: &Arc<World>, processes: &Arc<Processes>, voters: Vec<JoinHan
 /// Each API process accepts a vote, at the latest with the ticket after the next.
 async fn last_votes(world: &World, processes: &Processes) {
     for api in 0..world.setup.apis() {
-        let voter = LAST_VOTERS + u32::try_from(api).expect("a few apis");
+        let voter = LAST_VOTERS + u32::try_from(api).expect("a few API processes");
         let plan = Vote {
             voter,
             api,

@@ -182,7 +182,7 @@ impl Broken {
         }
     }
 
-    /// Reads the meter, and writes it a moment later.
+    /// Reads the use counter, and writes it a moment later.
     async fn look_before_granting(&self, ticket: &GenuineTicket, claims: usize) -> Vec<Redemption> {
         let ticket = *ticket.ticket();
         let mut used = self.memory().granted.get(&ticket).copied().unwrap_or(0);

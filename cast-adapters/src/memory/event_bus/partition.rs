@@ -90,7 +90,7 @@ impl PartitionLog {
         let place = &mut self.groups[group];
         place.committed = place.committed.map(|committed| next.max(committed));
         place.has_committed = true;
-        self.reconcile_floor(retained)
+        self.advance_floor(retained)
     }
 
     pub(super) fn has_committed(&self, group: usize) -> bool {
@@ -100,11 +100,11 @@ impl PartitionLog {
     /// Removes a group, and with it the records that only it retained.
     pub(super) fn forget_group(&mut self, group: usize, retained: usize) -> Committed {
         self.groups[group].committed = None;
-        self.reconcile_floor(retained)
+        self.advance_floor(retained)
     }
 
     /// Finds the records that every group has committed, and retains at most `retained` of them.
-    fn reconcile_floor(&mut self, retained: usize) -> Committed {
+    fn advance_floor(&mut self, retained: usize) -> Committed {
         let behind_all = self.groups.iter().filter_map(|group| group.committed).min();
         let floor = behind_all.unwrap_or(self.floor);
         let ballots = self.weigh(self.floor, floor);

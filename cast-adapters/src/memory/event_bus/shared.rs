@@ -164,8 +164,8 @@ impl Shared {
                 PortError::misconfigured(
                     operation,
                     format!(
-                        "there is no partition {number}: this log has {count}, counted from 0; \
-                         everything that uses it must be set up for as many"
+                        "there is no partition {number}: this log has {count} partitions, counted \
+                         from 0. All servers must use the same number of partitions"
                     ),
                 )
             })

@@ -168,12 +168,12 @@ impl VoteCounter for MemoryCounter {
         &self,
         candidates: &[Candidate],
     ) -> Result<Vec<Vec<AppliedTotal>>, PortError> {
-        let reconciled = |candidate| {
+        let applied_totals = |candidate| {
             self.shards[self.shard_of(candidate)]
                 .lock()
                 .applied_totals(candidate)
         };
-        Ok(candidates.iter().map(reconciled).collect())
+        Ok(candidates.iter().map(applied_totals).collect())
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 use cast_core::domain::{BallotId, Candidate, LogPosition, LoggedBallot, Partition};
 
 /// A counted ballot, with its position in the log.
-pub(super) type StoredBallot = (LogPosition, LoggedBallot);
+pub(super) type CountedBallot = (LogPosition, LoggedBallot);
 
 /// The most ballots of a segment. A segment is forgotten as a whole.
 const MAX_SEGMENT_LEN: usize = 1_024;
@@ -19,9 +19,9 @@ const MAX_SEGMENT_LEN: usize = 1_024;
 /// recount uses a clone, outside of the store's lock.
 #[derive(Clone, Default)]
 pub(super) struct Ballots {
-    sealed: VecDeque<Arc<[StoredBallot]>>,
+    sealed: VecDeque<Arc<[CountedBallot]>>,
     /// The segment that is being filled.
-    open: Vec<StoredBallot>,
+    open: Vec<CountedBallot>,
     /// The votes of the forgotten ballots.
     forgotten: Sums,
     /// The number of forgotten ballots.
@@ -32,7 +32,7 @@ pub(super) struct Ballots {
 /// Votes by candidate and partition.
 pub(super) type Sums = BTreeMap<(Candidate, Partition), u64>;
 
-fn add(sums: &mut Sums, segment: &[StoredBallot]) {
+fn add(sums: &mut Sums, segment: &[CountedBallot]) {
     for (position, ballot) in segment {
         for selection in ballot.selections.iter() {
             let key = (selection.candidate.clone(), position.partition);
@@ -43,8 +43,8 @@ fn add(sums: &mut Sums, segment: &[StoredBallot]) {
 
 impl Ballots {
     /// Adds a ballot. If there are more than `max` then, forgets old ones and returns their ids.
-    pub(super) fn push(&mut self, kept: StoredBallot, max: usize) -> Vec<BallotId> {
-        self.open.push(kept);
+    pub(super) fn push(&mut self, counted: CountedBallot, max: usize) -> Vec<BallotId> {
+        self.open.push(counted);
         self.len += 1;
         // A small part of the bound, so that nearly as many ballots as allowed are kept.
         if self.open.len() >= (max / 64).clamp(1, MAX_SEGMENT_LEN) {
@@ -64,7 +64,7 @@ impl Ballots {
     }
 
     /// The ballots in memory, oldest first.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &StoredBallot> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &CountedBallot> {
         let sealed = self.sealed.iter().flat_map(|segment| segment.iter());
         sealed.chain(&self.open)
     }
@@ -75,7 +75,7 @@ impl Ballots {
     }
 
     /// The ballot with this number, counted from 0, unless it is forgotten.
-    pub(super) fn get(&self, number: u64) -> Option<&StoredBallot> {
+    pub(super) fn get(&self, number: u64) -> Option<&CountedBallot> {
         let index = usize::try_from(number.checked_sub(self.forgotten_len)?).ok()?;
         // All sealed segments have the same length.
         let len = self.sealed.front().map_or(1, |segment| segment.len());
@@ -89,7 +89,7 @@ impl Ballots {
     /// because there may be millions of ballots.
     pub(super) async fn recount(self) -> Sums {
         let mut sums = self.forgotten;
-        let open: Arc<[StoredBallot]> = self.open.into();
+        let open: Arc<[CountedBallot]> = self.open.into();
         for segment in self.sealed.into_iter().chain([open]) {
             add(&mut sums, &segment);
             tokio::task::yield_now().await;
@@ -109,8 +109,8 @@ mod tests {
         let mut forgotten = Vec::new();
         for number in 0..5 {
             let name = if number < 2 { "a" } else { "b" };
-            let kept = (position(0, number), ballot(number, name, 10));
-            forgotten.extend(ballots.push(kept, 3));
+            let counted = (position(0, number), ballot(number, name, 10));
+            forgotten.extend(ballots.push(counted, 3));
         }
         assert_eq!(forgotten, [id(0), id(1)]);
         let kept: Vec<_> = ballots.iter().map(|(_, ballot)| ballot.id).collect();

@@ -162,7 +162,7 @@ mod tests {
 
     fn rejection(offset: u64, number: u64) -> Rejection {
         Rejection::Ballot {
-            ballot: PositionedBallot {
+            positioned: PositionedBallot {
                 offset: Offset::new(offset),
                 ballot: ballot(number, "a", 1),
             },

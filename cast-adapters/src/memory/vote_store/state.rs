@@ -166,8 +166,8 @@ impl State {
     fn count(&mut self, position: LogPosition, placed: &PositionedBallot, options: &StoreOptions) {
         let number = self.ballots.count();
         self.fates.insert(placed.ballot.id, Known::Counted(number));
-        let kept = (position, placed.ballot.clone());
-        for forgotten in self.ballots.push(kept, options.max_ballots) {
+        let counted = (position, placed.ballot.clone());
+        for forgotten in self.ballots.push(counted, options.max_ballots) {
             self.fates.remove(&forgotten);
         }
     }

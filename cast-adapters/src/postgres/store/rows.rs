@@ -144,10 +144,10 @@ fn bytes(rejection: &Rejection) -> Option<Vec<u8>> {
 
 /// A rejected ballot with all its contents: every number of a ballot fits in JSON.
 fn ballot_json(rejection: &Rejection) -> Option<String> {
-    let Rejection::Ballot { ballot: placed, .. } = rejection else {
+    let Rejection::Ballot { positioned, .. } = rejection else {
         return None;
     };
-    let ballot = &placed.ballot;
+    let ballot = &positioned.ballot;
     let selections: Vec<_> = ballot
         .selections
         .iter()

@@ -23,7 +23,7 @@ local function server_id()
     local info = redis.pcall('INFO', section)
     local id = type(info) == 'string' and string.match(info, field .. ':(%x+)')
     if not id then
-      error({ err = 'NOPERM tickets need ' .. field .. ' of INFO ' .. section .. ': allow the user of --tickets-url the command INFO' })
+      error({ err = 'NOPERM tickets need ' .. field .. ' of INFO ' .. section .. ': allow the user of the Redis URL the command INFO' })
     end
     return id
   end

@@ -10,8 +10,10 @@ use super::{
 };
 
 pub(super) const VOTE: &str = "\
-mutation Vote($usernames: [String!]!, $voteCount: [Int!]!, $ticket: String!, $voterUsername: String, $ballotId: ID) {
-  vote(usernames: $usernames, voteCount: $voteCount, ticket: $ticket, voterUsername: $voterUsername, ballotId: $ballotId) {
+mutation Vote($usernames: [String!]!, $voteCount: [Int!]!, $ticket: String!, $voterUsername: String,
+  $ballotId: ID) {
+  vote(usernames: $usernames, voteCount: $voteCount, ticket: $ticket, voterUsername: $voterUsername,
+    ballotId: $ballotId) {
     success message usernames votes stale code retryable
   }
 }";

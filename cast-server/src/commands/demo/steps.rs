@@ -93,8 +93,8 @@ async fn three_names(guide: &mut Guide<'_>, names: &Names) -> Result<Vec<(String
     let result = guide.cast(&ballot).await?;
     result.is_success()?;
     same("usernames", &result.usernames, &ballot.usernames)?;
-    // A ballot that had no answer the first time, and was sent again, shows only when it reconciles; and a counter
-    // that did not answer cannot say.
+    // A ballot that had no answer the first time, and was sent again, shows only when it reconciles; and a
+    // counter that did not answer cannot say.
     if result.code != "DUPLICATE" && !result.stale {
         same("code", result.code.as_str(), "ACCEPTED")?;
         let counts: Vec<_> = ballot.counts.iter().copied().map(u64::from).collect();

@@ -43,7 +43,7 @@ const MAX_BALLOTS: usize = 32;
     expect(dead_code, reason = "without the feature none go anywhere")
 )]
 pub struct Collector {
-    /// What takes them in.
+    /// `--traces-url`: OTLP over HTTP, without TLS.
     pub(crate) url: HttpUrl,
     /// The share, of 0 to 1, of the GraphQL requests without a trace of their own that are traced. Those
     /// with one are traced when their caller asks for it.

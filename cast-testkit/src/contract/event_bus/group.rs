@@ -17,7 +17,7 @@ pub(super) async fn two_members_share_the_partitions(
     let scenario = Scenario::start(harness).await;
     let group = Group::new(&scenario);
     let members = [group.join(0).await, group.join(1).await];
-    let owners = group.reconcile(members.len()).await;
+    let owners = group.until_stable(members.len()).await;
     let read: BTreeSet<_> = owners.into_keys().collect();
     assert_eq!(
         read,
@@ -46,11 +46,11 @@ async fn taken_over_after(harness: &dyn EventBusHarness, how: Leave) -> Result<(
     let scenario = Scenario::start(harness).await;
     let group = Group::new(&scenario);
     let [leaver, stayer]: [Member; 2] = [group.join(0).await, group.join(1).await];
-    let owners = group.reconcile(2).await;
+    let owners = group.until_stable(2).await;
     let (&left, _) = owners
         .iter()
         .find(|(_, owner)| **owner == 0)
-        .expect("a reconciled member reads something");
+        .expect("a member of a stable group reads something");
     let [before, resumed, _] = *read_of(&scenario, &group, left).await else {
         unreachable!("three records were asked for")
     };
@@ -75,7 +75,7 @@ async fn taken_over_after(harness: &dyn EventBusHarness, how: Leave) -> Result<(
     );
     assert_eq!(
         group
-            .reconcile(1)
+            .until_stable(1)
             .await
             .into_values()
             .collect::<BTreeSet<_>>(),

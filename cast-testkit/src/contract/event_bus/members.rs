@@ -9,7 +9,7 @@ use cast_core::{
     domain::{LogBatch, LogPosition, Offset, Partition},
     ports::{EventBus, GroupName, PortError, ResumeFrom, Subscription},
 };
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use tokio::{sync::oneshot, task::JoinHandle};
 
 use super::scenario::Scenario;
@@ -18,8 +18,8 @@ use crate::{
     waiting::{eventually, within},
 };
 
-/// How many rounds a group must read in the same way to count as reconciled.
-const RECONCILED_ROUNDS: usize = 3;
+/// How many rounds a group must read in the same way to count as stable.
+const STABLE_ROUNDS: usize = 3;
 
 /// A group whose members read in the background.
 pub(super) struct Group<'a> {
@@ -69,7 +69,8 @@ impl<'a> Group<'a> {
                 let partition = batch.partition;
                 let offsets = batch.entries.iter().map(|entry| entry.offset);
                 let positions = offsets.map(|offset| LogPosition { partition, offset });
-                lock(&read).extend(positions.map(|position| (number, position)));
+                read.lock()
+                    .extend(positions.map(|position| (number, position)));
             }
         };
         let reading = tokio::spawn(read_until_stopped(subscription, stopped, note));
@@ -78,14 +79,14 @@ impl<'a> Group<'a> {
 
     /// Which members read `position`, once for each time.
     pub(super) fn readers_of(&self, position: LogPosition) -> Vec<usize> {
-        let read = lock(&self.read);
+        let read = self.read.lock();
         let readers = read.iter().filter(|(_, there)| *there == position);
         readers.map(|(member, _)| *member).collect()
     }
 
     /// Publishes to all partitions until members read each of them, `members` of them in all, and
     /// do so in the same way for some rounds; who reads what.
-    pub(super) async fn reconcile(&self, members: usize) -> BTreeMap<Partition, usize> {
+    pub(super) async fn until_stable(&self, members: usize) -> BTreeMap<Partition, usize> {
         let mut history: Vec<(Vec<LogPosition>, BTreeMap<Partition, usize>)> = Vec::new();
         let patience = self.scenario.harness.patience();
         within(patience, "a group to share the partitions", async {
@@ -104,7 +105,7 @@ impl<'a> Group<'a> {
                     history.clear();
                 }
                 history.push((positions, owners.clone()));
-                if history.len() > RECONCILED_ROUNDS {
+                if history.len() > STABLE_ROUNDS {
                     return owners;
                 }
             }
@@ -126,7 +127,9 @@ impl<'a> Group<'a> {
 
     /// Forgets what was read of `partition`, and has it read from there when it changes hands.
     pub(super) fn rewind(&self, partition: Partition, to: Offset) {
-        lock(&self.read).retain(|(_, position)| position.partition != partition);
+        self.read
+            .lock()
+            .retain(|(_, position)| position.partition != partition);
         self.progress.set(partition, to);
     }
 }
@@ -162,8 +165,4 @@ async fn read_until_stopped(
 
 fn readable<T>(read: Result<T, PortError>) -> T {
     read.unwrap_or_else(|error| panic!("a member cannot read: {}", error.chain()))
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock()
 }

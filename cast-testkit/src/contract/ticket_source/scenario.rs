@@ -32,7 +32,7 @@ pub trait TicketSourceHarness: Harness {
     /// Lets time pass for the source: at least `duration`.
     async fn pass(&self, duration: Duration);
 
-    /// Loses the meters of all tickets, as a server does that is emptied.
+    /// Loses the use counters of all tickets, as a server does that is emptied.
     async fn lose_use_counters(&self) -> Result<(), Skipped>;
 }
 

@@ -62,7 +62,7 @@ pub(super) async fn totals_are_as_of_the_progress(
     let Scenario { alice, bob, .. } = &scenario;
     let applied_totals = async |who: &Candidate| {
         let mut applied_totals = scenario.tally(who).await.applied_totals;
-        applied_totals.sort_by_key(|prefix| prefix.partition);
+        applied_totals.sort_by_key(|total| total.partition);
         applied_totals
     };
     let of = |partition, votes, as_of| AppliedTotal {
@@ -82,7 +82,7 @@ pub(super) async fn totals_are_as_of_the_progress(
             &[&scenario.fixtures.ballot(&[(bob, 5), (alice, 1)])],
         ))
         .await;
-    // Steps that do not name a candidate take its prefix along all the same.
+    // Steps that do not name a candidate move its applied total forward all the same.
     scenario
         .fold(&step(
             P0,
@@ -115,9 +115,7 @@ pub(super) async fn an_unknown_candidate_has_totals_of_no_votes(
     let mut stranger = scenario
         .tally(&scenario.fixtures.candidate("stranger"))
         .await;
-    stranger
-        .applied_totals
-        .sort_by_key(|prefix| prefix.partition);
+    stranger.applied_totals.sort_by_key(|total| total.partition);
     let nothing = |partition, as_of| AppliedTotal {
         partition,
         votes: 0,

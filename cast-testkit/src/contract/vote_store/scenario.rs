@@ -153,9 +153,9 @@ pub(super) fn next(partition: Partition, start: u64, ballots: &[&LoggedBallot]) 
 /// A step of one record at `start`, one ballot of which the store could not hold.
 pub(super) fn rejecting(partition: Partition, start: u64, ballot: &LoggedBallot) -> FoldStep {
     let mut rejecting = next(partition, start, &[ballot]);
-    let placed = rejecting.ballots.pop().expect("one ballot");
+    let positioned = rejecting.ballots.pop().expect("one ballot");
     rejecting.rejections.push(Rejection::Ballot {
-        ballot: placed,
+        positioned,
         reason: "too much".into(),
     });
     rejecting

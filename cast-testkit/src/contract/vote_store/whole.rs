@@ -172,10 +172,10 @@ impl Reader {
     }
 }
 
-/// Every prefix of both candidates has as many votes as it takes in records.
+/// Each applied total of both candidates has one vote for each record that it includes.
 fn assert_consistent(tallies: &[StoredTally]) {
-    for prefix in tallies.iter().flat_map(|tally| &tally.applied_totals) {
-        assert_eq!(prefix.votes, prefix.as_of.get(), "a torn view: {tallies:?}");
+    for total in tallies.iter().flat_map(|tally| &tally.applied_totals) {
+        assert_eq!(total.votes, total.as_of.get(), "a torn view: {tallies:?}");
     }
     assert_eq!(
         tallies[0].applied_totals, tallies[1].applied_totals,

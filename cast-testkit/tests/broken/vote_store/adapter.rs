@@ -109,12 +109,12 @@ impl VoteStore for Broken {
         {
             match self.how {
                 How::LeavingOutPartitions => applied_totals.truncate(1),
-                How::KnowingNoStrangers => applied_totals.retain(|prefix| prefix.votes > 0),
+                How::KnowingNoStrangers => applied_totals.retain(|total| total.votes > 0),
                 How::TellingWhenVotesWereLast => {
                     let last = &self.memory().last_votes;
-                    for prefix in applied_totals {
-                        let key = (candidate.clone(), prefix.partition);
-                        prefix.as_of = last.get(&key).copied().unwrap_or(prefix.as_of);
+                    for total in applied_totals {
+                        let key = (candidate.clone(), total.partition);
+                        total.as_of = last.get(&key).copied().unwrap_or(total.as_of);
                     }
                 }
                 _ => {}

@@ -119,14 +119,14 @@ impl Broken {
             }
             How::LookingBeforeCounting => self.look_before_counting(&mut step).await,
             How::CountingTheRejected => {
-                let placed = step
+                let rejected = step
                     .rejections
                     .iter()
                     .filter_map(|rejection| match rejection {
-                        Rejection::Ballot { ballot: placed, .. } => Some(placed.clone()),
+                        Rejection::Ballot { positioned, .. } => Some(positioned.clone()),
                         Rejection::Record { .. } => None,
                     });
-                step.ballots.extend(placed.collect::<Vec<_>>());
+                step.ballots.extend(rejected.collect::<Vec<_>>());
             }
             How::DroppingBrokenRecords => {
                 step.rejections

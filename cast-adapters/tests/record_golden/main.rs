@@ -1,5 +1,8 @@
 //! The encoding of a record stays what docs/record.proto says, and version 1 stays readable.
 
+mod bytes;
+mod schema;
+
 use std::{fs, path::PathBuf};
 
 use cast_adapters::record::{self, EncodeError, MAX_BYTES};
@@ -16,48 +19,6 @@ const TRACE: [u8; TraceContext::LEN] = [
     0x4B, 0xF9, 0x2F, 0x35, 0x77, 0xB3, 0x4D, 0xA6, 0xA3, 0xCE, 0x92, 0x9D, 0x0E, 0x0E, 0x47, 0x36,
     0x00, 0xF0, 0x67, 0xAA, 0x0B, 0xA9, 0x02, 0xB7, 0x01,
 ];
-
-/// The schema, as another program would have it generated.
-mod schema {
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub(super) struct Record {
-        #[prost(uint32, tag = "1")]
-        pub(super) version: u32,
-        #[prost(uint32, tag = "2")]
-        pub(super) partitions: u32,
-        #[prost(message, repeated, tag = "3")]
-        pub(super) ballots: Vec<Ballot>,
-        /// A field that is to come.
-        #[prost(bytes = "vec", tag = "4")]
-        pub(super) unheard_of: Vec<u8>,
-    }
-
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub(super) struct Ballot {
-        #[prost(bytes = "vec", tag = "1")]
-        pub(super) id: Vec<u8>,
-        #[prost(uint32, tag = "2")]
-        pub(super) ticket_key: u32,
-        #[prost(uint64, tag = "3")]
-        pub(super) ticket_issued_at_ms: u64,
-        #[prost(string, tag = "4")]
-        pub(super) voter: String,
-        #[prost(message, repeated, tag = "5")]
-        pub(super) selections: Vec<Selection>,
-        #[prost(bytes = "vec", tag = "6")]
-        pub(super) trace: Vec<u8>,
-        #[prost(fixed64, tag = "99")]
-        pub(super) unheard_of: u64,
-    }
-
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub(super) struct Selection {
-        #[prost(string, tag = "1")]
-        pub(super) candidate: String,
-        #[prost(uint32, tag = "2")]
-        pub(super) votes: u32,
-    }
-}
 
 fn ballot(id: &str, key: u8, voter: Option<&str>, votes: &[(&str, u32)]) -> LoggedBallot {
     let selections: Vec<_> = votes
@@ -262,7 +223,7 @@ fn an_invalid_ballot_is_named_with_the_reason() {
         let reason = reason.strip_prefix(second).map(str::to_owned);
         reason.unwrap_or_else(|| panic!("it names the second ballot"))
     };
-    let cases: [(Spoil, &str); 7] = [
+    let cases: [(Spoil, &str); 8] = [
         (
             |ballot| ballot.selections[0].candidate.clear(),
             "the candidate of its selection 0 must not be empty",
@@ -281,6 +242,13 @@ fn an_invalid_ballot_is_named_with_the_reason() {
         ),
         (
             |ballot| ballot.selections = vec![ballot.selections[0].clone(); 17],
+            "it has 17 selections, and a ballot has 1 to 16",
+        ),
+        (
+            |ballot| {
+                ballot.selections = vec![ballot.selections[0].clone(); 17];
+                ballot.selections[0].candidate.clear();
+            },
             "it has 17 selections, and a ballot has 1 to 16",
         ),
         (
