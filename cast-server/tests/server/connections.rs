@@ -218,7 +218,9 @@ async fn endless_heads_http_2_and_tls_are_rejected() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hundreds_of_idle_and_half_sent_connections_disturb_no_other() {
-    let server = Server::start().await;
+    let mut app = app();
+    app.http.header_deadline = Duration::from_secs(60);
+    let server = Server::of(app).await;
     let mut held = Vec::new();
     for at in 0..400 {
         let mut stream = server.connect().await;
@@ -231,15 +233,16 @@ async fn hundreds_of_idle_and_half_sent_connections_disturb_no_other() {
         held.push(stream);
     }
     let ticket = server.client.ticket().await;
-    let ((), took) = timed(async {
+    // A vote that waited for the half-sent requests would wait for their deadline.
+    let votes = async {
         for _ in 0..100 {
             let result = server.client.vote(one_vote(&ticket, "honest")).await;
             assert_eq!(result["success"], true);
         }
-    })
-    .await;
+    };
+    let voted = tokio::time::timeout(Duration::from_secs(20), votes).await;
+    voted.expect("votes do not wait for the held connections");
     assert_eq!(server.client.tally("honest").await, 100);
-    assert!(took < AT_ONCE * 2, "{took:?}");
     drop(held);
 }
 
