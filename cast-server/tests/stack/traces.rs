@@ -371,7 +371,13 @@ async fn a_collector_that_is_not_there_does_no_harm_and_is_logged_once() {
     process.signal("TERM").await;
     let ended = process.ended().await;
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    assert_eq!(ended.stderr.matches("the collector does not accept traces").count(), 1);
+    assert_eq!(
+        ended
+            .stderr
+            .matches("the collector does not accept traces")
+            .count(),
+        1
+    );
 }
 
 #[tokio::test]
