@@ -4,6 +4,7 @@
 
 pub(crate) mod error_code;
 mod http_url;
+mod labels;
 pub(crate) mod request_id;
 mod route;
 mod server_places;
@@ -13,6 +14,7 @@ pub use self::server_places::ServerPlaces;
 pub(crate) use self::{
     error_code::ErrorCode,
     http_url::{HttpUrl, HttpUrlError},
+    labels::labels,
     request_id::RequestId,
     route::Route,
     vote_code::VoteCode,

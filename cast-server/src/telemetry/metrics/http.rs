@@ -13,7 +13,7 @@ const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 /// Requests and connections over HTTP.
 pub(crate) struct HttpMetrics {
     requests: [[Counter; CLASSES.len()]; Route::ALL.len()],
-    /// Of all routes but `None`.
+    /// Of all routes but `None`, which is the last.
     seconds: Vec<Histogram>,
     open: Gauge,
     accepted: Counter,
@@ -25,12 +25,13 @@ impl HttpMetrics {
         let requests = |route: Route| {
             CLASSES.map(|class| registry.counter(&catalog::HTTP_REQUESTS, &[route.as_str(), class]))
         };
+        let paths = Route::ALL.iter().filter(|it| **it != Route::None);
         let seconds =
-            |route: Route| registry.histogram(&catalog::HTTP_REQUEST_SECONDS, &[route.as_str()]);
+            |route: &Route| registry.histogram(&catalog::HTTP_REQUEST_SECONDS, &[route.as_str()]);
         let taken = |result| registry.counter(&catalog::HTTP_CONNECTIONS_TAKEN, &[result]);
         Self {
             requests: Route::ALL.map(requests),
-            seconds: Route::PATHS.map(seconds).into(),
+            seconds: paths.map(seconds).collect(),
             open: registry.gauge(&catalog::HTTP_CONNECTIONS, &[]),
             accepted: taken("accepted"),
             turned_away: taken("turned_away"),
