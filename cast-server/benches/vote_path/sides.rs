@@ -5,12 +5,11 @@ use std::{io::Write as _, sync::Arc, time::Duration};
 use async_graphql::{EmptySubscription, Object, Schema, SimpleObject, ValidationMode};
 use async_graphql_poem::GraphQL;
 use cast_adapters::memory;
-use cast_core::{Cast, Ports, Roles, Settings, domain::KeyRing};
+use cast_core::{Cast, Ports, Roles, Settings};
 use cast_server::{
     app::{App, http},
-    protocol::ServerPlaces,
     schema::{self, Backend, CastSchema, DocumentLimits, Engine},
-    telemetry::{self, TelemetrySettings, metrics::Metrics},
+    telemetry::{self, metrics::Metrics},
     transport::HttpSettings,
 };
 use poem::{EndpointExt as _, Route, listener::TcpListener as PoemListener, post};
@@ -108,19 +107,11 @@ fn app(ports: Ports, consumers: usize) -> App {
     settings.tickets.period = Duration::from_secs(3_600);
     settings.tickets.ttl = Duration::from_secs(7_200);
     settings.tickets.uses = u32::MAX;
-    App {
-        keys: KeyRing::generate(&*ports.entropy),
-        ports,
-        places: ServerPlaces::default(),
-        settings,
-        roles: Roles {
-            consumers,
-            ..Roles::ALL
-        },
-        http: HttpSettings::default(),
-        documents: DocumentLimits::default(),
-        telemetry: TelemetrySettings::default(),
-    }
+    let roles = Roles {
+        consumers,
+        ..Roles::ALL
+    };
+    App::new(ports, settings, roles)
 }
 
 /// An engine over memory adapters, and a ticket to vote with.

@@ -1,6 +1,6 @@
 //! A process that listens: its use cases, and the HTTP server in front of them.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use cast_core::{Cast, Ports, Roles, Settings, StartError, domain::KeyRing};
 use tokio::net::TcpListener;
@@ -15,7 +15,7 @@ use crate::{
     endpoint::Waiting,
     protocol::ServerPlaces,
     schema::{self, Backend, CastSchema, DocumentLimits},
-    telemetry::{self, TelemetrySettings, metrics::Metrics},
+    telemetry::{self, metrics::Metrics},
     transport::HttpSettings,
 };
 
@@ -29,7 +29,8 @@ pub struct App {
     pub roles: Roles,
     pub http: HttpSettings,
     pub documents: DocumentLimits,
-    pub telemetry: TelemetrySettings,
+    /// How often the ticket, the log and the store are polled for `/metrics`.
+    pub metrics_interval: Duration,
 }
 
 /// A running server.
@@ -42,6 +43,20 @@ pub struct Running {
 }
 
 impl App {
+    /// One with a temporary key, and with defaults for all that is not about votes.
+    pub fn new(ports: Ports, settings: Settings, roles: Roles) -> Self {
+        Self {
+            places: ServerPlaces::default(),
+            keys: KeyRing::generate(&*ports.entropy),
+            http: HttpSettings::default(),
+            documents: DocumentLimits::default(),
+            metrics_interval: Duration::from_secs(5),
+            ports,
+            settings,
+            roles,
+        }
+    }
+
     /// Listens, and starts all tasks. It answers health checks while it waits for its servers.
     pub async fn start(mut self, listen: &str) -> Result<Running, Failure> {
         let refused = |error| Failure::Listen {
@@ -56,7 +71,7 @@ impl App {
         let shared = Arc::clone(&metrics);
         let http = http::serve(listener, has_graphql, clock, entropy, &self.http, shared);
         let http = http.map_err(refused)?;
-        let (group, interval) = (&self.settings.fold.group, self.telemetry.metrics_interval);
+        let (group, interval) = (&self.settings.fold.group, self.metrics_interval);
         let watch = telemetry::watch(&self.ports, self.roles, group, interval, &metrics);
         let cast = self.start_cast(http.waiting()).await?;
         let engine = has_graphql

@@ -26,9 +26,7 @@ pub(super) fn run(config: &AuditConfig) -> ExitCode {
     let audited = block_on(async {
         config.check()?;
         let urls = Urls {
-            counter: config.counter_url.clone(),
-            bus: config.bus_url.clone(),
-            store: config.store_url.clone(),
+            fold: config.urls.clone(),
             ..Urls::default()
         };
         let ports = wiring::ports(&urls, &Settings::default())?;

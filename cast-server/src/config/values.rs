@@ -111,12 +111,14 @@ impl fmt::Debug for Secret {
 #[derive(Clone)]
 pub struct PortUrl(Secret);
 
-impl PortUrl {
-    /// `memory:`, in this process.
-    pub fn memory() -> Self {
+/// `memory:`, in this process.
+impl Default for PortUrl {
+    fn default() -> Self {
         Self(Secret(Zeroizing::new("memory:".into())))
     }
+}
 
+impl PortUrl {
     /// What stands before the first colon.
     pub fn scheme(&self) -> Option<&str> {
         let (scheme, _) = self.as_str().split_once(':')?;
