@@ -57,7 +57,7 @@ async fn audit(
     let code = if report.is_clean() {
         ExitCode::SUCCESS
     } else {
-        exit::difference()
+        exit::DIFFERENCE.into()
     };
     Ok((text, code))
 }
@@ -199,7 +199,7 @@ mod tests {
         ports.store.apply(&step).await.unwrap();
         let audited = audit(&ports, AuditSettings::default(), true).await;
         let (text, code) = audited.unwrap();
-        let expected = exit::difference();
+        let expected = ExitCode::from(exit::DIFFERENCE);
         assert_eq!(format!("{code:?}"), format!("{expected:?}"));
         assert!(text.contains("\"clean\":false"), "{text}");
     }
