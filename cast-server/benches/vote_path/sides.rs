@@ -127,14 +127,12 @@ pub(crate) async fn voting_engine() -> (Engine<CastSchema>, String) {
     let max_votes = settings.ingest.max_votes;
     let metrics = Metrics::new(&ports.clock);
     let ports = telemetry::measured(&ports, &metrics);
-    let cast = Cast::builder(ports.clone(), keys).settings(settings);
+    let cast = Cast::builder(ports, keys).settings(settings);
     let cast = cast.roles(roles).start().await.expect("started");
     let ticket = cast.current_ticket().await.expect("a ticket").id.to_hex();
     let backend = Backend {
         cast,
         max_votes,
-        clock: ports.clock,
-        entropy: ports.entropy,
         metrics,
     };
     (schema::engine(&backend, documents), ticket)
@@ -165,8 +163,9 @@ async fn nothing() {
     let clock = Arc::clone(&ports.clock);
     let settings = HttpSettings::default();
     let metrics = Metrics::new(&clock);
-    let server = http::serve(listener, true, clock, ports.entropy, &settings, metrics).unwrap();
-    server.open(Some(engine), None);
+    let http = http::serve(listener, true, clock, ports.entropy, &settings, metrics);
+    let (service, server) = http.unwrap();
+    service.open(Some(engine), None);
     announce(server.address(), &"0".repeat(64));
     until_alone().await;
 }

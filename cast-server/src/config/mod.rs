@@ -57,5 +57,5 @@ pub use self::{
 };
 pub(crate) use self::{
     sources::{matches, with_variables},
-    values::{count, duration},
+    values::{count, duration, share},
 };

@@ -2,6 +2,7 @@
 //!
 //! Architecture invariant: a leaf. Nothing here imports another room of the server.
 
+mod connection_event;
 pub(crate) mod error_code;
 mod http_url;
 mod labels;
@@ -12,6 +13,7 @@ mod vote_code;
 
 pub use self::server_places::ServerPlaces;
 pub(crate) use self::{
+    connection_event::ConnectionEvent,
     error_code::ErrorCode,
     http_url::{HttpUrl, HttpUrlError},
     labels::labels,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use metrics::{Counter, Gauge, Histogram};
 
 use super::{catalog, registry::Registry};
-use crate::protocol::Route;
+use crate::protocol::{ConnectionEvent, Route};
 
 /// The classes of a status.
 const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
@@ -44,25 +44,17 @@ impl HttpMetrics {
         self.seconds[route as usize].record(took);
     }
 
-    /// Counts a connection that was accepted.
-    pub(crate) fn connection_opened(&self) {
-        self.accepted.increment(1);
-        self.open.increment(1.0);
-    }
-
-    /// Counts the end of a connection that was accepted.
-    pub(crate) fn connection_closed(&self) {
-        self.open.decrement(1.0);
-    }
-
-    /// Counts a connection that was refused: as many are open as may be.
-    pub(crate) fn connection_refused(&self) {
-        self.turned_away.increment(1);
-    }
-
-    /// Counts a connection that was closed with this status because it made no valid request.
-    pub(crate) fn connection_rejected(&self, status: u16) {
-        self.count(Route::None, status);
+    /// Counts connections.
+    pub(crate) fn connection(&self, event: ConnectionEvent) {
+        match event {
+            ConnectionEvent::Opened => {
+                self.accepted.increment(1);
+                self.open.increment(1.0);
+            }
+            ConnectionEvent::Closed => self.open.decrement(1.0),
+            ConnectionEvent::Refused => self.turned_away.increment(1),
+            ConnectionEvent::Rejected(status) => self.count(Route::None, status.as_u16()),
+        }
     }
 
     fn count(&self, route: Route, status: u16) {
