@@ -11,6 +11,7 @@ use super::values::{ConfigError, Secret, duration, int};
 /// How tickets are issued.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Tickets")]
+#[expect(clippy::struct_field_names, reason = "each is a flag of this name")]
 pub struct TicketConfig {
     /// How often a new ticket becomes current. At most `--ticket-uses` votes are accepted in each
     /// period
