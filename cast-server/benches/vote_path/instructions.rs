@@ -90,7 +90,9 @@ async fn drive<E: Executor>(engine: Engine<E>, ticket: &str, votes: u64) {
 
 async fn vote<E: Executor>(engine: &Engine<E>, variables: &str) {
     let variables: Variables = serde_json::from_str(variables).unwrap();
-    let answer = engine.answer(DOCUMENT, variables).await;
+    let plan = engine.plan(DOCUMENT, None, false).unwrap();
+    let answer = engine.execute(plan, DOCUMENT, None, variables).await;
+    let answer = answer.unwrap();
     let answer = serde_json::to_string(&answer.data).unwrap();
     assert!(answer.contains("\"success\":true"), "{answer}");
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, ffi::OsStr};
 
-use super::values::{ConfigError, nearest};
+use super::values::{ConfigError, hint};
 
 /// Refuses variables that are no settings: a misspelt one must not be ignored in silence.
 pub(crate) fn check<'a>(
@@ -15,9 +15,7 @@ pub(crate) fn check<'a>(
         if !is_ours || known.contains(&*name) || is_service_link(&name, &value.to_string_lossy()) {
             continue;
         }
-        let known = known.iter().map(String::as_str);
-        let hint = nearest(&name, known).map(|near| format!(": did you mean {near}?"));
-        let hint = hint.unwrap_or_default();
+        let hint = hint(&name, known);
         return Err(ConfigError(format!(
             "there is no setting for the environment variable {name}{hint}"
         )));

@@ -8,7 +8,7 @@ use std::{
 
 use toml::{Table, Value};
 
-use super::values::{ConfigError, nearest};
+use super::values::{ConfigError, hint};
 
 /// The settings of the file, by the long name of the flag.
 #[derive(Debug, Default)]
@@ -61,9 +61,7 @@ impl File {
         let Some(key) = self.values.keys().find(|key| !known.contains(*key)) else {
             return Ok(());
         };
-        let known = known.iter().map(String::as_str);
-        let hint = nearest(key, known).map(|near| format!(": did you mean {near}?"));
-        let (at, hint) = (self.path.display(), hint.unwrap_or_default());
+        let (at, hint) = (self.path.display(), hint(key, known));
         Err(ConfigError(format!(
             "{at}: there is no setting {key}{hint}"
         )))

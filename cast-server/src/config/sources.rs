@@ -48,17 +48,8 @@ pub(crate) fn matches(command: Command, args: &[OsString]) -> Result<ArgMatches,
         file.check(&names)?;
         file
     };
-    matches_with(command, &file, args)
-}
-
-/// Reads the command line, and the settings that it does not give from the file.
-pub(crate) fn matches_with(
-    command: Command,
-    file: &File,
-    args: &[OsString],
-) -> Result<ArgMatches, Usage> {
-    let matches = with_file(command, file).try_get_matches_from(args);
-    Ok(matches.map_err(|error| name_the_file(error, file))?)
+    let matches = with_file(command, &file).try_get_matches_from(args);
+    Ok(matches.map_err(|error| name_the_file(error, &file))?)
 }
 
 /// Gives each flag its environment variable.
@@ -97,7 +88,7 @@ fn with_file(command: Command, file: &File) -> Command {
 }
 
 /// The long names of the settings of all subcommands: one file serves all roles.
-pub(crate) fn setting_names(command: &Command) -> BTreeSet<String> {
+fn setting_names(command: &Command) -> BTreeSet<String> {
     command
         .get_subcommands()
         .filter(|subcommand| has_settings(subcommand))

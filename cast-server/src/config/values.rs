@@ -1,6 +1,6 @@
 //! How values are written.
 
-use std::{convert::Infallible, fmt, str::FromStr, time::Duration};
+use std::{collections::BTreeSet, convert::Infallible, fmt, str::FromStr, time::Duration};
 
 use bytesize::ByteSize;
 use zeroize::Zeroizing;
@@ -22,6 +22,12 @@ pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
         .map(|known| (strsim::damerau_levenshtein(name, known), known))
         .min()?;
     (distance <= name.len().max(3) / 3).then_some(nearest)
+}
+
+/// A question to one who has mistyped a name, if a known one is like it.
+pub(super) fn hint(name: &str, known: &BTreeSet<String>) -> String {
+    let near = nearest(name, known.iter().map(String::as_str));
+    near.map_or_else(String::new, |near| format!(": did you mean {near}?"))
 }
 
 /// Longer than any deadline makes sense, and so short that a few of them can be added up.

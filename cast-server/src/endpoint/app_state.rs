@@ -1,23 +1,30 @@
 //! What requests are answered from, as far as it is there yet.
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::Duration,
+};
 
 use async_graphql::Executor;
 use cast_core::ports::Clock;
-use http::StatusCode;
-use poem::{Request, Response};
+use poem::Response;
 
 use super::{
-    graphql::GraphqlEndpoint,
     health::{self, Readiness},
-    negotiation::MediaType,
-    response::error_response,
     scrape::{self, Scrape},
 };
-use crate::{
-    protocol::{ErrorCode, RequestId},
-    telemetry::metrics::Metrics,
-};
+use crate::{schema::Engine, telemetry::metrics::Metrics};
+
+/// The limits of GraphQL requests.
+#[derive(Clone, Debug)]
+pub struct EndpointSettings {
+    /// How long a request's body may take to arrive.
+    pub body_deadline: Duration,
+    /// How long executing it may take.
+    pub request_deadline: Duration,
+    /// The most bytes of a request's body.
+    pub max_body_size: usize,
+}
 
 /// The state that all requests share. A process listens before it can do its job, so that a probe finds
 /// it alive, and reads what it waits for.
@@ -27,6 +34,7 @@ pub(super) struct AppState<E> {
     waiting: Mutex<String>,
     /// Whether there is, or will be, an endpoint for GraphQL.
     pub(super) has_graphql: bool,
+    pub(super) settings: EndpointSettings,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) metrics: Arc<Metrics>,
     scrape: Scrape,
@@ -35,17 +43,23 @@ pub(super) struct AppState<E> {
 /// What is there once the process can do its job.
 pub(super) struct Opened<E> {
     /// `None` in a role without GraphQL.
-    pub(super) graphql: Option<GraphqlEndpoint<E>>,
+    pub(super) engine: Option<Engine<E>>,
     /// What `/readyz` checks; without it the server is always ready.
     pub(super) readiness: Option<Readiness>,
 }
 
 impl<E: Executor> AppState<E> {
-    pub(super) fn new(has_graphql: bool, clock: Arc<dyn Clock>, metrics: Arc<Metrics>) -> Self {
+    pub(super) fn new(
+        has_graphql: bool,
+        settings: EndpointSettings,
+        clock: Arc<dyn Clock>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         Self {
             opened: OnceLock::new(),
             waiting: Mutex::new("starting".into()),
             has_graphql,
+            settings,
             clock,
             metrics,
             scrape: Scrape::default(),
@@ -71,18 +85,9 @@ impl<E: Executor> AppState<E> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// `/graphql`.
-    pub(super) async fn graphql(&self, request: &mut Request, id: &RequestId) -> Response {
-        let opened = self.opened.get();
-        match opened.and_then(|opened| opened.graphql.as_ref()) {
-            Some(graphql) => graphql.answer(request, id).await,
-            None => error_response(
-                MediaType::Json,
-                StatusCode::SERVICE_UNAVAILABLE,
-                ErrorCode::Unavailable,
-                "The server is starting; try again in a moment",
-            ),
-        }
+    /// The engine, once there is one.
+    pub(super) fn engine(&self) -> Option<&Engine<E>> {
+        self.opened.get()?.engine.as_ref()
     }
 
     /// `/readyz` and `/healthz`.

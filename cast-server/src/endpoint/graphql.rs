@@ -1,4 +1,4 @@
-//! GraphQL over HTTP, by the draft of that name: a thin endpoint over an [`Engine`].
+//! GraphQL over HTTP, by the draft of that name: a thin endpoint over an engine.
 //!
 //! | request | answer |
 //! |---|---|
@@ -14,14 +14,15 @@
 //! `application/graphql-response+json` a syntax error gets 400, an invalid document 422, and data with
 //! errors 294.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::pin::pin;
 
-use async_graphql::Executor;
-use cast_core::{deadline::in_time, ports::Clock};
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use async_graphql::{Executor, ServerError};
+use cast_core::deadline::in_time;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use poem::{Request, Response};
 
 use super::{
+    app_state::AppState,
     body::{self, BodyError},
     negotiation::{self, MediaType},
     request::{Malformed, Parameters, QueryString},
@@ -29,48 +30,29 @@ use super::{
 };
 use crate::{
     protocol::{ErrorCode, RequestId},
-    schema::{
-        engine::{Engine, Refused},
-        error::finish,
-    },
-    telemetry::metrics::Metrics,
+    schema::{Answer, Engine, Refused, error::finish},
 };
 
-/// The limits of GraphQL requests.
-#[derive(Clone, Debug)]
-pub struct EndpointSettings {
-    /// How long a request's body may take to arrive.
-    pub body_deadline: Duration,
-    /// How long executing it may take.
-    pub request_deadline: Duration,
-    /// The most bytes of a request's body.
-    pub max_body_size: usize,
+/// Why there is no result.
+struct Rejection {
+    status: StatusCode,
+    errors: Vec<ServerError>,
+    /// Whether it is a GraphQL request: under `application/json` each gets a 200.
+    is_well_formed: bool,
+    header: Option<(HeaderName, &'static str)>,
 }
 
-/// `/graphql`: serves an engine.
-pub(super) struct GraphqlEndpoint<E> {
-    engine: Engine<E>,
-    clock: Arc<dyn Clock>,
-    settings: EndpointSettings,
-    metrics: Arc<Metrics>,
-}
-
-impl<E: Executor> GraphqlEndpoint<E> {
-    pub(super) fn new(
-        engine: Engine<E>,
-        clock: Arc<dyn Clock>,
-        settings: EndpointSettings,
-        metrics: Arc<Metrics>,
-    ) -> Self {
-        Self {
-            engine,
-            clock,
-            settings,
-            metrics,
-        }
-    }
-
-    pub(crate) async fn answer(&self, request: &mut Request, id: &RequestId) -> Response {
+impl<E: Executor> AppState<E> {
+    /// `/graphql`.
+    pub(super) async fn graphql(&self, request: &mut Request, id: &RequestId) -> Response {
+        let Some(engine) = self.engine() else {
+            return error_response(
+                MediaType::Json,
+                StatusCode::SERVICE_UNAVAILABLE,
+                ErrorCode::Unavailable,
+                "The server is starting; try again in a moment",
+            );
+        };
         let Some(media_type) = negotiation::accepted(request.headers()) else {
             return error_response(
                 MediaType::Json,
@@ -79,90 +61,82 @@ impl<E: Executor> GraphqlEndpoint<E> {
                 "Accept must allow application/graphql-response+json or application/json",
             );
         };
-        match *request.method() {
-            Method::POST => self.post(request, media_type, id).await,
-            Method::GET => self.get(request, media_type, id).await,
-            _ => not_allowed(
-                media_type,
+        let answer = match *request.method() {
+            Method::POST => self.post(engine, request).await,
+            Method::GET => self.get(engine, request).await,
+            _ => Err(not_allowed(
                 "/graphql answers GET and POST only",
                 "GET, POST",
-            ),
-        }
-    }
-
-    async fn get(&self, request: &Request, media_type: MediaType, id: &RequestId) -> Response {
-        let Ok(query) = request.params::<QueryString>() else {
-            let form = "the query string must have `query`, once and in UTF-8";
-            return malformed(media_type, Malformed::Form(form.into()));
+            )),
         };
-        match query.parameters() {
-            Ok(parameters) => self.execute(parameters, true, media_type, id).await,
-            Err(error) => malformed(media_type, error),
-        }
-    }
-
-    async fn post(&self, request: &mut Request, media_type: MediaType, id: &RequestId) -> Response {
-        if !negotiation::is_json(request.headers()) {
-            return error_response(
-                media_type,
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                ErrorCode::BadUserInput,
-                "Content-Type must be application/json, in UTF-8",
-            );
-        }
-        let limit = self.settings.max_body_size;
-        // A client that announces far too much need not send it.
-        if content_length(request.headers()) > limit.saturating_mul(64) {
-            return too_large(media_type, limit);
-        }
-        // Pinned here, and not moved on: futures are large, and would be copied each time.
-        let reading = pin!(body::read(request.take_body(), limit));
-        let body = match in_time(&*self.clock, self.settings.body_deadline, reading).await {
-            Some(Ok(body)) => body,
-            Some(Err(BodyError::TooLarge)) => return too_large(media_type, limit),
-            Some(Err(BodyError::Broken)) => {
-                let what = Malformed::Syntax("the body ended early".into());
-                return malformed(media_type, what);
-            }
-            None => return too_slow(media_type),
-        };
-        match Parameters::from_json(&body) {
-            Ok(parameters) => self.execute(parameters, false, media_type, id).await,
-            Err(error) => malformed(media_type, error),
-        }
-    }
-
-    async fn execute(
-        &self,
-        parameters: Parameters<'_>,
-        read_only: bool,
-        media_type: MediaType,
-        id: &RequestId,
-    ) -> Response {
-        let Parameters {
-            query,
-            operation_name,
-            variables,
-        } = parameters;
-        let name = operation_name.as_deref();
-        let plan = match self.engine.plan(&query, name, read_only) {
-            Ok(plan) => plan,
-            Err(refused) => return refuse(media_type, &refused),
-        };
-        let is_mutation = plan.is_mutation();
-        let execution = pin!(self.engine.execute(plan, &query, name, variables));
-        // Dropping a vote is safe at any moment: before its flush it is withdrawn, afterwards it counts.
-        // The same happens when a client closes the connection.
-        match in_time(&*self.clock, self.settings.request_deadline, execution).await {
-            Some(Ok(mut answer)) => {
+        match answer {
+            Ok(mut answer) => {
                 finish(&mut answer.errors, id);
                 for code in answer.errors.iter().filter_map(ErrorCode::of) {
                     self.metrics.graphql_errors.count(code);
                 }
                 response::executed(media_type, &answer.data, &answer.errors)
             }
-            Some(Err(refused)) => refuse(media_type, &refused),
-            None => out_of_time(media_type, is_mutation),
+            Err(rejection) => rejection.response(media_type),
+        }
+    }
+
+    async fn get(&self, engine: &Engine<E>, request: &Request) -> Result<Answer, Rejection> {
+        let query = request.params::<QueryString>().map_err(|_| {
+            let form = "the query string must have `query`, once and in UTF-8";
+            Malformed::Form(form.into())
+        })?;
+        self.execute(engine, query.parameters()?, true).await
+    }
+
+    async fn post(&self, engine: &Engine<E>, request: &mut Request) -> Result<Answer, Rejection> {
+        if !negotiation::is_json(request.headers()) {
+            let message = "Content-Type must be application/json, in UTF-8";
+            return Err(bad(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
+        }
+        let limit = self.settings.max_body_size;
+        // A client that announces far too much need not send it.
+        if content_length(request.headers()) > limit.saturating_mul(64) {
+            return Err(too_large(limit));
+        }
+        // Pinned here, and not moved on: futures are large, and would be copied each time.
+        let reading = pin!(body::read(request.take_body(), limit));
+        let body = match in_time(&*self.clock, self.settings.body_deadline, reading).await {
+            Some(Ok(body)) => body,
+            Some(Err(BodyError::TooLarge)) => return Err(too_large(limit)),
+            Some(Err(BodyError::Broken)) => {
+                return Err(Malformed::Syntax("the body ended early".into()).into());
+            }
+            None => {
+                let (status, code) = (StatusCode::REQUEST_TIMEOUT, ErrorCode::Unavailable);
+                let too_slow = rejection(status, code, "The body did not arrive in time");
+                return Err(closing(too_slow));
+            }
+        };
+        let parameters = Parameters::from_json(&body)?;
+        self.execute(engine, parameters, false).await
+    }
+
+    async fn execute(
+        &self,
+        engine: &Engine<E>,
+        parameters: Parameters<'_>,
+        read_only: bool,
+    ) -> Result<Answer, Rejection> {
+        let Parameters {
+            query,
+            operation_name,
+            variables,
+        } = parameters;
+        let name = operation_name.as_deref();
+        let plan = engine.plan(&query, name, read_only)?;
+        let is_mutation = plan.is_mutation();
+        let execution = pin!(engine.execute(plan, &query, name, variables));
+        // Dropping a vote is safe at any moment: before its flush it is withdrawn, afterwards it counts.
+        // The same happens when a client closes the connection.
+        match in_time(&*self.clock, self.settings.request_deadline, execution).await {
+            Some(executed) => Ok(executed?),
+            None => Err(out_of_time(is_mutation)),
         }
     }
 }
@@ -174,66 +148,86 @@ fn content_length(headers: &HeaderMap) -> usize {
         .unwrap_or(0)
 }
 
-fn refuse(media_type: MediaType, refused: &Refused) -> Response {
-    match refused {
-        Refused::Parse(error) => {
-            let errors = std::slice::from_ref(error);
-            response::request_error(media_type, StatusCode::BAD_REQUEST, errors)
+impl Rejection {
+    fn response(self, media_type: MediaType) -> Response {
+        let status = match media_type {
+            MediaType::Json if self.is_well_formed => StatusCode::OK,
+            _ => self.status,
+        };
+        let mut response = response::rejected(media_type, status, &self.errors);
+        if let Some((name, value)) = self.header {
+            let value = HeaderValue::from_static(value);
+            response.headers_mut().insert(name, value);
         }
-        Refused::Validation(errors) => {
-            response::request_error(media_type, StatusCode::UNPROCESSABLE_ENTITY, errors)
-        }
-        Refused::NotOverGet => not_allowed(media_type, "Mutations must be sent by POST", "POST"),
+        response
     }
 }
 
-fn not_allowed(media_type: MediaType, message: &str, allowed: &'static str) -> Response {
-    let status = StatusCode::METHOD_NOT_ALLOWED;
-    let mut response = error_response(media_type, status, ErrorCode::BadUserInput, message);
-    let headers = response.headers_mut();
-    headers.insert(header::ALLOW, HeaderValue::from_static(allowed));
-    response
+fn rejection(status: StatusCode, code: ErrorCode, message: impl Into<String>) -> Rejection {
+    Rejection {
+        status,
+        errors: vec![code.server_error(message)],
+        is_well_formed: false,
+        header: None,
+    }
 }
 
-fn malformed(media_type: MediaType, error: Malformed) -> Response {
-    let (status, message) = match error {
-        Malformed::Syntax(what) => (StatusCode::BAD_REQUEST, what),
-        Malformed::Form(what) => (StatusCode::UNPROCESSABLE_ENTITY, what),
-    };
-    let message = format!("Not a GraphQL request: {message}");
-    error_response(media_type, status, ErrorCode::BadUserInput, &message)
+fn bad(status: StatusCode, message: impl Into<String>) -> Rejection {
+    rejection(status, ErrorCode::BadUserInput, message)
 }
 
-fn too_large(media_type: MediaType, limit: usize) -> Response {
+/// The rest of the request is not read, so the connection cannot be used again.
+fn closing(rejection: Rejection) -> Rejection {
+    Rejection {
+        header: Some((header::CONNECTION, "close")),
+        ..rejection
+    }
+}
+
+fn not_allowed(message: &str, allowed: &'static str) -> Rejection {
+    Rejection {
+        header: Some((header::ALLOW, allowed)),
+        ..bad(StatusCode::METHOD_NOT_ALLOWED, message)
+    }
+}
+
+fn too_large(limit: usize) -> Rejection {
     let message = format!("The body is larger than {limit} bytes");
-    let status = StatusCode::PAYLOAD_TOO_LARGE;
-    let response = error_response(media_type, status, ErrorCode::BadUserInput, &message);
-    closing(response)
+    closing(bad(StatusCode::PAYLOAD_TOO_LARGE, message))
 }
 
-fn too_slow(media_type: MediaType) -> Response {
-    closing(error_response(
-        media_type,
-        StatusCode::REQUEST_TIMEOUT,
-        ErrorCode::Unavailable,
-        "The body did not arrive in time",
-    ))
-}
-
-fn out_of_time(media_type: MediaType, is_mutation: bool) -> Response {
+fn out_of_time(is_mutation: bool) -> Rejection {
     let (code, message) = if is_mutation {
-        let message = "No result in time: it is not known whether the ballot counts. If you sent a \
-                       `ballotId`, send the same ballot again; without one it may count twice.";
+        let message = "No result in time: it is not known whether the ballot counts. If you sent a                        `ballotId`, send the same ballot again; without one it may count twice.";
         (ErrorCode::OutcomeUnknown, message)
     } else {
         (ErrorCode::Unavailable, "No result in time: try again")
     };
-    error_response(media_type, StatusCode::GATEWAY_TIMEOUT, code, message)
+    rejection(StatusCode::GATEWAY_TIMEOUT, code, message)
 }
 
-/// The rest of the request is not read, so the connection cannot be used again.
-fn closing(mut response: Response) -> Response {
-    let headers = response.headers_mut();
-    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-    response
+impl From<Malformed> for Rejection {
+    fn from(error: Malformed) -> Self {
+        let (status, what) = match error {
+            Malformed::Syntax(what) => (StatusCode::BAD_REQUEST, what),
+            Malformed::Form(what) => (StatusCode::UNPROCESSABLE_ENTITY, what),
+        };
+        bad(status, format!("Not a GraphQL request: {what}"))
+    }
+}
+
+impl From<Refused> for Rejection {
+    fn from(refused: Refused) -> Self {
+        let (status, errors) = match refused {
+            Refused::Parse(error) => (StatusCode::BAD_REQUEST, vec![error]),
+            Refused::Validation(errors) => (StatusCode::UNPROCESSABLE_ENTITY, errors),
+            Refused::NotOverGet => return not_allowed("Mutations must be sent by POST", "POST"),
+        };
+        Self {
+            status,
+            errors,
+            is_well_formed: true,
+            header: None,
+        }
+    }
 }

@@ -33,17 +33,16 @@ use http_body_util::combinators::BoxBody;
 use poem::{Endpoint as _, Request, Response, endpoint::BoxEndpoint};
 use tracing::{Instrument as _, Level};
 
-pub use self::graphql::EndpointSettings;
+pub use self::app_state::EndpointSettings;
 use self::{
     app_state::{AppState, Opened},
-    graphql::GraphqlEndpoint,
     health::Readiness,
     negotiation::MediaType,
     response::{error_response, masked_error},
 };
 use crate::{
     protocol::{ErrorCode, RequestId, Route, ServerPlaces, request_id},
-    schema::engine::Engine,
+    schema::Engine,
     telemetry::{metrics::Metrics, traces},
 };
 
@@ -51,7 +50,6 @@ use crate::{
 pub struct HttpService<E> {
     state: Arc<AppState<E>>,
     routes: BoxEndpoint<'static>,
-    settings: EndpointSettings,
     entropy: Arc<dyn Entropy>,
 }
 
@@ -65,11 +63,10 @@ impl<E: Executor> HttpService<E> {
         entropy: Arc<dyn Entropy>,
         metrics: Arc<Metrics>,
     ) -> Self {
-        let state = Arc::new(AppState::new(has_graphql, clock, metrics));
+        let state = Arc::new(AppState::new(has_graphql, settings, clock, metrics));
         Self {
             routes: routes::routes(&state),
             state,
-            settings,
             entropy,
         }
     }
@@ -77,13 +74,8 @@ impl<E: Executor> HttpService<E> {
     /// From now on GraphQL is executed, and `/readyz` asks the CAST. With no `cast` the server is ready
     /// as long as it lives.
     pub fn open(&self, engine: Option<Engine<E>>, cast: Option<(Cast, ServerPlaces)>) {
-        let AppState { clock, metrics, .. } = &*self.state;
-        let graphql = engine.map(|engine| {
-            let (clock, metrics) = (Arc::clone(clock), Arc::clone(metrics));
-            GraphqlEndpoint::new(engine, clock, self.settings.clone(), metrics)
-        });
         let readiness = cast.map(|(cast, places)| Readiness::new(cast, places));
-        self.state.open(Opened { graphql, readiness });
+        self.state.open(Opened { engine, readiness });
     }
 
     /// Sets what `/readyz` says that the process waits for, until it opens; returns whether it is another
@@ -143,7 +135,7 @@ impl<E: Executor> HttpService<E> {
             request.set_data(id.clone());
             // `POST /graphql` has its own deadlines.
             let answer = pin!(self.routes.get_response(request));
-            let answer = in_time(&**clock, self.settings.request_deadline, answer).await;
+            let answer = in_time(&**clock, self.state.settings.request_deadline, answer).await;
             answer.unwrap_or_else(out_of_time)
         };
         if let Some(start) = start {

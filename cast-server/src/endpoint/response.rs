@@ -36,18 +36,12 @@ pub(super) fn executed(media_type: MediaType, data: &Value, errors: &[ServerErro
     )
 }
 
-/// The response to a well-formed request that was not executed.
-///
-/// `application/json` always says 200 instead of `status`.
-pub(super) fn request_error(
+/// The response to a request that was not executed.
+pub(super) fn rejected(
     media_type: MediaType,
     status: StatusCode,
     errors: &[ServerError],
 ) -> Response {
-    let status = match media_type {
-        MediaType::Json => StatusCode::OK,
-        MediaType::GraphqlResponse => status,
-    };
     write(media_type, status, &Body { errors, data: None })
 }
 
@@ -58,17 +52,13 @@ pub(super) fn error_response(
     code: ErrorCode,
     message: &str,
 ) -> Response {
-    let errors = &[code.server_error(message)];
-    write(media_type, status, &Body { errors, data: None })
+    rejected(media_type, status, &[code.server_error(message)])
 }
 
 /// The response after an internal error: what happened is in the log, under the request's id.
 pub(super) fn masked_error(request: &RequestId) -> Response {
-    let (errors, status) = (
-        &[ErrorCode::masked(request)],
-        StatusCode::INTERNAL_SERVER_ERROR,
-    );
-    write(MediaType::Json, status, &Body { errors, data: None })
+    let errors = [ErrorCode::masked(request)];
+    rejected(MediaType::Json, StatusCode::INTERNAL_SERVER_ERROR, &errors)
 }
 
 /// The draft's status for `data` with `errors`.

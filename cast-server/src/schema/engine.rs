@@ -28,7 +28,7 @@ pub struct Engine<E> {
 }
 
 /// A document that may be executed.
-pub(crate) struct Plan {
+pub struct Plan {
     document: ExecutableDocument,
     validity: Validity,
     kind: OperationType,
@@ -45,7 +45,7 @@ enum Validity {
 
 /// Why a request was not executed.
 #[derive(Debug)]
-pub(crate) enum Refused {
+pub enum Refused {
     /// The text is not a document.
     Parse(ServerError),
     /// The document must not be executed, or not with these variables.
@@ -55,14 +55,15 @@ pub(crate) enum Refused {
 }
 
 /// The result of an execution.
-pub(crate) struct Answer {
-    pub(crate) data: Value,
-    pub(crate) errors: Vec<ServerError>,
+#[expect(missing_docs, reason = "as a response has them")]
+pub struct Answer {
+    pub data: Value,
+    pub errors: Vec<ServerError>,
 }
 
 impl Plan {
     /// Whether executing it may change something.
-    pub(crate) fn is_mutation(&self) -> bool {
+    pub fn is_mutation(&self) -> bool {
         self.kind == OperationType::Mutation
     }
 }
@@ -82,26 +83,8 @@ impl<E: Executor> Engine<E> {
         }
     }
 
-    /// Executes a document that has one operation: the path of a request without HTTP.
-    pub async fn answer(&self, text: &str, variables: Variables) -> Response {
-        let answer = match self.plan(text, None, false) {
-            Ok(plan) => self.execute(plan, text, None, variables).await,
-            Err(refused) => Err(refused),
-        };
-        match answer {
-            Ok(Answer { data, errors }) => {
-                let mut response = Response::new(data);
-                response.errors = errors;
-                response
-            }
-            Err(Refused::Parse(error)) => Response::from_errors(vec![error]),
-            Err(Refused::Validation(errors)) => Response::from_errors(errors),
-            Err(Refused::NotOverGet) => unreachable!("it did not come by GET"),
-        }
-    }
-
     /// Finds out what a document is, and whether it may be executed at all.
-    pub(crate) fn plan(
+    pub fn plan(
         &self,
         text: &str,
         operation: Option<&str>,
@@ -138,7 +121,7 @@ impl<E: Executor> Engine<E> {
     }
 
     /// Executes a plan that was made for `text` and `operation`.
-    pub(crate) async fn execute(
+    pub async fn execute(
         &self,
         plan: Plan,
         text: &str,

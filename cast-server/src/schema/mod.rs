@@ -7,7 +7,7 @@ mod backend;
 mod ballot;
 mod cas;
 mod document;
-pub(crate) mod engine;
+mod engine;
 pub(crate) mod error;
 mod guard;
 #[cfg(test)]
@@ -26,7 +26,12 @@ use std::sync::Arc;
 use async_graphql::{EmptySubscription, MergedObject, SDLExportOptions, Schema, ValidationMode};
 
 use self::leaderboard::Leaders;
-pub use self::{backend::Backend, engine::Engine, limits::DocumentLimits, vote::VoteMutation};
+pub use self::{
+    backend::Backend,
+    engine::{Answer, Engine, Plan, Refused},
+    limits::DocumentLimits,
+    vote::VoteMutation,
+};
 
 /// What can be asked.
 #[derive(Default, MergedObject)]

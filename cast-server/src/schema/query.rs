@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, Object, Result};
 
-use super::{backend::Backend, error, tally};
+use super::tally;
 use crate::protocol::ErrorCode;
 
 #[derive(Default)]
@@ -17,14 +17,7 @@ impl QueryQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "The candidate's name: 1 to 64 bytes.")] username: String,
     ) -> Result<i32> {
-        let candidate = tally::candidate("username", &username)?;
-        let tallies = Backend::of(ctx)
-            .cast
-            .tallies(&[candidate])
-            .await
-            .map_err(error::of_fault)?;
-        let votes = tallies.first().map_or(0, |tally| tally.votes);
-        as_int(votes)
+        as_int(tally::of(ctx, &username).await?.votes)
     }
 }
 

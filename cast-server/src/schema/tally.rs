@@ -16,15 +16,19 @@ impl TallyQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "The candidate's name: 1 to 64 bytes.")] username: String,
     ) -> Result<Tally> {
-        let candidate = candidate("username", &username)?;
-        let none = cast_core::domain::Tally::none(candidate.clone());
-        let tallies = Backend::of(ctx)
-            .cast
-            .tallies(&[candidate])
-            .await
-            .map_err(error::of_fault)?;
-        Ok(tallies.into_iter().next().unwrap_or(none).into())
+        Ok(of(ctx, &username).await?.into())
     }
+}
+
+/// The votes of a candidate.
+pub(super) async fn of(ctx: &Context<'_>, username: &str) -> Result<cast_core::domain::Tally> {
+    let candidate = candidate("username", username)?;
+    let tallies = Backend::of(ctx)
+        .cast
+        .tallies(std::slice::from_ref(&candidate));
+    let tallies = tallies.await.map_err(error::of_fault)?;
+    let none = || cast_core::domain::Tally::none(candidate);
+    Ok(tallies.into_iter().next().unwrap_or_else(none))
 }
 
 /// How many votes a candidate has.
