@@ -1,7 +1,7 @@
 //! The body of a GraphQL request: a document, and perhaps variables and the name of an operation.
 
 use async_graphql::parser::parse_query;
-use cast_server::schema::DocumentLimits;
+use cast_server::schema::{DocumentLimits, MAX_DEPTH, MAX_NESTING, MAX_ROOT_FIELDS};
 use serde_json::Value;
 
 use super::{
@@ -31,13 +31,12 @@ pub(crate) fn check(body: &[u8]) {
     };
     let text = request["query"].as_str().expect("it was parsed");
     let document = parse_query(text).expect("it was parsed");
-    let max = DocumentLimits::default();
-    assert!(limits::nesting(&document) <= max.max_nesting);
+    assert!(limits::nesting(&document) <= MAX_NESTING);
     if reached.engine {
         let limits = Limits {
-            root_fields: max.max_root_fields,
-            depth: max.max_depth,
-            cost: max.max_cost,
+            root_fields: MAX_ROOT_FIELDS,
+            depth: MAX_DEPTH,
+            cost: DocumentLimits::default().max_cost,
         };
         limits::assert_within(&document, limits);
     }

@@ -1,9 +1,9 @@
 //! Runs an app until a signal or a failure, and drains it.
 
-use std::{process::ExitCode, sync::Arc, time::Duration};
+use std::{io, process::ExitCode, sync::Arc, time::Duration};
 
 use cast_core::ports::Clock;
-use tokio::runtime;
+use tokio::runtime::Runtime;
 
 use super::{
     failure::{Failure, exit_code},
@@ -47,13 +47,13 @@ pub(crate) fn run(
     exit_code(log.log_format, ended)
 }
 
+fn system(what: &'static str) -> impl FnOnce(io::Error) -> Failure {
+    move |error| Failure::System { what, error }
+}
+
 /// Runs `work` to its end.
 pub(crate) fn block_on(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
-    let runtime = runtime::Builder::new_multi_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::System {
-        what: "starting threads",
-        error,
-    })?;
+    let runtime = Runtime::new().map_err(system("starting threads"))?;
     let result = runtime.block_on(work);
     // What is still running was given up.
     runtime.shutdown_background();
@@ -67,10 +67,7 @@ pub async fn serve(
     drain_timeout: Duration,
     ready: impl FnOnce(&str),
 ) -> Result<(), Failure> {
-    let mut signals = Signals::new().map_err(|error| Failure::System {
-        what: "listening for signals",
-        error,
-    })?;
+    let mut signals = Signals::new().map_err(system("listening for signals"))?;
     let clock = Arc::clone(&app.ports.clock);
     let mut running = tokio::select! {
         running = start(app, listen, &*clock) => running?,

@@ -23,7 +23,6 @@ pub fn http(config: &HttpConfig) -> HttpSettings {
         request_deadline: config.request_deadline,
         drain_timeout: config.drain_timeout,
         max_body_size: config.max_body_size,
-        ..HttpSettings::default()
     }
 }
 
@@ -33,7 +32,6 @@ pub fn documents(config: &DocumentConfig) -> DocumentLimits {
     DocumentLimits {
         max_size: config.max_document_size,
         max_cost: config.max_cost,
-        ..DocumentLimits::default()
     }
 }
 
@@ -51,7 +49,6 @@ pub(crate) fn start_traces(
     let Some(url) = config.collector()? else {
         return Ok(());
     };
-    let ratio = config.traces_ratio;
-    let collector = traces::Collector { url, ratio };
-    traces::start(&collector, clock).map_err(|why| ConfigError(format!("--traces-url: {why}")))
+    traces::start(&url, config.traces_ratio, clock)
+        .map_err(|why| ConfigError(format!("--traces-url: {why}")))
 }

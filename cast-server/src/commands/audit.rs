@@ -30,7 +30,7 @@ pub(super) fn run(config: &AuditConfig) -> ExitCode {
             ..Urls::default()
         };
         let ports = wiring::ports(&urls, &Settings::default())?;
-        let (text, code) = audit(&ports, AuditSettings::default(), config.json).await?;
+        let (text, code) = audit(&ports, config.json).await?;
         print(&text);
         exit = code;
         Ok(())
@@ -42,12 +42,8 @@ pub(super) fn run(config: &AuditConfig) -> ExitCode {
 }
 
 /// Audits the servers behind the ports: the report, and the exit code of its result.
-async fn audit(
-    ports: &Ports,
-    settings: AuditSettings,
-    as_json: bool,
-) -> Result<(String, ExitCode), Failure> {
-    let report = Audit::new(ports, settings).run().await;
+async fn audit(ports: &Ports, as_json: bool) -> Result<(String, ExitCode), Failure> {
+    let report = Audit::new(ports, AuditSettings::default()).run().await;
     let report = report.map_err(StartError::Port)?;
     let text = if as_json {
         format!("{}\n", as_value(&report))
@@ -185,7 +181,7 @@ mod tests {
     async fn the_exit_code_tells_a_difference_from_none() {
         let (clock, entropy) = wiring::system();
         let ports = cast_adapters::memory::ports_on(clock, entropy);
-        let audited = audit(&ports, AuditSettings::default(), false).await;
+        let audited = audit(&ports, false).await;
         let (_, code) = audited.unwrap();
         assert_eq!(format!("{code:?}"), format!("{:?}", ExitCode::SUCCESS));
         // A store that has folded what the log does not have.
@@ -197,7 +193,7 @@ mod tests {
             rejections: Vec::new(),
         };
         ports.store.apply(&step).await.unwrap();
-        let audited = audit(&ports, AuditSettings::default(), true).await;
+        let audited = audit(&ports, true).await;
         let (text, code) = audited.unwrap();
         let expected = ExitCode::from(exit::DIFFERENCE);
         assert_eq!(format!("{code:?}"), format!("{expected:?}"));

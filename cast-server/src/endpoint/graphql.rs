@@ -130,7 +130,7 @@ impl<E: Executor> AppState<E> {
         } = parameters;
         let name = operation_name.as_deref();
         let plan = engine.plan(&query, name, read_only)?;
-        let is_mutation = plan.is_mutation();
+        let is_mutation = plan.is_mutation;
         let execution = pin!(engine.execute(plan, &query, name, variables));
         // Dropping a vote is safe at any moment: before its flush it is withdrawn, afterwards it counts.
         // The same happens when a client closes the connection.

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 /// The address of a server that speaks plain HTTP: `http://HOST:PORT/PATH`, without a user, and so
 /// without a password.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct HttpUrl {
     /// For the resolver: an IPv6 address has no brackets here.
     pub(crate) host: String,
@@ -69,12 +69,6 @@ impl fmt::Display for HttpUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (authority, path) = (&self.authority, self.path.trim_end_matches('/'));
         write!(f, "http://{authority}{path}")
-    }
-}
-
-impl fmt::Debug for HttpUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
     }
 }
 

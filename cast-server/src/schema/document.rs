@@ -6,21 +6,21 @@ use async_graphql::parser::types::{
     ExecutableDocument, OperationDefinition, OperationType, Selection, SelectionSet,
 };
 
-use super::limits::DocumentLimits;
+use super::limits::{MAX_DEPTH, MAX_DIRECTIVES, MAX_ROOT_FIELDS};
 
 /// Why a document is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum BadDocument {
     #[error("A request has one `vote`, and this document has {count}")]
     Votes { count: usize },
-    #[error("The document has {count} root fields, and may have {max}")]
-    RootFields { count: usize, max: usize },
-    #[error("The document nests fields {depth} deep, and may nest them {max} deep")]
-    Depth { depth: usize, max: usize },
+    #[error("The document has {count} root fields, and may have {MAX_ROOT_FIELDS}")]
+    RootFields { count: usize },
+    #[error("The document nests fields {depth} deep, and may nest them {MAX_DEPTH} deep")]
+    Depth { depth: usize },
     #[error("The document asks for too much: its cost is {cost}, and may be {max}")]
     Cost { cost: u64, max: u64 },
-    #[error("The document has {count} directives, and may have {max}")]
-    Directives { count: usize, max: usize },
+    #[error("The document has {count} directives, and may have {MAX_DIRECTIVES}")]
+    Directives { count: usize },
     #[error("The fragment \"{name}\" contains itself")]
     Cycle { name: String },
     #[error("There is no operation of this name, or none was named")]
@@ -34,10 +34,7 @@ pub(super) enum BadDocument {
 ///
 /// The engine follows a fragment at each place that it is spread, again and again. This walk does
 /// it once and multiplies, so it takes no longer than the document is.
-pub(super) fn check(
-    document: &ExecutableDocument,
-    limits: &DocumentLimits,
-) -> Result<bool, BadDocument> {
+pub(super) fn check(document: &ExecutableDocument, max_cost: u64) -> Result<bool, BadDocument> {
     let mut walk = Walk {
         document,
         fragments: HashMap::new(),
@@ -50,35 +47,34 @@ pub(super) fn check(
     }
     for (_, operation) in document.operations.iter() {
         let weight = walk.operation(&operation.node)?;
-        check_roots(weight, limits)?;
+        check_roots(weight)?;
         total.follow(weight);
     }
     let (cost, depth, directives) = (total.cost, total.depth, walk.directives);
-    if cost > limits.max_cost {
-        let max = limits.max_cost;
+    if cost > max_cost {
+        let max = max_cost;
         return Err(BadDocument::Cost { cost, max });
     }
-    if depth > limits.max_depth {
-        let max = limits.max_depth;
-        return Err(BadDocument::Depth { depth, max });
+    if depth > MAX_DEPTH {
+        return Err(BadDocument::Depth { depth });
     }
-    if directives > limits.max_directives {
-        let (count, max) = (directives, limits.max_directives);
-        return Err(BadDocument::Directives { count, max });
+    if directives > MAX_DIRECTIVES {
+        let count = directives;
+        return Err(BadDocument::Directives { count });
     }
     // A directive may hide a part from the first execution, and another name ask for another
     // operation: what was seen to be right is then not all there is.
     Ok(directives == 0 && document.operations.iter().len() == 1)
 }
 
-fn check_roots(weight: Weight, limits: &DocumentLimits) -> Result<(), BadDocument> {
+fn check_roots(weight: Weight) -> Result<(), BadDocument> {
     if weight.votes > 1 {
         let count = weight.votes;
         return Err(BadDocument::Votes { count });
     }
-    if weight.fields > limits.max_root_fields {
-        let (count, max) = (weight.fields, limits.max_root_fields);
-        return Err(BadDocument::RootFields { count, max });
+    if weight.fields > MAX_ROOT_FIELDS {
+        let count = weight.fields;
+        return Err(BadDocument::RootFields { count });
     }
     Ok(())
 }

@@ -11,7 +11,11 @@ use async_graphql::{
 };
 use moka::sync::Cache;
 
-use super::{document, guard, limits::DocumentLimits, variables};
+use super::{
+    document, guard,
+    limits::{CACHE_SIZE, DocumentLimits, MAX_NESTING},
+    variables,
+};
 use crate::protocol::error_code::{ErrorCode, has_code};
 
 /// A pair of executors of the same schema, and a cache of documents that are known to be valid.
@@ -30,17 +34,13 @@ pub struct Engine<E> {
 /// A document that may be executed.
 pub struct Plan {
     document: ExecutableDocument,
-    validity: Validity,
-    kind: OperationType,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Validity {
-    Known,
-    /// Not known yet; the text alone decides.
-    Unknown,
-    /// It depends on the variables or on the operation's name too, so it is never known.
-    Varying,
+    /// It is known to be valid.
+    is_known: bool,
+    /// It is to be known, once it was executed. What depends on the variables or on the operation's name
+    /// too is never known.
+    is_keepable: bool,
+    /// Whether executing it may change something.
+    pub is_mutation: bool,
 }
 
 /// Why a request was not executed.
@@ -61,18 +61,11 @@ pub struct Answer {
     pub errors: Vec<ServerError>,
 }
 
-impl Plan {
-    /// Whether executing it may change something.
-    pub fn is_mutation(&self) -> bool {
-        self.kind == OperationType::Mutation
-    }
-}
-
 impl<E: Executor> Engine<E> {
     /// An engine over two executors of one schema: `strict` validates, `fast` need not.
     pub fn new(strict: E, fast: E, limits: DocumentLimits) -> Self {
         let known = Cache::builder()
-            .max_capacity(limits.cache_size)
+            .max_capacity(CACHE_SIZE)
             .weigher(|text: &Arc<str>, _| u32::try_from(text.len()).unwrap_or(u32::MAX))
             .build();
         Self {
@@ -90,34 +83,35 @@ impl<E: Executor> Engine<E> {
         operation: Option<&str>,
         read_only: bool,
     ) -> Result<Plan, Refused> {
-        let (document, validity) = match self.known.get(text) {
-            Some(document) => (ExecutableDocument::clone(&document), Validity::Known),
+        let known = self.known.get(text);
+        let is_known = known.is_some();
+        let (document, is_keepable) = match known {
+            Some(document) => (ExecutableDocument::clone(&document), false),
             None => self.parse(text)?,
         };
         let selected = document::select(&document, operation);
         let kind = selected.map_err(|error| invalid(&error))?.ty;
-        if read_only && kind == OperationType::Mutation {
+        let is_mutation = kind == OperationType::Mutation;
+        if read_only && is_mutation {
             return Err(Refused::NotOverGet);
         }
         Ok(Plan {
             document,
-            validity,
-            kind,
+            is_known,
+            is_keepable,
+            is_mutation,
         })
     }
 
-    fn parse(&self, text: &str) -> Result<(ExecutableDocument, Validity), Refused> {
+    /// The document, and whether it is worth to be known: whether its text alone says if it is valid.
+    fn parse(&self, text: &str) -> Result<(ExecutableDocument, bool), Refused> {
         let limits = &self.limits;
-        guard::check(text, limits.max_size, limits.max_nesting).map_err(|error| invalid(&error))?;
+        guard::check(text, limits.max_size, MAX_NESTING).map_err(|error| invalid(&error))?;
         let document = parse_query(text).map_err(|error| Refused::Parse(syntax_error(error)))?;
         variables::check_defaults(&document).map_err(|error| invalid(&error))?;
-        let is_keepable = document::check(&document, limits).map_err(|error| invalid(&error))?;
-        let validity = if is_keepable {
-            Validity::Unknown
-        } else {
-            Validity::Varying
-        };
-        Ok((document, validity))
+        let is_keepable = document::check(&document, limits.max_cost);
+        let is_keepable = is_keepable.map_err(|error| invalid(&error))?;
+        Ok((document, is_keepable))
     }
 
     /// Executes a plan that was made for `text` and `operation`.
@@ -128,9 +122,7 @@ impl<E: Executor> Engine<E> {
         operation: Option<&str>,
         variables: Variables,
     ) -> Result<Answer, Refused> {
-        let Plan {
-            document, validity, ..
-        } = plan;
+        let Plan { document, .. } = plan;
         // It was selected before, so it is there.
         if let Ok(selected) = document::select(&document, operation) {
             variables::check(selected, &variables).map_err(|error| {
@@ -142,11 +134,11 @@ impl<E: Executor> Engine<E> {
         // Without the text: what is parsed is not parsed again.
         let mut request = Request::new(String::new()).variables(variables);
         request.operation_name = operation.map(Into::into);
-        if validity == Validity::Known {
+        if plan.is_known {
             request.set_parsed_query(document);
             return answer(self.fast.execute(request).await);
         }
-        let kept = (validity == Validity::Unknown).then(|| Arc::new(document.clone()));
+        let kept = plan.is_keepable.then(|| Arc::new(document.clone()));
         request.set_parsed_query(document);
         // Boxed, so that the future of a known document does not hold the room for it.
         let answer = answer(Box::pin(self.strict.execute(request)).await)?;

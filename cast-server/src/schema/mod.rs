@@ -25,13 +25,13 @@ use std::sync::Arc;
 
 use async_graphql::{EmptySubscription, MergedObject, SDLExportOptions, Schema, ValidationMode};
 
-use self::leaderboard::Leaders;
 pub use self::{
     backend::Backend,
     engine::{Answer, Engine, Plan, Refused},
-    limits::DocumentLimits,
+    limits::{DocumentLimits, MAX_DEPTH, MAX_NESTING, MAX_ROOT_FIELDS},
     vote::VoteMutation,
 };
+use self::{leaderboard::Leaders, limits::MAX_DIRECTIVES};
 
 /// What can be asked.
 #[derive(Default, MergedObject)]
@@ -49,12 +49,12 @@ pub type CastSchema = Schema<Query, VoteMutation, EmptySubscription>;
 
 /// The engine that executes the schema of CAST.
 pub fn engine(backend: &Backend, limits: DocumentLimits) -> Engine<CastSchema> {
-    let (strict, fast) = schemas(backend, &limits);
+    let (strict, fast) = schemas(backend);
     Engine::new(strict, fast, limits)
 }
 
 /// The schema, once with validation and once without.
-fn schemas(backend: &Backend, limits: &DocumentLimits) -> (CastSchema, CastSchema) {
+fn schemas(backend: &Backend) -> (CastSchema, CastSchema) {
     let leaders = Arc::new(Leaders::default());
     let schema = |mode| {
         Schema::build(Query::default(), VoteMutation, EmptySubscription)
@@ -62,8 +62,8 @@ fn schemas(backend: &Backend, limits: &DocumentLimits) -> (CastSchema, CastSchem
             .data(Arc::clone(&leaders))
             .validation_mode(mode)
             // Here too, though a document's size was checked before: see `document`.
-            .limit_depth(limits.max_depth)
-            .limit_directives(limits.max_directives)
+            .limit_depth(MAX_DEPTH)
+            .limit_directives(MAX_DIRECTIVES)
             .finish()
     };
     (schema(ValidationMode::Strict), schema(ValidationMode::Fast))

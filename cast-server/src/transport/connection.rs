@@ -22,8 +22,8 @@ use super::{
 };
 use crate::protocol::ConnectionEvent;
 
-/// The least that hyper takes as the size of its buffer.
-const MIN_BUFFER_SIZE: usize = 8 * 1_024;
+/// The most bytes of a request's head. hyper takes no less than 8 KiB as the size of its buffer.
+const MAX_HEAD_SIZE: usize = 16 * 1_024;
 
 /// Serves a connection until its client, a deadline or a drain ends it.
 pub(super) async fn serve<H: Handler>(accepted: Accepted, shared: Arc<Shared>, handler: Arc<H>) {
@@ -54,10 +54,9 @@ pub(super) async fn serve<H: Handler>(accepted: Accepted, shared: Arc<Shared>, h
             }
         })
     };
-    let max_head_size = shared.settings.max_head_size;
     let mut connection = http1::Builder::new()
-        .max_header_size(max_head_size)
-        .max_buf_size(max_head_size.max(MIN_BUFFER_SIZE))
+        .max_header_size(MAX_HEAD_SIZE)
+        .max_buf_size(MAX_HEAD_SIZE)
         .serve_connection(TokioIo::new(stream), service);
 
     let has_ended = or_drain(Pin::new(&mut connection), &shared).await;

@@ -4,7 +4,10 @@ use std::{io, net::SocketAddr, sync::Arc};
 
 use cast_core::ports::{Clock, Entropy};
 use tokio::{net::TcpListener, task::JoinHandle};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::TaskTracker,
+};
 
 use super::{
     connection,
@@ -23,7 +26,7 @@ const MAX_BACKLOG: usize = 1_024;
 pub struct Server {
     address: SocketAddr,
     /// Ends accepting, which begins the drain.
-    stop: CancellationToken,
+    stop: DropGuard,
     task: JoinHandle<()>,
 }
 
@@ -50,7 +53,7 @@ pub(crate) fn serve<H: Handler>(
     let task = tokio::spawn(run(listener, shared, handler, stop.clone()));
     Ok(Server {
         address,
-        stop,
+        stop: stop.drop_guard(),
         task,
     })
 }
@@ -100,17 +103,11 @@ impl Server {
     /// Accepts no more connections, and waits until every request that had begun is answered. A client
     /// that keeps it waiting is cut off; see [`HttpSettings::drain_timeout`]. There is no other
     /// deadline: the caller has one for its whole drain.
-    pub async fn drain(mut self) {
-        self.stop.cancel();
+    pub async fn drain(self) {
+        drop(self.stop);
         // A task that has ended must not be polled again.
         if !self.task.is_finished() {
-            self.failed().await;
+            let _ = self.task.await;
         }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.stop.cancel();
     }
 }

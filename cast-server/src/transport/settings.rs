@@ -18,8 +18,6 @@ pub struct HttpSettings {
     pub request_deadline: Duration,
     /// How long a drain may take; a quarter of it is left to clients that neither send nor read.
     pub drain_timeout: Duration,
-    /// The most bytes of a request's head.
-    pub max_head_size: usize,
     /// The most bytes of a request's body.
     pub max_body_size: usize,
 }
@@ -33,7 +31,6 @@ impl Default for HttpSettings {
             body_deadline: Duration::from_secs(1),
             request_deadline: Duration::from_secs(15),
             drain_timeout: Duration::from_secs(10),
-            max_head_size: 16 * 1_024,
             max_body_size: 16 * 1_024,
         }
     }

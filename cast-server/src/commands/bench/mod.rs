@@ -30,15 +30,12 @@ mod wire;
 
 use std::{
     process::ExitCode,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+    sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
 };
 
 use cast_core::{deadline::in_time, ports::Clock};
-use tokio::{runtime, task::JoinHandle};
+use tokio::{runtime::Runtime, task::JoinHandle};
 
 pub use self::config::BenchConfig;
 use self::{progress::Progress, report::Report, run::Run};
@@ -61,7 +58,7 @@ const SECOND_TICKET: Duration = Duration::from_secs(5);
 /// Drives a server, and reports.
 pub fn run(config: &BenchConfig) -> ExitCode {
     open_files::allow(config.connections);
-    let runtime = match runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&format!("cannot start threads: {error}")),
     };
@@ -83,8 +80,7 @@ async fn bench(config: &BenchConfig) -> Result<ExitCode, String> {
     let had_votes = baseline.iter().any(|&votes| votes > 0);
     let run = Arc::new(Run::new(config.clone(), names, &baseline, (clock, entropy)));
     let fetching = tokio::spawn(Arc::clone(&run).fetch_tickets());
-    let is_interrupted = Arc::new(AtomicBool::new(false));
-    let listening = listen(&run, &is_interrupted)?;
+    let listening = listen(&run)?;
     first_ticket(&run).await?;
     let progress = Arc::new(Progress::new());
     if !config.json {
@@ -109,7 +105,6 @@ async fn bench(config: &BenchConfig) -> Result<ExitCode, String> {
         stats: run.stats(),
         elapsed,
         seed,
-        is_interrupted: is_interrupted.load(Relaxed),
         had_votes,
         verdict,
         lost,
@@ -186,16 +181,16 @@ async fn warn_of_tickets(run: &Run, progress: &Progress) {
 }
 
 /// The first signal ends the load, the next one the wait for tallies.
-fn listen(run: &Arc<Run>, is_interrupted: &Arc<AtomicBool>) -> Result<JoinHandle<()>, String> {
+fn listen(run: &Arc<Run>) -> Result<JoinHandle<()>, String> {
     let mut signals = Signals::new().map_err(|error| format!("listening for signals: {error}"))?;
-    let (run, is_interrupted) = (Arc::clone(run), Arc::clone(is_interrupted));
+    let run = Arc::clone(run);
     Ok(tokio::spawn(async move {
         loop {
             signals.next().await;
             if run.stop.is_cancelled() {
                 run.give_up.cancel();
             } else {
-                is_interrupted.store(true, Relaxed);
+                run.is_interrupted.store(true, Relaxed);
                 run.stop.cancel();
             }
         }

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -44,6 +44,8 @@ pub(super) struct Run {
     pub(super) stop: CancellationToken,
     /// The check is not waited for any more.
     pub(super) give_up: CancellationToken,
+    /// A signal ended the load early.
+    pub(super) is_interrupted: AtomicBool,
     stats: Mutex<RunStats>,
     pub(super) failed_connects: AtomicU64,
     waited_us: AtomicU64,
@@ -65,6 +67,7 @@ impl Run {
             tickets: Tickets::new(),
             stop: CancellationToken::new(),
             give_up: CancellationToken::new(),
+            is_interrupted: AtomicBool::new(false),
             stats: Mutex::new(stats),
             failed_connects: AtomicU64::new(0),
             waited_us: AtomicU64::new(0),

@@ -6,17 +6,17 @@
 
 /// One metric.
 #[derive(Debug)]
-pub(super) struct Metric {
-    pub(super) name: &'static str,
-    pub(super) kind: Kind,
+pub(in crate::telemetry) struct Metric {
+    pub(in crate::telemetry) name: &'static str,
+    pub(in crate::telemetry) kind: Kind,
     /// The names of its labels, in the order in which values are given.
-    pub(super) labels: &'static [&'static str],
-    pub(super) help: &'static str,
+    pub(in crate::telemetry) labels: &'static [&'static str],
+    pub(in crate::telemetry) help: &'static str,
 }
 
 /// What its values are.
 #[derive(Debug)]
-pub(super) enum Kind {
+pub(in crate::telemetry) enum Kind {
     /// Only grows, while the process lives.
     Counter,
     /// As of now.
@@ -38,7 +38,7 @@ const BALLOTS: &[f64] = &[
 
 macro_rules! metrics {
     ($($id:ident = $name:literal, $kind:expr, [$($label:literal),*], $help:literal;)*) => {
-        $(pub(super) const $id: Metric = Metric {
+        $(pub(in crate::telemetry) const $id: Metric = Metric {
             name: $name,
             kind: $kind,
             labels: &[$($label),*],
@@ -46,7 +46,7 @@ macro_rules! metrics {
         };)*
 
         /// All of them.
-        pub(super) const ALL: &[&Metric] = &[$(&$id),*];
+        pub(in crate::telemetry) const ALL: &[&Metric] = &[$(&$id),*];
     };
 }
 

@@ -4,7 +4,7 @@ use cast_core::{
     domain::{FoldStep, Rejection},
     ports::Applied,
 };
-use metrics::{Counter, Gauge};
+use metrics::Counter;
 
 use super::{catalog, registry::Registry};
 
@@ -47,27 +47,6 @@ impl FoldMetrics {
                 Rejection::Record { .. } => self.rejected_records.increment(1),
                 Rejection::Ballot { .. } => self.rejected_ballots.increment(1),
             }
-        }
-    }
-}
-
-/// The progress of a partition, whichever process folds it.
-pub(crate) struct PartitionGauges {
-    pub(crate) log_end: Gauge,
-    pub(crate) lag: Gauge,
-    pub(crate) progress: Gauge,
-    pub(crate) age: Gauge,
-}
-
-impl PartitionGauges {
-    pub(super) fn new(registry: &Registry, number: u32) -> Self {
-        let number = number.to_string();
-        let gauge = |metric| registry.gauge(metric, &[&number]);
-        Self {
-            log_end: gauge(&catalog::LOG_END),
-            lag: gauge(&catalog::LOG_LAG),
-            progress: gauge(&catalog::STORE_PROGRESS),
-            age: gauge(&catalog::STORE_AGE),
         }
     }
 }

@@ -5,7 +5,7 @@
 //! flush, once a call of a port, or once a request.
 
 mod calls;
-mod catalog;
+pub(super) mod catalog;
 mod fold;
 mod http;
 mod registry;
@@ -18,7 +18,7 @@ use metrics::{Gauge, Histogram};
 
 pub(crate) use self::{
     calls::{CallOutcome, Calls},
-    fold::{FoldMetrics, PartitionGauges},
+    fold::FoldMetrics,
     http::HttpMetrics,
     votes::{GraphqlErrors, Votes},
 };
@@ -33,12 +33,6 @@ pub struct Metrics {
     pub(crate) flush_ballots: Histogram,
     pub(crate) fold: FoldMetrics,
     pub(crate) http: HttpMetrics,
-}
-
-/// The gauges of the current ticket.
-pub(crate) struct TicketGauges {
-    pub(crate) is_current: Gauge,
-    pub(crate) uses_left: Gauge,
 }
 
 impl Metrics {
@@ -65,7 +59,7 @@ impl Metrics {
         if let Some(cast) = cast {
             let intake = cast.intake();
             let set = |metric: &Metric, count: usize| {
-                self.registry.gauge(metric, &[]).set(as_f64(count as u64));
+                self.gauge(metric, &[]).set(as_f64(count as u64));
             };
             set(&catalog::INTAKE_WAITING, intake.waiting);
             set(&catalog::INTAKE_CAPACITY, intake.capacity);
@@ -78,22 +72,9 @@ impl Metrics {
         self.registry.add_up();
     }
 
-    /// The gauges of the current ticket, for a process that polls it.
-    pub(crate) fn ticket(&self) -> TicketGauges {
-        TicketGauges {
-            is_current: self.registry.gauge(&catalog::TICKET_CURRENT, &[]),
-            uses_left: self.registry.gauge(&catalog::TICKET_USES_LEFT, &[]),
-        }
-    }
-
-    /// The gauges of a partition, for a process that folds.
-    pub(crate) fn partition(&self, number: u32) -> PartitionGauges {
-        PartitionGauges::new(&self.registry, number)
-    }
-
-    /// When log and store were last read.
-    pub(crate) fn store_read(&self) -> Gauge {
-        self.registry.gauge(&catalog::STORE_READ, &[])
+    /// A gauge that is polled for, with these values of its labels.
+    pub(super) fn gauge(&self, metric: &Metric, values: &[&str]) -> Gauge {
+        self.registry.gauge(metric, values)
     }
 }
 

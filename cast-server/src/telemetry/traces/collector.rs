@@ -26,7 +26,7 @@ use opentelemetry_sdk::{
 };
 use tokio::runtime;
 
-use super::{Collector, MAX_BALLOTS};
+use super::MAX_BALLOTS;
 use crate::{client::Connection, protocol::HttpUrl};
 
 /// Where a collector accepts traces, if its URL names no path.
@@ -39,18 +39,19 @@ type Failed = Box<dyn Error + Send + Sync>;
 
 /// Creates spans, and sends them.
 pub(super) fn provider(
-    collector: &Collector,
+    collector: &HttpUrl,
+    ratio: f64,
     clock: Arc<dyn Clock>,
 ) -> Result<SdkTracerProvider, String> {
-    let client = Client::new(&collector.url, clock).map_err(|error| error.to_string())?;
+    let client = Client::new(collector, clock).map_err(|error| error.to_string())?;
     let exporter = SpanExporter::builder()
         .with_http()
         .with_http_client(client)
         .with_protocol(Protocol::HttpBinary)
-        .with_endpoint(collector.url.to_string())
+        .with_endpoint(collector.to_string())
         .build()
         .map_err(|error| error.to_string())?;
-    let by_chance = Box::new(Sampler::TraceIdRatioBased(collector.ratio));
+    let by_chance = Box::new(Sampler::TraceIdRatioBased(ratio));
     Ok(SdkTracerProvider::builder()
         .with_batch_exporter(exporter)
         .with_sampler(Sampler::ParentBased(by_chance))

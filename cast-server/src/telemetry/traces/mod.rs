@@ -30,22 +30,7 @@ pub(crate) use self::imp::{finish, fold, publish, request, start, vote, within};
 use self::none as imp;
 #[cfg(feature = "otlp")]
 use self::spans as imp;
-use crate::protocol::HttpUrl;
 
 /// How many ballots one span is about at most, as far as a trace shows.
 #[cfg(feature = "otlp")]
 const MAX_BALLOTS: usize = 32;
-
-/// Where traces go, and which.
-#[derive(Clone, Debug)]
-#[cfg_attr(
-    not(feature = "otlp"),
-    expect(dead_code, reason = "without the feature none go anywhere")
-)]
-pub struct Collector {
-    /// `--traces-url`: OTLP over HTTP, without TLS.
-    pub(crate) url: HttpUrl,
-    /// The share, of 0 to 1, of the GraphQL requests without a trace of their own that are traced. Those
-    /// with one are traced when their caller asks for it.
-    pub(crate) ratio: f64,
-}

@@ -9,15 +9,14 @@ use cast_core::{
 };
 use http::HeaderMap;
 
-use super::Collector;
 use crate::{
-    protocol::{RequestId, Route},
+    protocol::{HttpUrl, RequestId, Route},
     telemetry::metrics::CallOutcome,
 };
 
 pub(crate) struct Span;
 
-pub(crate) fn start(_: &Collector, _: Arc<dyn Clock>) -> Result<(), String> {
+pub(crate) fn start(_: &HttpUrl, _: f64, _: Arc<dyn Clock>) -> Result<(), String> {
     Err("this program was built without traces (build it with the feature otlp)".into())
 }
 

@@ -20,9 +20,9 @@ use opentelemetry::{
 };
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 
-use super::{Collector, MAX_BALLOTS, collector, traceparent};
+use super::{MAX_BALLOTS, collector, traceparent};
 use crate::{
-    protocol::{RequestId, Route, VoteCode},
+    protocol::{HttpUrl, RequestId, Route, VoteCode},
     telemetry::metrics::CallOutcome,
 };
 
@@ -44,13 +44,15 @@ struct Tracing {
     by_chance: bool,
 }
 
-/// Begins to send traces, until the process ends. To be called once, outside of any runtime.
-pub(crate) fn start(to: &Collector, clock: Arc<dyn Clock>) -> Result<(), String> {
-    let provider = collector::provider(to, clock)?;
+/// Begins to send traces by OTLP over HTTP, until the process ends; `ratio` is the share, of 0 to 1, of the
+/// GraphQL requests without a trace of their own that are traced. Those with one are traced when their
+/// caller asks for it. To be called once, outside of any runtime.
+pub(crate) fn start(collector: &HttpUrl, ratio: f64, clock: Arc<dyn Clock>) -> Result<(), String> {
+    let provider = collector::provider(collector, ratio, clock)?;
     let tracing = Tracing {
         tracer: provider.tracer("cast-server"),
         provider,
-        by_chance: to.ratio > 0.0,
+        by_chance: ratio > 0.0,
     };
     assert!(TRACING.set(tracing).is_ok(), "a process starts once");
     Ok(())

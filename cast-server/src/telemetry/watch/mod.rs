@@ -18,7 +18,7 @@ use cast_core::{
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::metrics::{Metrics, as_f64};
+use super::metrics::{Metrics, as_f64, catalog};
 use store::{DEADLINE, StoreWatch};
 
 /// How often histograms are summed. They keep each value until then: 16 bytes a request.
@@ -68,18 +68,15 @@ async fn ticket(
     interval: Duration,
     metrics: Arc<Metrics>,
 ) {
-    let gauges = metrics.ticket();
+    let is_current = metrics.gauge(&catalog::TICKET_CURRENT, &[]);
+    let uses = metrics.gauge(&catalog::TICKET_USES_LEFT, &[]);
     loop {
         let asked = tickets.current();
         let current = within(&*clock, DEADLINE, Operation::CurrentTicket, asked).await;
         // Without an answer there is no ticket: voters cannot get one either.
         let uses_left = current.ok().flatten().map(|ticket| ticket.uses_left);
-        gauges
-            .is_current
-            .set(if uses_left.is_some() { 1.0 } else { 0.0 });
-        gauges
-            .uses_left
-            .set(uses_left.map_or(0.0, |uses| as_f64(uses.into())));
+        is_current.set(if uses_left.is_some() { 1.0 } else { 0.0 });
+        uses.set(uses_left.map_or(0.0, |uses| as_f64(uses.into())));
         clock.sleep(interval).await;
     }
 }

@@ -6,11 +6,12 @@ use cast_core::{
     Ports,
     deadline::within,
     domain::{Offset, Partition},
-    ports::{Clock, EventBus, GroupName, Operation, PortError, VoteStore},
+    ports::{Clock, EventBus, GroupName, Operation, PartitionLag, PortError, VoteStore},
 };
+use metrics::Gauge;
 
 use super::age::Age;
-use crate::telemetry::metrics::{Metrics, PartitionGauges, as_f64, unix_seconds};
+use crate::telemetry::metrics::{Metrics, as_f64, catalog, unix_seconds};
 
 /// How long a server may take to answer. It is polled again later.
 pub(super) const DEADLINE: Duration = Duration::from_secs(5);
@@ -27,11 +28,30 @@ pub(super) struct StoreWatch {
 
 /// The last known state of a partition.
 struct Watched {
-    gauges: PartitionGauges,
+    log_end_gauge: Gauge,
+    lag_gauge: Gauge,
+    progress_gauge: Gauge,
+    age_gauge: Gauge,
     end: Offset,
     /// The offset committed to the log until the store has answered.
     progress: Offset,
     age: Age,
+}
+
+impl Watched {
+    fn new(metrics: &Metrics, lag: &PartitionLag) -> Self {
+        let number = lag.partition.get().to_string();
+        let gauge = |metric| metrics.gauge(metric, &[&number]);
+        Self {
+            log_end_gauge: gauge(&catalog::LOG_END),
+            lag_gauge: gauge(&catalog::LOG_LAG),
+            progress_gauge: gauge(&catalog::STORE_PROGRESS),
+            age_gauge: gauge(&catalog::STORE_AGE),
+            end: lag.end,
+            progress: lag.committed,
+            age: Age::default(),
+        }
+    }
 }
 
 impl StoreWatch {
@@ -48,7 +68,7 @@ impl StoreWatch {
 
     /// Polls every `interval`.
     pub(super) async fn run(mut self, interval: Duration) {
-        let read = self.metrics.store_read();
+        let read = self.metrics.gauge(&catalog::STORE_READ, &[]);
         loop {
             // A port that fails is counted and logged where it is called.
             if self.ask().await.is_ok() {
@@ -63,18 +83,12 @@ impl StoreWatch {
     async fn ask(&mut self) -> Result<(), PortError> {
         let lag = self.bus.lag(&self.group);
         for lag in within(&*self.clock, DEADLINE, Operation::Lag, lag).await? {
-            let metrics = &self.metrics;
             let watched = self
                 .partitions
                 .entry(lag.partition)
-                .or_insert_with(|| Watched {
-                    gauges: metrics.partition(lag.partition.get()),
-                    end: lag.end,
-                    progress: lag.committed,
-                    age: Age::default(),
-                });
+                .or_insert_with(|| Watched::new(&self.metrics, &lag));
             watched.end = lag.end;
-            watched.gauges.lag.set(as_f64(lag.behind()));
+            watched.lag_gauge.set(as_f64(lag.behind()));
         }
         let store = &*self.store;
         let partitions = &mut self.partitions;
@@ -91,16 +105,11 @@ impl StoreWatch {
     fn show(&mut self) {
         let now = self.clock.monotonic();
         for watched in self.partitions.values_mut() {
-            let Watched {
-                gauges,
-                end,
-                progress,
-                age,
-            } = watched;
-            gauges.log_end.set(as_f64(end.get()));
-            gauges.progress.set(as_f64(progress.get()));
-            let age = age.observe(now, *end, *progress);
-            gauges.age.set(age.as_secs_f64());
+            let (end, progress) = (watched.end, watched.progress);
+            watched.log_end_gauge.set(as_f64(end.get()));
+            watched.progress_gauge.set(as_f64(progress.get()));
+            let age = watched.age.observe(now, end, progress);
+            watched.age_gauge.set(age.as_secs_f64());
         }
     }
 }

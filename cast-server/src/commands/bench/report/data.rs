@@ -19,8 +19,6 @@ pub(in crate::commands::bench) struct Report<'a> {
     /// How long the load took.
     pub(in crate::commands::bench) elapsed: Duration,
     pub(in crate::commands::bench) seed: u64,
-    /// A signal ended the load early.
-    pub(in crate::commands::bench) is_interrupted: bool,
     /// Whether there were votes for the candidates before.
     pub(in crate::commands::bench) had_votes: bool,
     /// What the check at the end found, or why it was not made.
@@ -91,7 +89,7 @@ impl Report<'_> {
         let mut notes = Vec::new();
         notes.extend(self.note_on_tickets());
         let (votes, config) = (&self.stats.votes, &self.run.config);
-        if self.is_interrupted {
+        if self.run.is_interrupted.load(Relaxed) {
             notes.push("a signal ended the load early".into());
         }
         if votes.refused.contains_key("TICKET_INVALID") && config.urls.len() > 1 {

@@ -31,7 +31,7 @@ pub(in crate::commands::bench) fn json(report: &Report<'_>) -> String {
         "connections": config.connections,
         "rate": config.rate,
         "duration_s": report.elapsed.as_secs_f64(),
-        "interrupted": report.is_interrupted,
+        "interrupted": run.is_interrupted.load(Relaxed),
         "sent": votes.sent,
         "accepted": votes.accepted,
         "votes_per_second": report.votes_per_second(),
