@@ -21,7 +21,7 @@ labels! {
 }
 
 impl ErrorCode {
-    /// The code that an error was marked with, if it was.
+    /// The code that an error was marked with: that of a resolver of ours was, that of the engine is not.
     pub(crate) fn of(error: &ServerError) -> Option<Self> {
         let marked = error.extensions.as_ref()?.get("code")?;
         let is_it = |code: &Self| matches!(marked, Value::String(text) if text == code.as_str());
@@ -52,7 +52,7 @@ impl ErrorCode {
 
     /// Marks errors that came without a code.
     pub(crate) fn mark_bare(self, errors: &mut [ServerError]) {
-        for error in errors.iter_mut().filter(|error| !has_code(error)) {
+        for error in errors.iter_mut().filter(|error| Self::of(error).is_none()) {
             self.mark(&mut error.extensions);
         }
     }
@@ -81,14 +81,6 @@ impl From<FaultKind> for ErrorCode {
             FaultKind::Internal => Self::Internal,
         }
     }
-}
-
-/// Whether a resolver of ours made the error, and not the engine.
-pub(crate) fn has_code(error: &ServerError) -> bool {
-    error
-        .extensions
-        .as_ref()
-        .is_some_and(|extensions| extensions.get("code").is_some())
 }
 
 pub(crate) fn set_request_id(error: &mut ServerError, request: &RequestId) {

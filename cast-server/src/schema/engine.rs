@@ -16,7 +16,7 @@ use super::{
     limits::{CACHE_SIZE, DocumentLimits, MAX_NESTING},
     variables,
 };
-use crate::protocol::error_code::{ErrorCode, has_code};
+use crate::protocol::ErrorCode;
 
 /// A pair of executors of the same schema, and a cache of documents that are known to be valid.
 ///
@@ -144,7 +144,10 @@ impl<E: Executor> Engine<E> {
         let answer = answer(Box::pin(self.strict.execute(request)).await)?;
         // What the resolvers of CAST refuse says nothing about the document.
         if let Some(document) = kept
-            && answer.errors.iter().all(has_code)
+            && answer
+                .errors
+                .iter()
+                .all(|error| ErrorCode::of(error).is_some())
         {
             self.known.insert(text.into(), document);
         }

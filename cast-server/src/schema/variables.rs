@@ -47,10 +47,10 @@ fn innermost(item: &Type) -> &str {
 /// Why variables are refused. Values are not repeated: one may be a ticket.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum BadVariable {
-    #[error("Variable \"${name}\" of type \"{expected}\" was not given")]
-    Missing { name: String, expected: String },
-    #[error("Variable \"${name}\" does not fit its type \"{expected}\"")]
-    Unfit { name: String, expected: String },
+    #[error("Variable \"${0}\" of type \"{1}\" was not given")]
+    Missing(String, String),
+    #[error("Variable \"${0}\" does not fit its type \"{1}\"")]
+    Unfit(String, String),
 }
 
 /// Checks the variables that an operation declares; others are ignored.
@@ -62,22 +62,13 @@ pub(super) fn check(
         let definition = &definition.node;
         let name = definition.name.node.as_str();
         let expected = &definition.var_type.node;
-        match variables.get(name) {
-            Some(value) if fits(value, expected) => {}
-            Some(_) => {
-                return Err(BadVariable::Unfit {
-                    name: name.into(),
-                    expected: expected.to_string(),
-                });
-            }
-            None if expected.nullable || definition.default_value.is_some() => {}
-            None => {
-                return Err(BadVariable::Missing {
-                    name: name.into(),
-                    expected: expected.to_string(),
-                });
-            }
-        }
+        let bad = match variables.get(name) {
+            Some(value) if fits(value, expected) => continue,
+            None if expected.nullable || definition.default_value.is_some() => continue,
+            Some(_) => BadVariable::Unfit,
+            None => BadVariable::Missing,
+        };
+        return Err(bad(name.into(), expected.to_string()));
     }
     Ok(())
 }
@@ -156,7 +147,7 @@ mod tests {
         ] {
             let result = check_one(declared, &format!("{{\"v\":{value}}}"));
             assert!(
-                matches!(result, Err(BadVariable::Unfit { .. })),
+                matches!(result, Err(BadVariable::Unfit(..))),
                 "{declared} {value}"
             );
         }
@@ -200,7 +191,7 @@ mod tests {
         assert_eq!(check_one("Int! = 3", "{}"), Ok(()));
         assert!(matches!(
             check_one("Int!", "{}"),
-            Err(BadVariable::Missing { .. })
+            Err(BadVariable::Missing(..))
         ));
     }
 }

@@ -64,7 +64,7 @@ impl Run {
             names,
             clock,
             entropy,
-            tickets: Tickets::new(),
+            tickets: Tickets::default(),
             stop: CancellationToken::new(),
             give_up: CancellationToken::new(),
             is_interrupted: AtomicBool::new(false),

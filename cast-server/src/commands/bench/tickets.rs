@@ -1,9 +1,6 @@
 //! The ticket that is good now, for all connections.
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use cast_core::ports::Clock;
 use tokio::sync::{Notify, watch};
@@ -38,26 +35,18 @@ struct Current {
     ticket: Option<Arc<Ticket>>,
     /// It is used up.
     is_spent: bool,
+    /// Why there is none, as far as is known.
+    trouble: Option<String>,
 }
 
 /// Shares out tickets.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Tickets {
     current: watch::Sender<Current>,
     is_wanted: Notify,
-    /// Why there is none, as far as is known.
-    trouble: Mutex<Option<String>>,
 }
 
 impl Tickets {
-    pub(super) fn new() -> Self {
-        Self {
-            current: watch::Sender::new(Current::default()),
-            is_wanted: Notify::new(),
-            trouble: Mutex::new(None),
-        }
-    }
-
     /// Waits for a ticket that is not used up, and newer than the one that was refused.
     pub(super) async fn good(&self, refused: Option<usize>) -> Arc<Ticket> {
         let is_good = |current: &Current| {
@@ -87,9 +76,9 @@ impl Tickets {
     /// Takes in an answer to `cas`. A ticket that was not there before gets its number from `number`,
     /// which is given its end.
     pub(super) fn seen(&self, cas: &Cas, number: impl FnOnce(Option<u64>) -> usize) {
-        *self.trouble() = None;
         let quoted = serde_json::Value::from(&*cas.ticket).to_string();
         self.current.send_if_modified(|current| {
+            current.trouble = None;
             if current
                 .ticket
                 .as_ref()
@@ -106,7 +95,7 @@ impl Tickets {
             };
             *current = Current {
                 ticket: Some(Arc::new(ticket)),
-                is_spent: false,
+                ..Current::default()
             };
             true
         });
@@ -114,17 +103,14 @@ impl Tickets {
 
     /// `cas` failed.
     pub(super) fn not_seen(&self, why: String) {
-        *self.trouble() = Some(why);
+        self.current
+            .send_modify(|current| current.trouble = Some(why));
     }
 
     /// Why there is no ticket.
     pub(super) fn why_none(&self) -> String {
-        let trouble = self.trouble().clone();
+        let trouble = self.current.borrow().trouble.clone();
         trouble.unwrap_or_else(|| "there was no answer".into())
-    }
-
-    fn trouble(&self) -> std::sync::MutexGuard<'_, Option<String>> {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until it is time to ask for the next ticket.
@@ -174,7 +160,7 @@ mod tests {
 
     #[test]
     fn a_ticket_is_numbered_once() {
-        let tickets = Tickets::new();
+        let tickets = Tickets::default();
         assert_eq!(good(&tickets, None), None);
         tickets.seen(&cas("a"), |_| 0);
         tickets.seen(&cas("a"), |_| panic!("it has a number"));
@@ -183,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_refused_connection_waits_for_the_next_ticket_and_others_do_not() {
-        let tickets = Tickets::new();
+        let tickets = Tickets::default();
         tickets.seen(&cas("a"), |_| 0);
         tickets.refused(0, false);
         assert_eq!(good(&tickets, Some(0)), None);
@@ -194,7 +180,7 @@ mod tests {
 
     #[test]
     fn a_used_up_ticket_is_given_to_no_connection_and_a_late_refusal_spoils_no_other() {
-        let tickets = Tickets::new();
+        let tickets = Tickets::default();
         tickets.seen(&cas("a"), |_| 0);
         tickets.refused(0, true);
         assert_eq!(good(&tickets, None), None);

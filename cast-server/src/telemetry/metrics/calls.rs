@@ -72,7 +72,7 @@ impl Calls {
             calls: self,
             operation,
             start: self.clock.monotonic(),
-            is_over: false,
+            outcome: CallOutcome::Dropped,
         }
     }
 
@@ -80,45 +80,40 @@ impl Calls {
     pub(crate) fn count(&self, operation: Operation, outcome: CallOutcome) {
         self.by_operation[operation as usize].counts[outcome as usize].increment(1);
     }
-
-    fn ended(&self, operation: Operation, outcome: CallOutcome, took: Duration) {
-        self.count(operation, outcome);
-        let seconds = &self.by_operation[operation as usize].seconds[outcome as usize];
-        let register = || {
-            let labels = labels(operation, outcome);
-            self.registry
-                .histogram(&catalog::PORT_CALL_SECONDS, &labels)
-        };
-        seconds.get_or_init(register).record(took);
-    }
 }
 
-/// A call in progress.
+/// A call in progress. It is counted when it is dropped.
 pub(crate) struct Call<'a> {
     calls: &'a Calls,
     operation: Operation,
     start: Duration,
-    is_over: bool,
+    outcome: CallOutcome,
 }
 
 impl Call<'_> {
-    /// Counts the call.
+    /// Ends the call.
     pub(crate) fn end(mut self, outcome: CallOutcome) {
-        self.is_over = true;
-        self.note(outcome);
-    }
-
-    fn note(&self, outcome: CallOutcome) {
-        let took = self.calls.clock.monotonic().saturating_sub(self.start);
-        self.calls.ended(self.operation, outcome, took);
+        self.outcome = outcome;
     }
 }
 
 impl Drop for Call<'_> {
     fn drop(&mut self) {
-        if !self.is_over {
-            self.note(CallOutcome::Dropped);
-        }
+        let Self {
+            calls,
+            operation,
+            start,
+            outcome,
+        } = *self;
+        calls.count(operation, outcome);
+        let took = calls.clock.monotonic().saturating_sub(start);
+        let seconds = &calls.by_operation[operation as usize].seconds[outcome as usize];
+        let register = || {
+            let labels = labels(operation, outcome);
+            let registry = &calls.registry;
+            registry.histogram(&catalog::PORT_CALL_SECONDS, &labels)
+        };
+        seconds.get_or_init(register).record(took);
     }
 }
 

@@ -24,22 +24,25 @@ impl Votes {
         &self,
         vote: impl Future<Output = Result<Outcome, Fault>>,
     ) -> Result<Outcome, Fault> {
-        let mut unanswered = Unanswered(Some(self));
+        let mut counted = Counted {
+            votes: self,
+            code: VoteCode::Unanswered,
+        };
         let outcome = vote.await;
-        unanswered.0 = None;
-        self.count(VoteCode::of(&outcome));
+        counted.code = VoteCode::of(&outcome);
         outcome
     }
 }
 
-/// Counts a ballot as unanswered when it is dropped, unless it has been answered.
-struct Unanswered<'a>(Option<&'a Votes>);
+/// Counts a ballot when it is dropped.
+struct Counted<'a> {
+    votes: &'a Votes,
+    code: VoteCode,
+}
 
-impl Drop for Unanswered<'_> {
+impl Drop for Counted<'_> {
     fn drop(&mut self) {
-        if let Some(votes) = self.0 {
-            votes.count(VoteCode::Unanswered);
-        }
+        self.votes.count(self.code);
     }
 }
 

@@ -6,7 +6,7 @@ use cast_core::{
     Ports,
     deadline::within,
     domain::{Offset, Partition},
-    ports::{Clock, EventBus, GroupName, Operation, PartitionLag, PortError, VoteStore},
+    ports::{GroupName, Operation, PartitionLag, PortError},
 };
 use metrics::Gauge;
 
@@ -18,9 +18,7 @@ pub(super) const DEADLINE: Duration = Duration::from_secs(5);
 
 /// Polls log and store.
 pub(super) struct StoreWatch {
-    clock: Arc<dyn Clock>,
-    bus: Arc<dyn EventBus>,
-    store: Arc<dyn VoteStore>,
+    ports: Ports,
     group: GroupName,
     metrics: Arc<Metrics>,
     partitions: BTreeMap<Partition, Watched>,
@@ -55,11 +53,9 @@ impl Watched {
 }
 
 impl StoreWatch {
-    pub(super) fn new(ports: &Ports, group: GroupName, metrics: Arc<Metrics>) -> Self {
+    pub(super) fn new(ports: Ports, group: GroupName, metrics: Arc<Metrics>) -> Self {
         Self {
-            clock: Arc::clone(&ports.clock),
-            bus: Arc::clone(&ports.bus),
-            store: Arc::clone(&ports.store),
+            ports,
             group,
             metrics,
             partitions: BTreeMap::new(),
@@ -72,17 +68,17 @@ impl StoreWatch {
         loop {
             // A port that fails is counted and logged where it is called.
             if self.ask().await.is_ok() {
-                read.set(unix_seconds(self.clock.now()));
+                read.set(unix_seconds(self.ports.clock.now()));
             }
             self.show();
-            self.clock.sleep(interval).await;
+            self.ports.clock.sleep(interval).await;
         }
     }
 
     /// Polls the log, then the store; the values of one are kept if the other does not answer.
     async fn ask(&mut self) -> Result<(), PortError> {
-        let lag = self.bus.lag(&self.group);
-        for lag in within(&*self.clock, DEADLINE, Operation::Lag, lag).await? {
+        let lag = self.ports.bus.lag(&self.group);
+        for lag in within(&*self.ports.clock, DEADLINE, Operation::Lag, lag).await? {
             let watched = self
                 .partitions
                 .entry(lag.partition)
@@ -90,7 +86,7 @@ impl StoreWatch {
             watched.end = lag.end;
             watched.lag_gauge.set(as_f64(lag.behind()));
         }
-        let store = &*self.store;
+        let store = &*self.ports.store;
         let partitions = &mut self.partitions;
         let progress = async move {
             for (partition, watched) in partitions {
@@ -98,12 +94,12 @@ impl StoreWatch {
             }
             Ok(())
         };
-        within(&*self.clock, DEADLINE, Operation::Progress, progress).await
+        within(&*self.ports.clock, DEADLINE, Operation::Progress, progress).await
     }
 
     /// Sets the gauges: while the store does not answer, the age grows.
     fn show(&mut self) {
-        let now = self.clock.monotonic();
+        let now = self.ports.clock.monotonic();
         for watched in self.partitions.values_mut() {
             let (end, progress) = (watched.end, watched.progress);
             watched.log_end_gauge.set(as_f64(end.get()));
