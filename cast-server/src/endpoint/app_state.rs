@@ -7,10 +7,12 @@ use std::{
 
 use async_graphql::Executor;
 use cast_core::ports::Clock;
+use http::StatusCode;
 use poem::Response;
 
 use super::{
     health::{self, Readiness},
+    response,
     scrape::{self, Scrape},
 };
 use crate::{schema::Engine, telemetry::metrics::Metrics};
@@ -29,15 +31,16 @@ pub struct EndpointSettings {
 /// The state that all requests share. A process listens before it can do its job, so that a probe finds
 /// it alive, and reads what it waits for.
 pub(super) struct AppState<E> {
-    opened: OnceLock<Opened<E>>,
+    /// Set once.
+    pub(super) opened: OnceLock<Opened<E>>,
     /// What a process that cannot do its job yet waits for, in a few words.
-    waiting: Mutex<String>,
+    pub(super) waiting: Mutex<String>,
     /// Whether there is, or will be, an endpoint for GraphQL.
     pub(super) has_graphql: bool,
     pub(super) settings: EndpointSettings,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) metrics: Arc<Metrics>,
-    scrape: Scrape,
+    pub(super) scrape: Scrape,
 }
 
 /// What is there once the process can do its job.
@@ -49,39 +52,7 @@ pub(super) struct Opened<E> {
 }
 
 impl<E: Executor> AppState<E> {
-    pub(super) fn new(
-        has_graphql: bool,
-        settings: EndpointSettings,
-        clock: Arc<dyn Clock>,
-        metrics: Arc<Metrics>,
-    ) -> Self {
-        Self {
-            opened: OnceLock::new(),
-            waiting: Mutex::new("starting".into()),
-            has_graphql,
-            settings,
-            clock,
-            metrics,
-            scrape: Scrape::default(),
-        }
-    }
-
-    /// From now on the process can do its job. Only the first call counts.
-    pub(super) fn open(&self, opened: Opened<E>) {
-        let _ = self.opened.set(opened);
-    }
-
-    /// Sets what the process waits for; returns whether it is another text than before.
-    pub(super) fn wait_for(&self, what: &str) -> bool {
-        let mut waiting = self.waiting();
-        let has_changed = *waiting != what;
-        if has_changed {
-            what.clone_into(&mut waiting);
-        }
-        has_changed
-    }
-
-    fn waiting(&self) -> MutexGuard<'_, String> {
+    pub(super) fn waiting(&self) -> MutexGuard<'_, String> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -111,6 +82,6 @@ impl<E: Executor> AppState<E> {
         let text = self
             .scrape
             .text(self.clock.monotonic(), || self.metrics.render(cast));
-        scrape::response(text)
+        response::text(StatusCode::OK, scrape::FORMAT, text)
     }
 }

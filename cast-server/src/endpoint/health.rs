@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 
 use cast_core::{Cast, Check};
-use http::{HeaderValue, StatusCode, header};
+use http::StatusCode;
 use poem::Response;
 
+use super::response;
 use crate::{coalesced::Coalesced, protocol::ServerPlaces};
 
 /// `/livez`: the process works. It checks no dependency: a server that lost one must not be restarted
@@ -77,14 +78,5 @@ fn describe(checks: &[Check], places: &ServerPlaces, is_ready: bool) -> String {
 }
 
 fn plain(status: StatusCode, text: String) -> Response {
-    let mut response = Response::default();
-    response.set_status(status);
-    response.set_body(text);
-    let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("text/plain; charset=utf-8"),
-    );
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+    response::text(status, "text/plain; charset=utf-8", text)
 }

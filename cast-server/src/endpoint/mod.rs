@@ -18,7 +18,12 @@ mod response;
 mod routes;
 mod scrape;
 
-use std::{io, panic::AssertUnwindSafe, pin::pin, sync::Arc};
+use std::{
+    io,
+    panic::AssertUnwindSafe,
+    pin::pin,
+    sync::{Arc, Mutex, OnceLock},
+};
 
 use async_graphql::Executor;
 use bytes::Bytes;
@@ -39,6 +44,7 @@ use self::{
     health::Readiness,
     negotiation::MediaType,
     response::{error_response, masked_error},
+    scrape::Scrape,
 };
 use crate::{
     protocol::{ErrorCode, RequestId, Route, ServerPlaces, request_id},
@@ -63,7 +69,15 @@ impl<E: Executor> HttpService<E> {
         entropy: Arc<dyn Entropy>,
         metrics: Arc<Metrics>,
     ) -> Self {
-        let state = Arc::new(AppState::new(has_graphql, settings, clock, metrics));
+        let state = Arc::new(AppState {
+            opened: OnceLock::new(),
+            waiting: Mutex::new("starting".into()),
+            has_graphql,
+            settings,
+            clock,
+            metrics,
+            scrape: Scrape::default(),
+        });
         Self {
             routes: routes::routes(&state),
             state,
@@ -75,13 +89,19 @@ impl<E: Executor> HttpService<E> {
     /// as long as it lives.
     pub fn open(&self, engine: Option<Engine<E>>, cast: Option<(Cast, ServerPlaces)>) {
         let readiness = cast.map(|(cast, places)| Readiness::new(cast, places));
-        self.state.open(Opened { engine, readiness });
+        // Only the first call counts.
+        let _ = self.state.opened.set(Opened { engine, readiness });
     }
 
     /// Sets what `/readyz` says that the process waits for, until it opens; returns whether it is another
     /// text than before.
     pub(crate) fn wait_for(&self, what: &str) -> bool {
-        self.state.wait_for(what)
+        let mut waiting = self.state.waiting();
+        let has_changed = *waiting != what;
+        if has_changed {
+            what.clone_into(&mut waiting);
+        }
+        has_changed
     }
 
     /// Answers a request, whatever happens.

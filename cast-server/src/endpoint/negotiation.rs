@@ -1,6 +1,6 @@
 //! Content negotiation: the media types of requests and responses.
 
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, header};
 
 /// The media type of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,11 +12,11 @@ pub(super) enum MediaType {
 }
 
 impl MediaType {
-    pub(super) fn header(self) -> HeaderValue {
-        HeaderValue::from_static(match self {
+    pub(super) const fn content_type(self) -> &'static str {
+        match self {
             Self::Json => "application/json; charset=utf-8",
             Self::GraphqlResponse => "application/graphql-response+json; charset=utf-8",
-        })
+        }
     }
 }
 
@@ -114,6 +114,8 @@ fn is_utf_8(charset: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
 
     fn accept(values: &[&str]) -> Option<MediaType> {

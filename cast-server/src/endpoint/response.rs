@@ -69,12 +69,25 @@ fn partial_success() -> StatusCode {
 fn write(media_type: MediaType, status: StatusCode, body: &Body<'_>) -> Response {
     let mut bytes = Vec::with_capacity(TYPICAL_LEN);
     serde_json::to_writer(&mut bytes, body).expect("a GraphQL value is JSON");
+    text(status, media_type.content_type(), bytes)
+}
+
+/// A response that no cache keeps: tallies change with each vote, `cas` returns a ticket, and health and
+/// metrics are those of now.
+pub(super) fn text(
+    status: StatusCode,
+    content_type: &'static str,
+    body: impl Into<poem::Body>,
+) -> Response {
     let mut response = Response::default();
     response.set_status(status);
-    response.set_body(bytes);
+    response.set_body(body);
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, media_type.header());
-    // Tallies change with each vote, and `cas` returns a ticket.
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let (content_type, no_store) = (
+        HeaderValue::from_static(content_type),
+        HeaderValue::from_static("no-store"),
+    );
+    headers.insert(header::CONTENT_TYPE, content_type);
+    headers.insert(header::CACHE_CONTROL, no_store);
     response
 }

@@ -6,14 +6,13 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, header};
-use poem::Response;
 
 /// How old a response may be. Rendering one takes a thousand times longer than sending it again: frequent
 /// scrapes must not delay votes.
 const MAX_AGE: Duration = Duration::from_millis(100);
 
-const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
+/// The content type.
+pub(super) const FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Caches the last response, with the time of its rendering by the monotonic clock.
 #[derive(Default)]
@@ -34,16 +33,6 @@ impl Scrape {
             }
         }
     }
-}
-
-pub(super) fn response(text: Bytes) -> Response {
-    let mut response = Response::default();
-    response.set_body(text);
-    let headers = response.headers_mut();
-    let (format, no_store) = (TEXT_FORMAT, "no-store");
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(format));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(no_store));
-    response
 }
 
 #[cfg(test)]
