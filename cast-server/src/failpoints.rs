@@ -43,15 +43,10 @@ pub(crate) fn around(mut ports: Ports) -> Result<Ports, ConfigError> {
     Ok(ports)
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Moment {
-    Before,
-    After,
-}
-
 struct Failpoint {
     name: String,
-    moment: Moment,
+    /// `before` or `after`.
+    moment: String,
     operation: Operation,
     /// How many calls pass first; below 0 once it was reached.
     passes: AtomicI64,
@@ -62,16 +57,11 @@ impl Failpoint {
     fn parse(name: String, clock: Arc<dyn Clock>) -> Result<Self, ConfigError> {
         let (point, passes) = name.split_once(':').unwrap_or((&name, "0"));
         let (moment, operation) = point.split_once('-').unwrap_or_default();
-        let moment = match moment {
-            "before" => Some(Moment::Before),
-            "after" => Some(Moment::After),
-            _ => None,
-        };
         let mut operations = Operation::ALL.iter();
         let operation = operations.find(|known| known.name() == operation);
         match (moment, operation, passes.parse::<u32>()) {
-            (Some(moment), Some(&operation), Ok(passes)) => Ok(Self {
-                moment,
+            ("before" | "after", Some(&operation), Ok(passes)) => Ok(Self {
+                moment: moment.into(),
                 operation,
                 passes: AtomicI64::new(passes.into()),
                 clock,
@@ -82,8 +72,8 @@ impl Failpoint {
     }
 
     /// Stops the process, if this is the point.
-    async fn pass(&self, moment: Moment, operation: Operation) {
-        let is_here = (moment, operation) == (self.moment, self.operation);
+    async fn pass(&self, moment: &str, operation: Operation) {
+        let is_here = (moment, operation) == (&*self.moment, self.operation);
         if !is_here || self.passes.fetch_sub(1, Ordering::Relaxed) != 0 {
             return;
         }
@@ -91,7 +81,7 @@ impl Failpoint {
         let _ = writeln!(std::io::stderr(), "failpoint {} reached", self.name);
         let _ = kill_process(getpid(), Signal::STOP);
         // A batch that was read must not be lost with a dropped future.
-        if (moment, operation) != (Moment::After, Operation::Next) {
+        if (moment, operation) != ("after", Operation::Next) {
             self.clock.sleep(STOPPED_WITHIN).await;
         }
     }
@@ -99,9 +89,9 @@ impl Failpoint {
 
 impl Interceptor for Failpoint {
     async fn around<R: Reply>(&self, call: Call<'_, R>, run: impl Future<Output = R> + Send) -> R {
-        self.pass(Moment::Before, call.operation).await;
+        self.pass("before", call.operation).await;
         let reply = run.await;
-        self.pass(Moment::After, call.operation).await;
+        self.pass("after", call.operation).await;
         reply
     }
 }

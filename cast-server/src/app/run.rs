@@ -52,7 +52,7 @@ fn system(what: &'static str) -> impl FnOnce(io::Error) -> Failure {
 }
 
 /// Runs `work` to its end.
-pub(crate) fn block_on(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = Runtime::new().map_err(system("starting threads"))?;
     let result = runtime.block_on(work);
     // What is still running was given up.

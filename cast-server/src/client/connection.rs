@@ -58,11 +58,8 @@ impl<'a> Connection<'a> {
     pub(crate) async fn connect(&mut self) -> Result<(), RequestError> {
         // `ready` notices that the server closed an idle connection, before anything is sent on it.
         if let Some(open) = &mut self.open
-            && open.ready().await.is_err()
+            && open.ready().await.is_ok()
         {
-            self.open = None;
-        }
-        if self.open.is_some() {
             return Ok(());
         }
         let opened = in_time(self.clock, self.timeout, open(self.url)).await;

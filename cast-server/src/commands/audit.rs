@@ -22,7 +22,6 @@ use crate::{
 /// Audits, and prints what was compared and found.
 pub(super) fn run(config: &AuditConfig) -> ExitCode {
     settings::start_log(&config.log);
-    let mut exit = ExitCode::SUCCESS;
     let audited = block_on(async {
         config.check()?;
         let urls = Urls {
@@ -32,13 +31,9 @@ pub(super) fn run(config: &AuditConfig) -> ExitCode {
         let ports = wiring::ports(&urls, &Settings::default())?;
         let (text, code) = audit(&ports, config.json).await?;
         print(&text);
-        exit = code;
-        Ok(())
+        Ok(code)
     });
-    match audited {
-        Ok(()) => exit,
-        failed => exit_code(config.log.log_format, failed),
-    }
+    audited.unwrap_or_else(|failure| exit_code(config.log.log_format, Err(failure)))
 }
 
 /// Audits the servers behind the ports: the report, and the exit code of its result.

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 use clap::Args;
 
 use super::values::{address, duration};
-use crate::protocol::{HttpUrl, HttpUrlError};
+use crate::protocol::HttpUrl;
 
 /// Checked when the URL names no path: whether the process can do its job.
 const READY: &str = "/readyz";
@@ -44,7 +44,7 @@ pub struct HealthConfig {
 
 impl HealthConfig {
     /// What to check; an error if `--listen` is no host of a URL.
-    pub(crate) fn url(&self) -> Result<HttpUrl, HttpUrlError> {
+    pub(crate) fn url(&self) -> Result<HttpUrl, &'static str> {
         match &self.url {
             Some(url) => Ok(url.clone()),
             None => base_url(&self.listen),
@@ -59,7 +59,7 @@ impl HealthConfig {
 
 /// Where a process that listens there is reached from this machine: one that listens at all
 /// addresses is reached at loopback.
-fn base_url(listen: &str) -> Result<HttpUrl, HttpUrlError> {
+fn base_url(listen: &str) -> Result<HttpUrl, &'static str> {
     let authority = match listen.parse() {
         Ok(SocketAddr::V4(v4)) if v4.ip().is_unspecified() => format!("127.0.0.1:{}", v4.port()),
         Ok(SocketAddr::V6(v6)) if v6.ip().is_unspecified() => format!("[::1]:{}", v6.port()),

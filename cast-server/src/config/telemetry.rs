@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::values::{ConfigError, Secret, duration, share};
-use crate::protocol::{HttpUrl, HttpUrlError};
+use crate::protocol::HttpUrl;
 
 /// What a process reports to its operators.
 #[derive(Args, Clone, Debug)]
@@ -42,7 +42,7 @@ impl TelemetryConfig {
                 Ok(None)
             };
         };
-        let url: HttpUrl = url.reveal().parse().map_err(|error: HttpUrlError| {
+        let url: HttpUrl = url.reveal().parse().map_err(|error: &str| {
             ConfigError(format!(
                 "--traces-url: {error}, as in http://HOST:4318/v1/traces"
             ))

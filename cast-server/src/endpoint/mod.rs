@@ -131,7 +131,10 @@ impl<E: Executor> HttpService<E> {
             let caught = AssertUnwindSafe(answer.instrument(span))
                 .catch_unwind()
                 .await;
-            caught.unwrap_or_else(|_| internal_error(&id))
+            caught.unwrap_or_else(|_| {
+                tracing::error!(request_id = %id, "a request panicked");
+                masked_error(&id)
+            })
         };
         let took = clock.monotonic().saturating_sub(start);
         let status = response.status().as_u16();
@@ -173,9 +176,4 @@ fn out_of_time() -> Response {
         ErrorCode::Unavailable,
         "No response in time: try again",
     )
-}
-
-fn internal_error(id: &RequestId) -> Response {
-    tracing::error!(request_id = %id, "a request panicked");
-    masked_error(id)
 }

@@ -6,7 +6,7 @@ use poem::Response;
 use serde::Serialize;
 
 use super::negotiation::MediaType;
-use crate::protocol::{ErrorCode, RequestId};
+use crate::protocol::{ErrorCode, RequestId, error_code::set_request_id};
 
 /// A response's body: without `data` if nothing was executed.
 #[derive(Serialize)]
@@ -57,8 +57,9 @@ pub(super) fn error_response(
 
 /// The response after an internal error: what happened is in the log, under the request's id.
 pub(super) fn masked_error(request: &RequestId) -> Response {
-    let errors = [ErrorCode::masked(request)];
-    rejected(MediaType::Json, StatusCode::INTERNAL_SERVER_ERROR, &errors)
+    let mut error = ErrorCode::Internal.server_error("Internal error");
+    set_request_id(&mut error, request);
+    rejected(MediaType::Json, StatusCode::INTERNAL_SERVER_ERROR, &[error])
 }
 
 /// The draft's status for `data` with `errors`.

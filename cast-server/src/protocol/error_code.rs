@@ -57,13 +57,6 @@ impl ErrorCode {
         }
     }
 
-    /// The error of an internal failure: its cause is in the log, under the request's id.
-    pub(crate) fn masked(request: &RequestId) -> ServerError {
-        let mut error = Self::Internal.server_error("Internal error");
-        set_request_id(&mut error, request);
-        error
-    }
-
     pub(crate) fn mark(self, extensions: &mut Option<ErrorExtensionValues>) {
         let extensions = extensions.get_or_insert_default();
         extensions.set("code", self.as_str());

@@ -15,36 +15,27 @@ pub(crate) struct HttpUrl {
     path: String,
 }
 
-/// Why a text is no [`HttpUrl`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum HttpUrlError {
-    /// It has another form.
-    #[error("expected http://HOST:PORT")]
-    Form,
-    /// It is an `https://` address.
-    #[error(
-        "TLS is not supported here: give the http:// address of the server itself, behind the \
-         TLS-terminating proxy"
-    )]
-    Tls,
-    /// It has a part that would be ignored.
-    #[error("expected http://HOST:PORT without a user and without a query")]
-    UserOrQuery,
-}
+const FORM: &str = "expected http://HOST:PORT";
+
+const TLS: &str = "TLS is not supported here: give the http:// address of the server itself, behind the \
+                   TLS-terminating proxy";
+
+/// What would be ignored is refused.
+const USER_OR_QUERY: &str = "expected http://HOST:PORT without a user and without a query";
 
 impl FromStr for HttpUrl {
-    type Err = HttpUrlError;
+    type Err = &'static str;
 
-    fn from_str(text: &str) -> Result<Self, HttpUrlError> {
-        let uri: http::Uri = text.trim().parse().map_err(|_| HttpUrlError::Form)?;
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        let uri: http::Uri = text.trim().parse().map_err(|_| FORM)?;
         match uri.scheme_str() {
             Some("http") => {}
-            Some("https") => return Err(HttpUrlError::Tls),
-            _ => return Err(HttpUrlError::Form),
+            Some("https") => return Err(TLS),
+            _ => return Err(FORM),
         }
-        let authority = uri.authority().ok_or(HttpUrlError::Form)?;
+        let authority = uri.authority().ok_or(FORM)?;
         if authority.as_str().contains('@') || uri.query().is_some() {
-            return Err(HttpUrlError::UserOrQuery);
+            return Err(USER_OR_QUERY);
         }
         Ok(Self {
             host: authority.host().trim_matches(['[', ']']).into(),
@@ -104,9 +95,9 @@ mod tests {
             "http://h?x=1",
             "http://h/livez?a=b",
         ] {
-            let error = text.parse::<HttpUrl>().unwrap_err().to_string();
+            let error = text.parse::<HttpUrl>().unwrap_err();
             assert!(error.contains("http://HOST:PORT"), "{text:?}: {error}");
         }
-        assert_eq!("https://h".parse::<HttpUrl>(), Err(HttpUrlError::Tls));
+        assert_eq!("https://h".parse::<HttpUrl>(), Err(TLS));
     }
 }

@@ -13,11 +13,6 @@ mod vote_code;
 
 pub use self::server_places::ServerPlaces;
 pub(crate) use self::{
-    connection_event::ConnectionEvent,
-    error_code::ErrorCode,
-    http_url::{HttpUrl, HttpUrlError},
-    labels::labels,
-    request_id::RequestId,
-    route::Route,
-    vote_code::VoteCode,
+    connection_event::ConnectionEvent, error_code::ErrorCode, http_url::HttpUrl, labels::labels,
+    request_id::RequestId, route::Route, vote_code::VoteCode,
 };

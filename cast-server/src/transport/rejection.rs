@@ -92,10 +92,9 @@ impl Rejection {
     }
 
     fn response(self, id: &RequestId) -> Vec<u8> {
-        let (status, code) = (self.status(), self.code());
-        let extensions = json!({"code": code.as_str(), "retryable": code.is_retryable()});
-        let errors = json!([{"message": self.message(), "extensions": extensions}]);
-        let body = json!({"errors": errors}).to_string();
+        let status = self.status();
+        let error = self.code().server_error(self.message());
+        let body = json!({"errors": [error]}).to_string();
         let (len, header) = (body.len(), request_id::HEADER);
         format!(
             "HTTP/1.1 {status}\r\ncontent-type: application/json; charset=utf-8\r\n\
