@@ -78,64 +78,50 @@ fn tickets_and_counter(
     settings: &Settings,
 ) -> Result<TicketsAndCounter, ConfigError> {
     #[cfg(feature = "redis")]
-    let mut redis = RedisServers::new(settings);
+    let mut opened = Vec::new();
     let (setting, url) = ("--tickets-url", &urls.tickets.tickets_url);
     let tickets: Arc<dyn TicketSource> = match url.scheme() {
         Some("memory") => Arc::new(MemoryTickets::new(Arc::clone(clock))),
         #[cfg(feature = "redis")]
-        Some("redis" | "rediss") => Arc::new(redis.at(setting, url)?.tickets()),
+        Some("redis" | "rediss") => Arc::new(redis(&mut opened, setting, url, settings)?.tickets()),
         other => return Err(unknown(setting, other, REDIS)),
     };
     let (setting, url) = ("--counter-url", &urls.fold.counter.counter_url);
     let counter: Arc<dyn VoteCounter> = match url.scheme() {
         Some("memory") => Arc::new(MemoryCounter::new(Arc::clone(clock))),
         #[cfg(feature = "redis")]
-        Some("redis" | "rediss") => Arc::new(redis.at(setting, url)?.counter()),
+        Some("redis" | "rediss") => Arc::new(redis(&mut opened, setting, url, settings)?.counter()),
         other => return Err(unknown(setting, other, REDIS)),
     };
     Ok((tickets, counter))
 }
 
-/// The Redis servers of a process.
+/// The Redis server of a setting; one that was opened before is the same.
 #[cfg(feature = "redis")]
-struct RedisServers {
-    step: Duration,
-    opened: Vec<(String, cast_adapters::redis::Redis)>,
-}
-
-#[cfg(feature = "redis")]
-impl RedisServers {
-    fn new(settings: &Settings) -> Self {
-        let deadlines = [
-            settings.ingest.redeem_deadline,
-            settings.ingest.record_deadline,
-            settings.tallies.read_deadline,
-            settings.fold.reconcile_deadline,
-        ];
-        let step = deadlines.into_iter().min().unwrap_or_default();
-        Self {
-            step,
-            opened: Vec::new(),
-        }
+fn redis(
+    opened: &mut Vec<(String, cast_adapters::redis::Redis)>,
+    setting: &str,
+    url: &PortUrl,
+    settings: &Settings,
+) -> Result<cast_adapters::redis::Redis, ConfigError> {
+    let mut same = opened.iter().filter(|(other, _)| other == url.as_str());
+    if let Some((_, redis)) = same.next() {
+        return Ok(redis.clone());
     }
-
-    fn at(
-        &mut self,
-        setting: &str,
-        url: &PortUrl,
-    ) -> Result<cast_adapters::redis::Redis, ConfigError> {
-        let mut opened = self.opened.iter();
-        if let Some((_, redis)) = opened.find(|(opened, _)| opened == url.as_str()) {
-            return Ok(redis.clone());
-        }
-        let mut options = cast_adapters::redis::RedisOptions::at(url.as_str());
-        // To connect and to answer, one after the other, within the shortest step.
-        options.connect_timeout = self.step * 2 / 5;
-        options.response_timeout = self.step / 2;
-        let redis = cast_adapters::redis::Redis::open(options).map_err(|e| port(setting, &e))?;
-        self.opened.push((url.as_str().into(), redis.clone()));
-        Ok(redis)
-    }
+    let deadlines = [
+        settings.ingest.redeem_deadline,
+        settings.ingest.record_deadline,
+        settings.tallies.read_deadline,
+        settings.fold.reconcile_deadline,
+    ];
+    let step = deadlines.into_iter().min().unwrap_or_default();
+    let mut options = cast_adapters::redis::RedisOptions::at(url.as_str());
+    // To connect and to answer, one after the other, within the shortest step.
+    options.connect_timeout = step * 2 / 5;
+    options.response_timeout = step / 2;
+    let redis = cast_adapters::redis::Redis::open(options).map_err(|e| port(setting, &e))?;
+    opened.push((url.as_str().into(), redis.clone()));
+    Ok(redis)
 }
 
 fn bus(url: &PortUrl, settings: &Settings) -> Result<Arc<dyn EventBus>, ConfigError> {

@@ -5,7 +5,6 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use cast_core::Backoff;
 use tokio::task::JoinSet;
 
@@ -108,8 +107,11 @@ impl<'a> Voter<'a> {
         if let Some(refused) = run.ticket_is_refused(&response, &ticket) {
             self.refused = Some(refused);
         }
-        if self.record(sent, response, took) {
-            self.retry(sent, body).await;
+        // An accepted ballot is sent again, now and then.
+        if self.record(sent, response, took)
+            && let Ok(response) = send_vote(&mut self.connection, body).await
+        {
+            run.stats().answer_retry(sent, response);
         }
         if is_bad {
             let pause = run.clock.sleep(self.backoff.next_pause());
@@ -144,12 +146,5 @@ impl<'a> Voter<'a> {
             stats.latencies.saturating_record(as_us(took));
         }
         stats.answer(sent, response)
-    }
-
-    /// Sends a ballot that was accepted again.
-    async fn retry(&mut self, sent: SentBallot, body: Bytes) {
-        if let Ok(response) = send_vote(&mut self.connection, body).await {
-            self.run.stats().answer_retry(sent, response);
-        }
     }
 }

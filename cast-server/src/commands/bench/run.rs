@@ -28,10 +28,6 @@ use crate::{
     protocol::HttpUrl,
 };
 
-/// The pauses after failures: at first, and at most. A server that is full or gone is not helped by
-/// being asked at once, and one that came back should not wait for long.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(250));
-
 /// What all connections of a run share.
 pub(super) struct Run {
     pub(super) config: BenchConfig,
@@ -160,9 +156,10 @@ impl Run {
     }
 }
 
+/// The pauses after failures. A server that is full or gone is not helped by being asked at once, and one
+/// that came back should not wait for long.
 pub(super) fn backoff() -> Backoff {
-    let (first, longest) = PAUSES;
-    Backoff::new(first, longest)
+    Backoff::new(Duration::from_millis(1), Duration::from_millis(250))
 }
 
 /// The answer to a vote; or why it was not sent.
