@@ -3,15 +3,11 @@
 //! Nothing here waits for a server: an adapter connects when it is first used, so processes may be
 //! started in any order.
 #![cfg_attr(
-    not(any(feature = "redis", feature = "kafka", feature = "postgres")),
-    expect(unused_imports, reason = "only servers have deadlines")
-)]
-#![cfg_attr(
     not(all(feature = "redis", feature = "kafka", feature = "postgres")),
     expect(unused_variables, reason = "only servers have settings")
 )]
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use cast_adapters::{
     memory::{MemoryBus, MemoryCounter, MemoryStore, MemoryTickets},
@@ -65,7 +61,7 @@ pub fn ports(urls: &Urls, settings: &Settings) -> Result<Ports, ConfigError> {
 /// A deadline of the caller's, less a little: the adapter then gives up first, and its own error
 /// says more than a deadline that passed.
 #[cfg(any(feature = "kafka", feature = "postgres"))]
-fn shorter(deadline: Duration) -> Duration {
+fn shorter(deadline: std::time::Duration) -> std::time::Duration {
     deadline * 5 / 6
 }
 
