@@ -151,7 +151,7 @@ impl Cluster {
         let mut named = Vec::new();
         for range in ranges {
             let master = self.node_at(&mut topology, &range.master)?;
-            for slot in range.slots.clone().filter_map(Slot::new) {
+            for &slot in &range.slots {
                 topology.masters.insert(slot, Arc::clone(&master));
             }
             named.push(master);
@@ -180,13 +180,8 @@ impl Cluster {
 
     fn new_node(&self, address: ConnectionAddr) -> RedisResult<Arc<Node>> {
         let client = address::client(self.endpoints.connection_info(&address), &self.options)?;
-        let on_slots = Arc::clone(&self.on_slots);
-        Ok(Arc::new(Node::new(
-            address,
-            client,
-            &self.options,
-            on_slots,
-        )))
+        let node = Node::new(address, client, &self.options, Arc::clone(&self.on_slots));
+        Ok(Arc::new(node))
     }
 }
 
