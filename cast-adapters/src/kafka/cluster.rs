@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use cast_core::{
     domain::{Offset, Partition, Partitions},
-    ports::{Clock as _, GroupName, PartitionLag},
+    ports::{Clock as _, GroupName},
 };
 use parking_lot::Mutex;
 use rdkafka::{
@@ -224,19 +224,4 @@ fn drain(client: &BaseConsumer<LoggingContext>) {
     for _ in 0..32 {
         drop(client.poll(Duration::ZERO));
     }
-}
-
-/// The lag of a group in each partition.
-pub(super) fn lag(
-    partitions: &[Partition],
-    ends: &[Ends],
-    committed: Vec<Option<Offset>>,
-) -> Vec<PartitionLag> {
-    let each = partitions.iter().zip(ends).zip(committed);
-    each.map(|((&partition, ends), committed)| PartitionLag {
-        partition,
-        committed: committed.unwrap_or(ends.start),
-        end: ends.end,
-    })
-    .collect()
 }

@@ -30,7 +30,8 @@ const LEADERS_DEADLINE: Duration = Duration::from_secs(15);
 pub struct TopicOptions {
     /// The number of partitions. It can never change: it decides the partition of each ballot.
     pub partitions: Partitions,
-    /// The number of brokers that keep a copy of each record.
+    /// The number of brokers that keep a copy of each record. With one, the records are as durable as its
+    /// disk.
     pub replication_factor: u16,
     /// How many replicas must have a record before it is acknowledged. With fewer replicas in sync, the
     /// brokers refuse records. Below two, a single broker acknowledges from its memory, and acknowledged
@@ -50,15 +51,6 @@ impl TopicOptions {
             replication_factor: 3,
             min_insync_replicas: 2,
             retention: Duration::from_secs(7 * 24 * 60 * 60),
-        }
-    }
-
-    /// The same for a single broker: one replica, so the records are as durable as that broker's disk.
-    pub const fn on_one_broker(self) -> Self {
-        Self {
-            replication_factor: 1,
-            min_insync_replicas: 1,
-            ..self
         }
     }
 }

@@ -72,7 +72,7 @@ impl Topic {
         let found = cluster::partitions(&self.producer.sender()).await;
         let unchanged = found.and_then(|found| {
             let why = "the topic had that many when this server started";
-            expect(&self.options, found, self.partitions, why)
+            expect(&self.options, found, self.partitions, why).map(|()| found)
         });
         unchanged.map_err(|error| error.with_operation(COUNTING))
     }
@@ -92,7 +92,13 @@ impl Topic {
             let committed = self.groups.committed(group, partitions.clone()).await?;
             // The ends come second, so that no commit of the meantime is beyond them.
             let ends = cluster::ends(&self.producer.sender(), &partitions).await?;
-            Ok::<_, Error>(cluster::lag(&partitions, &ends, committed))
+            let each = partitions.into_iter().zip(ends).zip(committed);
+            let lag = each.map(|((partition, ends), committed)| PartitionLag {
+                partition,
+                committed: committed.unwrap_or(ends.start),
+                end: ends.end,
+            });
+            Ok::<_, Error>(lag.collect())
         };
         ask.await.map_err(|error| error.with_operation(LAGGING))
     }
@@ -104,19 +110,12 @@ async fn check_count(
     found: Partitions,
     ends: &[Ends],
 ) -> Result<(), Error> {
-    let (expected, why) = if options.partitions.is_some() {
-        (options.partitions, "the log's URL says so")
-    } else {
-        let partitions_when_written = newest_record::partitions_when_written(options, ends).await?;
-        (
-            partitions_when_written,
-            "the newest record was written for that many",
-        )
-    };
-    if let Some(expected) = expected {
-        expect(options, found, expected, why)?;
+    if let Some(expected) = options.partitions {
+        return expect(options, found, expected, "the log's URL says so");
     }
-    Ok(())
+    let written = newest_record::partitions_when_written(options, ends).await?;
+    let why = "the newest record was written for that many";
+    expect(options, found, written.unwrap_or(found), why)
 }
 
 fn expect(
@@ -124,9 +123,9 @@ fn expect(
     found: Partitions,
     expected: Partitions,
     why: &'static str,
-) -> Result<Partitions, Error> {
+) -> Result<(), Error> {
     if found == expected {
-        return Ok(found);
+        return Ok(());
     }
     Err(Error::PartitionsChanged {
         topic: options.topic.clone(),

@@ -22,7 +22,7 @@ use super::{
         options::KafkaOptions,
         read_error,
     },
-    assignments::{Assignments, ReadStart},
+    assignments::Assignments,
     context::MemberContext,
     partition::{BufferSize, PrefetchedRecord},
 };
@@ -100,7 +100,7 @@ impl Reader {
 
     /// Starts to read the partitions whose positions have become known.
     fn begin(&self) {
-        for ReadStart { partition, at } in self.assignments.take_read_starts() {
+        for (partition, at) in self.assignments.take_read_starts() {
             let here = self.list([(partition, at)]);
             // After a seek the client must stop first: with that it discards the records of the partition
             // that it has buffered.
