@@ -28,7 +28,7 @@ use super::{
 pub(super) const MAX_REDIRECTS: usize = 6;
 
 pub(super) struct Cluster {
-    options: RedisOptions,
+    options: Arc<RedisOptions>,
     endpoints: Endpoints,
     topology: Mutex<Topology>,
     on_slots: SlotsListener,
@@ -45,12 +45,12 @@ struct Topology {
 
 impl Cluster {
     /// Begins to connect to the first address of the URL, and does not wait for it.
-    pub(super) fn open(options: &RedisOptions) -> Result<Arc<Self>, Cause> {
+    pub(super) fn open(options: &Arc<RedisOptions>) -> Result<Arc<Self>, Cause> {
         let endpoints = Endpoints::parse(options)?;
         let cluster = Arc::new_cyclic(|cluster: &Weak<Self>| {
             let cluster = Weak::clone(cluster);
             Self {
-                options: options.clone(),
+                options: Arc::clone(options),
                 endpoints,
                 topology: Mutex::default(),
                 on_slots: Arc::new(move |answer, asked| match cluster.upgrade() {
@@ -181,8 +181,8 @@ impl Cluster {
     fn new_node(&self, address: ConnectionAddr) -> RedisResult<Arc<Node>> {
         let roots = self.options.root_certificates.as_deref();
         let client = address::client(self.endpoints.connection_info(&address), roots)?;
-        let node = Node::new(address, client, &self.options, Arc::clone(&self.on_slots));
-        Ok(Arc::new(node))
+        let (options, on_slots) = (Arc::clone(&self.options), Arc::clone(&self.on_slots));
+        Ok(Arc::new(Node::new(address, client, options, on_slots)))
     }
 }
 

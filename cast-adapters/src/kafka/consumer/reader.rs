@@ -2,12 +2,9 @@
 
 use std::{sync::Arc, thread, time::Duration};
 
-use cast_core::{
-    domain::{LogEntry, Offset, Partition},
-    ports::Clock as _,
-};
+use cast_core::{domain::LogEntry, ports::Clock as _};
 use rdkafka::{
-    Message, TopicPartitionList,
+    Message,
     consumer::{BaseConsumer, Consumer as _},
     error::{KafkaError, KafkaResult},
     message::BorrowedMessage,
@@ -78,7 +75,6 @@ pub(super) fn start(
 
 impl Reader {
     fn run(mut self) {
-        let _end = End(Arc::clone(&self.assignments));
         let this_thread = thread::current();
         self.assignments.begin(this_thread.clone());
         self.client
@@ -101,10 +97,10 @@ impl Reader {
     /// Starts to read the partitions whose positions have become known.
     fn begin(&self) {
         for (partition, at) in self.assignments.take_read_starts() {
-            let here = self.list([(partition, at)]);
+            let member = self.client.context();
+            let here = member.list([(partition, at)]);
             // After a seek the client must stop first: with that it discards the records of the partition
             // that it has buffered.
-            let member = self.client.context();
             if member.mark_stopped(partition) {
                 self.log_failure(
                     self.client.incremental_unassign(&here),
@@ -222,10 +218,6 @@ impl Reader {
         }
     }
 
-    fn list(&self, of: impl IntoIterator<Item = (Partition, Offset)>) -> TopicPartitionList {
-        self.client.context().list(of)
-    }
-
     /// Logs a failure that needs no handling: it happens when the partition is about to be revoked.
     fn log_failure(&self, result: KafkaResult<()>, what: &str) {
         if let Err(error) = result {
@@ -235,10 +227,9 @@ impl Reader {
 }
 
 /// Reports the end of the thread to the subscription, also after a panic.
-struct End(Arc<Assignments>);
-
-impl Drop for End {
+impl Drop for Reader {
     fn drop(&mut self) {
-        self.0.end(Error::ReaderDied.with_operation(READING));
+        self.assignments
+            .end(Error::ReaderDied.with_operation(READING));
     }
 }
