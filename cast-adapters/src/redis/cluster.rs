@@ -59,7 +59,7 @@ impl Cluster {
                 }),
             }
         });
-        let nodes = cluster.endpoints.addresses();
+        let nodes = cluster.endpoints.addresses.iter();
         let nodes = nodes.map(|address| cluster.new_node(address.clone()));
         let nodes: Vec<_> = nodes.collect::<RedisResult<_>>().map_err(Cause::Address)?;
         let first = Arc::clone(&nodes[0]);
@@ -104,7 +104,7 @@ impl Cluster {
             let mut known = topology.nodes.iter().chain(failed);
             !known.any(|node| node.address == **address)
         };
-        let new = self.endpoints.addresses().find(is_new);
+        let new = self.endpoints.addresses.iter().find(is_new);
         let new = new.and_then(|address| self.new_node(address.clone()).ok());
         topology.nodes.extend(new.clone());
         new.or(best)

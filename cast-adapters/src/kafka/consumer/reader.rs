@@ -101,14 +101,14 @@ impl Reader {
             let here = member.list([(partition, at)]);
             // After a seek the client must stop first: with that it discards the records of the partition
             // that it has buffered.
-            if member.mark_stopped(partition) {
+            if member.started.lock().remove(&partition) {
                 self.log_failure(
                     self.client.incremental_unassign(&here),
                     "could not stop reading a partition",
                 );
             }
             match self.client.incremental_assign(&here) {
-                Ok(()) => member.mark_started(partition),
+                Ok(()) => drop(member.started.lock().insert(partition)),
                 Err(error) => self.fail(Error::Read(error)),
             }
             // The client keeps the paused state of a partition while it does not read it.
@@ -133,7 +133,8 @@ impl Reader {
             return;
         }
         self.is_paused = should_pause;
-        let all = self.client.context().started();
+        let member = self.client.context();
+        let all = member.list_of(member.started.lock().iter().copied());
         // The client resumes after the last record that it returned.
         let paced = if should_pause {
             self.client.pause(&all)
@@ -198,7 +199,9 @@ impl Reader {
     /// Ends the reading with an error. The client stops too: its further records would be dropped, and it
     /// would report the same error again and again until the store has returned the positions.
     fn fail(&self, why: Error) {
-        let all = self.client.context().mark_all_stopped();
+        let member = self.client.context();
+        let all = std::mem::take(&mut *member.started.lock());
+        let all = member.list_of(all);
         if all.count() > 0 {
             self.log_failure(
                 self.client.incremental_unassign(&all),
