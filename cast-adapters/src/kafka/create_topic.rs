@@ -25,7 +25,7 @@ const CREATING: &str = "creating the topic of the log";
 /// How long a new topic may take until all its partitions have leaders.
 const LEADERS_DEADLINE: Duration = Duration::from_secs(15);
 
-/// The settings of a new topic.
+/// The settings of a new topic. On three brokers or more: three replicas, two of which must acknowledge.
 #[derive(Clone, Copy, Debug)]
 pub struct TopicOptions {
     /// The number of partitions. It can never change: it decides the partition of each ballot.
@@ -40,19 +40,6 @@ pub struct TopicOptions {
     /// How long records are kept. A backup of the store can be restored for as long, and the store must
     /// remember ballot ids for longer.
     pub retention: Duration,
-}
-
-impl TopicOptions {
-    /// A topic for a cluster of three brokers or more: three replicas, two of which must acknowledge,
-    /// and a retention of seven days.
-    pub const fn new(partitions: Partitions) -> Self {
-        Self {
-            partitions,
-            replication_factor: 3,
-            min_insync_replicas: 2,
-            retention: Duration::from_secs(7 * 24 * 60 * 60),
-        }
-    }
 }
 
 /// Creates the topic that `options` name, and waits until it can be used. An existing topic stays as it

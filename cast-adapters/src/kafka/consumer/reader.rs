@@ -4,7 +4,7 @@ use std::{sync::Arc, thread, time::Duration};
 
 use cast_core::{domain::LogEntry, ports::Clock as _};
 use rdkafka::{
-    Message,
+    Message, TopicPartitionList,
     consumer::{BaseConsumer, Consumer as _},
     error::{KafkaError, KafkaResult},
     message::BorrowedMessage,
@@ -112,12 +112,7 @@ impl Reader {
                 Err(error) => self.fail(Error::Read(error)),
             }
             // The client keeps the paused state of a partition while it does not read it.
-            let paced = if self.is_paused {
-                self.client.pause(&here)
-            } else {
-                self.client.resume(&here)
-            };
-            self.log_failure(paced, "could not pause or resume a partition");
+            self.pause_or_resume(&here);
         }
     }
 
@@ -135,13 +130,17 @@ impl Reader {
         self.is_paused = should_pause;
         let member = self.client.context();
         let all = member.list_of(member.started.lock().iter().copied());
-        // The client resumes after the last record that it returned.
-        let paced = if should_pause {
-            self.client.pause(&all)
+        self.pause_or_resume(&all);
+    }
+
+    /// The client resumes after the last record that it returned.
+    fn pause_or_resume(&self, partitions: &TopicPartitionList) {
+        let done = if self.is_paused {
+            self.client.pause(partitions)
         } else {
-            self.client.resume(&all)
+            self.client.resume(partitions)
         };
-        self.log_failure(paced, "could not pause or resume the partitions");
+        self.log_failure(done, "could not pause or resume partitions");
     }
 
     /// Takes records from the client while there is room, up to a limit, so that the thread gets to its
