@@ -20,8 +20,6 @@ use super::{
 };
 use crate::{record::MAX_BYTES, system::SystemClock};
 
-const CREATING: &str = "creating the topic of the log";
-
 /// How long a new topic may take until all its partitions have leaders.
 const LEADERS_DEADLINE: Duration = Duration::from_secs(15);
 
@@ -51,7 +49,7 @@ pub struct TopicOptions {
 /// few brokers, or the user lacks a permission.
 pub async fn create_topic(options: &KafkaOptions, topic: &TopicOptions) -> Result<bool, PortError> {
     let created = create(options, topic).await;
-    created.map_err(|error| error.with_operation(CREATING))
+    created.map_err(|error| error.with_operation("creating the topic of the log"))
 }
 
 async fn create(options: &KafkaOptions, topic: &TopicOptions) -> Result<bool, Error> {

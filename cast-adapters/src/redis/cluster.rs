@@ -72,7 +72,7 @@ impl Cluster {
     /// Whether any node answers.
     pub(super) async fn ping(&self) -> Result<(), Cause> {
         let mut failed = Vec::new();
-        let mut node = self.topology.lock().master(None);
+        let mut node = self.master(None);
         loop {
             let Err(cause) = node.ping().await else {
                 return Ok(());
@@ -85,10 +85,10 @@ impl Cluster {
         }
     }
 
-    /// The node to send a command for each of `slots` to: its master, or a node that may know it.
-    pub(super) fn masters(&self, slots: impl Iterator<Item = Slot>) -> Vec<Arc<Node>> {
-        let topology = self.topology.lock();
-        slots.map(|slot| topology.master(Some(slot))).collect()
+    /// The node to send a command for a slot to: its master, or a node that may know it.
+    pub(super) fn master(&self, slot: Option<Slot>) -> Arc<Node> {
+        let best = self.topology.lock().best(slot, &[]);
+        best.expect("a topology has at least one node")
     }
 
     /// The node to send a command to when `failed` could not carry it out: the master of its slot, or
@@ -187,11 +187,6 @@ impl Cluster {
 }
 
 impl Topology {
-    fn master(&self, slot: Option<Slot>) -> Arc<Node> {
-        let best = self.best(slot, &[]);
-        best.expect("a topology has at least one node")
-    }
-
     /// The best node that is not among `failed`: one that answers before one that is unreachable, then
     /// the master of the slot, then one that is connected to.
     fn best(&self, slot: Option<Slot>, failed: &[Arc<Node>]) -> Option<Arc<Node>> {

@@ -147,10 +147,7 @@ impl Connection {
             .query_async(&mut self.multiplexed)
             .await;
         let is_broken = match &answers {
-            Ok(answers) => answers
-                .iter()
-                .filter_map(|one| one.as_ref().err())
-                .any(breaks),
+            Ok(answers) => answers.iter().any(|one| one.as_ref().is_err_and(breaks)),
             Err(error) => breaks(error),
         };
         if is_broken {

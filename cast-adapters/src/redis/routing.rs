@@ -84,11 +84,10 @@ impl Cluster {
     }
 
     fn route_all(&self, calls: Vec<Call>) -> Vec<PendingCommand> {
-        let nodes = self.masters(calls.iter().map(|call| call.slot));
-        let calls = calls.into_iter().zip(nodes).enumerate();
+        let calls = calls.into_iter().enumerate();
         calls
-            .map(|(index, (call, node))| PendingCommand {
-                node,
+            .map(|(index, call)| PendingCommand {
+                node: self.master(Some(call.slot)),
                 index,
                 call,
                 redirected: false,
