@@ -3,7 +3,8 @@
 //! Each suite has a list macro, `__port_clauses!(callback (arguments))`, which calls `callback!`
 //! with the arguments and all clauses, as `"text of the clause" => module::function,`.
 
-/// Makes of each clause a public function, documented by its text, and an entry of `CLAUSES`.
+/// Makes of each clause a public function, documented by its text, and an entry of `CLAUSES`; and a function
+/// that proves one of them. A clause is given a scenario that has just started.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __clause_table {
@@ -11,7 +12,10 @@ macro_rules! __clause_table {
         $(
             #[doc = $text]
             pub fn $name(harness: &dyn $harness) -> $crate::contract::Verdict<'_> {
-                ::std::boxed::Box::pin($module::$name(harness))
+                ::std::boxed::Box::pin(async move {
+                    let scenario = scenario::Scenario::start(harness).await;
+                    $crate::contract::Tested::tested($module::$name(scenario).await)
+                })
             }
         )*
 
@@ -23,6 +27,18 @@ macro_rules! __clause_table {
                 test: $name,
             },)*
         ];
+
+        /// Proves one clause by name. The macro of tests calls it for each.
+        pub fn prove<M>(clause: &str, make: impl AsyncFnOnce() -> M)
+        where
+            M: $crate::contract::IntoHarness<Harness: $harness + 'static>,
+        {
+            let make = async || {
+                let harness = make().await.into_harness()?;
+                Ok(::std::boxed::Box::new(harness) as ::std::boxed::Box<dyn $harness>)
+            };
+            $crate::contract::prove($crate::contract::find(CLAUSES, clause), make);
+        }
     };
 }
 

@@ -7,7 +7,7 @@ use cast_core::{
     ports::{GroupName, PartitionLag},
 };
 
-use super::scenario::{EventBusHarness, Scenario};
+use super::scenario::Scenario;
 use crate::contract::Skipped;
 use crate::{fixtures::Progress, waiting::eventually};
 
@@ -33,10 +33,7 @@ impl Scenario<'_> {
     }
 }
 
-pub(super) async fn lag_counts_from_the_commit_to_the_end(
-    harness: &dyn EventBusHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn lag_counts_from_the_commit_to_the_end(scenario: Scenario<'_>) {
     let (group, other) = (
         scenario.fixtures.group("lags"),
         scenario.fixtures.group("beside"),
@@ -93,13 +90,9 @@ pub(super) async fn lag_counts_from_the_commit_to_the_end(
         Offset::START,
         "of another partition"
     );
-    Ok(())
 }
 
-pub(super) async fn a_commit_moves_forward_only(
-    harness: &dyn EventBusHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn a_commit_moves_forward_only(scenario: Scenario<'_>) {
     let (group, partition) = (scenario.fixtures.group("commits"), Partition::new(0));
     let at = scenario.fill(partition, 8).await;
     let progress = Arc::new(Progress::at_start());
@@ -131,17 +124,15 @@ pub(super) async fn a_commit_moves_forward_only(
     scenario
         .until_committed(&group, partition, at[7].offset)
         .await;
-    Ok(())
 }
 
 pub(super) async fn who_committed_nothing_is_at_the_first_record(
-    harness: &dyn EventBusHarness,
+    scenario: Scenario<'_>,
 ) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
     let (partition, beside) = (Partition::new(0), Partition::new(1));
     let at = scenario.fill(partition, 10).await;
     scenario.fill(beside, 2).await;
-    harness.truncate(partition, at[5].offset).await?;
+    scenario.harness.truncate(partition, at[5].offset).await?;
 
     let group = scenario.fixtures.group("looks");
     for is_member in [false, true] {

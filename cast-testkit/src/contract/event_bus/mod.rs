@@ -1,7 +1,6 @@
 //! The contract of [`EventBus`](cast_core::ports::EventBus), clause by clause.
 
 pub use self::scenario::EventBusHarness;
-use super::IntoHarness;
 
 mod group;
 mod lag;
@@ -10,18 +9,6 @@ mod publish;
 mod resume;
 mod scenario;
 mod subscribe;
-
-/// Proves one clause by name. [`event_bus_contract!`](crate::event_bus_contract) calls it for each.
-pub fn prove<M>(clause: &str, make: impl AsyncFnOnce() -> M)
-where
-    M: IntoHarness<Harness: EventBusHarness + 'static>,
-{
-    let make = async || {
-        let harness = make().await.into_harness()?;
-        Ok(Box::new(harness) as Box<dyn EventBusHarness>)
-    };
-    super::prove(super::find(CLAUSES, clause), make);
-}
 
 /// Expands to one `#[test]` for each clause of the contract of `EventBus`; takes the
 /// function that opens a harness: `async fn() -> H` or `async fn() -> Result<H, Skipped>`, where `H` is

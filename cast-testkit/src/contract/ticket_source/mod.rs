@@ -1,25 +1,12 @@
 //! The contract of [`TicketSource`](cast_core::ports::TicketSource), clause by clause.
 
 pub use self::scenario::TicketSourceHarness;
-use super::IntoHarness;
 
 mod current;
 mod publish;
 mod redeem;
 mod repeat;
 mod scenario;
-
-/// Proves one clause by name. [`ticket_source_contract!`](crate::ticket_source_contract) calls it for each.
-pub fn prove<M>(clause: &str, make: impl AsyncFnOnce() -> M)
-where
-    M: IntoHarness<Harness: TicketSourceHarness + 'static>,
-{
-    let make = async || {
-        let harness = make().await.into_harness()?;
-        Ok(Box::new(harness) as Box<dyn TicketSourceHarness>)
-    };
-    super::prove(super::find(CLAUSES, clause), make);
-}
 
 /// Expands to one `#[test]` for each clause of the contract of `TicketSource`; takes the
 /// function that opens a harness: `async fn() -> H` or `async fn() -> Result<H, Skipped>`, where `H` is

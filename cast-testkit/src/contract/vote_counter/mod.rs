@@ -1,24 +1,11 @@
 //! The contract of [`VoteCounter`](cast_core::ports::VoteCounter), clause by clause.
 
 pub use self::scenario::VoteCounterHarness;
-use super::IntoHarness;
 
 mod read;
 mod reconcile;
 mod record;
 mod scenario;
-
-/// Proves one clause by name. [`vote_counter_contract!`](crate::vote_counter_contract) calls it for each.
-pub fn prove<M>(clause: &str, make: impl AsyncFnOnce() -> M)
-where
-    M: IntoHarness<Harness: VoteCounterHarness + 'static>,
-{
-    let make = async || {
-        let harness = make().await.into_harness()?;
-        Ok(Box::new(harness) as Box<dyn VoteCounterHarness>)
-    };
-    super::prove(super::find(CLAUSES, clause), make);
-}
 
 /// Expands to one `#[test]` for each clause of the contract of `VoteCounter`; takes the
 /// function that opens a harness: `async fn() -> H` or `async fn() -> Result<H, Skipped>`, where `H` is

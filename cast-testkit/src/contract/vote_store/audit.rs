@@ -5,8 +5,7 @@ use cast_core::{
     ports::{Applied, Recount, Recounted, StoredBallot, VoteStore},
 };
 
-use super::scenario::{P0, P1, Scenario, VoteStoreHarness, at, next, rejecting};
-use crate::contract::Skipped;
+use super::scenario::{P0, P1, Scenario, at, next, rejecting};
 use crate::fixtures::ballot;
 use crate::fixtures::step;
 
@@ -14,10 +13,7 @@ async fn recount(store: &dyn VoteStore) -> Recount {
     store.recount().await.expect("the store recounts")
 }
 
-pub(super) async fn recounting_gives_the_totals(
-    harness: &dyn VoteStoreHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn recounting_gives_the_totals(scenario: Scenario<'_>) {
     let Scenario {
         fixtures,
         alice,
@@ -60,16 +56,12 @@ pub(super) async fn recounting_gives_the_totals(
     for (who, votes) in recounted.votes() {
         assert_eq!(scenario.votes(&who).await, votes);
     }
-    Ok(())
 }
 
-pub(super) async fn a_recount_is_one_consistent_view(
-    harness: &dyn VoteStoreHarness,
-) -> Result<(), Skipped> {
+pub(super) async fn a_recount_is_one_consistent_view(scenario: Scenario<'_>) {
     const STEPS: u64 = 60;
     const LOOKS: usize = 20;
-    let scenario = Scenario::start(harness).await;
-    let store = harness.open().await;
+    let store = scenario.harness.open().await;
     let auditor = tokio::spawn(async move {
         for _ in 0..LOOKS {
             let Recount { progress, counts } = recount(&*store).await;
@@ -98,13 +90,9 @@ pub(super) async fn a_recount_is_one_consistent_view(
         }
     }
     auditor.await.expect("a consistent view");
-    Ok(())
 }
 
-pub(super) async fn what_is_kept_of_a_ballot_is_what_the_log_has(
-    harness: &dyn VoteStoreHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn what_is_kept_of_a_ballot_is_what_the_log_has(scenario: Scenario<'_>) {
     let Scenario { alice, bob, .. } = &scenario;
     let whole = LoggedBallot {
         voter: Some(Voter::new("O'Neil {\"\\\", NULL}").expect("a name")),
@@ -152,5 +140,4 @@ pub(super) async fn what_is_kept_of_a_ballot_is_what_the_log_has(
         scenario.store.stored_ballots(&[]).await.expect("nothing"),
         []
     );
-    Ok(())
 }

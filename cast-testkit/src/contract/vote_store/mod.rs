@@ -1,7 +1,6 @@
 //! The contract of [`VoteStore`](cast_core::ports::VoteStore), clause by clause.
 
 pub use self::scenario::VoteStoreHarness;
-use super::IntoHarness;
 
 mod apply;
 mod audit;
@@ -10,18 +9,6 @@ mod dry_run;
 mod read;
 mod scenario;
 mod whole;
-
-/// Proves one clause by name. [`vote_store_contract!`](crate::vote_store_contract) calls it for each.
-pub fn prove<M>(clause: &str, make: impl AsyncFnOnce() -> M)
-where
-    M: IntoHarness<Harness: VoteStoreHarness + 'static>,
-{
-    let make = async || {
-        let harness = make().await.into_harness()?;
-        Ok(Box::new(harness) as Box<dyn VoteStoreHarness>)
-    };
-    super::prove(super::find(CLAUSES, clause), make);
-}
 
 /// Expands to one `#[test]` for each clause of the contract of `VoteStore`; takes the
 /// function that opens a harness: `async fn() -> H` or `async fn() -> Result<H, Skipped>`, where `H` is

@@ -34,7 +34,8 @@ pub(super) const P0: Partition = Partition::new(0);
 pub(super) const P1: Partition = Partition::new(1);
 
 /// A store, and a consumer that folds into it.
-pub(super) struct Scenario {
+pub(super) struct Scenario<'a> {
+    pub(super) harness: &'a dyn VoteStoreHarness,
     pub(super) store: Arc<dyn VoteStore>,
     pub(super) fixtures: Fixtures,
     /// Whom most clauses are about.
@@ -51,10 +52,11 @@ pub(super) struct View {
     pub(super) recount: Vec<(Candidate, u64)>,
 }
 
-impl Scenario {
-    pub(super) async fn start(harness: &dyn VoteStoreHarness) -> Self {
+impl<'a> Scenario<'a> {
+    pub(super) async fn start(harness: &'a dyn VoteStoreHarness) -> Self {
         let fixtures = Fixtures::new();
         Self {
+            harness,
             store: harness.open().await,
             alice: fixtures.candidate("alice"),
             bob: fixtures.candidate("bob"),

@@ -12,16 +12,15 @@ use cast_core::{
 
 use tokio::task::JoinHandle;
 
-use super::scenario::{P0, P1, Scenario, VoteStoreHarness, at, next, rejecting};
+use super::scenario::{P0, P1, Scenario, at, next, rejecting};
 use crate::contract::Skipped;
 use crate::fixtures::step;
 use crate::waiting::dropped_after;
 
 pub(super) async fn a_step_is_applied_as_a_whole_or_not_at_all(
-    harness: &dyn VoteStoreHarness,
+    scenario: Scenario<'_>,
 ) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
-    let unholdable = harness.unholdable(&scenario.fixtures).await?;
+    let unholdable = scenario.harness.unholdable(&scenario.fixtures).await?;
     let (before, after) = (scenario.for_alice(1), scenario.for_alice(10));
     let rejected = scenario.for_alice(100);
     let ids = [before.id, unholdable.id, after.id, rejected.id];
@@ -42,18 +41,17 @@ pub(super) async fn a_step_is_applied_as_a_whole_or_not_at_all(
         (vec![(scenario.alice.clone(), 11)], 2),
         "without it, it is all there"
     );
-    if let Ok(kept) = harness.rejections().await {
+    if let Ok(kept) = scenario.harness.rejections().await {
         assert_eq!(kept, [at(P1, 5)], "once, not once a try");
     }
     Ok(())
 }
 
 pub(super) async fn a_step_that_cannot_be_held_is_corrupt_and_changes_nothing(
-    harness: &dyn VoteStoreHarness,
+    scenario: Scenario<'_>,
 ) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
     scenario.fold(&next(P0, 0, &[&scenario.for_alice(1)])).await;
-    let unholdable = harness.unholdable(&scenario.fixtures).await?;
+    let unholdable = scenario.harness.unholdable(&scenario.fixtures).await?;
     let untouched = scenario.view(&[unholdable.id]).await;
     for _ in 0..2 {
         let refusal = scenario.refused(&next(P0, 1, &[&unholdable])).await;
@@ -70,10 +68,7 @@ pub(super) async fn a_step_that_cannot_be_held_is_corrupt_and_changes_nothing(
     Ok(())
 }
 
-pub(super) async fn a_dropped_step_is_applied_as_a_whole_or_not_at_all(
-    harness: &dyn VoteStoreHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn a_dropped_step_is_applied_as_a_whole_or_not_at_all(scenario: Scenario<'_>) {
     let mut votes = 0;
     for polls in 0..8 {
         let start = polls as u64;
@@ -94,14 +89,10 @@ pub(super) async fn a_dropped_step_is_applied_as_a_whole_or_not_at_all(
             "after {polls} polls and a retry"
         );
     }
-    Ok(())
 }
 
-pub(super) async fn readers_see_one_consistent_view(
-    harness: &dyn VoteStoreHarness,
-) -> Result<(), Skipped> {
+pub(super) async fn readers_see_one_consistent_view(scenario: Scenario<'_>) {
     const STEPS: u64 = 60;
-    let scenario = Scenario::start(harness).await;
     let both = [scenario.alice.clone(), scenario.bob.clone()];
     let readers: Vec<_> = (0..2)
         .map(|_| Reader::start(&scenario.store, &both))
@@ -126,7 +117,6 @@ pub(super) async fn readers_see_one_consistent_view(
     for reader in readers {
         reader.stop().await;
     }
-    Ok(())
 }
 
 /// Reads over and over, while others write.
