@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use cast_core::ports::Clock;
+use cast_core::domain::Clock;
 use tokio::sync::Mutex;
 
 /// Runs one question at a time. Callers that arrive while one runs share the answer of the next: a

@@ -148,7 +148,7 @@ impl Default for Fixtures {
 pub fn key_ring(entropy: &SeededEntropy) -> KeyRing {
     let secret = || {
         let mut secret = [0; KeyRing::MIN_SECRET_LEN];
-        cast_core::ports::Entropy::fill(entropy, &mut secret);
+        cast_core::domain::Entropy::fill(entropy, &mut secret);
         secret
     };
     KeyRing::new([(KeyId::new(2), secret()), (KeyId::new(1), secret())])

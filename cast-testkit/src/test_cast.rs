@@ -10,8 +10,8 @@ use std::{
 
 use cast_core::{
     Cast, Consumer, Generator, Ports, Roles, Settings,
-    domain::{Ballot, KeyRing, Ticket},
-    ports::{Clock, Entropy, GroupName, PortError},
+    domain::{Ballot, Clock, Entropy, KeyRing, Ticket},
+    ports::{GroupName, PortError},
 };
 
 use crate::{clock::ManualClock, entropy::SeededEntropy, fixtures::key_ring, seed::Seed};

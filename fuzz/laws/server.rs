@@ -4,7 +4,10 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use cast_adapters::memory;
-use cast_core::{Roles, Settings, domain::KeyRing, ports::Entropy};
+use cast_core::{
+    Roles, Settings,
+    domain::{Entropy, KeyRing},
+};
 use cast_server::{
     app::{App, Running},
     protocol::ServerPlaces,

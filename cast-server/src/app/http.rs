@@ -6,7 +6,7 @@ use async_graphql::Executor;
 use bytes::Bytes;
 use cast_core::{
     Cast,
-    ports::{Clock, Entropy},
+    domain::{Clock, Entropy},
 };
 use http::{Request, Response, StatusCode, uri::Scheme};
 use http_body_util::combinators::BoxBody;

@@ -1,6 +1,9 @@
 //! `serve`: everything in one process.
 
-use cast_core::{Roles, domain::KeyRing, ports::Entropy};
+use cast_core::{
+    Roles,
+    domain::{Entropy, KeyRing},
+};
 
 use crate::{
     app::{App, settings},

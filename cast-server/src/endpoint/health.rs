@@ -2,7 +2,7 @@
 
 use std::{fmt::Write as _, sync::Arc};
 
-use cast_core::{Cast, Check, ports::Clock};
+use cast_core::{Cast, Check, domain::Clock};
 use http::{HeaderValue, StatusCode, header};
 use poem::Response;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_graphql::Context;
 use cast_core::{
     Cast,
-    ports::{Clock, Entropy},
+    domain::{Clock, Entropy},
 };
 
 use crate::telemetry::metrics::Metrics;

@@ -10,7 +10,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use cast_core::{domain::Timestamp, ports::Clock};
+use cast_core::domain::{Clock, Timestamp};
 use parking_lot::Mutex;
 
 use super::process_state::ProcessState;

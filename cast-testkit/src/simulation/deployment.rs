@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use cast_core::{
-    domain::{Candidate, Partition, Partitions},
-    ports::{Clock, Entropy, Ports},
+    domain::{Candidate, Clock, Entropy, Partition, Partitions},
+    ports::Ports,
 };
 
 /// Opens fresh and empty adapters for each history.

@@ -10,8 +10,8 @@ use std::{
 
 use async_trait::async_trait;
 use cast_core::{
-    domain::{AppliedTotal, Candidate, LogPosition, Tally},
-    ports::{Checkpoint, Clock, PendingVotes, PortError, Reading, VoteCounter},
+    domain::{AppliedTotal, Candidate, Clock, LogPosition, Tally},
+    ports::{Checkpoint, PendingVotes, PortError, Reading, VoteCounter},
 };
 use parking_lot::Mutex;
 

@@ -6,8 +6,10 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use cast_adapters::memory::MemoryCounter;
 use cast_core::{
-    domain::{AppliedTotal, Candidate, LogPosition, LoggedBallot, Offset, Partition, sum_votes},
-    ports::{Checkpoint, Clock, PendingVotes, Reading, VoteCounter},
+    domain::{
+        AppliedTotal, Candidate, Clock, LogPosition, LoggedBallot, Offset, Partition, sum_votes,
+    },
+    ports::{Checkpoint, PendingVotes, Reading, VoteCounter},
 };
 use cast_testkit::{ManualClock, properties};
 use proptest::{collection::vec, prelude::*, sample::Index};

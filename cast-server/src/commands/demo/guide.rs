@@ -3,10 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use bytes::Bytes;
-use cast_core::{
-    domain::{BallotId, Partition, Partitions},
-    ports::{Clock, Entropy},
-};
+use cast_core::domain::{BallotId, Clock, Entropy, Partition, Partitions};
 use serde_json::{Value, json};
 
 use super::{config::DemoConfig, output};

@@ -1,6 +1,6 @@
 //! Names that no other run has.
 
-use cast_core::ports::Entropy;
+use cast_core::domain::Entropy;
 
 /// Names that no other run has.
 pub(super) struct Names {
