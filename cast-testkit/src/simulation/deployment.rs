@@ -8,16 +8,7 @@ use cast_core::{
 };
 
 /// Opens fresh and empty adapters for each history.
-pub trait Adapters: Sync {
-    /// Opens them.
-    fn open(&self, opening: &Opening) -> Arc<dyn Deployment>;
-}
-
-impl<F: Fn(&Opening) -> Arc<dyn Deployment> + Sync> Adapters for F {
-    fn open(&self, opening: &Opening) -> Arc<dyn Deployment> {
-        self(opening)
-    }
-}
+pub type Adapters = dyn Fn(&Opening) -> Arc<dyn Deployment> + Sync;
 
 /// What adapters are opened with.
 #[derive(Clone)]
