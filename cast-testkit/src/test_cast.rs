@@ -254,7 +254,7 @@ impl TestCast {
     /// The votes that the store has for a candidate.
     pub async fn stored(&self, name: &str) -> u64 {
         let tallies = self.ports.store.tallies(&[candidate(name)]).await;
-        tallies.expect("the store tells tallies")[0].tally().votes
+        tallies.expect("the store reads tallies")[0].tally().votes
     }
 }
 

@@ -162,7 +162,7 @@ fn checkpoints(
     small::candidates().into_iter().map(of).collect()
 }
 
-/// A step of the test: a flush is recorded, or a prefix of the log is reconciled.
+/// A step of the test: a flush is recorded, or an applied total is reconciled.
 #[derive(Clone, Debug)]
 enum TestStep {
     Record(Index),

@@ -27,7 +27,6 @@ macro_rules! __event_bus_clauses {
         $crate::$callback! { $arguments
             "There is one result for each record, in the order of the records; the failure of one is not the failure of another."
                 => publish::there_is_one_result_for_each_record_in_order,
-            "There is one result for each record, in the order of the records; the failure of one is not the failure of another."
                 => publish::the_failure_of_one_record_is_not_anothers,
             "An acknowledged record is in the log at the returned position and stays there."
                 => publish::an_acknowledged_record_stays_at_its_position,

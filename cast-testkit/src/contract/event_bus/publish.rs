@@ -119,10 +119,14 @@ pub(super) async fn a_record_is_in_the_log_as_a_whole(scenario: Scenario<'_>) {
 }
 
 pub(super) async fn the_largest_record_is_taken(scenario: Scenario<'_>) {
-    let home = Partition::new(1);
-    let largest = |_| scenario.fixtures.largest_ballot(home, scenario.partitions);
+    let partition = Partition::new(1);
+    let largest = |_| {
+        scenario
+            .fixtures
+            .largest_ballot(partition, scenario.partitions)
+    };
     let ballots: Vec<_> = (0..Record::MAX_BALLOTS).map(largest).collect();
-    let records = [Record::new(home, ballots)];
+    let records = [Record::new(partition, ballots)];
     let at = scenario.publish(&records).await;
     assert_holds(&scenario.read_all().await, &records, &at);
 }

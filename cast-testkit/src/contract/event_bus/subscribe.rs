@@ -72,7 +72,7 @@ pub(super) async fn a_batch_is_of_one_partition_and_no_larger_than_asked_for(
             scenario
                 .partitions
                 .iter()
-                .map(|home| scenario.record(home, ballots)),
+                .map(|partition| scenario.record(partition, ballots)),
         );
     }
     let positions = scenario.publish(&records).await;
@@ -85,11 +85,13 @@ pub(super) async fn a_batch_is_of_one_partition_and_no_larger_than_asked_for(
             .iter()
             .flat_map(|entry| entry.content.as_ref().expect("a readable record").iter())
             .collect();
-        let homes = ballots
+        let partitions = ballots
             .iter()
             .map(|ballot| scenario.partitions.partition_of(ballot.id));
         assert!(
-            homes.into_iter().all(|home| home == batch.partition),
+            partitions
+                .into_iter()
+                .all(|partition| partition == batch.partition),
             "a batch of two partitions"
         );
         assert!(

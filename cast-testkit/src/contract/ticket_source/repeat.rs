@@ -38,9 +38,7 @@ pub(super) async fn a_repeated_id_costs_nothing_when_its_copies_race(scenario: S
     let other = scenario.harness.open().await;
     // Copies of a ballot may race with the same ticket, and with an older and a newer one.
     let older = scenario.issue_now(1_000).await;
-    scenario
-        .until(scenario.now().await.plus(Duration::from_millis(1)))
-        .await;
+    scenario.pass(Duration::from_millis(1)).await;
     let newer = scenario.issue_now(1_000).await;
     for _ in 0..20 {
         let claims = scenario.fixtures.claims(2);
@@ -96,9 +94,7 @@ pub(super) async fn other_contents_are_refused_as_altered(scenario: Scenario<'_>
     );
     assert_eq!(scenario.uses_left().await, 1);
 
-    scenario
-        .until(scenario.now().await.plus(Duration::from_millis(1)))
-        .await;
+    scenario.pass(Duration::from_millis(1)).await;
     let newer = scenario.issue_now(3).await;
     assert_eq!(
         scenario.redeem(&newer, &[other_two]).await,

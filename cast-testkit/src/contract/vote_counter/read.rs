@@ -163,7 +163,7 @@ pub(super) async fn applied_totals_come_without_pending_votes(scenario: Scenario
     assert_eq!(
         reconciled
             .await
-            .expect("the counter tells what is reconciled"),
+            .expect("the counter reads its applied totals"),
         [vec![], vec![total(P0, 30, 7), total(P1, 3, 1)], vec![]]
     );
 }

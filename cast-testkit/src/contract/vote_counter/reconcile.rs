@@ -116,8 +116,7 @@ pub(super) async fn totals_of_different_partitions_do_not_touch(scenario: Scenar
     );
     // Older than what is reconciled of the other partition, and news for its own.
     scenario.reconcile_part(alice, &[total(P1, 1_000, 4)]).await;
-    let shown = scenario.read(alice).await.tally;
-    assert_eq!((shown.votes, shown.version.get()), (1_100, 9 + 4));
+    assert_eq!(scenario.shown(alice).await, (1_100, 9 + 4));
     scenario
         .reconcile_part(alice, &[total(P0, 200, 12), total(P1, 9, 3)])
         .await;
@@ -138,8 +137,7 @@ pub(super) async fn reconciling_everything_leaves_exactly_its_votes(scenario: Sc
     let recordings: Vec<_> = (0..20).map(|at| pending(P0, at, &[(alice, 5)])).collect();
     scenario.record(&recordings).await;
     scenario.reconcile_whole(alice, &[total(P0, 61, 20)]).await;
-    let shown = scenario.read(alice).await.tally;
-    assert_eq!((shown.votes, shown.version.get()), (61, 20));
+    assert_eq!(scenario.shown(alice).await, (61, 20));
     // None of the pending votes come back later.
     scenario.record(&[pending(P0, 20, &[(alice, 1)])]).await;
     assert_eq!(scenario.votes(alice).await, 62);
@@ -153,8 +151,7 @@ pub(super) async fn a_total_for_an_unknown_candidate_is_stored(scenario: Scenari
             whole(bob, &[total(P0, 4, 9)]),
         ])
         .await;
-    let shown = scenario.read(alice).await.tally;
-    assert_eq!((shown.votes, shown.version.get()), (3, 8));
+    assert_eq!(scenario.shown(alice).await, (3, 8));
     assert_eq!(scenario.votes(bob).await, 4);
     scenario.record(&[pending(P1, 7, &[(alice, 100)])]).await;
     assert_eq!(scenario.votes(alice).await, 3, "what it takes in is known");
@@ -165,9 +162,8 @@ pub(super) async fn reconciling_as_a_whole_takes_nothing_away(scenario: Scenario
     scenario.reconcile_part(alice, &[total(P1, 5, 3)]).await;
     scenario.record(&[pending(P1, 4, &[(alice, 2)])]).await;
     scenario.reconcile_whole(alice, &[total(P0, 1, 1)]).await;
-    let shown = scenario.read(alice).await.tally;
     assert_eq!(
-        (shown.votes, shown.version.get()),
+        scenario.shown(alice).await,
         (8, 6),
         "votes and version, with a partition that was not named"
     );
@@ -176,7 +172,7 @@ pub(super) async fn reconciling_as_a_whole_takes_nothing_away(scenario: Scenario
         .applied_totals(std::slice::from_ref(alice))
         .await;
     assert_eq!(
-        reconciled.expect("the counter tells what is reconciled"),
+        reconciled.expect("the counter reads its applied totals"),
         [[total(P0, 1, 1), total(P1, 5, 3)]]
     );
 }

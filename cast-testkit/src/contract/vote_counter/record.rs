@@ -106,11 +106,7 @@ pub(super) async fn racing_recordings_count_each_position_once(scenario: Scenari
         }
     })
     .await;
-    let shown = scenario.read(alice).await.tally;
-    assert_eq!(
-        (shown.votes, shown.version.get()),
-        (POSITIONS * 4, POSITIONS * 2)
-    );
+    assert_eq!(scenario.shown(alice).await, (POSITIONS * 4, POSITIONS * 2));
     assert_eq!(scenario.votes(bob).await, POSITIONS * 2);
 }
 
@@ -121,9 +117,8 @@ pub(super) async fn votes_that_are_reconciled_change_nothing(scenario: Scenario<
         scenario
             .record(&[pending(P0, reconciled, &[(alice, 100)])])
             .await;
-        let shown = scenario.read(alice).await.tally;
         assert_eq!(
-            (shown.votes, shown.version.get()),
+            scenario.shown(alice).await,
             (7, 5),
             "with position {reconciled} recorded"
         );

@@ -93,6 +93,12 @@ impl<'a> Scenario<'a> {
         reading
     }
 
+    /// The votes and the version.
+    pub(super) async fn shown(&self, candidate: &Candidate) -> (u64, u64) {
+        let tally = self.read(candidate).await.tally;
+        (tally.votes, tally.version.get())
+    }
+
     pub(super) async fn votes(&self, candidate: &Candidate) -> u64 {
         self.read(candidate).await.tally.votes
     }

@@ -2,7 +2,7 @@
 
 use cast_core::{
     domain::{Candidate, KeyId, LoggedBallot, TicketStamp, Timestamp, Voter},
-    ports::{Applied, Recount, Recounted, StoredBallot, VoteStore},
+    ports::{Recount, Recounted, StoredBallot, VoteStore},
 };
 
 use super::scenario::{P0, P1, Scenario, at, next, rejecting};
@@ -59,7 +59,6 @@ pub(super) async fn recounting_gives_the_totals(scenario: Scenario<'_>) {
 }
 
 pub(super) async fn a_recount_is_one_consistent_view(scenario: Scenario<'_>) {
-    const STEPS: u64 = 60;
     const LOOKS: usize = 20;
     let store = scenario.harness.open().await;
     let auditor = tokio::spawn(async move {
@@ -76,20 +75,8 @@ pub(super) async fn a_recount_is_one_consistent_view(scenario: Scenario<'_>) {
             tokio::task::yield_now().await;
         }
     });
-    // A fast store goes on until the auditor has looked often enough.
-    for start in 0.. {
-        if start >= STEPS && auditor.is_finished() {
-            break;
-        }
-        for partition in [P0, P1] {
-            let applied = scenario
-                .apply(&next(partition, start, &[&scenario.for_alice(1)]))
-                .await;
-            assert!(matches!(applied, Applied::Folded { counted: 1, .. }));
-            tokio::task::yield_now().await;
-        }
-    }
-    auditor.await.expect("a consistent view");
+    let alice = [scenario.alice.clone()];
+    scenario.fold_while_read(vec![auditor], &alice).await;
 }
 
 pub(super) async fn what_is_kept_of_a_ballot_is_what_the_log_has(scenario: Scenario<'_>) {
@@ -127,7 +114,7 @@ pub(super) async fn what_is_kept_of_a_ballot_is_what_the_log_has(scenario: Scena
         position: at(P0, 0),
     };
     assert_eq!(
-        kept.expect("the store tells what it keeps"),
+        kept.expect("the store reads its ballots"),
         [
             Some(rejected),
             counted(6, &plain),

@@ -86,7 +86,7 @@ pub(super) async fn totals_are_as_of_the_progress(scenario: Scenario<'_>) {
         .store
         .tallies(&in_order)
         .await
-        .expect("the store tells tallies");
+        .expect("the store reads tallies");
     let candidates = tallies.into_iter().map(|tally| tally.candidate);
     assert_eq!(candidates.collect::<Vec<_>>(), in_order);
 }
@@ -114,7 +114,7 @@ pub(super) async fn leaders_come_by_votes_and_then_by_name(scenario: Scenario<'_
             .store
             .leaders(first)
             .await
-            .expect("the store tells the leaders");
+            .expect("the store reads the leaders");
         let names = leaders
             .into_iter()
             .map(|tally| (tally.candidate, tally.votes));

@@ -10,6 +10,7 @@ use cast_core::{
     },
     ports::{Applied, PortErrorKind, VoteStore},
 };
+use tokio::task::JoinHandle;
 
 use crate::contract::{Harness, Skipped};
 use crate::fixtures::{Fixtures, step};
@@ -92,6 +93,31 @@ impl<'a> Scenario<'a> {
         }
     }
 
+    /// Folds steps of one record, of a ballot for each of `candidates`, into both partitions, until all
+    /// readers have ended: a fast store folds more of them.
+    pub(super) async fn fold_while_read(
+        &self,
+        readers: Vec<JoinHandle<()>>,
+        candidates: &[Candidate],
+    ) {
+        const LEAST_STEPS: u64 = 60;
+        for start in 0.. {
+            if start >= LEAST_STEPS && readers.iter().all(JoinHandle::is_finished) {
+                break;
+            }
+            for partition in [P0, P1] {
+                let ballot = |who| self.fixtures.ballot(&[(who, 1)]);
+                let ballots: Vec<_> = candidates.iter().map(ballot).collect();
+                let step = next(partition, start, &ballots.iter().collect::<Vec<_>>());
+                assert_eq!(self.fold(&step).await.1, ballots.len());
+                tokio::task::yield_now().await;
+            }
+        }
+        for reader in readers {
+            reader.await.expect("a consistent view");
+        }
+    }
+
     pub(super) async fn place(&self, partition: Partition) -> Progress {
         let progress = self.store.progress(partition).await;
         progress.expect("the store knows its progress")
@@ -148,8 +174,8 @@ pub(super) fn counted(partition: Partition, offset: u64) -> Fate {
 
 /// A step of one record at `start`.
 pub(super) fn next(partition: Partition, start: u64, ballots: &[&LoggedBallot]) -> FoldStep {
-    let placed = ballots.iter().map(|ballot| (start, (*ballot).clone()));
-    step(partition, (start, start + 1), placed)
+    let positioned = ballots.iter().map(|ballot| (start, (*ballot).clone()));
+    step(partition, (start, start + 1), positioned)
 }
 
 /// A step of one record at `start`, one ballot of which the store could not hold.
