@@ -7,12 +7,8 @@
     expect(unused_imports, reason = "only servers have deadlines")
 )]
 #![cfg_attr(
-    not(all(feature = "kafka", feature = "postgres")),
+    not(all(feature = "redis", feature = "kafka", feature = "postgres")),
     expect(unused_variables, reason = "only servers have settings")
-)]
-#![cfg_attr(
-    not(feature = "redis"),
-    expect(clippy::unused_self, reason = "with the feature, these methods use it")
 )]
 
 use std::{sync::Arc, time::Duration};
@@ -42,9 +38,9 @@ pub fn system() -> (Arc<dyn Clock>, Arc<dyn Entropy>) {
 pub fn places(urls: &Urls) -> ServerPlaces {
     let servers = [
         ("tickets", &urls.tickets.tickets_url),
-        ("counter", &urls.counter.counter_url),
-        ("log", &urls.bus.bus_url),
-        ("store", &urls.store.store_url),
+        ("counter", &urls.fold.counter.counter_url),
+        ("log", &urls.fold.bus.bus_url),
+        ("store", &urls.fold.store.store_url),
     ];
     ServerPlaces::new(servers.map(|(name, url)| (name, url.place())))
 }
@@ -56,8 +52,8 @@ pub fn ports(urls: &Urls, settings: &Settings) -> Result<Ports, ConfigError> {
     let ports = Ports {
         tickets,
         counter,
-        bus: bus(&urls.bus.bus_url, settings)?,
-        store: store(&urls.store.store_url, settings)?,
+        bus: bus(&urls.fold.bus.bus_url, settings)?,
+        store: store(&urls.fold.store.store_url, settings)?,
         clock,
         entropy,
     };
@@ -81,17 +77,21 @@ fn tickets_and_counter(
     clock: &Arc<dyn Clock>,
     settings: &Settings,
 ) -> Result<TicketsAndCounter, ConfigError> {
-    let (tickets_url, counter_url) = (&urls.tickets.tickets_url, &urls.counter.counter_url);
+    #[cfg(feature = "redis")]
     let mut redis = RedisServers::new(settings);
-    let tickets: Arc<dyn TicketSource> = match tickets_url.scheme() {
+    let (setting, url) = ("--tickets-url", &urls.tickets.tickets_url);
+    let tickets: Arc<dyn TicketSource> = match url.scheme() {
         Some("memory") => Arc::new(MemoryTickets::new(Arc::clone(clock))),
-        Some("redis" | "rediss") => redis.tickets(tickets_url)?,
-        other => return Err(unknown("--tickets-url", other, REDIS)),
+        #[cfg(feature = "redis")]
+        Some("redis" | "rediss") => Arc::new(redis.at(setting, url)?.tickets()),
+        other => return Err(unknown(setting, other, REDIS)),
     };
-    let counter: Arc<dyn VoteCounter> = match counter_url.scheme() {
+    let (setting, url) = ("--counter-url", &urls.fold.counter.counter_url);
+    let counter: Arc<dyn VoteCounter> = match url.scheme() {
         Some("memory") => Arc::new(MemoryCounter::new(Arc::clone(clock))),
-        Some("redis" | "rediss") => redis.counter(counter_url)?,
-        other => return Err(unknown("--counter-url", other, REDIS)),
+        #[cfg(feature = "redis")]
+        Some("redis" | "rediss") => Arc::new(redis.at(setting, url)?.counter()),
+        other => return Err(unknown(setting, other, REDIS)),
     };
     Ok((tickets, counter))
 }
@@ -119,24 +119,13 @@ impl RedisServers {
         }
     }
 
-    fn tickets(&mut self, url: &PortUrl) -> Result<Arc<dyn TicketSource>, ConfigError> {
-        Ok(Arc::new(self.at("--tickets-url", url)?.tickets()))
-    }
-
-    fn counter(&mut self, url: &PortUrl) -> Result<Arc<dyn VoteCounter>, ConfigError> {
-        Ok(Arc::new(self.at("--counter-url", url)?.counter()))
-    }
-
     fn at(
         &mut self,
         setting: &str,
         url: &PortUrl,
     ) -> Result<cast_adapters::redis::Redis, ConfigError> {
-        let same = self
-            .opened
-            .iter()
-            .find(|(opened, _)| opened == url.as_str());
-        if let Some((_, redis)) = same {
+        let mut opened = self.opened.iter();
+        if let Some((_, redis)) = opened.find(|(opened, _)| opened == url.as_str()) {
             return Ok(redis.clone());
         }
         let mut options = cast_adapters::redis::RedisOptions::at(url.as_str());
@@ -146,24 +135,6 @@ impl RedisServers {
         let redis = cast_adapters::redis::Redis::open(options).map_err(|e| port(setting, &e))?;
         self.opened.push((url.as_str().into(), redis.clone()));
         Ok(redis)
-    }
-}
-
-#[cfg(not(feature = "redis"))]
-struct RedisServers;
-
-#[cfg(not(feature = "redis"))]
-impl RedisServers {
-    fn new(_: &Settings) -> Self {
-        Self
-    }
-
-    fn tickets(&mut self, url: &PortUrl) -> Result<Arc<dyn TicketSource>, ConfigError> {
-        Err(unknown("--tickets-url", url.scheme(), REDIS))
-    }
-
-    fn counter(&mut self, url: &PortUrl) -> Result<Arc<dyn VoteCounter>, ConfigError> {
-        Err(unknown("--counter-url", url.scheme(), REDIS))
     }
 }
 

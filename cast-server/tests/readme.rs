@@ -25,7 +25,10 @@ impl Drop for Server {
 #[test]
 fn the_vote_that_is_cast_with_curl_is_in_the_tally() {
     let serve = blocks(README, "sh")[0];
-    assert_eq!(serve.trim(), "cargo run --release -p cast-server -- serve");
+    assert_eq!(
+        serve.trim(),
+        "cargo run --release -p cast-server --no-default-features -- serve"
+    );
     let (_server, url) = started(&["--listen", "127.0.0.1:0"]);
     let script = blocks(README, "sh")[1].replace("http://127.0.0.1:8000", &url);
     let shown: String = blocks(README, "json")[0].split_whitespace().collect();

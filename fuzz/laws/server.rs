@@ -4,17 +4,8 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use cast_adapters::memory;
-use cast_core::{
-    Roles, Settings,
-    domain::{Entropy, KeyRing},
-};
-use cast_server::{
-    app::{App, Running},
-    protocol::ServerPlaces,
-    schema::DocumentLimits,
-    telemetry::TelemetrySettings,
-    transport::HttpSettings,
-};
+use cast_core::{Roles, Settings, domain::Entropy};
+use cast_server::app::{App, Running};
 use cast_testkit::ManualClock;
 use serde_json::Value;
 use tokio::{
@@ -58,22 +49,13 @@ impl Server {
             .enable_io()
             .build()
             .expect("a runtime starts");
-        let app = App {
-            ports: memory::ports_on(Arc::new(ManualClock::new()), Arc::new(FixedEntropy)),
-            places: ServerPlaces::default(),
-            keys: KeyRing::generate(&FixedEntropy),
-            settings: Settings::default(),
-            roles: Roles {
-                consumers: 0,
-                ..Roles::ALL
-            },
-            http: HttpSettings {
-                max_body_size: MAX_BODY_SIZE,
-                ..HttpSettings::default()
-            },
-            documents: DocumentLimits::default(),
-            telemetry: TelemetrySettings::default(),
+        let ports = memory::ports_on(Arc::new(ManualClock::new()), Arc::new(FixedEntropy));
+        let roles = Roles {
+            consumers: 0,
+            ..Roles::ALL
         };
+        let mut app = App::new(ports, Settings::default(), roles);
+        app.http.max_body_size = MAX_BODY_SIZE;
         let Ok(running) = runtime.block_on(app.start("127.0.0.1:0")) else {
             panic!("a server in memory starts");
         };

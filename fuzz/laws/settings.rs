@@ -95,19 +95,21 @@ fn is_scalar(value: &toml::Value) -> bool {
 
 /// Does with settings what a role does before it starts.
 fn use_settings(role: &Role) -> Result<(), String> {
-    let (settings, telemetry) = match role {
+    let (settings, process) = match role {
         Role::Serve(config) => {
-            let _ = (http(&config.http), documents(&config.documents));
-            (config.settings(), &config.telemetry)
+            let _ = documents(&config.api.documents);
+            (config.settings(), &config.api.process)
         }
         Role::Api(config) => {
-            let _ = (http(&config.http), documents(&config.documents));
-            (config.settings(), &config.telemetry)
+            let _ = documents(&config.documents);
+            (config.settings(), &config.process)
         }
-        Role::TicketGenerator(config) => (config.settings(), &config.telemetry),
-        Role::VoteConsumer(config) => (config.settings(), &config.telemetry),
+        Role::TicketGenerator(config) => (config.settings(), &config.process),
+        Role::VoteConsumer(config) => (config.settings(), &config.process),
         _ => return Ok(()),
     };
+    let _ = http(&process.http);
+    let telemetry = &process.telemetry;
     telemetry.check().map_err(|error| error.to_string())?;
     let settings = settings.map_err(|error| error.to_string())?;
     settings.check().map_err(|error| error.to_string())

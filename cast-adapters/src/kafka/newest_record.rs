@@ -12,12 +12,8 @@ use rdkafka::{
 };
 
 use super::{
-    blocking,
-    cluster::{Ends, number},
-    context::LoggingContext,
-    error::Error,
-    options::KafkaOptions,
-    read_error,
+    blocking, cluster::Ends, context::LoggingContext, error::Error, numbers::number,
+    options::KafkaOptions, read_error,
 };
 use crate::{record, system::SystemClock};
 

@@ -53,9 +53,9 @@ async fn migrate_in_turn(options: &PostgresOptions) -> Result<Vec<String>, Error
             "SET lock_timeout = '30s'; SELECT pg_advisory_lock(1667331956)",
         )
         .await?;
-    let found = found(&mut connection).await?;
-    found.refuse_encoding()?;
-    if found.migrated {
+    let (is_migrated, _, _, encoding) = found(&mut connection).await?;
+    refuse_encoding(&encoding)?;
+    if is_migrated {
         refuse_newer(&applied(&mut connection).await?)?;
     }
     // The harness blocks the thread that it runs on.
@@ -72,17 +72,17 @@ async fn migrate_in_turn(options: &PostgresOptions) -> Result<Vec<String>, Error
 
 /// Checks that the database has the schema of this binary; the error says what to do if not.
 pub(super) async fn check(connection: &mut AsyncPgConnection) -> Result<(), Error> {
-    let found = found(connection).await?;
-    found.refuse_encoding()?;
-    if !found.migrated {
+    let (is_migrated, missing, unreadable, encoding) = found(connection).await?;
+    refuse_encoding(&encoding)?;
+    if !is_migrated {
         return Err(Error::Schema(
             "the database has no CAST schema: run `cast-server migrate`".into(),
         ));
     }
-    if !found.unreadable.is_empty() {
+    if !unreadable.is_empty() {
         return Err(Error::Schema(format!(
             "the role of the store's URL may not read {}: grant it SELECT",
-            found.unreadable.join(", ")
+            unreadable.join(", ")
         )));
     }
     let applied = applied(connection).await?;
@@ -93,47 +93,32 @@ pub(super) async fn check(connection: &mut AsyncPgConnection) -> Result<(), Erro
              run `cast-server migrate`"
         )));
     }
-    if !found.missing.is_empty() {
+    if !missing.is_empty() {
         return Err(Error::Schema(format!(
             "{} are missing, although the migrations that create them were run: restore a backup",
-            found.missing.join(", ")
+            missing.join(", ")
         )));
     }
     Ok(())
 }
 
-/// The state of the schema of a database.
-struct Found {
-    /// Whether migrations were ever run.
-    migrated: bool,
-    missing: Vec<String>,
-    /// Tables that this role may not read.
-    unreadable: Vec<String>,
-    encoding: String,
-}
-
-impl Found {
-    /// Refuses an encoding that does not have all characters of names.
-    fn refuse_encoding(&self) -> Result<(), Error> {
-        if self.encoding == "UTF8" {
-            return Ok(());
-        }
-        Err(Error::Schema(format!(
-            "the encoding of the database is {}, and names need UTF8: create the database with \
-             ENCODING 'UTF8'",
-            self.encoding
-        )))
-    }
-}
+/// Whether migrations were ever run, the tables that are missing, those that this role may not read, and
+/// the encoding.
+type Found = (bool, Vec<String>, Vec<String>, String);
 
 async fn found(connection: &mut AsyncPgConnection) -> Result<Found, Error> {
-    let (migrated, missing, unreadable, encoding) = Schema {}.get_result(connection).await?;
-    Ok(Found {
-        migrated,
-        missing,
-        unreadable,
-        encoding,
-    })
+    Ok(Schema {}.get_result(connection).await?)
+}
+
+/// Refuses an encoding that does not have all characters of names.
+fn refuse_encoding(encoding: &str) -> Result<(), Error> {
+    if encoding == "UTF8" {
+        return Ok(());
+    }
+    Err(Error::Schema(format!(
+        "the encoding of the database is {encoding}, and names need UTF8: create the database with \
+         ENCODING 'UTF8'"
+    )))
 }
 
 /// The migrations that were run; their table must exist.
@@ -155,8 +140,8 @@ fn refuse_newer(applied: &[String]) -> Result<(), Error> {
 fn known() -> Vec<String> {
     let migrations = MigrationSource::<Pg>::migrations(&MIGRATIONS);
     let migrations = migrations.expect("the migrations were read when this was compiled");
-    let version = |migration: Box<dyn diesel::migration::Migration<Pg>>| {
-        migration.name().version().to_string()
-    };
-    migrations.into_iter().map(version).collect()
+    let migrations = migrations.iter();
+    migrations
+        .map(|migration| migration.name().version().to_string())
+        .collect()
 }

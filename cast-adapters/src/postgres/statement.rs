@@ -59,7 +59,7 @@ impl Text {
 macro_rules! statement {
     ($(#[$doc:meta])* $name:ident($($value:ident: $type:ty => $sql_type:ty),*) -> $row:ty, $file:literal) => {
         $(#[$doc])*
-        #[derive(Clone)]
+        #[derive(Clone, Default)]
         pub(super) struct $name {
             $(pub(super) $value: $type,)*
         }

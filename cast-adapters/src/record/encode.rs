@@ -37,8 +37,7 @@ pub fn encode(record: &Record, partitions: Partitions) -> Result<Vec<u8>, Encode
             .iter()
             .map(|ballot| {
                 let message = buffer.ballot(ballot);
-                let trace = buffer.trace(ballot);
-                buffer.encoded(&message, &trace)
+                buffer.encoded(&message)
             })
             .collect(),
     };
@@ -58,6 +57,7 @@ struct Buffer(BytesMut);
 impl Buffer {
     fn ballot(&mut self, ballot: &LoggedBallot) -> schema::Ballot {
         let voter = ballot.voter.as_ref().map(|voter| voter.as_str().as_bytes());
+        let trace = ballot.trace.as_ref().map(TraceContext::as_bytes);
         schema::Ballot {
             id: self.bytes(ballot.id.as_uuid().as_bytes()),
             ticket_key: ballot.ticket.key_id.get().into(),
@@ -71,12 +71,6 @@ impl Buffer {
                     votes: selection.votes.get().into(),
                 })
                 .collect(),
-        }
-    }
-
-    fn trace(&mut self, ballot: &LoggedBallot) -> schema::Trace {
-        let trace = ballot.trace.as_ref().map(TraceContext::as_bytes);
-        schema::Trace {
             trace: trace.map_or_else(Bytes::new, |trace| self.bytes(trace)),
         }
     }
@@ -87,9 +81,8 @@ impl Buffer {
     }
 
     /// The fields of a ballot, in the order of their numbers.
-    fn encoded(&mut self, message: &schema::Ballot, trace: &schema::Trace) -> Bytes {
+    fn encoded(&mut self, message: &schema::Ballot) -> Bytes {
         let encoded = message.encode(&mut self.0);
-        let encoded = encoded.and_then(|()| trace.encode(&mut self.0));
         encoded.expect("the buffer grows as needed");
         self.0.split().freeze()
     }

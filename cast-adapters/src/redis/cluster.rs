@@ -151,7 +151,7 @@ impl Cluster {
         let mut named = Vec::new();
         for range in ranges {
             let master = self.node_at(&mut topology, &range.master)?;
-            for slot in range.slots.clone().filter_map(Slot::new) {
+            for &slot in &range.slots {
                 topology.masters.insert(slot, Arc::clone(&master));
             }
             named.push(master);
@@ -179,14 +179,10 @@ impl Cluster {
     }
 
     fn new_node(&self, address: ConnectionAddr) -> RedisResult<Arc<Node>> {
-        let client = address::client(self.endpoints.connection_info(&address), &self.options)?;
-        let on_slots = Arc::clone(&self.on_slots);
-        Ok(Arc::new(Node::new(
-            address,
-            client,
-            &self.options,
-            on_slots,
-        )))
+        let roots = self.options.root_certificates.as_deref();
+        let client = address::client(self.endpoints.connection_info(&address), roots)?;
+        let node = Node::new(address, client, &self.options, Arc::clone(&self.on_slots));
+        Ok(Arc::new(node))
     }
 }
 
@@ -200,12 +196,6 @@ impl Topology {
     /// the master of the slot, then one that is connected to.
     fn best(&self, slot: Option<Slot>, failed: &[Arc<Node>]) -> Option<Arc<Node>> {
         let master = slot.and_then(|slot| self.masters.get(&slot));
-        let master_answers = |master: &&Arc<Node>| !master.is_unreachable();
-        if let Some(master) = master.filter(master_answers)
-            && !contains(failed, master)
-        {
-            return Some(Arc::clone(master));
-        }
         let untried = self.nodes.iter().filter(|node| !contains(failed, node));
         let best = untried.min_by_key(|node| {
             let is_master = master.is_some_and(|master| Arc::ptr_eq(master, node));

@@ -11,8 +11,8 @@ use std::{
 use bb8_redis::{
     bb8::{ManageConnection, Pool, RunError},
     redis::{
-        AsyncConnectionConfig, Client, ConnectionAddr, Pipeline, PushInfo, PushKind, RedisError,
-        RedisResult, ServerErrorKind, Value,
+        AsyncConnectionConfig, Client, ConnectionAddr, ErrorKind, Pipeline, PushInfo, PushKind,
+        RedisError, RedisResult, ServerErrorKind, Value,
         aio::{MultiplexedConnection, SendError},
         cmd,
     },
@@ -109,9 +109,6 @@ impl Node {
                 .max_size(self.connections)
                 .min_idle(self.connections)
                 .connection_timeout(self.connector.connect_timeout)
-                // A connection reports by itself when it closes (RESP3), so a PING at each checkout
-                // would only cost a round trip.
-                .test_on_check_out(false)
                 .idle_timeout(None)
                 .build_unchecked(self.connector.clone())
         })
@@ -124,28 +121,23 @@ impl Node {
     pub(super) async fn connection(&self) -> Result<Connection, Cause> {
         let (pool, status) = (self.pool(), &self.connector.status);
         let timed_out = Cause::ConnectTimeout(self.connector.connect_timeout);
-        // Every connection of the pool may be broken; the next one is new.
-        for _ in 0..=self.connections {
-            let mut errors = status.connect_error.subscribe();
-            let got = tokio::select! {
-                biased;
-                got = pool.get() => got,
-                // The pool would try again until the time is up. The caller gets the error at once.
-                Ok(()) = errors.changed() => {
-                    let error = errors.borrow().clone();
-                    return Err(error.map_or(timed_out, Cause::Connect));
+        let mut errors = status.connect_error.subscribe();
+        tokio::select! {
+            biased;
+            got = pool.get() => match got {
+                Ok(pooled) => Ok(pooled.clone()),
+                Err(RunError::User(error)) => Err(Cause::Connect(error)),
+                Err(RunError::TimedOut) => {
+                    status.unreachable.store(true, Ordering::Relaxed);
+                    Err(timed_out)
                 }
-            };
-            match got {
-                // Returned to the pool, a broken connection is replaced.
-                Ok(pooled) if pooled.is_broken() => drop(pooled),
-                Ok(pooled) => return Ok(pooled.clone()),
-                Err(RunError::User(error)) => return Err(Cause::Connect(error)),
-                Err(RunError::TimedOut) => break,
+            },
+            // The pool would try again until the time is up. The caller gets the error at once.
+            Ok(()) = errors.changed() => {
+                let error = errors.borrow().clone();
+                Err(error.map_or(timed_out, Cause::Connect))
             }
         }
-        status.unreachable.store(true, Ordering::Relaxed);
-        Err(timed_out)
     }
 
     pub(super) async fn ping(&self) -> Result<(), Cause> {
@@ -181,10 +173,6 @@ impl Connection {
         }
         answers
     }
-
-    fn is_broken(&self) -> bool {
-        self.broken.load(Ordering::Relaxed)
-    }
 }
 
 /// Whether the connection is of no use after this error. A server that does not answer in time may be
@@ -212,13 +200,16 @@ impl ManageConnection for Connector {
         connected
     }
 
-    /// The pool does not call it: see `test_on_check_out`.
-    async fn is_valid(&self, _: &mut Connection) -> Result<(), RedisError> {
+    /// Without a PING: a connection reports by itself when it closes (RESP3).
+    async fn is_valid(&self, connection: &mut Connection) -> Result<(), RedisError> {
+        if self.has_broken(connection) {
+            return Err((ErrorKind::Io, "the connection is broken").into());
+        }
         Ok(())
     }
 
     fn has_broken(&self, connection: &mut Connection) -> bool {
-        connection.is_broken()
+        connection.broken.load(Ordering::Relaxed)
     }
 }
 

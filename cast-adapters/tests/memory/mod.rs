@@ -179,7 +179,6 @@ pub(crate) struct Counter {
     pub(crate) counter: Arc<MemoryCounter>,
 }
 
-/// Enough for two shards.
 const IDLE_CANDIDATES: usize = 2_048;
 
 pub(crate) fn counter() -> Counter {

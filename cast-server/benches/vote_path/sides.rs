@@ -5,12 +5,11 @@ use std::{io::Write as _, sync::Arc, time::Duration};
 use async_graphql::{EmptySubscription, Object, Schema, SimpleObject, ValidationMode};
 use async_graphql_poem::GraphQL;
 use cast_adapters::memory;
-use cast_core::{Cast, Ports, Roles, Settings, domain::KeyRing};
+use cast_core::{Cast, Ports, Roles, Settings};
 use cast_server::{
     app::{App, http},
-    protocol::ServerPlaces,
     schema::{self, Backend, CastSchema, DocumentLimits, Engine},
-    telemetry::{self, TelemetrySettings, metrics::Metrics},
+    telemetry::{self, metrics::Metrics},
     transport::HttpSettings,
 };
 use poem::{EndpointExt as _, Route, listener::TcpListener as PoemListener, post};
@@ -108,19 +107,11 @@ fn app(ports: Ports, consumers: usize) -> App {
     settings.tickets.period = Duration::from_secs(3_600);
     settings.tickets.ttl = Duration::from_secs(7_200);
     settings.tickets.uses = u32::MAX;
-    App {
-        keys: KeyRing::generate(&*ports.entropy),
-        ports,
-        places: ServerPlaces::default(),
-        settings,
-        roles: Roles {
-            consumers,
-            ..Roles::ALL
-        },
-        http: HttpSettings::default(),
-        documents: DocumentLimits::default(),
-        telemetry: TelemetrySettings::default(),
-    }
+    let roles = Roles {
+        consumers,
+        ..Roles::ALL
+    };
+    App::new(ports, settings, roles)
 }
 
 /// An engine over memory adapters, and a ticket to vote with.
@@ -136,14 +127,12 @@ pub(crate) async fn voting_engine() -> (Engine<CastSchema>, String) {
     let max_votes = settings.ingest.max_votes;
     let metrics = Metrics::new(&ports.clock);
     let ports = telemetry::measured(&ports, &metrics);
-    let cast = Cast::builder(ports.clone(), keys).settings(settings);
+    let cast = Cast::builder(ports, keys).settings(settings);
     let cast = cast.roles(roles).start().await.expect("started");
     let ticket = cast.current_ticket().await.expect("a ticket").id.to_hex();
     let backend = Backend {
         cast,
         max_votes,
-        clock: ports.clock,
-        entropy: ports.entropy,
         metrics,
     };
     (schema::engine(&backend, documents), ticket)
@@ -174,8 +163,9 @@ async fn nothing() {
     let clock = Arc::clone(&ports.clock);
     let settings = HttpSettings::default();
     let metrics = Metrics::new(&clock);
-    let server = http::serve(listener, true, clock, ports.entropy, &settings, metrics).unwrap();
-    server.open(Some(engine), None);
+    let http = http::serve(listener, true, clock, ports.entropy, &settings, metrics);
+    let (service, server) = http.unwrap();
+    service.open(Some(engine), None);
     announce(server.address(), &"0".repeat(64));
     until_alone().await;
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cast_core::{
-    Cast, Check, Ports, Roles, StartError,
+    Backoff, Cast, Check, Ports, Roles, StartError,
     deadline::within,
     domain::{Clock, Partition},
     ports::{Operation, PortError, PortErrorKind},
@@ -17,25 +17,16 @@ use crate::protocol::ServerPlaces;
 /// A call that shows whether a server answers.
 type Probe<'a> = BoxFuture<'a, Result<(), PortError>>;
 
-/// The first pause between two attempts, and the longest.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(2));
+/// The longest pause between two attempts: one that has tried for so long makes a person wonder what it
+/// waits for.
+pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// How long a server may take to answer a check.
 const CHECK_DEADLINE: Duration = Duration::from_secs(1);
 
-/// The pauses between attempts: each twice as long as the last, up to 2 s.
-pub(crate) fn pauses() -> impl FnMut() -> Duration {
-    let (mut next, longest) = PAUSES;
-    move || {
-        let pause = next;
-        next = (next * 2).min(longest);
-        pause
-    }
-}
-
-/// Whether a process has tried for so long that a person may wonder what it waits for.
-pub(crate) fn is_long(pause: Duration) -> bool {
-    pause >= PAUSES.1
+/// The pauses between attempts.
+pub(crate) fn backoff() -> Backoff {
+    Backoff::new(Duration::from_millis(20), LONGEST_PAUSE)
 }
 
 /// Waits until all that the process needs answers. A server that answers and is set up wrongly is
@@ -45,7 +36,7 @@ pub(crate) async fn ready(
     places: &ServerPlaces,
     clock: &dyn Clock,
 ) -> Result<(), Failure> {
-    let mut pauses = pauses();
+    let mut backoff = backoff();
     let mut logged = None;
     loop {
         let checks = cast.readiness().await;
@@ -60,7 +51,7 @@ pub(crate) async fn ready(
             tracing::warn!(missing, "waiting");
             logged = Some(missing);
         }
-        clock.sleep(pauses()).await;
+        clock.sleep(backoff.next_pause()).await;
     }
 }
 
@@ -99,33 +90,24 @@ pub(crate) struct Failing {
 /// The servers that do not answer, before the use cases have started: all of them, so that an operator
 /// need not mend one to hear of the next.
 pub(crate) async fn failing(ports: &Ports, roles: Roles, places: &ServerPlaces) -> Vec<Failing> {
-    let clock = &*ports.clock;
-    let (votes, folds) = (roles.api, roles.consumers > 0);
-    let check = |name, is_used: bool, operation, call| async move {
-        if !is_used {
-            return None;
-        }
-        let error = within(clock, CHECK_DEADLINE, operation, call).await.err()?;
+    let mut probes: Vec<(&str, Operation, Probe<'_>)> = Vec::new();
+    if roles.api || roles.generator {
+        let call = async { ports.tickets.current().await.map(drop) };
+        probes.push(("tickets", Operation::CurrentTicket, Box::pin(call)));
+    }
+    if roles.api || roles.consumers > 0 {
+        let call = async { ports.bus.partitions().await.map(drop) };
+        probes.push(("log", Operation::Partitions, Box::pin(call)));
+        let call = async { ports.counter.read(&[]).await.map(drop) };
+        probes.push(("counter", Operation::Read, Box::pin(call)));
+        let call = async { ports.store.progress(Partition::new(0)).await.map(drop) };
+        probes.push(("store", Operation::Progress, Box::pin(call)));
+    }
+    let checks = probes.into_iter().map(async |(name, operation, call)| {
+        let answer = within(&*ports.clock, CHECK_DEADLINE, operation, call).await;
         let label = places.label(name);
-        Some(Failing { label, error })
-    };
-    let tickets = Box::pin(async { ports.tickets.current().await.map(drop) });
-    let log = Box::pin(async { ports.bus.partitions().await.map(drop) });
-    let counter = Box::pin(async { ports.counter.read(&[]).await.map(drop) });
-    let store = Box::pin(async { ports.store.progress(Partition::new(0)).await.map(drop) });
-    let calls: [(&str, bool, Operation, Probe<'_>); 4] = [
-        (
-            "tickets",
-            votes || roles.generator,
-            Operation::CurrentTicket,
-            tickets,
-        ),
-        ("log", votes || folds, Operation::Partitions, log),
-        ("counter", votes || folds, Operation::Read, counter),
-        ("store", votes || folds, Operation::Progress, store),
-    ];
-    let checks =
-        calls.map(|(name, is_used, operation, call)| check(name, is_used, operation, call));
+        answer.err().map(|error| Failing { label, error })
+    });
     join_all(checks).await.into_iter().flatten().collect()
 }
 

@@ -11,7 +11,7 @@ use super::{
     start::{App, Running},
 };
 use crate::{
-    config::{ConfigError, HttpConfig, LogConfig, LogFormat, TelemetryConfig},
+    config::{ConfigError, LogFormat, ProcessConfig},
     process::{open_files, signals::Signals, terminal},
     telemetry::traces,
 };
@@ -20,12 +20,15 @@ use crate::{
 /// the URL once the process is ready, unless standard error is for programs.
 pub(crate) fn run(
     clock: Arc<dyn Clock>,
-    log: &LogConfig,
-    telemetry: &TelemetryConfig,
-    http: &HttpConfig,
+    process: &ProcessConfig,
     app: impl FnOnce() -> Result<App, ConfigError>,
     banner: impl FnOnce(&str),
 ) -> ExitCode {
+    let ProcessConfig {
+        http,
+        telemetry,
+        log,
+    } = process;
     settings::start_log(log);
     if let Err(error) = settings::start_traces(telemetry, clock) {
         return exit_code(log.log_format, Err(error.into()));

@@ -8,7 +8,7 @@ use crate::{
     config::{ConfigError, DocumentConfig, HttpConfig, LogConfig, LogFormat, TelemetryConfig},
     process::terminal,
     schema::DocumentLimits,
-    telemetry::{self, TelemetrySettings, traces},
+    telemetry::{self, traces},
     transport::HttpSettings,
 };
 
@@ -34,13 +34,6 @@ pub fn documents(config: &DocumentConfig) -> DocumentLimits {
         max_size: config.max_document_size,
         max_cost: config.max_cost,
         ..DocumentLimits::default()
-    }
-}
-
-/// What `/metrics` is kept up to date with.
-pub(crate) const fn telemetry(config: &TelemetryConfig) -> TelemetrySettings {
-    TelemetrySettings {
-        metrics_interval: config.metrics_interval,
     }
 }
 

@@ -1,22 +1,18 @@
 //! A process that listens: its use cases, and the HTTP server in front of them.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use cast_core::{Cast, Ports, Roles, Settings, StartError, domain::KeyRing};
 use tokio::net::TcpListener;
 use tokio_util::sync::DropGuard;
 
-use super::{
-    failure::Failure,
-    http::{self, HttpServer},
-    readiness,
-};
+use super::{failure::Failure, http, readiness};
 use crate::{
-    endpoint::Waiting,
+    endpoint::HttpService,
     protocol::ServerPlaces,
     schema::{self, Backend, CastSchema, DocumentLimits},
-    telemetry::{self, TelemetrySettings, metrics::Metrics},
-    transport::HttpSettings,
+    telemetry::{self, metrics::Metrics},
+    transport::{HttpSettings, Server},
 };
 
 /// A server before its start.
@@ -29,19 +25,34 @@ pub struct App {
     pub roles: Roles,
     pub http: HttpSettings,
     pub documents: DocumentLimits,
-    pub telemetry: TelemetrySettings,
+    /// How often the ticket, the log and the store are polled for `/metrics`.
+    pub metrics_interval: Duration,
 }
 
 /// A running server.
 pub struct Running {
     cast: Cast,
-    http: HttpServer<CastSchema>,
+    server: Server,
     has_graphql: bool,
     /// Stops the gauges' tasks when it is dropped.
     _watch: DropGuard,
 }
 
 impl App {
+    /// One with a temporary key, and with defaults for all that is not about votes.
+    pub fn new(ports: Ports, settings: Settings, roles: Roles) -> Self {
+        Self {
+            places: ServerPlaces::default(),
+            keys: KeyRing::generate(&*ports.entropy),
+            http: HttpSettings::default(),
+            documents: DocumentLimits::default(),
+            metrics_interval: Duration::from_secs(5),
+            ports,
+            settings,
+            roles,
+        }
+    }
+
     /// Listens, and starts all tasks. It answers health checks while it waits for its servers.
     pub async fn start(mut self, listen: &str) -> Result<Running, Failure> {
         let refused = |error| Failure::Listen {
@@ -55,16 +66,16 @@ impl App {
         let has_graphql = self.roles.api;
         let shared = Arc::clone(&metrics);
         let http = http::serve(listener, has_graphql, clock, entropy, &self.http, shared);
-        let http = http.map_err(refused)?;
-        let (group, interval) = (&self.settings.fold.group, self.telemetry.metrics_interval);
+        let (service, server) = http.map_err(refused)?;
+        let (group, interval) = (&self.settings.fold.group, self.metrics_interval);
         let watch = telemetry::watch(&self.ports, self.roles, group, interval, &metrics);
-        let cast = self.start_cast(http.waiting()).await?;
+        let cast = self.start_cast(&service).await?;
         let engine = has_graphql
             .then(|| schema::engine(&self.backend(&cast, metrics), self.documents.clone()));
-        http.open(engine, Some((cast.clone(), self.places)));
+        service.open(engine, Some((cast.clone(), self.places)));
         Ok(Running {
             cast,
-            http,
+            server,
             has_graphql,
             _watch: watch,
         })
@@ -74,15 +85,13 @@ impl App {
         Backend {
             cast: cast.clone(),
             max_votes: self.settings.ingest.max_votes,
-            clock: Arc::clone(&self.ports.clock),
-            entropy: Arc::clone(&self.ports.entropy),
             metrics,
         }
     }
 
     /// Starts the use cases, as soon as the servers answer that they need for it.
-    async fn start_cast(&self, waiting: &Waiting) -> Result<Cast, Failure> {
-        let mut pauses = readiness::pauses();
+    async fn start_cast(&self, service: &HttpService<CastSchema>) -> Result<Cast, Failure> {
+        let mut backoff = readiness::backoff();
         loop {
             let started = Cast::builder(self.ports.clone(), self.keys.clone())
                 .settings(self.settings.clone())
@@ -97,10 +106,10 @@ impl App {
                 return Err(readiness::refused(error, &failing));
             }
             // The causes are for the log, not for the callers of `/readyz`.
-            if waiting.set(&readiness::kinds(&error, &failing)) {
+            if service.wait_for(&readiness::kinds(&error, &failing)) {
                 tracing::warn!(cause = error.chain(), "waiting for a server");
             }
-            self.ports.clock.sleep(pauses()).await;
+            self.ports.clock.sleep(backoff.next_pause()).await;
         }
     }
 }
@@ -108,7 +117,7 @@ impl App {
 impl Running {
     /// The address that it listens at.
     pub const fn address(&self) -> SocketAddr {
-        self.http.address()
+        self.server.address()
     }
 
     /// The use cases behind it.
@@ -125,14 +134,14 @@ impl Running {
     pub(crate) async fn died(&mut self) -> Failure {
         tokio::select! {
             died = self.cast.failed() => Failure::Died(died.to_string()),
-            () = self.http.failed() => Failure::Died("the HTTP server ended".into()),
+            () = self.server.failed() => Failure::Died("the HTTP server ended".into()),
         }
     }
 
     /// Accepts nothing new, answers what was accepted, and ends.
     pub async fn drain(self) {
         // Answers first, for which votes need their flushes; then the tasks without a caller.
-        self.http.drain().await;
+        self.server.drain().await;
         self.cast.shutdown().await;
     }
 }

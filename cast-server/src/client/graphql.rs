@@ -4,12 +4,29 @@ use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Value, json};
 
 use super::connection::{Connection, RequestError};
 use crate::protocol::HttpUrl;
 
 /// Where the GraphQL endpoint is, unless the URL of the server has a path.
 const PATH: &str = "/graphql";
+
+/// The body of a request.
+pub(crate) fn body(query: &str, variables: &Value) -> Bytes {
+    let body = json!({"query": query, "variables": variables});
+    body.to_string().into()
+}
+
+/// Sends a request, and returns the data of the response.
+pub(crate) async fn ask<T: DeserializeOwned>(
+    connection: &mut Connection<'_>,
+    query: &str,
+    variables: &Value,
+) -> Result<T, NoData> {
+    let response = post(connection, body(query, variables)).await?;
+    data(response.status(), response.body())
+}
 
 /// Sends a GraphQL request; `body` is its JSON.
 pub(crate) async fn post(
@@ -65,9 +82,12 @@ pub(crate) struct Cas {
     pub(crate) remaining_usage: u64,
 }
 
-/// Why a response holds no data.
+/// Why there is no data.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NoData {
+    /// There is no response.
+    #[error(transparent)]
+    Request(#[from] RequestError),
     /// An error, with the server's message.
     #[error("it answered {code}: {message}")]
     Error {
@@ -82,15 +102,14 @@ pub(crate) enum NoData {
 }
 
 impl NoData {
-    /// Whether the request may be repeated.
-    pub(crate) const fn is_retryable(&self) -> bool {
-        matches!(
-            self,
-            Self::Error {
-                retryable: true,
-                ..
-            }
-        )
+    /// Whether the request may succeed when it is repeated.
+    pub(crate) const fn is_transient(&self) -> bool {
+        match self {
+            // Without a connection, there is no server.
+            Self::Request(error) => !matches!(error, RequestError::NotSent(_)),
+            Self::Error { retryable, .. } => *retryable,
+            Self::Foreign(_) => false,
+        }
     }
 }
 
@@ -101,7 +120,7 @@ impl From<NoData> for String {
 }
 
 /// The data of a response.
-pub(crate) fn data<T: DeserializeOwned>(status: StatusCode, body: &[u8]) -> Result<T, NoData> {
+fn data<T: DeserializeOwned>(status: StatusCode, body: &[u8]) -> Result<T, NoData> {
     let foreign = NoData::Foreign(status.as_u16());
     let response: GraphqlResponse<T> = serde_json::from_slice(body).map_err(|_| foreign)?;
     if let Some(data) = response.data {
@@ -119,8 +138,6 @@ pub(crate) fn data<T: DeserializeOwned>(status: StatusCode, body: &[u8]) -> Resu
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
-
     use super::*;
 
     fn read(body: &Value) -> Result<Value, NoData> {
@@ -136,8 +153,8 @@ mod tests {
         };
         let overloaded = error(json!({"code": "OVERLOADED", "retryable": true}));
         assert_eq!(overloaded.to_string(), "it answered OVERLOADED: m");
-        assert!(overloaded.is_retryable());
-        assert!(!error(json!({})).is_retryable());
+        assert!(overloaded.is_transient());
+        assert!(!error(json!({})).is_transient());
     }
 
     #[test]
@@ -145,5 +162,7 @@ mod tests {
         for body in [json!({}), json!([]), json!({"data": null, "errors": []})] {
             assert_eq!(read(&body), Err(NoData::Foreign(200)), "{body}");
         }
+        let html = data::<Value>(StatusCode::NOT_FOUND, b"nothing here").unwrap_err();
+        assert!(html.to_string().contains("404"), "{html}");
     }
 }

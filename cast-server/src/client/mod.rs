@@ -11,7 +11,7 @@ mod graphql;
 
 pub(crate) use self::{
     connection::{Connection, RequestError},
-    graphql::{Cas, GraphqlError, GraphqlResponse, NoData, data, not_cast, post},
+    graphql::{Cas, GraphqlError, GraphqlResponse, NoData, ask, not_cast, post},
 };
 
 /// Where `serve` listens by default.

@@ -26,9 +26,7 @@ pub(super) fn run(config: &AuditConfig) -> ExitCode {
     let audited = block_on(async {
         config.check()?;
         let urls = Urls {
-            counter: config.counter_url.clone(),
-            bus: config.bus_url.clone(),
-            store: config.store_url.clone(),
+            fold: config.urls.clone(),
             ..Urls::default()
         };
         let ports = wiring::ports(&urls, &Settings::default())?;
@@ -59,7 +57,7 @@ async fn audit(
     let code = if report.is_clean() {
         ExitCode::SUCCESS
     } else {
-        exit::difference()
+        exit::DIFFERENCE.into()
     };
     Ok((text, code))
 }
@@ -201,7 +199,7 @@ mod tests {
         ports.store.apply(&step).await.unwrap();
         let audited = audit(&ports, AuditSettings::default(), true).await;
         let (text, code) = audited.unwrap();
-        let expected = exit::difference();
+        let expected = ExitCode::from(exit::DIFFERENCE);
         assert_eq!(format!("{code:?}"), format!("{expected:?}"));
         assert!(text.contains("\"clean\":false"), "{text}");
     }

@@ -7,7 +7,7 @@ use cast_core::domain::Clock;
 use crate::{
     app::{
         failure::{Failure, exit_code},
-        readiness::{is_long, pauses},
+        readiness::{LONGEST_PAUSE, backoff},
         run::block_on,
         settings,
     },
@@ -38,7 +38,7 @@ async fn migrate(
     deadline: Duration,
     migration: &Migration,
 ) -> Result<String, Failure> {
-    let mut pauses = pauses();
+    let mut backoff = backoff();
     let mut is_logged = false;
     loop {
         let error = match (migration.run)().await {
@@ -49,8 +49,8 @@ async fn migrate(
             let place = migration.place.clone();
             return Err(Failure::Server { place, error });
         }
-        let pause = pauses();
-        if is_long(pause) && !is_logged {
+        let pause = backoff.next_pause();
+        if pause == LONGEST_PAUSE && !is_logged {
             is_logged = true;
             tracing::warn!(
                 place = migration.place,

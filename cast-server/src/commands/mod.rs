@@ -3,16 +3,12 @@
 pub mod bench;
 pub mod demo;
 
-mod api;
 mod audit;
+mod banner;
 mod completions;
-mod consumer;
-mod generator;
 mod health;
 mod migrate;
-mod reference;
-mod schema;
-mod serve;
+mod roles;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
@@ -20,14 +16,13 @@ use clap::{Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use self::{bench::BenchConfig, completions::CompletionsConfig, demo::DemoConfig};
 use crate::{
-    app::{App, failure::usage_error, run::run},
+    app::{failure::usage_error, run::run},
     config::{
-        self, ApiConfig, AuditConfig, ConfigError, HealthConfig, HttpConfig, LogConfig,
-        MigrateConfig, ServeConfig, TelemetryConfig, TicketGeneratorConfig, Usage,
-        VoteConsumerConfig,
+        self, ApiConfig, AuditConfig, HealthConfig, MigrateConfig, ServeConfig,
+        TicketGeneratorConfig, Usage, VoteConsumerConfig,
     },
-    process::exit,
-    wiring,
+    process::{exit, terminal::print},
+    schema, wiring,
 };
 
 /// A voting backend: tickets, votes and tallies over GraphQL.
@@ -107,59 +102,45 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, Usage> {
 }
 
 /// The command line as clap describes it, with the variable of each setting.
-fn command() -> Command {
+pub fn command() -> Command {
     config::with_variables(Cli::command())
 }
 
-/// The text of docs/SETTINGS.md.
-pub fn settings_reference() -> String {
-    reference::text(&command())
-}
-
 fn dispatch(role: Role) -> ExitCode {
+    let (clock, _) = wiring::system();
     let quiet = |_: &str| {};
     match role {
-        Role::Serve(it) => {
-            let app = || serve::app(&it);
-            listen(&it.log, &it.telemetry, &it.http, app, |url| {
-                serve::banner(&it, url);
-            })
-        }
-        Role::Api(it) => listen(&it.log, &it.telemetry, &it.http, || api::app(&it), quiet),
+        Role::Serve(it) => run(
+            clock,
+            &it.api.process,
+            || roles::serve(&it),
+            |url| {
+                banner::show(&it, url);
+            },
+        ),
+        Role::Api(it) => run(clock, &it.process, || roles::api(&it), quiet),
         Role::TicketGenerator(it) => {
-            let app = || generator::app(&it);
-            listen(&it.log, &it.telemetry, &it.http, app, quiet)
+            run(clock, &it.process, || roles::ticket_generator(&it), quiet)
         }
-        Role::VoteConsumer(it) => {
-            let app = || consumer::app(&it);
-            listen(&it.log, &it.telemetry, &it.http, app, quiet)
-        }
+        Role::VoteConsumer(it) => run(clock, &it.process, || roles::vote_consumer(&it), quiet),
         Role::Migrate(it) => migrate::run(&it),
         Role::Audit(it) => audit::run(&it),
         Role::Health(it) => health::run(&it),
-        Role::Schema => schema::run(),
+        Role::Schema => print(&schema::sdl()),
         Role::Completions(it) => completions::run(&it, command()),
         Role::Bench(it) => bench::run(&it),
         Role::Demo(it) => demo::run(&it),
     }
 }
 
-fn listen(
-    log: &LogConfig,
-    telemetry: &TelemetryConfig,
-    http: &HttpConfig,
-    app: impl FnOnce() -> Result<App, ConfigError>,
-    banner: impl FnOnce(&str),
-) -> ExitCode {
-    let (clock, _) = wiring::system();
-    run(clock, log, telemetry, http, app, banner)
-}
-
 #[cfg(test)]
 mod tests {
+    use cast_adapters::memory;
+    use cast_core::{Roles, Settings};
+
     use super::*;
     use crate::{
-        app::settings,
+        app::{App, settings},
         config::{is_setting_of, variable_of},
     };
 
@@ -193,19 +174,18 @@ mod tests {
         };
         let shown = |value: &dyn std::fmt::Debug| format!("{value:#?}");
         let of_core = config.settings().unwrap();
-        assert_eq!(shown(&of_core), shown(&cast_core::Settings::default()));
+        assert_eq!(shown(&of_core), shown(&Settings::default()));
         assert_eq!(
-            shown(&settings::http(&config.http)),
+            shown(&settings::http(&config.api.process.http)),
             shown(&crate::transport::HttpSettings::default())
         );
         assert_eq!(
-            shown(&settings::documents(&config.documents)),
+            shown(&settings::documents(&config.api.documents)),
             shown(&crate::schema::DocumentLimits::default())
         );
-        assert_eq!(
-            shown(&settings::telemetry(&config.telemetry)),
-            shown(&crate::telemetry::TelemetrySettings::default())
-        );
-        assert_eq!(config.fold.consumers, cast_core::Roles::ALL.consumers);
+        let app = App::new(memory::ports(), of_core, Roles::ALL);
+        let interval = config.api.process.telemetry.metrics_interval;
+        assert_eq!(interval, app.metrics_interval);
+        assert_eq!(config.fold.consumers, Roles::ALL.consumers);
     }
 }

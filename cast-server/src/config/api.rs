@@ -1,16 +1,14 @@
 //! The settings of `api`.
 
-use cast_core::Settings;
+use cast_core::{FoldSettings, Settings};
 use clap::Args;
 
 use super::{
     check::{check_request_deadline, checked},
     documents::DocumentConfig,
-    http::HttpConfig,
     ingest::IngestConfig,
-    log::LogConfig,
+    process::ProcessConfig,
     tallies::TallyConfig,
-    telemetry::TelemetryConfig,
     tickets::TicketConfig,
     urls::{Urls, check_shared},
     values::ConfigError,
@@ -21,7 +19,7 @@ use super::{
 #[expect(missing_docs, reason = "each field is documented at its type")]
 pub struct ApiConfig {
     #[command(flatten)]
-    pub http: HttpConfig,
+    pub process: ProcessConfig,
     #[command(flatten)]
     pub urls: Urls,
     #[command(flatten)]
@@ -32,32 +30,24 @@ pub struct ApiConfig {
     pub tallies: TallyConfig,
     #[command(flatten)]
     pub documents: DocumentConfig,
-    #[command(flatten)]
-    pub telemetry: TelemetryConfig,
-    #[command(flatten)]
-    pub log: LogConfig,
 }
 
 impl ApiConfig {
     /// The settings of the use cases, checked.
     pub fn settings(&self) -> Result<Settings, ConfigError> {
-        let urls = &self.urls;
-        check_shared(
-            "api",
-            &[
-                ("--tickets-url", &urls.tickets.tickets_url),
-                ("--counter-url", &urls.counter.counter_url),
-                ("--bus-url", &urls.bus.bus_url),
-                ("--store-url", &urls.store.store_url),
-            ],
-        )?;
+        check_shared("api", &self.urls.all())?;
+        self.settings_with(FoldSettings::default())
+    }
+
+    /// Likewise, of a process that may be the only one, and folds like this.
+    pub(super) fn settings_with(&self, fold: FoldSettings) -> Result<Settings, ConfigError> {
         let settings = checked(Settings {
             tickets: self.tickets.settings(),
             ingest: self.ingest.settings(),
             tallies: self.tallies.settings(),
-            ..Settings::default()
+            fold,
         })?;
-        check_request_deadline(&settings, &self.http)?;
+        check_request_deadline(&settings, &self.process.http)?;
         Ok(settings)
     }
 }

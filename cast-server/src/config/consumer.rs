@@ -6,10 +6,8 @@ use clap::Args;
 use super::{
     check::checked,
     fold::FoldConfig,
-    http::HttpConfig,
-    log::LogConfig,
-    telemetry::TelemetryConfig,
-    urls::{BusUrl, CounterUrl, StoreUrl, check_shared},
+    process::ProcessConfig,
+    urls::{FoldUrls, check_shared},
     values::ConfigError,
 };
 
@@ -18,32 +16,17 @@ use super::{
 #[expect(missing_docs, reason = "each field is documented at its type")]
 pub struct VoteConsumerConfig {
     #[command(flatten)]
-    pub http: HttpConfig,
+    pub process: ProcessConfig,
     #[command(flatten)]
-    pub counter_url: CounterUrl,
-    #[command(flatten)]
-    pub bus_url: BusUrl,
-    #[command(flatten)]
-    pub store_url: StoreUrl,
+    pub urls: FoldUrls,
     #[command(flatten)]
     pub fold: FoldConfig,
-    #[command(flatten)]
-    pub telemetry: TelemetryConfig,
-    #[command(flatten)]
-    pub log: LogConfig,
 }
 
 impl VoteConsumerConfig {
     /// The settings of the use cases, checked.
     pub fn settings(&self) -> Result<Settings, ConfigError> {
-        check_shared(
-            "vote-consumer",
-            &[
-                ("--counter-url", &self.counter_url.counter_url),
-                ("--bus-url", &self.bus_url.bus_url),
-                ("--store-url", &self.store_url.store_url),
-            ],
-        )?;
+        check_shared("vote-consumer", &self.urls.all())?;
         checked(Settings {
             fold: self.fold.settings(),
             ..Settings::default()

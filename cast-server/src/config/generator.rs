@@ -5,9 +5,7 @@ use clap::Args;
 
 use super::{
     check::checked,
-    http::HttpConfig,
-    log::LogConfig,
-    telemetry::TelemetryConfig,
+    process::ProcessConfig,
     tickets::TicketConfig,
     urls::{TicketsUrl, check_shared},
     values::ConfigError,
@@ -18,22 +16,18 @@ use super::{
 #[expect(missing_docs, reason = "each field is documented at its type")]
 pub struct TicketGeneratorConfig {
     #[command(flatten)]
-    pub http: HttpConfig,
+    pub process: ProcessConfig,
     #[command(flatten)]
-    pub tickets_url: TicketsUrl,
+    pub url: TicketsUrl,
     #[command(flatten)]
     pub tickets: TicketConfig,
-    #[command(flatten)]
-    pub telemetry: TelemetryConfig,
-    #[command(flatten)]
-    pub log: LogConfig,
 }
 
 impl TicketGeneratorConfig {
     /// The settings of the use cases, checked.
     pub fn settings(&self) -> Result<Settings, ConfigError> {
-        let urls = [("--tickets-url", &self.tickets_url.tickets_url)];
-        check_shared("ticket-generator", &urls)?;
+        let url = ("--tickets-url", &self.url.tickets_url);
+        check_shared("ticket-generator", &[url])?;
         checked(Settings {
             tickets: self.tickets.settings(),
             ..Settings::default()

@@ -23,6 +23,7 @@ mod http;
 mod ingest;
 mod log;
 mod migrate;
+mod process;
 mod serve;
 mod sources;
 mod tallies;
@@ -45,15 +46,16 @@ pub use self::{
     ingest::IngestConfig,
     log::{LogConfig, LogFormat},
     migrate::{MigrateConfig, TopicConfig},
+    process::ProcessConfig,
     serve::ServeConfig,
-    sources::Usage,
+    sources::{Usage, is_setting_of},
     tallies::TallyConfig,
     telemetry::TelemetryConfig,
     tickets::TicketConfig,
-    urls::{BusUrl, CounterUrl, StoreUrl, TicketsUrl, Urls},
+    urls::{BusUrl, CounterUrl, FoldUrls, StoreUrl, TicketsUrl, Urls},
     values::{ConfigError, PortUrl, Secret},
 };
 pub(crate) use self::{
-    sources::{is_setting_of, matches, with_variables},
-    values::{count, duration},
+    sources::{matches, with_variables},
+    values::{count, duration, share},
 };

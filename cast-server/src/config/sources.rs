@@ -113,7 +113,7 @@ fn has_settings(subcommand: &Command) -> bool {
 }
 
 /// Whether a flag of a subcommand is a setting.
-pub(crate) fn is_setting_of(subcommand: &Command, arg: &Arg) -> bool {
+pub fn is_setting_of(subcommand: &Command, arg: &Arg) -> bool {
     has_settings(subcommand) && arg.get_long().is_some_and(is_setting)
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::values::{ConfigError, Secret, duration};
+use super::values::{ConfigError, Secret, duration, share};
 use crate::protocol::{HttpUrl, HttpUrlError};
 
 /// What a process reports to its operators.
@@ -24,16 +24,6 @@ pub struct TelemetryConfig {
     /// to 1
     #[arg(long, value_name = "SHARE", default_value = "0", value_parser = share)]
     pub traces_ratio: f64,
-}
-
-fn share(text: &str) -> Result<f64, &'static str> {
-    const FORM: &str = "a share is a number from 0 to 1";
-    let share: f64 = text.parse().map_err(|_| FORM)?;
-    if (0.0..=1.0).contains(&share) {
-        Ok(share)
-    } else {
-        Err(FORM)
-    }
 }
 
 impl TelemetryConfig {
@@ -58,20 +48,5 @@ impl TelemetryConfig {
             ))
         })?;
         Ok(Some(url))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_share_is_from_0_to_1() {
-        for (text, expected) in [("0", 0.0), ("1", 1.0), ("0.25", 0.25)] {
-            assert_eq!(share(text), Ok(expected));
-        }
-        for text in ["", "-0.1", "1.1", "NaN", "inf", "a"] {
-            share(text).unwrap_err();
-        }
     }
 }

@@ -11,6 +11,7 @@ use super::values::{ConfigError, Secret, duration, int};
 /// How tickets are issued.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Tickets")]
+#[expect(clippy::struct_field_names, reason = "each is a flag of this name")]
 pub struct TicketConfig {
     /// How often a new ticket becomes current. At most `--ticket-uses` votes are accepted in each
     /// period
@@ -25,13 +26,6 @@ pub struct TicketConfig {
     #[arg(long, value_name = "COUNT", default_value = "100", value_parser = int)]
     ticket_uses: u32,
 
-    #[command(flatten)]
-    keys: KeyConfig,
-}
-
-/// The keys that sign tickets.
-#[derive(Args, Clone, Debug)]
-struct KeyConfig {
     /// The key ring: `id:hex` entries, newest first, separated by commas. An id is 0 to 255, a
     /// secret 32 bytes or more. Without one, `serve` with tickets in `memory:` generates a
     /// temporary key. Other users of the machine can see a flag: prefer the variable or the file
@@ -63,23 +57,6 @@ impl TicketConfig {
 
     /// The key ring, if one is given.
     pub fn key_ring(&self) -> Result<Option<KeyRing>, ConfigError> {
-        self.keys.key_ring()
-    }
-
-    /// The key ring, which all processes that share the tickets must have.
-    pub fn shared_key_ring(&self) -> Result<KeyRing, ConfigError> {
-        self.key_ring()?.ok_or_else(|| {
-            let what = "tickets outside of `memory:` need a key ring that all processes share and \
-                        keep over restarts: give --ticket-secret-file, a file with a line such as \
-                        1: and 64 hex digits (`openssl rand -hex 32` prints some), or \
-                        --ticket-secret";
-            ConfigError(what.into())
-        })
-    }
-}
-
-impl KeyConfig {
-    fn key_ring(&self) -> Result<Option<KeyRing>, ConfigError> {
         let (setting, text) = match (&self.ticket_secret, &self.ticket_secret_file) {
             (None, None) => return Ok(None),
             (Some(_), Some(_)) => {
@@ -101,5 +78,16 @@ impl KeyConfig {
         let ring = text.parse();
         ring.map(Some)
             .map_err(|error| ConfigError(format!("{setting}: {error}")))
+    }
+
+    /// The key ring, which all processes that share the tickets must have.
+    pub fn shared_key_ring(&self) -> Result<KeyRing, ConfigError> {
+        self.key_ring()?.ok_or_else(|| {
+            let what = "tickets outside of `memory:` need a key ring that all processes share and \
+                        keep over restarts: give --ticket-secret-file, a file with a line such as \
+                        1: and 64 hex digits (`openssl rand -hex 32` prints some), or \
+                        --ticket-secret";
+            ConfigError(what.into())
+        })
     }
 }

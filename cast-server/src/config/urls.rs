@@ -8,7 +8,7 @@ use super::values::{ConfigError, PortUrl};
 macro_rules! url {
     ($(#[$doc:meta])* $name:ident { $field:ident }) => {
         #[doc = concat!("`", stringify!($field), "`, as a setting.")]
-        #[derive(Args, Clone, Debug)]
+        #[derive(Args, Clone, Debug, Default)]
         #[command(next_help_heading = "Servers")]
         pub struct $name {
             $(#[$doc])*
@@ -19,14 +19,6 @@ macro_rules! url {
                 hide_env_values = true
             )]
             pub $field: PortUrl,
-        }
-
-        impl Default for $name {
-            fn default() -> Self {
-                Self {
-                    $field: PortUrl::memory(),
-                }
-            }
         }
     };
 }
@@ -49,13 +41,10 @@ url! {
     StoreUrl { store_url }
 }
 
-/// The servers that a process uses: a URL for each port. By default, all data is in memory.
+/// The servers of the fold, and of its audit.
 #[derive(Args, Clone, Debug, Default)]
-#[command(next_help_heading = "Servers")]
 #[expect(missing_docs, reason = "each field is documented at its type")]
-pub struct Urls {
-    #[command(flatten)]
-    pub tickets: TicketsUrl,
+pub struct FoldUrls {
     #[command(flatten)]
     pub counter: CounterUrl,
     #[command(flatten)]
@@ -64,25 +53,42 @@ pub struct Urls {
     pub store: StoreUrl,
 }
 
+impl FoldUrls {
+    /// Each with its flag.
+    pub(super) const fn all(&self) -> [(&'static str, &PortUrl); 3] {
+        [
+            ("--counter-url", &self.counter.counter_url),
+            ("--bus-url", &self.bus.bus_url),
+            ("--store-url", &self.store.store_url),
+        ]
+    }
+}
+
+/// The servers that a process uses: a URL for each port. By default, all data is in memory.
+#[derive(Args, Clone, Debug, Default)]
+#[expect(missing_docs, reason = "each field is documented at its type")]
+pub struct Urls {
+    #[command(flatten)]
+    pub tickets: TicketsUrl,
+    #[command(flatten)]
+    pub fold: FoldUrls,
+}
+
 impl Urls {
     /// Refuses a store or counter that outlives the log: after a restart a log in memory begins
     /// again at offset 0, and a store that has progressed further would skip its records.
     pub fn check_log_lasts(&self) -> Result<(), ConfigError> {
-        if !self.bus.bus_url.is_memory() {
+        let [counter, (_, bus), store] = self.fold.all();
+        if !bus.is_memory() {
             return Ok(());
         }
-        for (flag, url) in [
-            ("--store-url", &self.store.store_url),
-            ("--counter-url", &self.counter.counter_url),
-        ] {
-            if !url.is_memory() {
-                return Err(ConfigError(format!(
-                    "{flag} outlives the log, which is in `memory:` and ends with this process: \
-                     give --bus-url too, or leave {flag} out"
-                )));
-            }
+        match [store, counter].iter().find(|(_, url)| !url.is_memory()) {
+            Some((flag, _)) => Err(ConfigError(format!(
+                "{flag} outlives the log, which is in `memory:` and ends with this process: give \
+                 --bus-url too, or leave {flag} out"
+            ))),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Whether another process, or this one after a restart, can meet tickets of this process.
@@ -90,25 +96,23 @@ impl Urls {
         !self.tickets.tickets_url.is_memory()
     }
 
-    /// Whether all data of this process ends with it.
-    pub fn all_in_memory(&self) -> bool {
-        self.all().into_iter().all(PortUrl::is_memory)
-    }
-
-    /// The servers outside of this process, each once.
+    /// The servers outside of this process, each once; none if all data ends with it.
     pub fn places(&self) -> Vec<String> {
-        let urls = self.all().into_iter().filter(|url| !url.is_memory());
+        let urls = self.all().into_iter().map(|(_, url)| url);
+        let urls = urls.filter(|url| !url.is_memory());
         let mut places: Vec<_> = urls.map(PortUrl::place).collect();
         places.dedup();
         places
     }
 
-    fn all(&self) -> [&PortUrl; 4] {
+    /// Each with its flag.
+    pub(super) const fn all(&self) -> [(&'static str, &PortUrl); 4] {
+        let [counter, bus, store] = self.fold.all();
         [
-            &self.tickets.tickets_url,
-            &self.counter.counter_url,
-            &self.bus.bus_url,
-            &self.store.store_url,
+            ("--tickets-url", &self.tickets.tickets_url),
+            counter,
+            bus,
+            store,
         ]
     }
 }
@@ -138,7 +142,7 @@ mod tests {
 
     #[test]
     fn all_servers_in_memory_are_named_at_once() {
-        let (memory, redis) = (PortUrl::memory(), "redis://h".parse().unwrap());
+        let (memory, redis) = (PortUrl::default(), "redis://h".parse().unwrap());
         let urls = [
             ("--a", &memory),
             ("--b", &redis),

@@ -82,6 +82,17 @@ pub(super) fn int(text: &str) -> Result<u32, String> {
     }
 }
 
+/// A share, from 0 to 1.
+pub(crate) fn share(text: &str) -> Result<f64, &'static str> {
+    const FORM: &str = "a share is a number from 0 to 1";
+    let share: f64 = text.parse().map_err(|_| FORM)?;
+    if (0.0..=1.0).contains(&share) {
+        Ok(share)
+    } else {
+        Err(FORM)
+    }
+}
+
 /// A text that is never shown. Parsing it cannot fail, for an error would show it.
 #[derive(Clone)]
 pub struct Secret(Zeroizing<String>);
@@ -111,12 +122,14 @@ impl fmt::Debug for Secret {
 #[derive(Clone)]
 pub struct PortUrl(Secret);
 
-impl PortUrl {
-    /// `memory:`, in this process.
-    pub fn memory() -> Self {
+/// `memory:`, in this process.
+impl Default for PortUrl {
+    fn default() -> Self {
         Self(Secret(Zeroizing::new("memory:".into())))
     }
+}
 
+impl PortUrl {
     /// What stands before the first colon.
     pub fn scheme(&self) -> Option<&str> {
         let (scheme, _) = self.as_str().split_once(':')?;
@@ -217,6 +230,16 @@ mod tests {
         }
         for text in ["", "KB", "0", "1XB", "-1", "é"] {
             assert!(size(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_share_is_from_0_to_1() {
+        for (text, expected) in [("0", 0.0), ("1", 1.0), ("0.25", 0.25)] {
+            assert_eq!(share(text), Ok(expected));
+        }
+        for text in ["", "-0.1", "1.1", "NaN", "inf", "1%", "a"] {
+            share(text).unwrap_err();
         }
     }
 

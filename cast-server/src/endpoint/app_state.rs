@@ -1,6 +1,6 @@
 //! What requests are answered from, as far as it is there yet.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use async_graphql::Executor;
 use cast_core::domain::Clock;
@@ -23,7 +23,8 @@ use crate::{
 /// it alive, and reads what it waits for.
 pub(super) struct AppState<E> {
     opened: OnceLock<Opened<E>>,
-    pub(super) waiting: Waiting,
+    /// What a process that cannot do its job yet waits for, in a few words.
+    waiting: Mutex<String>,
     /// Whether there is, or will be, an endpoint for GraphQL.
     pub(super) has_graphql: bool,
     pub(super) clock: Arc<dyn Clock>,
@@ -41,11 +42,9 @@ pub(super) struct Opened<E> {
 
 impl<E: Executor> AppState<E> {
     pub(super) fn new(has_graphql: bool, clock: Arc<dyn Clock>, metrics: Arc<Metrics>) -> Self {
-        let waiting = Waiting::default();
-        waiting.set("starting");
         Self {
             opened: OnceLock::new(),
-            waiting,
+            waiting: Mutex::new("starting".into()),
             has_graphql,
             clock,
             metrics,
@@ -56,6 +55,20 @@ impl<E: Executor> AppState<E> {
     /// From now on the process can do its job. Only the first call counts.
     pub(super) fn open(&self, opened: Opened<E>) {
         let _ = self.opened.set(opened);
+    }
+
+    /// Sets what the process waits for; returns whether it is another text than before.
+    pub(super) fn wait_for(&self, what: &str) -> bool {
+        let mut waiting = self.waiting();
+        let has_changed = *waiting != what;
+        if has_changed {
+            what.clone_into(&mut waiting);
+        }
+        has_changed
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, String> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// `/graphql`.
@@ -75,7 +88,7 @@ impl<E: Executor> AppState<E> {
     /// `/readyz` and `/healthz`.
     pub(super) async fn ready(&self) -> Response {
         match self.opened.get() {
-            None => health::waiting(&self.waiting.get()),
+            None => health::waiting(&self.waiting()),
             Some(opened) => match &opened.readiness {
                 Some(readiness) => readiness.answer().await,
                 None => health::live(),
@@ -94,28 +107,5 @@ impl<E: Executor> AppState<E> {
             .scrape
             .text(self.clock.monotonic(), || self.metrics.render(cast));
         scrape::response(text)
-    }
-}
-
-/// What a process that cannot do its job yet waits for, in a few words. Clones share it.
-#[derive(Clone, Debug, Default)]
-pub struct Waiting(Arc<Mutex<String>>);
-
-impl Waiting {
-    /// Sets it; returns whether it is another text than before.
-    pub fn set(&self, what: &str) -> bool {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let has_changed = *waiting != what;
-        if has_changed {
-            what.clone_into(&mut waiting);
-        }
-        has_changed
-    }
-
-    fn get(&self) -> String {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
     }
 }

@@ -198,7 +198,6 @@ fn not_allowed(media_type: MediaType, message: &str, allowed: &'static str) -> R
 fn malformed(media_type: MediaType, error: Malformed) -> Response {
     let (status, message) = match error {
         Malformed::Syntax(what) => (StatusCode::BAD_REQUEST, what),
-        Malformed::Batch => (StatusCode::BAD_REQUEST, "batches are not supported".into()),
         Malformed::Form(what) => (StatusCode::UNPROCESSABLE_ENTITY, what),
     };
     let message = format!("Not a GraphQL request: {message}");

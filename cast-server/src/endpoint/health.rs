@@ -1,8 +1,8 @@
 //! Health checks: does the process work, and can it do its job now?
 
-use std::{fmt::Write as _, sync::Arc};
+use std::fmt::Write as _;
 
-use cast_core::{Cast, Check, domain::Clock};
+use cast_core::{Cast, Check};
 use http::{HeaderValue, StatusCode, header};
 use poem::Response;
 
@@ -32,11 +32,11 @@ pub(super) struct Readiness {
 }
 
 impl Readiness {
-    pub(super) fn new(cast: Cast, places: ServerPlaces, clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn new(cast: Cast, places: ServerPlaces) -> Self {
         Self {
             cast,
             places,
-            shared: Coalesced::new(clock),
+            shared: Coalesced::default(),
         }
     }
 

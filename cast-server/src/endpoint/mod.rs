@@ -33,7 +33,7 @@ use http_body_util::combinators::BoxBody;
 use poem::{Endpoint as _, Request, Response, endpoint::BoxEndpoint};
 use tracing::{Instrument as _, Level};
 
-pub use self::{app_state::Waiting, graphql::EndpointSettings};
+pub use self::graphql::EndpointSettings;
 use self::{
     app_state::{AppState, Opened},
     graphql::GraphqlEndpoint,
@@ -48,7 +48,7 @@ use crate::{
 };
 
 /// Answers all requests of a server.
-pub(crate) struct HttpService<E> {
+pub struct HttpService<E> {
     state: Arc<AppState<E>>,
     routes: BoxEndpoint<'static>,
     settings: EndpointSettings,
@@ -76,19 +76,20 @@ impl<E: Executor> HttpService<E> {
 
     /// From now on GraphQL is executed, and `/readyz` asks the CAST. With no `cast` the server is ready
     /// as long as it lives.
-    pub(crate) fn open(&self, engine: Option<Engine<E>>, cast: Option<(Cast, ServerPlaces)>) {
+    pub fn open(&self, engine: Option<Engine<E>>, cast: Option<(Cast, ServerPlaces)>) {
         let AppState { clock, metrics, .. } = &*self.state;
         let graphql = engine.map(|engine| {
             let (clock, metrics) = (Arc::clone(clock), Arc::clone(metrics));
             GraphqlEndpoint::new(engine, clock, self.settings.clone(), metrics)
         });
-        let readiness = cast.map(|(cast, places)| Readiness::new(cast, places, Arc::clone(clock)));
+        let readiness = cast.map(|(cast, places)| Readiness::new(cast, places));
         self.state.open(Opened { graphql, readiness });
     }
 
-    /// What `/readyz` says that the process waits for, until it opens.
-    pub(crate) fn waiting(&self) -> &Waiting {
-        &self.state.waiting
+    /// Sets what `/readyz` says that the process waits for, until it opens; returns whether it is another
+    /// text than before.
+    pub(crate) fn wait_for(&self, what: &str) -> bool {
+        self.state.wait_for(what)
     }
 
     /// Answers a request, whatever happens.

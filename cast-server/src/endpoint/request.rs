@@ -31,10 +31,8 @@ fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Cow<'de, st
 /// Why a request could not be read.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Malformed {
-    /// It is not JSON.
+    /// It is not JSON, or a list of requests.
     Syntax(String),
-    /// It is a list of requests.
-    Batch,
     /// It is JSON, but not a GraphQL request.
     Form(String),
 }
@@ -43,7 +41,7 @@ impl<'a> Parameters<'a> {
     /// Reads a body.
     pub(super) fn from_json(body: &'a [u8]) -> Result<Self, Malformed> {
         match body.iter().find(|byte| !byte.is_ascii_whitespace()) {
-            Some(b'[') => return Err(Malformed::Batch),
+            Some(b'[') => return Err(Malformed::Syntax("batches are not supported".into())),
             Some(b'{') | None => {}
             // serde's own message for a string or a number would be about maps and sequences.
             Some(_) if serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok() => {
@@ -147,10 +145,8 @@ mod tests {
         ] {
             assert!(matches!(parse(body), Err(Malformed::Form(_))), "{body}");
         }
-        assert!(matches!(
-            parse(r#"["{cas{ticket}}"]"#),
-            Err(Malformed::Batch)
-        ));
+        let batch = parse(r#"["{cas{ticket}}"]"#).unwrap_err();
+        assert_eq!(batch, Malformed::Syntax("batches are not supported".into()));
         assert!(matches!(
             Parameters::from_json(b"{\"query\":\"\xFF\"}"),
             Err(Malformed::Syntax(_) | Malformed::Form(_))

@@ -3,55 +3,29 @@
 use async_graphql::{Error, ErrorExtensionValues, ServerError, Value};
 use cast_core::FaultKind;
 
-use super::request_id::RequestId;
+use super::{labels::labels, request_id::RequestId};
 
-/// Names what went wrong, in `extensions.code`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ErrorCode {
-    Overloaded,
-    Unavailable,
-    OutcomeUnknown,
-    NoTicket,
-    BadUserInput,
-    CountTooLarge,
-    ParseFailed,
-    ValidationFailed,
-    Internal,
+labels! {
+    /// Names what went wrong, in `extensions.code`.
+    ErrorCode {
+        Overloaded = "OVERLOADED",
+        Unavailable = "UNAVAILABLE",
+        OutcomeUnknown = "OUTCOME_UNKNOWN",
+        NoTicket = "NO_TICKET",
+        BadUserInput = "BAD_USER_INPUT",
+        CountTooLarge = "COUNT_TOO_LARGE",
+        ParseFailed = "GRAPHQL_PARSE_FAILED",
+        ValidationFailed = "GRAPHQL_VALIDATION_FAILED",
+        Internal = "INTERNAL_SERVER_ERROR",
+    }
 }
 
 impl ErrorCode {
-    /// All of them, in the order above.
-    pub(crate) const ALL: [Self; 9] = [
-        Self::Overloaded,
-        Self::Unavailable,
-        Self::OutcomeUnknown,
-        Self::NoTicket,
-        Self::BadUserInput,
-        Self::CountTooLarge,
-        Self::ParseFailed,
-        Self::ValidationFailed,
-        Self::Internal,
-    ];
-
     /// The code that an error was marked with, if it was.
     pub(crate) fn of(error: &ServerError) -> Option<Self> {
         let marked = error.extensions.as_ref()?.get("code")?;
         let is_it = |code: &Self| matches!(marked, Value::String(text) if text == code.as_str());
         Self::ALL.into_iter().find(is_it)
-    }
-
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Overloaded => "OVERLOADED",
-            Self::Unavailable => "UNAVAILABLE",
-            Self::OutcomeUnknown => "OUTCOME_UNKNOWN",
-            Self::NoTicket => "NO_TICKET",
-            Self::BadUserInput => "BAD_USER_INPUT",
-            Self::CountTooLarge => "COUNT_TOO_LARGE",
-            Self::ParseFailed => "GRAPHQL_PARSE_FAILED",
-            Self::ValidationFailed => "GRAPHQL_VALIDATION_FAILED",
-            Self::Internal => "INTERNAL_SERVER_ERROR",
-        }
     }
 
     /// Whether the same request may succeed later.

@@ -2,8 +2,10 @@
 //!
 //! Architecture invariant: a leaf. Nothing here imports another room of the server.
 
+mod connection_event;
 pub(crate) mod error_code;
 mod http_url;
+mod labels;
 pub(crate) mod request_id;
 mod route;
 mod server_places;
@@ -11,8 +13,10 @@ mod vote_code;
 
 pub use self::server_places::ServerPlaces;
 pub(crate) use self::{
+    connection_event::ConnectionEvent,
     error_code::ErrorCode,
     http_url::{HttpUrl, HttpUrlError},
+    labels::labels,
     request_id::RequestId,
     route::Route,
     vote_code::VoteCode,

@@ -5,57 +5,28 @@ use cast_core::{
     domain::{Outcome, Refusal},
 };
 
-/// The outcome of a vote: the code of its answer, in lower case.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum VoteCode {
-    Accepted,
-    Duplicate,
-    TicketInvalid,
-    TicketExpired,
-    TicketExhausted,
-    BadBallot,
-    Overloaded,
-    Unavailable,
-    OutcomeUnknown,
-    NoTicket,
-    Internal,
-    /// No answer: the request's deadline passed, or the client disconnected.
-    Unanswered,
+use super::labels::labels;
+
+labels! {
+    /// The outcome of a vote: the code of its answer, in lower case.
+    VoteCode {
+        Accepted = "accepted",
+        Duplicate = "duplicate",
+        TicketInvalid = "ticket_invalid",
+        TicketExpired = "ticket_expired",
+        TicketExhausted = "ticket_exhausted",
+        BadBallot = "bad_ballot",
+        Overloaded = "overloaded",
+        Unavailable = "unavailable",
+        OutcomeUnknown = "outcome_unknown",
+        NoTicket = "no_ticket",
+        Internal = "internal",
+        /// No answer: the request's deadline passed, or the client disconnected.
+        Unanswered = "unanswered",
+    }
 }
 
 impl VoteCode {
-    pub(crate) const ALL: [Self; 12] = [
-        Self::Accepted,
-        Self::Duplicate,
-        Self::TicketInvalid,
-        Self::TicketExpired,
-        Self::TicketExhausted,
-        Self::BadBallot,
-        Self::Overloaded,
-        Self::Unavailable,
-        Self::OutcomeUnknown,
-        Self::NoTicket,
-        Self::Internal,
-        Self::Unanswered,
-    ];
-
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Accepted => "accepted",
-            Self::Duplicate => "duplicate",
-            Self::TicketInvalid => "ticket_invalid",
-            Self::TicketExpired => "ticket_expired",
-            Self::TicketExhausted => "ticket_exhausted",
-            Self::BadBallot => "bad_ballot",
-            Self::Overloaded => "overloaded",
-            Self::Unavailable => "unavailable",
-            Self::OutcomeUnknown => "outcome_unknown",
-            Self::NoTicket => "no_ticket",
-            Self::Internal => "internal",
-            Self::Unanswered => "unanswered",
-        }
-    }
-
     pub(crate) const fn of(outcome: &Result<Outcome, Fault>) -> Self {
         match outcome {
             Ok(Outcome::Accepted(receipt)) if receipt.repeated => Self::Duplicate,

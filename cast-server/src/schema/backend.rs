@@ -3,10 +3,7 @@
 use std::sync::Arc;
 
 use async_graphql::Context;
-use cast_core::{
-    Cast,
-    domain::{Clock, Entropy},
-};
+use cast_core::Cast;
 
 use crate::telemetry::metrics::Metrics;
 
@@ -17,10 +14,6 @@ pub struct Backend {
     pub cast: Cast,
     /// The most votes of one selection, for a number that does not even fit a ballot.
     pub max_votes: u32,
-    /// The time in the ids of ballots that were refused before they had one.
-    pub clock: Arc<dyn Clock>,
-    /// The random part of those ids.
-    pub entropy: Arc<dyn Entropy>,
     /// Counts the outcomes of votes.
     pub metrics: Arc<Metrics>,
 }

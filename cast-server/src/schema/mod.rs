@@ -50,7 +50,7 @@ pub fn engine(backend: &Backend, limits: DocumentLimits) -> Engine<CastSchema> {
 
 /// The schema, once with validation and once without.
 fn schemas(backend: &Backend, limits: &DocumentLimits) -> (CastSchema, CastSchema) {
-    let leaders = Arc::new(Leaders::new(Arc::clone(&backend.clock)));
+    let leaders = Arc::new(Leaders::default());
     let schema = |mode| {
         Schema::build(Query::default(), VoteMutation, EmptySubscription)
             .data(backend.clone())

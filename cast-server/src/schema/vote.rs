@@ -36,15 +36,10 @@ impl VoteMutation {
         )]
         ballot_id: Option<ID>,
     ) -> Result<VoteResult> {
-        let input = VoteInput {
-            usernames: &usernames,
-            vote_count: &vote_count,
-            ticket: &ticket,
-            voter_username: voter_username.as_deref(),
-            ballot_id: ballot_id.as_ref(),
-        };
         let backend = Backend::of(ctx);
-        let ballot = match input.ballot(backend.max_votes) {
+        let (counts, max_votes) = (&vote_count, backend.max_votes);
+        let (voter, id) = (voter_username.as_deref(), ballot_id.as_ref());
+        let ballot = match ballot_of(&usernames, counts, max_votes, &ticket, voter, id) {
             Ok(ballot) => ballot,
             Err(message) => {
                 backend.metrics.votes.count(VoteLabel::BadBallot);
@@ -68,41 +63,36 @@ impl VoteMutation {
     }
 }
 
-/// The arguments of `vote`.
-struct VoteInput<'a> {
-    usernames: &'a [String],
-    vote_count: &'a [i64],
-    ticket: &'a str,
-    voter_username: Option<&'a str>,
-    ballot_id: Option<&'a ID>,
-}
-
-impl VoteInput<'_> {
-    /// The ballot, or what is wrong with it, naming the field and the limit.
-    fn ballot(&self, max_votes: u32) -> Result<Ballot, String> {
-        let id = self.ballot_id.map(|id| parse_id("ballotId", id));
-        let id = id.transpose()?;
-        if self.usernames.len() != self.vote_count.len() {
-            return Err("Vote count list must have the same length as usernames list".into());
-        }
-        let counts = self.vote_count.iter().enumerate();
-        let counts = counts
-            .map(|(at, count)| as_votes(at, *count, max_votes))
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| message(&error))?;
-        let names = self.usernames.iter().map(String::as_str);
-        // The vote service refuses a malformed ticket, like a forged one, after all other checks.
-        let mut ballot = Ballot::new(Ticket::from_hex(self.ticket).ok())
-            .select_all(names.zip(counts))
-            .map_err(|error| message(&error))?;
-        if let Some(voter) = self.voter_username.filter(|voter| !voter.is_empty()) {
-            ballot = ballot.by(voter).map_err(|error| message(&error))?;
-        }
-        Ok(match id {
-            Some(id) => ballot.with_id(id),
-            None => ballot,
-        })
+/// The ballot that the arguments of `vote` are, or what is wrong with it, naming the field and the limit.
+fn ballot_of(
+    usernames: &[String],
+    vote_count: &[i64],
+    max_votes: u32,
+    ticket: &str,
+    voter: Option<&str>,
+    id: Option<&ID>,
+) -> Result<Ballot, String> {
+    let id = id.map(|id| parse_id("ballotId", id)).transpose()?;
+    if usernames.len() != vote_count.len() {
+        return Err("Vote count list must have the same length as usernames list".into());
     }
+    let counts = vote_count.iter().enumerate();
+    let counts = counts
+        .map(|(at, count)| as_votes(at, *count, max_votes))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| message(&error))?;
+    let names = usernames.iter().map(String::as_str);
+    // The vote service refuses a malformed ticket, like a forged one, after all other checks.
+    let mut ballot = Ballot::new(Ticket::from_hex(ticket).ok())
+        .select_all(names.zip(counts))
+        .map_err(|error| message(&error))?;
+    if let Some(voter) = voter.filter(|voter| !voter.is_empty()) {
+        ballot = ballot.by(voter).map_err(|error| message(&error))?;
+    }
+    Ok(match id {
+        Some(id) => ballot.with_id(id),
+        None => ballot,
+    })
 }
 
 /// A count of the wire as a ballot holds it.

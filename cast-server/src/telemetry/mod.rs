@@ -14,23 +14,6 @@ pub mod metrics;
 pub mod traces;
 mod watch;
 
-use std::time::Duration;
-
 pub use self::log::init as init_log;
 pub use self::measured::measured;
 pub(crate) use self::watch::watch;
-
-/// What is reported to the operators of a server.
-#[derive(Clone, Debug)]
-pub struct TelemetrySettings {
-    /// How often the ticket, the log and the store are polled for `/metrics`.
-    pub metrics_interval: Duration,
-}
-
-impl Default for TelemetrySettings {
-    fn default() -> Self {
-        Self {
-            metrics_interval: Duration::from_secs(5),
-        }
-    }
-}

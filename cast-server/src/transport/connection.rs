@@ -20,6 +20,7 @@ use super::{
     shared::Shared,
     stream::TimedStream,
 };
+use crate::protocol::ConnectionEvent;
 
 /// The least that hyper takes as the size of its buffer.
 const MIN_BUFFER_SIZE: usize = 8 * 1_024;
@@ -46,7 +47,10 @@ pub(super) async fn serve<H: Handler>(accepted: Accepted, shared: Arc<Shared>, h
                     let close = HeaderValue::from_static("close");
                     response.headers_mut().insert(header::CONNECTION, close);
                 }
-                Ok::<_, Infallible>(response.map(|body| ResponseBody::new(body, in_flight)))
+                Ok::<_, Infallible>(response.map(|body| ResponseBody {
+                    body,
+                    _in_flight: in_flight,
+                }))
             }
         })
     };
@@ -76,7 +80,7 @@ pub(super) async fn serve<H: Handler>(accepted: Accepted, shared: Arc<Shared>, h
     // An error between two requests is one of the client's: the response says which.
     let rejection = ended.err().and_then(|error| Rejection::of_error(&error));
     if let (Some(rejection), Some(socket)) = (rejection, requests.take_socket()) {
-        shared.events.rejected(rejection.status());
+        (shared.events)(ConnectionEvent::Rejected(rejection.status()));
         rejection.send(socket, &*shared.entropy);
     }
 }
@@ -106,13 +110,13 @@ struct Open<'a>(&'a Shared);
 
 impl<'a> Open<'a> {
     fn new(shared: &'a Shared) -> Self {
-        shared.events.opened();
+        (shared.events)(ConnectionEvent::Opened);
         Self(shared)
     }
 }
 
 impl Drop for Open<'_> {
     fn drop(&mut self) {
-        self.0.events.closed();
+        (self.0.events)(ConnectionEvent::Closed);
     }
 }

@@ -1,6 +1,7 @@
 //! What the parts of a connection know of each other: the service function and the stream beneath hyper.
 
 use std::{
+    io,
     pin::Pin,
     sync::{
         Arc, Mutex, PoisonError,
@@ -9,8 +10,11 @@ use std::{
     task::{Context, Poll},
 };
 
+use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::net::TcpStream;
+
+use super::handler;
 
 /// The requests of one connection, counted, so that its stream needs no parser to know whether one is
 /// being served.
@@ -67,29 +71,20 @@ impl Drop for InFlight {
 
 /// A response's body. Its request is in flight until the last of it is in hyper's buffer: hyper then
 /// drops it.
-pub(super) struct ResponseBody<B> {
-    body: B,
-    _in_flight: InFlight,
+pub(super) struct ResponseBody {
+    pub(super) body: handler::Body,
+    pub(super) _in_flight: InFlight,
 }
 
-impl<B> ResponseBody<B> {
-    pub(super) const fn new(body: B, in_flight: InFlight) -> Self {
-        Self {
-            body,
-            _in_flight: in_flight,
-        }
-    }
-}
-
-impl<B: Body + Unpin> Body for ResponseBody<B> {
-    type Data = B::Data;
-    type Error = B::Error;
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = io::Error;
 
     fn poll_frame(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        Pin::new(&mut self.get_mut().body).poll_frame(cx)
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
     }
 
     fn is_end_stream(&self) -> bool {

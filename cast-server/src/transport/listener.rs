@@ -9,6 +9,7 @@ use tokio::{
 };
 
 use super::{rejection::Rejection, shared::Shared};
+use crate::protocol::ConnectionEvent;
 
 /// The first pause after the system refused to accept a connection; it doubles with each refusal in a
 /// row.
@@ -102,7 +103,7 @@ impl ConnectionLimiter {
     /// A place for the connection; without one it is rejected.
     fn admit(&self, stream: TcpStream, remote: SocketAddr) -> Option<Accepted> {
         let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
-            self.shared.events.refused();
+            (self.shared.events)(ConnectionEvent::Refused);
             Rejection::TooManyConnections.send(stream, &*self.shared.entropy);
             return None;
         };

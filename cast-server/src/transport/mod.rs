@@ -18,7 +18,7 @@
 //! front of CAST speaks HTTP/2 to the world.
 //!
 //! Architecture invariant: this module imports nothing of the server but `protocol`. What serves requests
-//! is a `Handler`, and what counts connections is a `ConnectionEvents`.
+//! is a `Handler`, and what counts connections is a function.
 
 mod connection;
 mod drain;
@@ -31,8 +31,8 @@ mod settings;
 mod shared;
 mod stream;
 
-pub use self::settings::HttpSettings;
 pub(crate) use self::{
-    handler::{ConnectionEvents, Handler},
-    server::{Server, serve},
+    handler::{Body, Handler},
+    server::serve,
 };
+pub use self::{server::Server, settings::HttpSettings};

@@ -20,7 +20,7 @@ use super::{
 const MAX_BACKLOG: usize = 1_024;
 
 /// A server that accepts connections. Dropping it starts its drain.
-pub(crate) struct Server {
+pub struct Server {
     address: SocketAddr,
     /// Ends accepting, which begins the drain.
     stop: CancellationToken,
@@ -33,7 +33,7 @@ pub(crate) fn serve<H: Handler>(
     settings: HttpSettings,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
-    events: Arc<dyn ConnectionEvents>,
+    events: ConnectionEvents,
     handler: Arc<H>,
 ) -> io::Result<Server> {
     let address = listener.local_addr()?;
@@ -88,19 +88,19 @@ async fn run<H: Handler>(
 
 impl Server {
     /// Where it listens.
-    pub(crate) const fn address(&self) -> SocketAddr {
+    pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// Waits until it ends, which it does not by itself.
-    pub(crate) async fn failed(&mut self) {
+    pub async fn failed(&mut self) {
         let _ = (&mut self.task).await;
     }
 
     /// Accepts no more connections, and waits until every request that had begun is answered. A client
     /// that keeps it waiting is cut off; see [`HttpSettings::drain_timeout`]. There is no other
     /// deadline: the caller has one for its whole drain.
-    pub(crate) async fn drain(mut self) {
+    pub async fn drain(mut self) {
         self.stop.cancel();
         // A task that has ended must not be polled again.
         if !self.task.is_finished() {

@@ -11,6 +11,6 @@ pub(super) struct Shared {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) entropy: Arc<dyn Entropy>,
     pub(super) settings: HttpSettings,
-    pub(super) events: Arc<dyn ConnectionEvents>,
+    pub(super) events: ConnectionEvents,
     pub(super) drain: Drain,
 }

@@ -14,7 +14,7 @@ const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 const OTHER_VARIABLES: [&str; 2] = ["CAST_FEATURES", "CAST_MODEL_BOUND"];
 
 /// Flags in running text that are other programs'.
-const OTHER_FLAGS: [&str; 13] = [
+const OTHER_FLAGS: [&str; 14] = [
     // build-and-deploy.sh
     "--dry-run",
     // cargo, and what it runs
@@ -23,6 +23,7 @@ const OTHER_FLAGS: [&str; 13] = [
     "--histories",
     "--instructions",
     "--list",
+    "--no-default-features",
     "--profile",
     "--seed",
     "--duration",

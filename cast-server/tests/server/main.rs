@@ -24,6 +24,7 @@ mod process;
 #[path = "../support/mod.rs"]
 mod program;
 mod protocol;
+mod reference;
 mod rewriting_proxy;
 mod roles;
 mod schema;

@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 
-use crate::support::{Server, program, run};
+use crate::{
+    reference,
+    support::{Server, program, run},
+};
 
 #[test]
 fn the_committed_schema_is_current() {
@@ -16,7 +19,7 @@ fn the_committed_schema_is_current() {
 #[test]
 fn the_committed_settings_reference_is_current() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/SETTINGS.md");
-    let current = cast_server::commands::settings_reference();
+    let current = reference::text(&cast_server::commands::command());
     if std::env::var_os("CAST_TEST_RENEW").is_some() {
         std::fs::write(path, current).unwrap();
         return;

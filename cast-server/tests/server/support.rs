@@ -10,14 +10,8 @@ use cast_adapters::{
     memory,
     system::{SystemClock, SystemEntropy},
 };
-use cast_core::{Ports, Roles, Settings, domain::KeyRing};
-use cast_server::{
-    app::{App, Running},
-    protocol::ServerPlaces,
-    schema::DocumentLimits,
-    telemetry::TelemetrySettings,
-    transport::HttpSettings,
-};
+use cast_core::{Ports, Roles, Settings};
+use cast_server::app::{App, Running};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -38,16 +32,7 @@ pub(crate) fn app_over(ports: Ports) -> App {
     settings.tickets.period = Duration::from_secs(3_600);
     settings.tickets.ttl = Duration::from_secs(7_200);
     settings.tickets.uses = 1_000_000;
-    App {
-        ports,
-        places: ServerPlaces::default(),
-        keys: KeyRing::generate(&SystemEntropy),
-        settings,
-        roles: Roles::ALL,
-        http: HttpSettings::default(),
-        documents: DocumentLimits::default(),
-        telemetry: TelemetrySettings::default(),
-    }
+    App::new(ports, settings, Roles::ALL)
 }
 
 /// A server in this process.

@@ -123,19 +123,23 @@ async fn vote(api: &Client, trace: u128, sampled: bool) {
     vote_with(api, &[traceparent(trace, sampled).as_bytes()]).await;
 }
 
-/// What a span says of itself as a number.
+/// An attribute of a span.
+fn attribute<'a>(span: &'a Span, key: &str) -> Option<&'a Value> {
+    let attribute = span.attributes.iter().find(|it| it.key == key)?;
+    attribute.value.as_ref()?.value.as_ref()
+}
+
+/// An attribute that is a number.
 fn number(span: &Span, key: &str) -> Option<i64> {
-    let mut said = span.attributes.iter().filter(|said| said.key == key);
-    match said.next()?.value.as_ref()?.value.as_ref()? {
+    match attribute(span, key)? {
         Value::IntValue(number) => Some(*number),
         _ => None,
     }
 }
 
-/// What a span says of itself in words.
+/// An attribute that is text.
 fn text<'a>(span: &'a Span, key: &str) -> Option<&'a str> {
-    let mut said = span.attributes.iter().filter(|said| said.key == key);
-    match said.next()?.value.as_ref()?.value.as_ref()? {
+    match attribute(span, key)? {
         Value::StringValue(text) => Some(text),
         _ => None,
     }
@@ -157,15 +161,21 @@ async fn serve(url: &str, more: &[(&str, &str)]) -> Process {
     Process::start(command).await
 }
 
-#[tokio::test]
-async fn a_vote_is_found_in_its_callers_trace_up_to_the_fold() {
-    let Some(mut stack) = Stack::start().await else {
-        return;
-    };
+/// A deployment whose processes send traces to this collector.
+async fn traced_stack(own: Own) -> Option<(Stack, Collector)> {
+    let mut stack = Stack::start_on(own).await?;
     let (collector, url) = Collector::start().await;
     stack.set("CAST_TRACES_URL", &url);
     stack.set("CAST_TICKET_TTL", "60s");
     stack.set("OTEL_BSP_SCHEDULE_DELAY", "100");
+    Some((stack, collector))
+}
+
+#[tokio::test]
+async fn a_vote_is_found_in_its_callers_trace_up_to_the_fold() {
+    let Some((stack, collector)) = traced_stack(Own::default()).await else {
+        return;
+    };
     let deployment = Deployment::start(&stack, 1).await;
     let api = &deployment.clients()[0];
     let traced = 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736_u128;
@@ -213,13 +223,9 @@ async fn a_log_that_does_not_answer_is_seen_in_the_trace() {
         kafka: true,
         ..Own::default()
     };
-    let Some(mut stack) = Stack::start_on(own).await else {
+    let Some((mut stack, collector)) = traced_stack(own).await else {
         return;
     };
-    let (collector, url) = Collector::start().await;
-    stack.set("CAST_TRACES_URL", &url);
-    stack.set("CAST_TICKET_TTL", "60s");
-    stack.set("OTEL_BSP_SCHEDULE_DELAY", "100");
     let deployment = Deployment::start(&stack, 1).await;
     let api = &deployment.clients()[0];
     vote(api, 7, false).await;
@@ -263,13 +269,9 @@ async fn a_log_that_does_not_answer_is_seen_in_the_trace() {
 #[tokio::test]
 async fn what_is_folded_at_once_is_linked_to_each_trace_and_not_to_more_than_a_few() {
     const VOTES: u32 = 120;
-    let Some(mut stack) = Stack::start().await else {
+    let Some((mut stack, collector)) = traced_stack(Own::default()).await else {
         return;
     };
-    let (collector, url) = Collector::start().await;
-    stack.set("CAST_TRACES_URL", &url);
-    stack.set("CAST_TICKET_TTL", "60s");
-    stack.set("OTEL_BSP_SCHEDULE_DELAY", "100");
     stack.set("CAST_TICKET_USES", "1000");
     let deployment = Deployment::start(&stack, 1).await;
     let (api, consumer) = (deployment.clients().remove(0), deployment.consumer);
@@ -350,9 +352,7 @@ async fn a_share_of_what_is_untraced_is_traced_from_its_request_on() {
     drain(process).await;
     assert_eq!(collector.named("vote").len(), 1, "its caller said no");
     for request in collector.named("request") {
-        let route = request.attributes.iter().find(|it| it.key == "http.route");
-        let route = route.and_then(|it| it.value.clone()?.value);
-        assert_eq!(route, Some(Value::StringValue("/graphql".into())));
+        assert_eq!(text(&request, "http.route"), Some("/graphql"));
     }
 }
 
@@ -371,13 +371,8 @@ async fn a_collector_that_is_not_there_does_no_harm_and_is_logged_once() {
     process.signal("TERM").await;
     let ended = process.ended().await;
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    assert_eq!(
-        ended
-            .stderr
-            .matches("the collector does not accept traces")
-            .count(),
-        1
-    );
+    let warnings = ended.stderr.matches("the collector does not accept traces");
+    assert_eq!(warnings.count(), 1);
 }
 
 #[tokio::test]

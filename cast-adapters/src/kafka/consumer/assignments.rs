@@ -41,13 +41,6 @@ struct State {
     is_closing: bool,
 }
 
-/// The offset at which the thread must start, or restart, to read a partition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct ReadStart {
-    pub(super) partition: Partition,
-    pub(super) at: Offset,
-}
-
 /// A partition whose position must be looked up in the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct AwaitingPosition {
@@ -120,8 +113,8 @@ impl Assignments {
         removed.collect()
     }
 
-    /// The offsets at which the thread must start to read, each returned once.
-    pub(super) fn take_read_starts(&self) -> Vec<ReadStart> {
+    /// The offsets at which the thread must start, or restart, to read partitions, each returned once.
+    pub(super) fn take_read_starts(&self) -> Vec<(Partition, Offset)> {
         let mut state = self.state.lock();
         let assigned = state.partitions.iter_mut();
         assigned
@@ -133,7 +126,7 @@ impl Assignments {
                     ..
                 } => {
                     let at = fingerprint.map_or(*next, |fingerprint| fingerprint.offset);
-                    std::mem::take(not_started).then_some(ReadStart { partition, at })
+                    std::mem::take(not_started).then_some((partition, at))
                 }
                 PartitionState::AwaitingPosition | PartitionState::LookingUp => None,
             })

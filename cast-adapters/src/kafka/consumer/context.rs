@@ -20,8 +20,8 @@ use rdkafka::{
 
 use super::{
     super::{
-        cluster::{number, partition},
         context,
+        numbers::{number, partition},
     },
     assignments::Assignments,
 };

@@ -14,12 +14,12 @@ use tokio::sync::oneshot;
 use super::{
     super::{
         blocking,
-        cluster::{offset, partition},
         error::Error,
+        numbers::{offset, partition},
         options::KafkaOptions,
         read_error,
     },
-    assignments::{Assignments, ReadStart},
+    assignments::Assignments,
     context::MemberContext,
     partition::{BufferSize, PrefetchedRecord},
 };
@@ -45,14 +45,15 @@ pub(super) struct Reader {
     committed_at: Duration,
 }
 
-/// Starts the reading thread. It joins the group, and leaves it when the assignments are closed; then the
-/// receiver gets a message.
+/// Starts the reading thread. It joins the group, and leaves it when the assignments are closed; then it
+/// sends a message.
 pub(super) fn start(
     options: &KafkaOptions,
     group: &str,
-    assignments: &Arc<Assignments>,
-) -> Result<oneshot::Receiver<()>, Error> {
-    let member = MemberContext::new(options.topic.clone(), Arc::clone(assignments));
+    assignments: Arc<Assignments>,
+    left: oneshot::Sender<()>,
+) -> Result<(), Error> {
+    let member = MemberContext::new(options.topic.clone(), Arc::clone(&assignments));
     let config = options.consumer(group);
     let client: BaseConsumer<MemberContext> =
         config.create_with_context(member).map_err(Error::Client)?;
@@ -60,18 +61,16 @@ pub(super) fn start(
     let reader = Reader {
         client,
         topic: options.topic.clone(),
-        assignments: Arc::clone(assignments),
+        assignments,
         is_paused: false,
         committed_at: Duration::ZERO,
     };
-    let (left, has_left) = oneshot::channel();
     blocking::detach("kafka-reader", move || {
         reader.run();
         // It fails if the subscription has stopped waiting.
         let _ = left.send(());
     })
-    .map_err(|error| Error::Client(KafkaError::ClientCreation(error.to_string())))?;
-    Ok(has_left)
+    .map_err(|error| Error::Client(KafkaError::ClientCreation(error.to_string())))
 }
 
 impl Reader {
@@ -98,7 +97,7 @@ impl Reader {
 
     /// Starts to read the partitions whose positions have become known.
     fn begin(&self) {
-        for ReadStart { partition, at } in self.assignments.take_read_starts() {
+        for (partition, at) in self.assignments.take_read_starts() {
             let here = self.list([(partition, at)]);
             // After a seek the client must stop first: with that it discards the records of the partition
             // that it has buffered.

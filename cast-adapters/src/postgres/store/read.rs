@@ -110,10 +110,7 @@ pub(super) async fn ballot(
     let Some((partition, offset, reason)) = found else {
         return Ok(None);
     };
-    let position = LogPosition {
-        partition: partition_of(partition)?,
-        offset: Offset::new(count(offset)?),
-    };
+    let position = position(partition, offset)?;
     Ok(Some(match reason {
         None => Fate::Counted(position),
         Some(reason) => Fate::Rejected { position, reason },
@@ -158,7 +155,14 @@ pub(super) fn count(number: i64) -> Result<u64, Error> {
     u64::try_from(number).map_err(|_| Error::Unreadable(format!("a count of {number}")))
 }
 
-pub(super) fn partition_of(number: i64) -> Result<Partition, Error> {
+pub(super) fn position(partition: i64, offset: i64) -> Result<LogPosition, Error> {
+    Ok(LogPosition {
+        partition: partition_of(partition)?,
+        offset: Offset::new(count(offset)?),
+    })
+}
+
+fn partition_of(number: i64) -> Result<Partition, Error> {
     let number = u32::try_from(number);
     let number =
         number.map_err(|_| Error::Unreadable("an invalid number of a partition".into()))?;

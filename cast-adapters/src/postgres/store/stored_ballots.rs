@@ -4,8 +4,7 @@ use std::collections::HashMap;
 
 use cast_core::{
     domain::{
-        BallotId, Candidate, KeyId, LogPosition, LoggedBallot, Offset, Selection, Selections,
-        TicketStamp, Voter, Votes,
+        BallotId, Candidate, KeyId, LoggedBallot, Selection, Selections, TicketStamp, Voter, Votes,
     },
     ports::StoredBallot,
 };
@@ -14,7 +13,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
 use uuid::Uuid;
 
 use super::{
-    read::{count, partition_of},
+    read::position,
     rows,
     statements::{RejectedBallots, StoredBallots},
 };
@@ -54,13 +53,6 @@ pub(super) async fn stored_ballots(
         found.insert(id, StoredBallot::Counted { position, ballot });
     }
     Ok(ids.iter().map(|id| found.get(id).cloned()).collect())
-}
-
-fn position(partition: i64, offset: i64) -> Result<LogPosition, Error> {
-    Ok(LogPosition {
-        partition: partition_of(partition)?,
-        offset: Offset::new(count(offset)?),
-    })
 }
 
 /// The ballot of a row. The checks of the table allow more than a ballot does, so this may fail.

@@ -67,20 +67,16 @@ impl<'a> Voter<'a> {
         let (run, config) = (self.run, &self.run.config);
         let mut pace = Pace::new(config.rate, config.connections, self.number, begin);
         while !run.stop.is_cancelled() {
-            let due = pace.next();
-            if let Some(due) = due {
-                let early = due.saturating_sub(run.clock.monotonic());
-                let waited = run.clock.sleep(early);
-                // A timer is late by up to a millisecond, which is not the server's fault.
-                let is_early = !early.is_zero();
-                if is_early && run.unless_stopped(waited).await.is_none() {
+            let mut due = pace.next();
+            let early = due.map(|due| due.saturating_sub(run.clock.monotonic()));
+            if let Some(early) = early.filter(|early| !early.is_zero()) {
+                if run.unless_stopped(run.clock.sleep(early)).await.is_none() {
                     break;
                 }
-                let due = if is_early { None } else { Some(due) };
-                self.vote(due).await;
-            } else {
-                self.vote(None).await;
+                // A timer is late by up to a millisecond, which is not the server's fault.
+                due = None;
             }
+            self.vote(due).await;
         }
         let late = pace.due_before(run.clock.monotonic().min(begin + config.duration));
         run.stats().not_begun += late;

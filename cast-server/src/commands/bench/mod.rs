@@ -41,11 +41,7 @@ use cast_core::{deadline::in_time, domain::Clock};
 use tokio::{runtime, task::JoinHandle};
 
 pub use self::config::BenchConfig;
-use self::{
-    progress::Progress,
-    report::{Checked, Load, Report},
-    run::Run,
-};
+use self::{progress::Progress, report::Report, run::Run};
 use crate::{
     client::{Connection, not_cast},
     process::{
@@ -72,22 +68,10 @@ pub fn run(config: &BenchConfig) -> ExitCode {
     let result = runtime.block_on(bench(config));
     // Connections and what they wait for are of no use any more.
     runtime.shutdown_background();
-    let report = match result {
-        Ok(report) => report,
-        Err(error) => return fail(&error),
-    };
-    let printed = print(&if config.json {
-        report::json(&report)
-    } else {
-        report::text(&report)
-    });
-    match report.exit_code() {
-        0 => printed,
-        code => code.into(),
-    }
+    result.unwrap_or_else(|error| fail(&error))
 }
 
-async fn bench(config: &BenchConfig) -> Result<Report, String> {
+async fn bench(config: &BenchConfig) -> Result<ExitCode, String> {
     let (clock, entropy) = wiring::system();
     let seed = config.seed.unwrap_or_else(|| {
         let mut bytes = [0; 8];
@@ -120,13 +104,25 @@ async fn bench(config: &BenchConfig) -> Result<Report, String> {
     drop((following, progress));
     fetching.abort();
     listening.abort();
-    let load = Load {
+    let report = Report {
+        run: &run,
+        stats: run.stats(),
         elapsed,
         seed,
         is_interrupted: is_interrupted.load(Relaxed),
         had_votes,
+        verdict,
+        lost,
     };
-    Ok(Report::new(&run, load, Checked { verdict, lost }))
+    let printed = print(&if config.json {
+        report::json(&report)
+    } else {
+        report::text(&report)
+    });
+    Ok(match report.exit_code() {
+        0 => printed,
+        code => code.into(),
+    })
 }
 
 /// Names that no other run has.
@@ -145,7 +141,7 @@ async fn baseline(
     let mut baseline = None;
     for url in &config.urls {
         let mut connection = Connection::new(url, clock, config.timeout);
-        let votes = run::read_tallies(&mut connection, names).await;
+        let votes = wire::tallies(&mut connection, names).await;
         let votes = votes.map_err(|why| not_cast(url, &why))?;
         baseline.get_or_insert(votes);
     }
@@ -168,7 +164,7 @@ async fn first_ticket(run: &Run) -> Result<(), String> {
 /// Says before the run if tickets bound the rate, and not the hardware. It takes a period of tickets
 /// to know.
 async fn warn_of_tickets(run: &Run, progress: &Progress) {
-    let allowance = run.stats().allowance();
+    let allowance = run.stats().limits.allowance();
     if !allowance.is_small() {
         return;
     }
@@ -179,7 +175,7 @@ async fn warn_of_tickets(run: &Run, progress: &Progress) {
         let second = run.unless_stopped(run.tickets.good(Some(first.number)));
         in_time(&*run.clock, SECOND_TICKET, second).await;
     }
-    let allowance = run.stats().allowance();
+    let allowance = run.stats().limits.allowance();
     if let Some(bound) = allowance.bound(run.config.rate, left) {
         progress.hide();
         warn(&format!(

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{run::Run, run_stats::Codes};
+use super::run::Run;
 
 const UPDATES_PER_SECOND: u32 = 5;
 
@@ -80,30 +80,19 @@ fn style(template: &str) -> ProgressStyle {
 fn message(run: &Run, rate: u64) -> String {
     let stats = run.stats();
     let votes = &stats.votes;
-    let mut text = format!(
-        "{} votes/s, {} accepted",
-        count(rate),
-        count(votes.accepted)
-    );
+    let (rate, accepted) = (HumanCount(rate), HumanCount(votes.accepted));
+    let mut text = format!("{rate} votes/s, {accepted} accepted");
     for (name, codes) in [
         ("refused", &votes.refused),
         ("faults", &votes.faults),
         ("unknown", &votes.unknown),
     ] {
-        let sum = sum(codes);
+        let sum: u64 = codes.values().sum();
         if sum > 0 {
-            text = format!("{text}, {} {name}", count(sum));
+            text = format!("{text}, {} {name}", HumanCount(sum));
         }
     }
     text
-}
-
-const fn count(number: u64) -> HumanCount {
-    HumanCount(number)
-}
-
-fn sum(codes: &Codes) -> u64 {
-    codes.values().sum()
 }
 
 fn per_second(count: u64, time: Duration) -> u64 {

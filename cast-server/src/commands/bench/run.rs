@@ -20,7 +20,7 @@ use super::{
     response::VoteResponse,
     run_stats::RunStats,
     tickets::{Ticket, Tickets},
-    wire::{self, MAX_TALLIES},
+    wire,
 };
 use crate::{
     client::{Connection, RequestError, post},
@@ -97,15 +97,11 @@ impl Run {
         // Each server gives the same ticket; while one is gone, another is asked.
         loop {
             for connection in &mut connections {
-                let response = post(connection, wire::cas()).await;
-                let cas = response
-                    .map_err(|error| error.to_string())
-                    .and_then(|response| wire::read_cas(response.status(), response.body()));
-                match cas {
+                match wire::cas(connection).await {
                     Ok(cas) => {
                         let uses = cas.remaining_usage;
                         self.tickets
-                            .seen(&cas, |until_ms| self.stats().ticket_seen(uses, until_ms));
+                            .seen(&cas, |until_ms| self.stats().limits.push(uses, until_ms));
                         break;
                     }
                     Err(why) => self.tickets.not_seen(why),
@@ -176,22 +172,4 @@ pub(super) async fn send_vote(
         Err(RequestError::TimedOut(_)) => Ok(VoteResponse::Unknown("TIMEOUT".into())),
         Err(RequestError::NotSent(why)) => Err(why),
     }
-}
-
-/// What a server shows for `names`.
-pub(super) async fn read_tallies(
-    connection: &mut Connection<'_>,
-    names: &[String],
-) -> Result<Vec<u64>, String> {
-    let mut votes = Vec::with_capacity(names.len());
-    for names in names.chunks(MAX_TALLIES) {
-        let response = post(connection, wire::tallies(names)).await;
-        let response = response.map_err(|error| error.to_string())?;
-        votes.extend(wire::read_tallies(
-            response.status(),
-            response.body(),
-            names,
-        )?);
-    }
-    Ok(votes)
 }

@@ -13,9 +13,10 @@ use cast_core::{
     ledger::{Entry, Expectation, Ledger},
 };
 use hdrhistogram::Histogram;
+use serde::Serialize;
 
 use super::{
-    allowance::{Allowance, TicketLimits},
+    allowance::TicketLimits,
     response::VoteResponse,
     verdict::{Candidate, Shown, Verdict},
 };
@@ -45,7 +46,7 @@ pub(super) struct OpenBallot {
 }
 
 /// The answers to votes that were sent for the first time.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct VoteCounts {
     pub(super) sent: u64,
     pub(super) accepted: u64,
@@ -59,7 +60,7 @@ pub(super) struct VoteCounts {
 }
 
 /// The answers to ballots that were sent again though they had been accepted.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default, Serialize)]
 pub(super) struct RetryCounts {
     pub(super) sent: u64,
     pub(super) duplicate: u64,
@@ -75,7 +76,8 @@ pub(super) struct RetryCounts {
 pub(super) struct RunStats {
     ledger: Ledger<Option<BallotId>, Candidate, usize>,
     candidates: usize,
-    limits: TicketLimits,
+    /// Of the tickets that were seen.
+    pub(super) limits: TicketLimits,
     retry_fraction: f64,
     /// How much of a retry is due.
     retry_due: f64,
@@ -197,16 +199,6 @@ impl RunStats {
 
     fn is_open(&self, entry: Entry) -> bool {
         self.ledger.expectation(entry) == Expectation::Open
-    }
-
-    /// A ticket that was not seen before has `uses` left; returns its number.
-    pub(super) fn ticket_seen(&mut self, uses: u64, valid_until_ms: Option<u64>) -> usize {
-        self.limits.push(uses, valid_until_ms)
-    }
-
-    /// What the tickets allow.
-    pub(super) fn allowance(&self) -> Allowance {
-        self.limits.allowance()
     }
 
     fn is_retry_due(&mut self) -> bool {

@@ -5,11 +5,11 @@ use std::time::Duration;
 use cast_core::domain::BallotId;
 
 use super::{
-    run::{Run, read_tallies},
+    run::Run,
     verdict::{Shown, Verdict},
     wire,
 };
-use crate::client::{Connection, post};
+use crate::client::Connection;
 
 /// How soon to look at the tallies again.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
@@ -51,7 +51,7 @@ async fn look(run: &Run, connections: &mut [Connection<'_>]) -> Result<Verdict, 
     let mut shown = Vec::new();
     for connection in connections {
         let url = connection.url().to_string();
-        let votes = read_tallies(connection, &run.names).await;
+        let votes = wire::tallies(connection, &run.names).await;
         let votes = votes.map_err(|why| format!("{url}: {why}"))?;
         shown.push(Shown { url, votes });
     }
@@ -70,11 +70,8 @@ pub(super) async fn lost_ballots(run: &Run, verdict: &Verdict) -> Vec<LostBallot
     };
     let mut connection = run.connection(url);
     for (candidate, id) in suspects(run, verdict) {
-        let Ok(response) = post(&mut connection, wire::ballot(id)).await else {
-            break;
-        };
         // A server that cannot say has lost nothing by that.
-        let Ok(fate) = wire::read_ballot(response.status(), response.body()) else {
+        let Ok(fate) = wire::ballot(&mut connection, id).await else {
             break;
         };
         if !matches!(fate.as_deref(), Some("COUNTED" | "LOGGED")) {

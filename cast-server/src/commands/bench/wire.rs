@@ -6,10 +6,10 @@ use bytes::Bytes;
 use cast_core::domain::BallotId;
 use http::StatusCode;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::response::VoteResponse;
-use crate::client::{Cas, GraphqlError, GraphqlResponse, data};
+use crate::client::{Cas, Connection, GraphqlError, GraphqlResponse, ask};
 
 /// The most names that one request may ask for.
 pub(super) const MAX_TALLIES: usize = 100;
@@ -27,28 +27,6 @@ pub(super) fn vote(name: &str, ticket: &str, id: Option<BallotId>) -> Bytes {
          \"ticket\":{ticket},\"id\":{id}}}}}"
     );
     body.into()
-}
-
-/// The ticket that is good now.
-pub(super) fn cas() -> Bytes {
-    let query = "{ cas { ticket validUntil remainingUsage } }";
-    json!({"query": query}).to_string().into()
-}
-
-/// The tallies of some names.
-pub(super) fn tallies(names: &[String]) -> Bytes {
-    let query = "query($names: [String!]!) { tallies(usernames: $names) { username votes } }";
-    json!({"query": query, "variables": {"names": names}})
-        .to_string()
-        .into()
-}
-
-/// The fate of a ballot.
-pub(super) fn ballot(id: BallotId) -> Bytes {
-    let query = "query($id: ID!) { ballot(id: $id) { fate } }";
-    json!({"query": query, "variables": {"id": id.to_string()}})
-        .to_string()
-        .into()
 }
 
 #[derive(Deserialize)]
@@ -113,53 +91,60 @@ fn from_errors(status: StatusCode, errors: Vec<GraphqlError>) -> VoteResponse {
 }
 
 #[derive(Deserialize)]
-struct CasData {
-    cas: Cas,
-}
-
-#[derive(Deserialize)]
-struct TalliesData {
-    tallies: Vec<Tally>,
-}
-
-#[derive(Deserialize)]
 struct Tally {
     username: String,
     votes: u64,
 }
 
 #[derive(Deserialize)]
-struct BallotData {
-    ballot: Option<Fate>,
-}
-
-#[derive(Deserialize)]
-struct Fate {
+struct Ballot {
     fate: String,
 }
 
-/// The ticket in an answer to [`cas`].
-pub(super) fn read_cas(status: StatusCode, body: &[u8]) -> Result<Cas, String> {
-    Ok(data::<CasData>(status, body)?.cas)
+/// The one field of an answer.
+#[derive(Deserialize)]
+struct Field<T> {
+    #[serde(alias = "cas", alias = "tallies", alias = "ballot")]
+    value: T,
 }
 
-/// The votes in an answer to [`tallies`] of `names`.
-pub(super) fn read_tallies(
-    status: StatusCode,
-    body: &[u8],
+/// The ticket that is good now.
+pub(super) async fn cas(connection: &mut Connection<'_>) -> Result<Cas, String> {
+    let query = "{ cas { ticket validUntil remainingUsage } }";
+    let data: Field<Cas> = ask(connection, query, &Value::Null).await?;
+    Ok(data.value)
+}
+
+/// What a server shows for some names.
+pub(super) async fn tallies(
+    connection: &mut Connection<'_>,
     names: &[String],
 ) -> Result<Vec<u64>, String> {
-    let tallies = data::<TalliesData>(status, body)?.tallies;
+    let query = "query($names: [String!]!) { tallies(usernames: $names) { username votes } }";
+    let mut votes = Vec::with_capacity(names.len());
+    for names in names.chunks(MAX_TALLIES) {
+        let data: Field<_> = ask(connection, query, &json!({"names": names})).await?;
+        votes.extend(votes_of(names, data.value)?);
+    }
+    Ok(votes)
+}
+
+fn votes_of(names: &[String], tallies: Vec<Tally>) -> Result<Vec<u64>, String> {
     if !tallies.iter().map(|tally| &tally.username).eq(names) {
         return Err("it answered with the tallies of other names than were asked for".into());
     }
     Ok(tallies.into_iter().map(|tally| tally.votes).collect())
 }
 
-/// The fate in an answer to [`ballot`]; none if the server does not know it.
-pub(super) fn read_ballot(status: StatusCode, body: &[u8]) -> Result<Option<String>, String> {
-    let ballot = data::<BallotData>(status, body)?.ballot;
-    Ok(ballot.map(|ballot| ballot.fate))
+/// The fate of a ballot; none if the server does not know it.
+pub(super) async fn ballot(
+    connection: &mut Connection<'_>,
+    id: BallotId,
+) -> Result<Option<String>, String> {
+    let query = "query($id: ID!) { ballot(id: $id) { fate } }";
+    let data: Field<Option<Ballot>> =
+        ask(connection, query, &json!({"id": id.to_string()})).await?;
+    Ok(data.value.map(|ballot| ballot.fate))
 }
 
 #[cfg(test)]
@@ -236,22 +221,16 @@ mod tests {
 
     #[test]
     fn tallies_are_of_the_names_that_were_asked_for() {
-        let body =
-            br#"{"data":{"tallies":[{"username":"a","votes":3},{"username":"b","votes":0}]}}"#;
         let read = |names: &[&str]| {
+            let tallies = [("a", 3), ("b", 0)].map(|(name, votes)| Tally {
+                username: name.into(),
+                votes,
+            });
             let names: Vec<_> = names.iter().map(|&name| name.into()).collect();
-            read_tallies(StatusCode::OK, body, &names)
+            votes_of(&names, tallies.into())
         };
         assert_eq!(read(&["a", "b"]), Ok(vec![3, 0]));
         assert!(read(&["b", "a"]).is_err());
         assert!(read(&["a"]).is_err());
-    }
-
-    #[test]
-    fn a_fault_is_reported_with_the_servers_message() {
-        let error = read_cas(StatusCode::OK, error("NO_TICKET").as_bytes()).unwrap_err();
-        assert_eq!(error, "it answered NO_TICKET: m");
-        let error = read_cas(StatusCode::NOT_FOUND, b"nothing here").unwrap_err();
-        assert!(error.contains("404"), "{error}");
     }
 }

@@ -4,10 +4,7 @@ use cast_core::domain::BallotId;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{
-    guide::{Guide, RequestFailure},
-    output::note,
-};
+use super::{guide::Guide, output::note};
 
 pub(super) const VOTE: &str = "\
 mutation Vote($usernames: [String!]!, $voteCount: [Int!]!, $ticket: String!, $voterUsername: String,
@@ -116,24 +113,20 @@ pub(super) fn same<T: PartialEq + std::fmt::Debug + ?Sized>(
 }
 
 impl Guide<'_> {
-    /// Votes with this ticket, and shows it.
-    async fn vote(&mut self, ballot: &Ballot, ticket: &str) -> Result<VoteResult, RequestFailure> {
-        let data = self.ask(VOTE, &ballot.variables(ticket)).await?;
-        VoteResult::of(&data).map_err(RequestFailure::permanent)
-    }
-
     /// Votes with this ticket, again as long as there is no answer.
     pub(super) async fn vote_once(
         &mut self,
         ballot: &Ballot,
         ticket: &str,
     ) -> Result<VoteResult, String> {
-        let deadline = self.deadline();
+        let (deadline, variables) = (self.deadline(), ballot.variables(ticket));
         loop {
-            match self.vote(ballot, ticket).await {
-                Ok(result) => return Ok(result),
-                Err(failure) if failure.is_transient => self.pause(deadline, &failure.why).await?,
-                Err(failure) => return Err(failure.why),
+            match self.ask(VOTE, &variables).await {
+                Ok(data) => return VoteResult::of(&data),
+                Err(failure) if failure.is_transient() => {
+                    self.pause(deadline, &failure.to_string()).await?;
+                }
+                Err(failure) => return Err(failure.into()),
             }
         }
     }

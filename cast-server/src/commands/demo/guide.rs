@@ -2,55 +2,16 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use bytes::Bytes;
 use cast_core::domain::{BallotId, Clock, Entropy, Partition, Partitions};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{config::DemoConfig, output};
-use crate::client::{Cas, Connection, NoData, RequestError, data, post};
+use crate::client::{Cas, Connection, NoData, ask};
 
 /// How soon something is tried again.
 pub(super) const PAUSE: Duration = Duration::from_millis(100);
 
 pub(super) const CAS: &str = "query Ticket { cas { ticket validUntil remainingUsage } }";
-
-/// Why a request has no data.
-#[derive(Debug)]
-pub(super) struct RequestFailure {
-    pub(super) why: String,
-    /// Whether the request may be repeated. That is safe: nothing happened, or a ballot has its id.
-    pub(super) is_transient: bool,
-}
-
-impl RequestFailure {
-    pub(super) const fn permanent(why: String) -> Self {
-        Self {
-            why,
-            is_transient: false,
-        }
-    }
-}
-
-impl From<RequestError> for RequestFailure {
-    fn from(error: RequestError) -> Self {
-        Self {
-            why: error.to_string(),
-            // Without a connection, there is no server.
-            is_transient: !matches!(error, RequestError::NotSent(_)),
-        }
-    }
-}
-
-impl From<NoData> for RequestFailure {
-    fn from(why: NoData) -> Self {
-        let (why, is_transient) = (why.to_string(), why.is_retryable());
-        Self { why, is_transient }
-    }
-}
-
-/// A moment after which nothing is tried again.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Deadline(Duration);
 
 /// Talks to a server, and prints what happens.
 pub(super) struct Guide<'a> {
@@ -58,6 +19,8 @@ pub(super) struct Guide<'a> {
     pub(super) clock: &'a dyn Clock,
     entropy: &'a dyn Entropy,
     connection: Connection<'a>,
+    /// The end of names that no other run has.
+    suffix: u64,
     /// The step that is shown: its number, and what it is about.
     step: (usize, &'static str),
     /// Documents that were printed.
@@ -70,10 +33,13 @@ impl<'a> Guide<'a> {
         clock: &'a dyn Clock,
         entropy: &'a dyn Entropy,
     ) -> Self {
+        let mut suffix = [0; 8];
+        entropy.fill(&mut suffix);
         Self {
             config,
             clock,
             entropy,
+            suffix: u64::from_le_bytes(suffix),
             connection: Connection::new(&config.url, clock, config.timeout),
             step: (0, "before the first step"),
             printed: BTreeSet::new(),
@@ -99,16 +65,12 @@ impl<'a> Guide<'a> {
     }
 
     /// Sends a request, and prints it and the response; returns the data of the response.
-    pub(super) async fn ask(
-        &mut self,
-        query: &str,
-        variables: &Value,
-    ) -> Result<Value, RequestFailure> {
+    pub(super) async fn ask(&mut self, query: &str, variables: &Value) -> Result<Value, NoData> {
         self.show_request(query, variables);
         let data = self.ask_quietly(query, variables).await;
         match &data {
             Ok(data) => output::show_response(data),
-            Err(failure) => output::show_failure(&failure.why),
+            Err(failure) => output::show_failure(&failure.to_string()),
         }
         data
     }
@@ -118,11 +80,8 @@ impl<'a> Guide<'a> {
         &mut self,
         query: &str,
         variables: &Value,
-    ) -> Result<Value, RequestFailure> {
-        let body = json!({"query": query, "variables": variables});
-        let body = Bytes::from(body.to_string());
-        let response = post(&mut self.connection, body).await?;
-        Ok(data(response.status(), response.body())?)
+    ) -> Result<Value, NoData> {
+        ask(&mut self.connection, query, variables).await
     }
 
     /// The ticket that is good now: one with a use left, and another than `refused`. It is not printed.
@@ -138,25 +97,31 @@ impl<'a> Guide<'a> {
                         return Ok(cas);
                     }
                 }
-                Err(failure) if failure.is_transient => none = failure.why,
-                Err(failure) => return Err(failure.why),
+                Err(failure) if failure.is_transient() => none = failure.to_string(),
+                Err(failure) => return Err(failure.into()),
             }
             self.pause(deadline, &none).await?;
         }
     }
 
-    pub(super) fn deadline(&self) -> Deadline {
-        Deadline(self.clock.monotonic() + self.config.timeout)
+    /// When nothing is tried again, by the monotonic clock.
+    pub(super) fn deadline(&self) -> Duration {
+        self.clock.monotonic() + self.config.timeout
     }
 
     /// Waits a moment before something is tried again, unless it is too late for that.
-    pub(super) async fn pause(&self, deadline: Deadline, still: &str) -> Result<(), String> {
-        if self.clock.monotonic() >= deadline.0 {
+    pub(super) async fn pause(&self, deadline: Duration, still: &str) -> Result<(), String> {
+        if self.clock.monotonic() >= deadline {
             let limit = self.config.timeout;
             return Err(format!("still, after {limit:?}: {still}"));
         }
         self.clock.sleep(PAUSE).await;
         Ok(())
+    }
+
+    /// A name that no other run has.
+    pub(super) fn name(&self, name: &str) -> String {
+        format!("{name}-{:016x}", self.suffix)
     }
 
     /// An id that no other ballot has.

@@ -6,7 +6,6 @@
 //! | `steps` | what is shown, in its order, and what the answers must be |
 //! | `guide` | requests, responses, retries |
 //! | `ballot` | a ballot that is sent until its outcome is known |
-//! | `names` | names that no other run has |
 //! | `output` | what is printed |
 //!
 //! Like [`bench`](mod@crate::commands::bench) it knows a server by its URL and the GraphQL contract alone. Its
@@ -16,7 +15,6 @@
 mod ballot;
 mod config;
 mod guide;
-mod names;
 mod output;
 mod steps;
 
@@ -25,7 +23,7 @@ use std::process::ExitCode;
 use tokio::runtime;
 
 pub use self::config::DemoConfig;
-use self::{guide::Guide, names::Names};
+use self::guide::Guide;
 use crate::{
     process::terminal::{fail, print},
     wiring,
@@ -38,9 +36,8 @@ pub fn run(config: &DemoConfig) -> ExitCode {
         Err(error) => return fail(&format!("cannot start a thread: {error}")),
     };
     let (clock, entropy) = wiring::system();
-    let names = Names::random(&*entropy);
     let mut guide = Guide::new(config, &*clock, &*entropy);
-    match runtime.block_on(steps::walk(&mut guide, &names)) {
+    match runtime.block_on(steps::walk(&mut guide)) {
         Ok(()) => print("Each step went as it must.\n"),
         Err(why) => fail(&guide.failure(&why)),
     }

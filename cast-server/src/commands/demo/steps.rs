@@ -7,7 +7,6 @@ use serde_json::{Map, Value, json};
 use super::{
     ballot::{Ballot, VOTE, VoteResult, same},
     guide::{CAS, Guide, PAUSE, cas},
-    names::Names,
     output::{end, note, show_response},
 };
 use crate::client::{Cas, not_cast};
@@ -16,14 +15,14 @@ use crate::client::{Cas, not_cast};
 const USES: u64 = 3;
 
 /// Goes through all steps; why the first that does not go as it must does not.
-pub(super) async fn walk(guide: &mut Guide<'_>, names: &Names) -> Result<(), String> {
+pub(super) async fn walk(guide: &mut Guide<'_>) -> Result<(), String> {
     current_ticket(guide).await?;
-    let elected = three_names(guide, names).await?;
+    let elected = three_names(guide).await?;
     tallies(guide, &elected).await?;
-    forged_ticket(guide, names).await?;
-    several_uses(guide, names).await?;
-    expiry(guide, names).await?;
-    sent_twice(guide, names).await
+    forged_ticket(guide).await?;
+    several_uses(guide).await?;
+    expiry(guide).await?;
+    sent_twice(guide).await
 }
 
 async fn current_ticket(guide: &mut Guide<'_>) -> Result<(), String> {
@@ -55,8 +54,10 @@ async fn shown_ticket(guide: &mut Guide<'_>) -> Result<Cas, String> {
         match guide.ask(CAS, &Value::Null).await {
             Ok(data) => return cas(&data),
             // The server is there, and has no ticket yet.
-            Err(failure) if failure.is_transient => guide.pause(deadline, &failure.why).await?,
-            Err(failure) => return Err(not_cast(&guide.config.url, &failure.why)),
+            Err(failure) if failure.is_transient() => {
+                guide.pause(deadline, &failure.to_string()).await?;
+            }
+            Err(failure) => return Err(not_cast(&guide.config.url, &failure.to_string())),
         }
     }
 }
@@ -72,7 +73,7 @@ fn left_ms(guide: &Guide<'_>, ticket: &Cas) -> Result<i64, String> {
 }
 
 /// Votes for three names; returns each with its votes.
-async fn three_names(guide: &mut Guide<'_>, names: &Names) -> Result<Vec<(String, u32)>, String> {
+async fn three_names(guide: &mut Guide<'_>) -> Result<Vec<(String, u32)>, String> {
     guide.begin(
         "A ballot for three names",
         "One use of a ticket buys one ballot, with up to 16 names. All of it counts, or none of it: the\n\
@@ -82,13 +83,13 @@ async fn three_names(guide: &mut Guide<'_>, names: &Names) -> Result<Vec<(String
     let elected = [("alice", 3), ("bob", 2), ("carol", 1)];
     let elected: Vec<_> = elected
         .into_iter()
-        .map(|(name, count)| (names.of(name), count))
+        .map(|(name, count)| (guide.name(name), count))
         .collect();
     let ballot = Ballot {
         id: guide.mint(),
         usernames: elected.iter().map(|(name, _)| name.clone()).collect(),
         counts: elected.iter().map(|(_, count)| *count).collect(),
-        voter: Some(names.of("voter")),
+        voter: Some(guide.name("voter")),
     };
     let result = guide.cast(&ballot).await?;
     result.is_success()?;
@@ -152,14 +153,14 @@ async fn until_shown(
                 }
                 format!("votes must be {expected:?}, and are {votes:?}")
             }
-            Err(failure) if failure.is_transient => failure.why,
-            Err(failure) => return Err(failure.why),
+            Err(failure) if failure.is_transient() => failure.to_string(),
+            Err(failure) => return Err(failure.into()),
         };
         guide.pause(deadline, &why).await?;
     }
 }
 
-async fn forged_ticket(guide: &mut Guide<'_>, names: &Names) -> Result<(), String> {
+async fn forged_ticket(guide: &mut Guide<'_>) -> Result<(), String> {
     guide.begin(
         "A forged ticket",
         "A ticket carries a tag that only the servers' keys can make. One digit is changed: every server\n\
@@ -168,7 +169,7 @@ async fn forged_ticket(guide: &mut Guide<'_>, names: &Names) -> Result<(), Strin
     let mut forged = guide.ticket(None).await?.ticket;
     let last = forged.pop();
     forged.push(if last == Some('0') { '1' } else { '0' });
-    let mallory = names.of("mallory");
+    let mallory = guide.name("mallory");
     let ballot = Ballot::of(guide.mint(), mallory.clone());
     let result = guide.vote_once(&ballot, &forged).await?;
     result.is_refusal("Invalid ticket", "TICKET_INVALID")?;
@@ -177,7 +178,7 @@ async fn forged_ticket(guide: &mut Guide<'_>, names: &Names) -> Result<(), Strin
     Ok(())
 }
 
-async fn several_uses(guide: &mut Guide<'_>, names: &Names) -> Result<(), String> {
+async fn several_uses(guide: &mut Guide<'_>) -> Result<(), String> {
     guide.begin(
         "Several uses of one ticket",
         "Each ballot takes one use, whichever server it comes to, and `remainingUsage` says how many are\n\
@@ -185,7 +186,7 @@ async fn several_uses(guide: &mut Guide<'_>, names: &Names) -> Result<(), String
     );
     let deadline = guide.deadline();
     loop {
-        if let Some((uses, before, after)) = uses_of_one_ticket(guide, names).await? {
+        if let Some((uses, before, after)) = uses_of_one_ticket(guide).await? {
             if before.saturating_sub(after) < uses {
                 return Err(format!(
                     "after {uses} ballots, remainingUsage must be at most {}, and is {after}",
@@ -211,14 +212,11 @@ async fn several_uses(guide: &mut Guide<'_>, names: &Names) -> Result<(), String
 
 /// Votes some times with one ticket: how often, and how many uses it had left before and after.
 /// Nothing if it did not last so long.
-async fn uses_of_one_ticket(
-    guide: &mut Guide<'_>,
-    names: &Names,
-) -> Result<Option<(u64, u64, u64)>, String> {
+async fn uses_of_one_ticket(guide: &mut Guide<'_>) -> Result<Option<(u64, u64, u64)>, String> {
     let before = guide.ticket(None).await?;
     let uses = USES.min(before.remaining_usage);
     for _ in 0..uses {
-        let ballot = Ballot::of(guide.mint(), names.of("dora"));
+        let ballot = Ballot::of(guide.mint(), guide.name("dora"));
         let result = guide.vote_once(&ballot, &before.ticket).await?;
         if result.is_at_an_end() {
             return Ok(None);
@@ -230,14 +228,14 @@ async fn uses_of_one_ticket(
     Ok((after.ticket == before.ticket).then_some(left))
 }
 
-async fn expiry(guide: &mut Guide<'_>, names: &Names) -> Result<(), String> {
+async fn expiry(guide: &mut Guide<'_>) -> Result<(), String> {
     guide.begin(
         "The end of a ticket",
         "From `validUntil` on a ticket is expired, so that tickets cannot be hoarded. The next one is\n\
          valid by then.",
     );
     let old = shown_ticket(guide).await?;
-    let ballot = Ballot::of(guide.mint(), names.of("erin"));
+    let ballot = Ballot::of(guide.mint(), guide.name("erin"));
     let refused = until_refused(guide, &ballot, &old).await?;
     refused.is_refusal("Ticket expired", "TICKET_EXPIRED")?;
     same("retryable", &refused.retryable, &true)?;
@@ -284,8 +282,8 @@ async fn until_refused(
                 };
                 format!("it was to end at {}, and {does}", old.valid_until)
             }
-            Err(failure) if failure.is_transient => failure.why,
-            Err(failure) => return Err(failure.why),
+            Err(failure) if failure.is_transient() => failure.to_string(),
+            Err(failure) => return Err(failure.into()),
         };
         if guide.clock.monotonic() >= deadline {
             return Err(format!("{why}, {limit:?} after it was fetched"));
@@ -294,13 +292,13 @@ async fn until_refused(
     }
 }
 
-async fn sent_twice(guide: &mut Guide<'_>, names: &Names) -> Result<(), String> {
+async fn sent_twice(guide: &mut Guide<'_>) -> Result<(), String> {
     guide.begin(
         "The same ballot twice",
         "An answer can be lost. `ballotId` is an idempotency key, a UUID: retries with the same id count\n\
          once and take no second use.",
     );
-    let frank = names.of("frank");
+    let frank = guide.name("frank");
     let ballot = Ballot::of(guide.mint(), frank.clone());
     let first = guide.cast(&ballot).await?;
     first.is_success()?;

@@ -12,40 +12,22 @@ use cast_core::{
 use metrics::{Counter, Histogram};
 
 use super::{catalog, registry::Registry};
+use crate::protocol::labels;
 
-/// How a call ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum CallOutcome {
-    Ok,
-    Unavailable,
-    OutcomeUnknown,
-    Corrupt,
-    Misconfigured,
-    /// Its caller dropped it: at a deadline, or because the client has disconnected.
-    Dropped,
+labels! {
+    /// How a call ended.
+    CallOutcome {
+        Ok = "ok",
+        Unavailable = "unavailable",
+        OutcomeUnknown = "outcome_unknown",
+        Corrupt = "corrupt",
+        Misconfigured = "misconfigured",
+        /// Its caller dropped it: at a deadline, or because the client has disconnected.
+        Dropped = "dropped",
+    }
 }
 
 impl CallOutcome {
-    const ALL: [Self; 6] = [
-        Self::Ok,
-        Self::Unavailable,
-        Self::OutcomeUnknown,
-        Self::Corrupt,
-        Self::Misconfigured,
-        Self::Dropped,
-    ];
-
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Unavailable => "unavailable",
-            Self::OutcomeUnknown => "outcome_unknown",
-            Self::Corrupt => "corrupt",
-            Self::Misconfigured => "misconfigured",
-            Self::Dropped => "dropped",
-        }
-    }
-
     /// The outcome of a call with this error, if any.
     pub(crate) fn of_error(error: Option<&PortError>) -> Self {
         match error.map(PortError::kind) {
@@ -150,16 +132,4 @@ fn labels(operation: Operation, outcome: CallOutcome) -> [&'static str; 3] {
         port => port,
     };
     [port, operation.method(), outcome.as_str()]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_outcome_is_counted_in_its_own_place() {
-        for (at, outcome) in CallOutcome::ALL.into_iter().enumerate() {
-            assert_eq!(outcome as usize, at, "{outcome:?}");
-        }
-    }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use metrics::{Counter, Gauge, Histogram};
 
 use super::{catalog, registry::Registry};
-use crate::protocol::Route;
+use crate::protocol::{ConnectionEvent, Route};
 
 /// The classes of a status.
 const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
@@ -13,7 +13,7 @@ const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 /// Requests and connections over HTTP.
 pub(crate) struct HttpMetrics {
     requests: [[Counter; CLASSES.len()]; Route::ALL.len()],
-    /// Of all routes but `None`.
+    /// Of all routes but `None`, which is the last.
     seconds: Vec<Histogram>,
     open: Gauge,
     accepted: Counter,
@@ -25,12 +25,13 @@ impl HttpMetrics {
         let requests = |route: Route| {
             CLASSES.map(|class| registry.counter(&catalog::HTTP_REQUESTS, &[route.as_str(), class]))
         };
+        let paths = Route::ALL.iter().filter(|it| **it != Route::None);
         let seconds =
-            |route: Route| registry.histogram(&catalog::HTTP_REQUEST_SECONDS, &[route.as_str()]);
+            |route: &Route| registry.histogram(&catalog::HTTP_REQUEST_SECONDS, &[route.as_str()]);
         let taken = |result| registry.counter(&catalog::HTTP_CONNECTIONS_TAKEN, &[result]);
         Self {
             requests: Route::ALL.map(requests),
-            seconds: Route::PATHS.map(seconds).into(),
+            seconds: paths.map(seconds).collect(),
             open: registry.gauge(&catalog::HTTP_CONNECTIONS, &[]),
             accepted: taken("accepted"),
             turned_away: taken("turned_away"),
@@ -43,25 +44,17 @@ impl HttpMetrics {
         self.seconds[route as usize].record(took);
     }
 
-    /// Counts a connection that was accepted.
-    pub(crate) fn connection_opened(&self) {
-        self.accepted.increment(1);
-        self.open.increment(1.0);
-    }
-
-    /// Counts the end of a connection that was accepted.
-    pub(crate) fn connection_closed(&self) {
-        self.open.decrement(1.0);
-    }
-
-    /// Counts a connection that was refused: as many are open as may be.
-    pub(crate) fn connection_refused(&self) {
-        self.turned_away.increment(1);
-    }
-
-    /// Counts a connection that was closed with this status because it made no valid request.
-    pub(crate) fn connection_rejected(&self, status: u16) {
-        self.count(Route::None, status);
+    /// Counts connections.
+    pub(crate) fn connection(&self, event: ConnectionEvent) {
+        match event {
+            ConnectionEvent::Opened => {
+                self.accepted.increment(1);
+                self.open.increment(1.0);
+            }
+            ConnectionEvent::Closed => self.open.decrement(1.0),
+            ConnectionEvent::Refused => self.turned_away.increment(1),
+            ConnectionEvent::Rejected(status) => self.count(Route::None, status.as_u16()),
+        }
     }
 
     fn count(&self, route: Route, status: u16) {

@@ -1,17 +1,12 @@
 //! Where metrics are registered and rendered.
 
 use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder as _, Unit};
-use metrics_exporter_prometheus::{
-    Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
-};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusRecorder};
 
 use super::catalog::{self, Kind, Metric};
 
 /// The metrics of one server. Not the process's: tests run many servers in one.
-pub(super) struct Registry {
-    recorder: PrometheusRecorder,
-    handle: PrometheusHandle,
-}
+pub(super) struct Registry(PrometheusRecorder);
 
 const METADATA: Metadata<'static> =
     Metadata::new(module_path!(), Level::INFO, Some(module_path!()));
@@ -36,38 +31,32 @@ impl Registry {
                 Kind::Histogram(_) => recorder.describe_histogram(name, unit, help),
             }
         }
-        Self {
-            handle: recorder.handle(),
-            recorder,
-        }
+        Self(recorder)
     }
 
     /// The series of a counter with these values of its labels. It is there from now on.
     pub(super) fn counter(&self, metric: &Metric, values: &[&str]) -> Counter {
-        self.recorder
-            .register_counter(&key(metric, values), &METADATA)
+        self.0.register_counter(&key(metric, values), &METADATA)
     }
 
     /// Likewise, of a gauge.
     pub(super) fn gauge(&self, metric: &Metric, values: &[&str]) -> Gauge {
-        self.recorder
-            .register_gauge(&key(metric, values), &METADATA)
+        self.0.register_gauge(&key(metric, values), &METADATA)
     }
 
     /// Likewise, of a histogram.
     pub(super) fn histogram(&self, metric: &Metric, values: &[&str]) -> Histogram {
-        self.recorder
-            .register_histogram(&key(metric, values), &METADATA)
+        self.0.register_histogram(&key(metric, values), &METADATA)
     }
 
     /// All series, in Prometheus' text format.
     pub(super) fn render(&self) -> String {
-        self.handle.render()
+        self.0.handle().render()
     }
 
     /// Sums the values of histograms. Each value is kept until then: to be called now and then.
     pub(super) fn add_up(&self) {
-        self.handle.run_upkeep();
+        self.0.handle().run_upkeep();
     }
 }
 

@@ -59,18 +59,3 @@ impl GraphqlErrors {
         self.0[code as usize].increment(1);
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_code_is_counted_in_its_own_place() {
-        for (at, code) in VoteCode::ALL.into_iter().enumerate() {
-            assert_eq!(code as usize, at, "{code:?}");
-        }
-        for (at, code) in ErrorCode::ALL.into_iter().enumerate() {
-            assert_eq!(code as usize, at, "{code:?}");
-        }
-    }
-}

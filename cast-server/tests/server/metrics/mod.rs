@@ -93,7 +93,7 @@ impl Server {
 /// A server that updates its gauges often.
 async fn server_over(ports: Ports) -> Server {
     let mut app = app_over(ports);
-    app.telemetry.metrics_interval = Duration::from_millis(10);
+    app.metrics_interval = Duration::from_millis(10);
     Server::of(app).await
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{cas, lasting, sent, until_stored, vote, vote_with};
+use super::{cas, lasting, sent, until_stored, vote, vote_with, with_lasting_tickets};
 use crate::{
     check::tallies,
     stack::{Deployment, Stack, until},
@@ -36,11 +36,9 @@ async fn defect_04_counts_beyond_31_bits_are_counted_and_never_shown_wrong() {
 /// A name twice in one vote: Redis and the database disagreed.
 #[tokio::test]
 async fn defect_05_a_name_twice_in_one_vote_is_added_up_everywhere() {
-    let Some(mut stack) = Stack::start().await else {
+    let Some((stack, deployment)) = with_lasting_tickets(1_000, 1).await else {
         return;
     };
-    lasting(&mut stack, 1_000);
-    let deployment = Deployment::start(&stack, 1).await;
     let api = &deployment.clients()[0];
     let result = vote(api, &[("ada", 2), ("bo", 1), ("ada", 3)]).await;
     assert_eq!(result["votes"], json!([5, 1, 5]), "{result}");
@@ -54,11 +52,9 @@ async fn defect_05_a_name_twice_in_one_vote_is_added_up_everywhere() {
 /// One request with 100 aliases emptied the ticket; one use bought 2,000,000,000 votes.
 #[tokio::test]
 async fn defect_06_a_request_votes_once_and_a_use_buys_no_more_than_the_limit() {
-    let Some(mut stack) = Stack::start().await else {
+    let Some((_stack, deployment)) = with_lasting_tickets(100, 1).await else {
         return;
     };
-    lasting(&mut stack, 100);
-    let deployment = Deployment::start(&stack, 1).await;
     let api = &deployment.clients()[0];
     let (ticket, _) = cas(api).await;
     let vote = "vote(usernames: [\"ada\"], voteCount: [1], ticket: $t) { success }";
@@ -77,11 +73,9 @@ async fn defect_06_a_request_votes_once_and_a_use_buys_no_more_than_the_limit() 
 /// Negative counts; an empty list was a success; lists of different lengths burned a use.
 #[tokio::test]
 async fn defect_07_a_bad_ballot_is_refused_and_burns_no_use() {
-    let Some(mut stack) = Stack::start().await else {
+    let Some((_stack, deployment)) = with_lasting_tickets(100, 1).await else {
         return;
     };
-    lasting(&mut stack, 100);
-    let deployment = Deployment::start(&stack, 1).await;
     let api = &deployment.clients()[0];
     let (ticket, _) = cas(api).await;
     let length = "Vote count list must have the same length as usernames list";

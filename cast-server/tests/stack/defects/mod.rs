@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::{
     check::Stored,
     program::{Client, Reply, VOTE},
-    stack::{Stack, until},
+    stack::{Deployment, Stack, until},
 };
 
 /// Tickets that outlast the test, with so many uses.
@@ -23,6 +23,14 @@ fn lasting(stack: &mut Stack, uses: u32) {
     stack.set("CAST_TICKET_PERIOD", "1h");
     stack.set("CAST_TICKET_TTL", "2h");
     stack.set("CAST_TICKET_USES", &uses.to_string());
+}
+
+/// A deployment whose tickets outlast the test; `None` where servers are missing.
+async fn with_lasting_tickets(uses: u32, apis: usize) -> Option<(Stack, Deployment)> {
+    let mut stack = Stack::start().await?;
+    lasting(&mut stack, uses);
+    let deployment = Deployment::start(&stack, apis).await;
+    Some((stack, deployment))
 }
 
 async fn cas(api: &Client) -> (String, u64) {

@@ -3,7 +3,7 @@
 use cast_testkit::Seed;
 use serde_json::json;
 
-use super::{cas, lasting, publish_junk, sent, until_stored, vote};
+use super::{cas, lasting, publish_junk, sent, until_stored, vote, with_lasting_tickets};
 use crate::{
     check::{Stored, check, drained, tallies},
     ledger::VoteResponse,
@@ -179,11 +179,9 @@ async fn defect_11_a_script_error_leaves_no_half_a_vote() {
 /// One bad message made the consumer crash, start, and crash again.
 #[tokio::test]
 async fn defect_14_a_record_that_cannot_be_read_stops_nothing_and_is_written_down() {
-    let Some(mut stack) = Stack::start().await else {
+    let Some((stack, deployment)) = with_lasting_tickets(1_000, 1).await else {
         return;
     };
-    lasting(&mut stack, 1_000);
-    let deployment = Deployment::start(&stack, 1).await;
     let apis = deployment.clients();
     let api = &apis[0];
     assert_eq!(vote(api, &[("ada", 1)]).await["code"], "ACCEPTED");

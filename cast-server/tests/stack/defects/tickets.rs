@@ -3,7 +3,7 @@
 use cast_testkit::{Seed, race};
 use serde_json::Value;
 
-use super::{cas, lasting, until_stored, vote, vote_with};
+use super::{cas, until_stored, vote, vote_with, with_lasting_tickets};
 use crate::{
     check::check,
     stack::{Deployment, Role, Stack, kill, until},
@@ -37,11 +37,9 @@ async fn defect_08_whatever_tickets_leave_in_redis_has_a_time_to_live() {
 /// `remainingUsage` was the number of uses taken.
 #[tokio::test]
 async fn defect_09_the_remaining_usage_is_what_is_left() {
-    let Some(mut stack) = Stack::start().await else {
+    let Some((_stack, deployment)) = with_lasting_tickets(100, 2).await else {
         return;
     };
-    lasting(&mut stack, 100);
-    let deployment = Deployment::start(&stack, 2).await;
     let apis = deployment.clients();
     for left in [99, 98, 97] {
         assert_eq!(vote(&apis[0], &[("ada", 1)]).await["code"], "ACCEPTED");
@@ -53,15 +51,14 @@ async fn defect_09_the_remaining_usage_is_what_is_left() {
 /// A second generator, or the same second twice, gave the ticket its uses back.
 #[tokio::test]
 async fn defect_10_another_generator_gives_no_uses_back() {
-    let Some(mut stack) = Stack::start().await else {
+    let Some((stack, deployment)) = with_lasting_tickets(100, 1).await else {
         return;
     };
-    lasting(&mut stack, 100);
     let Deployment {
         generator,
         consumer,
         apis,
-    } = Deployment::start(&stack, 1).await;
+    } = deployment;
     let api = apis[0].client();
     let (ticket, _) = cas(&api).await;
     vote(&api, &[("ada", 1)]).await;
@@ -84,11 +81,9 @@ async fn defect_10_another_generator_gives_no_uses_back() {
 /// computed from the clock.
 #[tokio::test]
 async fn defect_12_a_ticket_is_good_only_with_the_key_of_this_deployment() {
-    let Some(mut stack) = Stack::start().await else {
+    let Some((stack, deployment)) = with_lasting_tickets(100, 1).await else {
         return;
     };
-    lasting(&mut stack, 100);
-    let deployment = Deployment::start(&stack, 1).await;
     let api = &deployment.clients()[0];
     let (ticket, _) = cas(api).await;
     // Each digit of it matters.
@@ -151,11 +146,9 @@ async fn defect_13_without_a_ticket_cas_is_an_error() {
 /// Configuration was ignored: the config map said 10 uses, the code 100.
 #[tokio::test]
 async fn defect_15_what_is_set_is_what_happens() {
-    let Some(mut stack) = Stack::start().await else {
+    let Some((_stack, deployment)) = with_lasting_tickets(10, 2).await else {
         return;
     };
-    lasting(&mut stack, 10);
-    let deployment = Deployment::start(&stack, 2).await;
     let apis = deployment.clients();
     let (ticket, uses) = cas(&apis[0]).await;
     assert_eq!(uses, 10);
@@ -172,11 +165,9 @@ async fn defect_15_what_is_set_is_what_happens() {
 /// At most 50 votes a second, whatever the hardware: 100 uses in 2 s, and no other way.
 #[tokio::test]
 async fn defect_16_a_period_takes_as_many_votes_as_it_is_set_to() {
-    let Some(mut stack) = Stack::start().await else {
+    let Some((stack, deployment)) = with_lasting_tickets(100_000, 2).await else {
         return;
     };
-    lasting(&mut stack, 100_000);
-    let deployment = Deployment::start(&stack, 2).await;
     let apis = deployment.clients();
     let (ticket, _) = cas(&apis[0]).await;
     let accepted = race(32, |racer| {

@@ -1,5 +1,7 @@
 //! The report for programs.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use serde_json::{Value, json};
 
 use super::data::Report;
@@ -9,24 +11,27 @@ use crate::commands::bench::{
 };
 
 /// One object, on one line. Its names are documented in docs/BENCHMARKS.md.
-pub(in crate::commands::bench) fn json(report: &Report) -> String {
-    let verdict = report.checked.verdict.clone().unwrap_or_default();
-    let word = report.checked.verdict.as_ref();
+pub(in crate::commands::bench) fn json(report: &Report<'_>) -> String {
+    let (run, stats) = (report.run, &report.stats);
+    let (config, votes) = (&run.config, &stats.votes);
+    let verdict = report.verdict.clone().unwrap_or_default();
+    let word = report.verdict.as_ref();
     let differences = |list: &[Difference]| -> Vec<Value> {
-        let values = list.iter().map(|it| difference(it, &report.names));
+        let values = list.iter().map(|it| difference(it, &run.names));
         values.collect()
     };
-    let lost = report.checked.lost.iter();
-    let lost = lost.map(|it| lost_ballot(it, &report.names));
-    let votes = &report.votes;
+    let lost = report.lost.iter();
+    let lost = lost.map(|it| lost_ballot(it, &run.names));
+    let urls = config.urls.iter().map(ToString::to_string);
+    let allowance = stats.limits.allowance();
     let value = json!({
-        "urls": report.urls,
-        "seed": report.load.seed,
-        "candidates": report.names.len(),
-        "connections": report.connections,
-        "rate": report.rate,
-        "duration_s": report.load.elapsed.as_secs_f64(),
-        "interrupted": report.load.is_interrupted,
+        "urls": urls.collect::<Vec<_>>(),
+        "seed": report.seed,
+        "candidates": run.names.len(),
+        "connections": config.connections,
+        "rate": config.rate,
+        "duration_s": report.elapsed.as_secs_f64(),
+        "interrupted": report.is_interrupted,
         "sent": votes.sent,
         "accepted": votes.accepted,
         "votes_per_second": report.votes_per_second(),
@@ -35,11 +40,16 @@ pub(in crate::commands::bench) fn json(report: &Report) -> String {
         "unknown": votes.unknown,
         "unknown_resolved": votes.resolved,
         "unknown_open": report.open(),
-        "latency_ms": latency(report),
-        "retries": retries(report),
-        "tickets": tickets(report),
-        "failed_connects": report.failed_connects,
-        "not_begun": report.not_begun,
+        "latency_ms": report.latency(),
+        "retries": stats.retries,
+        "tickets": {
+            "seen": allowance.tickets,
+            "uses": allowance.uses,
+            "votes_per_second": allowance.votes_per_second(),
+            "waited_share": report.waited_share(),
+        },
+        "failed_connects": run.failed_connects.load(Relaxed),
+        "not_begun": stats.not_begun,
         "shown_too_low": votes.shown_too_low,
         "verdict": word.map_or("unchecked", Verdict::word),
         "missing": differences(&verdict.missing),
@@ -72,37 +82,4 @@ fn lost_ballot(it: &LostBallot, names: &[String]) -> Value {
 
 fn oversold(it: &Oversold) -> Value {
     json!({"ticket": it.ticket + 1, "uses": it.uses, "accepted": it.bought})
-}
-
-fn latency(report: &Report) -> Value {
-    report.latency().map_or(Value::Null, |it| {
-        json!({
-            "p50": it.p50,
-            "p90": it.p90,
-            "p99": it.p99,
-            "p99_9": it.p99_9,
-            "max": it.max,
-        })
-    })
-}
-
-fn retries(report: &Report) -> Value {
-    let retries = &report.retries;
-    json!({
-        "sent": retries.sent,
-        "duplicate": retries.duplicate,
-        "accepted_again": retries.accepted_again,
-        "refused": retries.refused,
-        "faults": retries.faults,
-        "unknown": retries.unknown,
-    })
-}
-
-fn tickets(report: &Report) -> Value {
-    json!({
-        "seen": report.allowance.tickets,
-        "uses": report.allowance.uses,
-        "votes_per_second": report.allowance.votes_per_second(),
-        "waited_share": report.waited_share,
-    })
 }

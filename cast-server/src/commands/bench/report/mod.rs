@@ -5,8 +5,4 @@ mod histogram;
 mod json;
 mod text;
 
-pub(super) use self::{
-    data::{Checked, Load, Report},
-    json::json,
-    text::text,
-};
+pub(super) use self::{data::Report, json::json, text::text};

@@ -18,7 +18,7 @@ use crate::{
 const MAX_SHOWN: usize = 10;
 
 /// Rows of a name and what is to be said of it.
-pub(in crate::commands::bench) fn text(report: &Report) -> String {
+pub(in crate::commands::bench) fn text(report: &Report<'_>) -> String {
     let mut table = Table::default();
     load(report, &mut table);
     table.line();
@@ -33,23 +33,25 @@ pub(in crate::commands::bench) fn text(report: &Report) -> String {
     table.0
 }
 
-fn load(report: &Report, table: &mut Table) {
-    table.row("servers", report.urls.join(", "));
-    let (count, seed) = (report.names.len(), report.load.seed);
+fn load(report: &Report<'_>, table: &mut Table) {
+    let config = &report.run.config;
+    let urls: Vec<_> = config.urls.iter().map(ToString::to_string).collect();
+    table.row("servers", urls.join(", "));
+    let (count, seed) = (config.candidates, report.seed);
     let names = format!("{count}, bench-{seed:016x}-… (--seed {seed})");
     table.row("candidates", names);
     let closed = || "closed loop".to_owned();
-    let pace = report
+    let pace = config
         .rate
         .map_or_else(closed, |rate| format!("{rate} votes/s"));
-    let seconds = report.load.elapsed.as_secs_f64();
-    let connections = report.connections;
+    let seconds = report.elapsed.as_secs_f64();
+    let connections = config.connections;
     let load = format!("{connections} connections, {pace}, {seconds:.1} s");
     table.row("load", load);
 }
 
-fn votes(report: &Report, table: &mut Table) {
-    let votes = &report.votes;
+fn votes(report: &Report<'_>, table: &mut Table) {
+    let votes = &report.stats.votes;
     let rate = report.votes_per_second();
     let accepted = format!("{} ({rate:.0} votes/s)", votes.accepted);
     table.row("accepted", strong(accepted));
@@ -62,7 +64,7 @@ fn votes(report: &Report, table: &mut Table) {
         let resolved = format!("{resolved} found to count, {open} still open");
         table.row("  sent again", resolved);
     }
-    let retries = &report.retries;
+    let retries = &report.stats.retries;
     if retries.sent > 0 {
         let (sent, duplicate) = (retries.sent, retries.duplicate);
         table.row("retries", format!("{sent}, {duplicate} of them DUPLICATE"));
@@ -72,29 +74,29 @@ fn votes(report: &Report, table: &mut Table) {
     }
 }
 
-fn latency(report: &Report, table: &mut Table) {
-    let Some(latency) = report.latency() else {
-        return;
-    };
-    let Latency {
+fn latency(report: &Report<'_>, table: &mut Table) {
+    let Some(Latency {
         p50,
         p90,
         p99,
         p99_9,
         max,
-    } = latency;
+    }) = report.latency()
+    else {
+        return;
+    };
     let percentiles =
         format!("p50 {p50:.2}  p90 {p90:.2}  p99 {p99:.2}  p99.9 {p99_9:.2}  max {max:.2}");
     table.row("latency, ms", percentiles);
-    for bar in histogram::bars(&report.latencies) {
+    for bar in histogram::bars(&report.stats.latencies) {
         table.row("", dim(bar));
     }
 }
 
 /// The verdict in a sentence.
-fn verdict(report: &Report) -> String {
+fn verdict(report: &Report<'_>) -> String {
     let counting = report.counting();
-    let Ok(verdict) = &report.checked.verdict else {
+    let Ok(verdict) = &report.verdict else {
         return uncertain("NOT CHECKED").to_string();
     };
     let fail = |what: &str| bad(format!("FAIL: {what}")).to_string();
@@ -118,8 +120,8 @@ fn verdict(report: &Report) -> String {
     }
 }
 
-fn wrong_tallies(report: &Report, table: &mut Table) {
-    let Ok(verdict) = &report.checked.verdict else {
+fn wrong_tallies(report: &Report<'_>, table: &mut Table) {
+    let Ok(verdict) = &report.verdict else {
         return;
     };
     let Verdict {
@@ -127,15 +129,15 @@ fn wrong_tallies(report: &Report, table: &mut Table) {
     } = verdict;
     for (what, list) in [("missing", missing), ("doubled", doubled)] {
         for it in list.iter().take(MAX_SHOWN) {
-            table.row(what, wrong_tally(it, &report.names));
+            table.row(what, wrong_tally(it, &report.run.names));
         }
         if let Some(more) = list.len().checked_sub(MAX_SHOWN).filter(|&more| more > 0) {
             table.row("", format!("and {more} more"));
         }
     }
-    for it in &report.checked.lost {
+    for it in &report.lost {
         let fate = it.fate.as_deref().unwrap_or("unknown to the server");
-        let name = &report.names[it.candidate];
+        let name = &report.run.names[it.candidate];
         table.row("lost", format!("ballot {} for {name}: {fate}", it.id));
     }
 }

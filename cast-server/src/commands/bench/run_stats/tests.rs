@@ -16,7 +16,7 @@ fn stats() -> RunStats {
 
 fn stats_of(baseline: &[u64]) -> RunStats {
     let mut stats = RunStats::new(baseline, 0.0);
-    stats.ticket_seen(1_000, None);
+    stats.limits.push(1_000, None);
     stats
 }
 
@@ -202,7 +202,7 @@ fn a_retry_changes_no_tally_whatever_the_answer() {
 #[test]
 fn so_many_accepted_votes_are_retried() {
     let mut stats = RunStats::new(&[0], 0.25);
-    stats.ticket_seen(1_000, None);
+    stats.limits.push(1_000, None);
     let retried = (0..100).filter(|_| {
         let sent = stats.send(None, 0, 0);
         stats.answer(sent, VoteResponse::Accepted(None))
@@ -229,8 +229,8 @@ fn a_tally_shows_at_least_what_was_acknowledged_before_the_vote_was_sent() {
 #[test]
 fn a_ticket_buys_no_more_than_it_had() {
     let mut stats = RunStats::new(&[0], 0.0);
-    let ticket = stats.ticket_seen(2, None);
-    let other = stats.ticket_seen(2, None);
+    let ticket = stats.limits.push(2, None);
+    let other = stats.limits.push(2, None);
     let mut first = None;
     for ticket in [ticket, ticket, other] {
         let sent = stats.send(None, 0, ticket);

@@ -2,9 +2,8 @@
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
+use cast_server::config::is_setting_of;
 use clap::{Arg, Command, builder::StyledStr};
-
-use crate::config::is_setting_of;
 
 const HEAD: &str = "\
 # Settings
@@ -24,7 +23,7 @@ struct Setting {
 }
 
 /// The text of docs/SETTINGS.md.
-pub(super) fn text(command: &Command) -> String {
+pub(crate) fn text(command: &Command) -> String {
     let mut headings: Vec<String> = Vec::new();
     let mut settings: BTreeMap<String, Setting> = BTreeMap::new();
     let mut order: Vec<(String, String)> = Vec::new();

@@ -1,0 +1,40 @@
+//! What `serve` says when it is ready.
+
+use crate::{
+    config::ServeConfig,
+    process::terminal::{caution, label, note, title},
+};
+
+/// What a newcomer needs to know: the URL, where the data is, what bounds the votes, what to try.
+pub(super) fn show(config: &ServeConfig, url: &str) {
+    let (bound, uses, period) = ticket_bound(config);
+    let places = config.api.urls.places();
+    let data = if places.is_empty() {
+        let lost = caution("votes are lost when this process ends");
+        format!("in memory: {lost}")
+    } else {
+        places.join(", ")
+    };
+    note(&format!(
+        "\n{title}\n\n  {data_label}     {data}\n  {tickets}  at most {bound} votes a second: {uses} \
+         votes every {period} (--ticket-uses, --ticket-period)\n  {attempt}      cast-server demo --url \
+         {url}\n           cast-server bench --url {url}\n\n",
+        title = title(format!("{url}/graphql")),
+        data_label = label("data"),
+        tickets = label("tickets"),
+        attempt = label("try"),
+    ));
+}
+
+/// The votes a second that tickets allow, the uses of a ticket and its period.
+fn ticket_bound(config: &ServeConfig) -> (String, u32, String) {
+    let tickets = config.api.tickets.settings();
+    let bound = f64::from(tickets.uses) / tickets.period.as_secs_f64();
+    let bound = if bound < 10.0 {
+        format!("{bound:.1}")
+    } else {
+        format!("{bound:.0}")
+    };
+    let period = humantime::format_duration(tickets.period).to_string();
+    (bound, tickets.uses, period)
+}
