@@ -3,8 +3,8 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use cast_core::{
-    domain::{Offset, Partition, Partitions},
-    ports::{Clock as _, GroupName},
+    domain::{Clock as _, Offset, Partition, Partitions},
+    ports::GroupName,
 };
 use parking_lot::Mutex;
 use rdkafka::{

@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use cast_core::{
-    domain::Partitions,
-    ports::{Clock as _, PortError},
+    domain::{Clock as _, Partitions},
+    ports::PortError,
 };
 use rdkafka::{
     admin::{NewTopic, TopicReplication},

@@ -2,10 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use cast_core::{
-    domain::{Partition, Partitions},
-    ports::Clock as _,
-};
+use cast_core::domain::{Clock as _, Partition, Partitions};
 use rdkafka::{
     Message, Offset as KafkaOffset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer as _},

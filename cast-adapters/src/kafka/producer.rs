@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use cast_core::{
-    domain::{LogPosition, Offset, Partitions, Record},
-    ports::{Clock, PortError, Published},
+    domain::{Clock, LogPosition, Offset, Partitions, Record},
+    ports::{PortError, Published},
 };
 use parking_lot::Mutex;
 use rdkafka::{

@@ -9,10 +9,10 @@ use std::{
 use async_trait::async_trait;
 use cast_core::{
     domain::{
-        BallotId, Claim, ContentsDigest, CurrentTicket, GenuineTicket, PeriodTicket, Redemption,
-        RedemptionRefusal, Ticket, Timestamp,
+        BallotId, Claim, Clock, ContentsDigest, CurrentTicket, GenuineTicket, PeriodTicket,
+        Redemption, RedemptionRefusal, Ticket, Timestamp,
     },
-    ports::{Clock, PortError, TicketSource},
+    ports::{PortError, TicketSource},
 };
 use parking_lot::Mutex;
 

@@ -10,7 +10,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use cast_core::{domain::Timestamp, ports::Clock};
+use cast_core::domain::{Clock, Timestamp};
 
 /// The system's clocks. All values of this type are the same clock.
 ///

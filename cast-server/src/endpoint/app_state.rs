@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use async_graphql::Executor;
-use cast_core::ports::Clock;
+use cast_core::domain::Clock;
 use http::StatusCode;
 use poem::{Request, Response};
 

@@ -17,7 +17,7 @@
 use std::{pin::pin, sync::Arc, time::Duration};
 
 use async_graphql::Executor;
-use cast_core::{deadline::in_time, ports::Clock};
+use cast_core::{deadline::in_time, domain::Clock};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use poem::{Request, Response};
 

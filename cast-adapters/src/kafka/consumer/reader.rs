@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, thread, time::Duration};
 
-use cast_core::{domain::LogEntry, ports::Clock as _};
+use cast_core::domain::{Clock as _, LogEntry};
 use rdkafka::{
     Message, TopicPartitionList,
     consumer::{BaseConsumer, Consumer as _},

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use cast_core::{
-    domain::{AppliedTotal, Candidate},
-    ports::{Checkpoint, Clock, PendingVotes, PortError, Reading, VoteCounter},
+    domain::{AppliedTotal, Candidate, Clock},
+    ports::{Checkpoint, PendingVotes, PortError, Reading, VoteCounter},
 };
 use parking_lot::Mutex;
 

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use cast_core::ports::Clock;
+use cast_core::domain::Clock;
 use tokio::sync::{Notify, watch};
 
 use crate::client::Cas;

@@ -14,7 +14,8 @@ use std::{sync::Arc, time::Duration};
 use cast_core::{
     Ports, Roles,
     deadline::within,
-    ports::{Clock, GroupName, Operation, TicketSource},
+    domain::Clock,
+    ports::{GroupName, Operation, TicketSource},
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 

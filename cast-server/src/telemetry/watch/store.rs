@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use cast_core::{
     Ports,
     deadline::within,
-    domain::{Offset, Partition},
-    ports::{Clock, EventBus, GroupName, Operation, PortError, VoteStore},
+    domain::{Clock, Offset, Partition},
+    ports::{EventBus, GroupName, Operation, PortError, VoteStore},
 };
 
 use super::age::Age;
