@@ -15,8 +15,8 @@ use std::{sync::Arc, time::Duration};
 
 use cast_adapters::{kafka::KafkaBus, system::SystemClock};
 use cast_core::{
-    domain::{LogEntry, Partition, Partitions, Record},
-    ports::{Clock as _, EventBus as _, Subscription},
+    domain::{Clock as _, LogEntry, Partition, Partitions, Record},
+    ports::{EventBus as _, Subscription},
 };
 use cast_testkit::{
     Seed,

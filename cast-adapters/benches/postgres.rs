@@ -21,8 +21,8 @@ use cast_adapters::{
     system::SystemClock,
 };
 use cast_core::{
-    domain::{BallotId, Candidate, FoldStep, Offset, Partition, Partitions},
-    ports::{Applied, Clock as _, VoteStore as _},
+    domain::{BallotId, Candidate, Clock as _, FoldStep, Offset, Partition, Partitions},
+    ports::{Applied, VoteStore as _},
 };
 use cast_testkit::{
     ManualClock, Seed,

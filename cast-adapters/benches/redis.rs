@@ -20,10 +20,10 @@ use cast_adapters::{
 };
 use cast_core::{
     domain::{
-        AppliedTotal, Candidate, Claim, GenuineTicket, LogPosition, Offset, Partition,
+        AppliedTotal, Candidate, Claim, Clock as _, GenuineTicket, LogPosition, Offset, Partition,
         PeriodTicket, Redemption,
     },
-    ports::{Checkpoint, Clock as _, PendingVotes, TicketSource as _, VoteCounter as _},
+    ports::{Checkpoint, PendingVotes, TicketSource as _, VoteCounter as _},
 };
 use cast_testkit::{
     Seed,

@@ -68,8 +68,8 @@
 //! # drop(cast); Ok(()) }
 //! ```
 //!
-//! [`Clock`]: cast_core::ports::Clock
-//! [`Entropy`]: cast_core::ports::Entropy
+//! [`Clock`]: cast_core::domain::Clock
+//! [`Entropy`]: cast_core::domain::Entropy
 //! [`TicketSource`]: cast_core::ports::TicketSource
 //! [`EventBus`]: cast_core::ports::EventBus
 //! [`VoteCounter`]: cast_core::ports::VoteCounter

@@ -8,7 +8,7 @@ use cast_core::{
 };
 use cast_testkit::{Seed, dropped_after, fixtures::Fixtures, race};
 
-use self::postgres::{P0, TestDb, next, votes};
+use self::postgres::{P0, TestDb, next, single_steps, votes};
 
 mod postgres;
 
@@ -55,15 +55,7 @@ async fn of_stores_that_race_through_the_same_steps_each_step_is_applied_once() 
     let Some(test_db) = TestDb::shared().await else {
         return;
     };
-    let fixtures = Fixtures::new();
-    let alice = fixtures.candidate("alice");
-    let ballots: Vec<_> = (0..STEPS)
-        .map(|_| fixtures.ballot(&[(&alice, 1)]))
-        .collect();
-    let steps: Vec<_> = (0..)
-        .zip(&ballots)
-        .map(|(start, ballot)| next(P0, start, &[ballot]))
-        .collect();
+    let (alice, steps) = single_steps(STEPS);
     let steps = Arc::new(steps);
     let applied = race(3, |_| {
         let (store, steps) = (test_db.open(), Arc::clone(&steps));

@@ -10,8 +10,8 @@ use cast_adapters::{
     redis::{Redis, RedisCounter},
 };
 use cast_core::{
-    domain::{AppliedTotal, Candidate, LogPosition, Offset, Partition},
-    ports::{Checkpoint, Clock, PendingVotes, Reading, VoteCounter},
+    domain::{AppliedTotal, Candidate, Clock, LogPosition, Offset, Partition},
+    ports::{Checkpoint, PendingVotes, Reading, VoteCounter},
 };
 use cast_testkit::{
     ManualClock, Seed, SeededEntropy, eventually, fixtures::Fixtures, race, servers,

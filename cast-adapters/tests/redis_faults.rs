@@ -29,7 +29,6 @@ async fn forgotten_scripts_are_sent_again_unnoticed() {
         load.wait_for_answers().await;
         let _: String = namespace.ask(&["SCRIPT", "FLUSH"]).await;
     }
-    load.wait_for_answers().await;
     load.end(tasks).await;
     assert_eq!(load.errors(), [], "the scripts were sent again");
     load.tally_recovers(&namespace.open().counter()).await;
@@ -45,7 +44,6 @@ async fn flushed_under_load_it_exceeds_no_limit_and_recovers() {
         load.wait_for_answers().await;
         server.empty().await;
     }
-    load.wait_for_answers().await;
     load.end(tasks).await;
     assert_eq!(load.errors(), [], "to lose everything is no error");
     load.tally_recovers(&namespace.open().counter()).await;
@@ -62,7 +60,6 @@ async fn single_keys_deleted_under_load_exceed_no_limit_and_recover() {
         let keys = namespace.keys().await;
         let _: i64 = namespace.ask(&["DEL", &keys[round % keys.len()]]).await;
     }
-    load.wait_for_answers().await;
     load.end(tasks).await;
     assert_eq!(load.errors(), []);
     load.tally_recovers(&namespace.open().counter()).await;
@@ -81,14 +78,8 @@ async fn killed_connections_are_replaced() {
         let killed: i64 = namespace.ask(&["CLIENT", "KILL", "TYPE", "normal"]).await;
         assert!(killed >= 4, "{killed}");
     }
-    load.wait_for_answers().await;
     load.end(tasks).await;
-    let errors = load.errors();
-    let honest = [PortErrorKind::OutcomeUnknown, PortErrorKind::Unavailable];
-    assert!(
-        errors.iter().all(|kind| honest.contains(kind)),
-        "{errors:?}"
-    );
+    load.assert_honest();
     load.tally_recovers(&namespace.open().counter()).await;
 }
 
@@ -117,14 +108,9 @@ async fn after_a_restart_without_data_votes_are_accepted_with_the_next_ticket() 
         assert_eq!(kind, PortErrorKind::Unavailable);
         server.restart_empty().await;
     }
-    load.wait_for_answers().await;
     load.end(tasks).await;
+    load.assert_honest();
     let errors = load.errors();
-    let honest = [PortErrorKind::OutcomeUnknown, PortErrorKind::Unavailable];
-    assert!(
-        errors.iter().all(|kind| honest.contains(kind)),
-        "{errors:?}"
-    );
     assert!(errors.contains(&PortErrorKind::Unavailable), "{errors:?}");
     let answers = redis.tickets().redeem(&old, &load.fixtures.claims(1)).await;
     assert_eq!(answers.expect("it is back"), [Refused(Unknown)]);

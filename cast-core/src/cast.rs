@@ -8,7 +8,6 @@ use std::{sync::Arc, time::Duration};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
-    deadline::within,
     domain::{
         Ballot, BallotId, Candidate, CurrentTicket, Fate, KeyRing, Outcome, Partition, Partitions,
         Tally,
@@ -78,7 +77,7 @@ impl CastBuilder {
         let partitions = if roles.api {
             let limit = settings.ingest.publish_deadline;
             let asked = ports.bus.partitions();
-            within(&*ports.clock, limit, Operation::Partitions, asked).await?
+            ports.within(limit, Operation::Partitions, asked).await?
         } else {
             // Only the vote service needs them; a generator must start without a log.
             Partitions::ONE
@@ -334,7 +333,7 @@ impl Cast {
         operation: Operation,
         call: impl Future<Output = Result<T, PortError>>,
     ) -> Result<T, Fault> {
-        Ok(within(&*self.inner.ports.clock, limit, operation, call).await?)
+        Ok(self.inner.ports.within(limit, operation, call).await?)
     }
 }
 

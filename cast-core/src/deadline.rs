@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::{
     domain::Clock,
-    ports::{Operation, PortError},
+    ports::{Operation, PortError, Ports},
 };
 
 /// Waits for a call of a port, at most for `limit`. Then it drops the call, whose outcome is unknown.
@@ -16,9 +16,19 @@ pub async fn within<T>(
     operation: Operation,
     call: impl Future<Output = Result<T, PortError>>,
 ) -> Result<T, PortError> {
-    match in_time(clock, limit, call).await {
-        Some(result) => result,
-        None => Err(passed(operation, limit)),
+    let result = in_time(clock, limit, call).await;
+    result.unwrap_or_else(|| Err(passed(operation, limit)))
+}
+
+impl Ports {
+    /// Waits for a call of one of these ports, as [`within`] does.
+    pub(crate) async fn within<T>(
+        &self,
+        limit: Duration,
+        operation: Operation,
+        call: impl Future<Output = Result<T, PortError>>,
+    ) -> Result<T, PortError> {
+        within(&*self.clock, limit, operation, call).await
     }
 }
 

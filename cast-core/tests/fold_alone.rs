@@ -6,8 +6,8 @@ use std::{sync::Arc, time::Duration};
 
 use cast_core::{
     Cast, Roles,
-    domain::{Offset, Partition},
-    ports::{Clock as _, PendingVotes, PortErrorKind, VoteCounter as _, VoteStore as _},
+    domain::{Clock as _, Offset, Partition},
+    ports::{PendingVotes, PortErrorKind, VoteCounter as _, VoteStore as _},
 };
 use cast_testkit::{
     faults::{Counts, Fault, FaultPlan, Operation},

@@ -21,7 +21,8 @@ use std::{
 
 use cast_core::{
     Ports,
-    ports::{Call, Clock, Interceptor, Operation, Reply},
+    domain::Clock,
+    ports::{Call, Interceptor, Operation, Reply},
 };
 use rustix::process::{Signal, getpid, kill_process};
 

@@ -15,8 +15,8 @@ use cast_adapters::{
 };
 use cast_core::{
     Ports, Settings,
-    domain::Partitions,
-    ports::{Clock, Entropy, EventBus, PortError, TicketSource, VoteCounter, VoteStore},
+    domain::{Clock, Entropy, Partitions},
+    ports::{EventBus, PortError, TicketSource, VoteCounter, VoteStore},
 };
 use futures_util::future::BoxFuture;
 

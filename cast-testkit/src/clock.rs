@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use async_trait::async_trait;
-use cast_core::{domain::Timestamp, ports::Clock};
+use cast_core::domain::{Clock, Timestamp};
 use parking_lot::Mutex;
 use tokio::sync::{oneshot, watch};
 
@@ -14,7 +14,7 @@ use tokio::sync::{oneshot, watch};
 /// ```
 /// use std::time::Duration;
 ///
-/// use cast_core::ports::Clock;
+/// use cast_core::domain::Clock;
 /// use cast_testkit::ManualClock;
 ///
 /// let clock = ManualClock::new();

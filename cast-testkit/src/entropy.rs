@@ -2,13 +2,13 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use cast_core::ports::Entropy;
+use cast_core::domain::Entropy;
 
 /// Random bytes that follow from a seed. **For tests alone**: a reader of some of them knows the
 /// rest, and with them every key.
 ///
 /// ```
-/// use cast_core::ports::Entropy;
+/// use cast_core::domain::Entropy;
 /// use cast_testkit::SeededEntropy;
 ///
 /// let (one, other) = (SeededEntropy::new(7), SeededEntropy::new(7));

@@ -15,13 +15,6 @@ use parking_lot::Mutex;
 
 use crate::{clock::ManualClock, entropy::SeededEntropy, seed::Seed};
 
-/// A name that no other test uses, of letters and digits: for key prefixes, topics and databases.
-///
-/// It is random whatever the seed, so that two runs of one seed do not meet on a shared server.
-pub fn namespace() -> String {
-    format!("t{:016x}", Seed::random().get())
-}
-
 /// Makes what tests are about. Everything follows from its seed, and its names are its own.
 #[derive(Debug)]
 pub struct Fixtures {
@@ -78,9 +71,9 @@ impl Fixtures {
         self.ballot_id_at(Partition::new(0), Partitions::ONE)
     }
 
-    /// A fresh ballot id that belongs to `home`.
-    pub fn ballot_id_at(&self, home: Partition, partitions: Partitions) -> BallotId {
-        BallotId::mint(home, partitions, ManualClock::START, &self.entropy)
+    /// A fresh ballot id that belongs to `partition`.
+    pub fn ballot_id_at(&self, partition: Partition, partitions: Partitions) -> BallotId {
+        BallotId::mint(partition, partitions, ManualClock::START, &self.entropy)
     }
 
     /// A fresh ballot.
@@ -88,13 +81,13 @@ impl Fixtures {
         ballot(self.ballot_id(), votes)
     }
 
-    /// A fresh ballot that belongs to `home` and is as large as a ballot can be.
-    pub fn largest_ballot(&self, home: Partition, partitions: Partitions) -> LoggedBallot {
+    /// A fresh ballot that belongs to `partition` and is as large as a ballot can be.
+    pub fn largest_ballot(&self, partition: Partition, partitions: Partitions) -> LoggedBallot {
         let candidates: Vec<_> = (0..MAX_SELECTIONS)
             .map(|at| Candidate::new(&format!("{at:0>MAX_NAME_BYTES$}")).expect("a long name"))
             .collect();
         let votes: Vec<_> = candidates.iter().map(|who| (who, u32::MAX)).collect();
-        let mut largest = ballot(self.ballot_id_at(home, partitions), &votes);
+        let mut largest = ballot(self.ballot_id_at(partition, partitions), &votes);
         largest.voter = Some(Voter::new(&"v".repeat(MAX_NAME_BYTES)).expect("a long name"));
         largest.ticket = TicketStamp {
             key_id: KeyId::new(u8::MAX),
@@ -122,15 +115,18 @@ impl Fixtures {
     }
 
     /// A record of so many fresh ballots, which belong to its partition.
-    pub fn record(&self, home: Partition, partitions: Partitions, ballots: usize) -> Record {
+    pub fn record(&self, partition: Partition, partitions: Partitions, ballots: usize) -> Record {
         let candidate = self.candidate("anna");
         let ballots: Vec<_> = (0..ballots)
             .map(|_| {
                 let votes = u32::try_from(self.entropy.below(9)).expect("below nine") + 1;
-                ballot(self.ballot_id_at(home, partitions), &[(&candidate, votes)])
+                ballot(
+                    self.ballot_id_at(partition, partitions),
+                    &[(&candidate, votes)],
+                )
             })
             .collect();
-        Record::new(home, ballots)
+        Record::new(partition, ballots)
     }
 
     fn claim_for(&self, name: &str) -> Claim {
@@ -148,7 +144,7 @@ impl Default for Fixtures {
 pub fn key_ring(entropy: &SeededEntropy) -> KeyRing {
     let secret = || {
         let mut secret = [0; KeyRing::MIN_SECRET_LEN];
-        cast_core::ports::Entropy::fill(entropy, &mut secret);
+        cast_core::domain::Entropy::fill(entropy, &mut secret);
         secret
     };
     KeyRing::new([(KeyId::new(2), secret()), (KeyId::new(1), secret())])
@@ -182,7 +178,7 @@ pub fn step(
     (start, next): (u64, u64),
     ballots: impl IntoIterator<Item = (u64, LoggedBallot)>,
 ) -> FoldStep {
-    let placed = |(offset, ballot)| PositionedBallot {
+    let positioned = |(offset, ballot)| PositionedBallot {
         offset: Offset::new(offset),
         ballot,
     };
@@ -190,7 +186,7 @@ pub fn step(
         partition,
         start: Offset::new(start),
         next: Offset::new(next),
-        ballots: ballots.into_iter().map(placed).collect(),
+        ballots: ballots.into_iter().map(positioned).collect(),
         rejections: Vec::new(),
     }
 }

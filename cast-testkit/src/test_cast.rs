@@ -10,8 +10,8 @@ use std::{
 
 use cast_core::{
     Cast, Consumer, Generator, Ports, Roles, Settings,
-    domain::{Ballot, KeyRing, Ticket},
-    ports::{Clock, Entropy, GroupName, PortError},
+    domain::{Ballot, Clock, Entropy, KeyRing, Ticket},
+    ports::{GroupName, PortError},
 };
 
 use crate::{clock::ManualClock, entropy::SeededEntropy, fixtures::key_ring, seed::Seed};
@@ -254,7 +254,7 @@ impl TestCast {
     /// The votes that the store has for a candidate.
     pub async fn stored(&self, name: &str) -> u64 {
         let tallies = self.ports.store.tallies(&[candidate(name)]).await;
-        tallies.expect("the store tells tallies")[0].tally().votes
+        tallies.expect("the store reads tallies")[0].tally().votes
     }
 }
 

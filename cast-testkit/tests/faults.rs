@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use cast_adapters::memory;
 use cast_core::{
     Ports,
-    domain::{Candidate, Offset, Partition, Partitions},
-    ports::{Clock, PortError, PortErrorKind, VoteStore},
+    domain::{Candidate, Clock, Offset, Partition, Partitions},
+    ports::{PortError, PortErrorKind, VoteStore},
 };
 use cast_testkit::{
     ManualClock, Seed, dropped_after,

@@ -5,8 +5,7 @@ use std::{collections::BTreeMap, future::ready, sync::Arc, time::Duration};
 use cast_adapters::memory::{self, BusOptions, MemoryBus};
 use cast_core::{
     FaultKind, Ports, Settings,
-    domain::{Ballot, BallotId, Fate, Outcome, Partitions, Refusal},
-    ports::{Clock, Entropy},
+    domain::{Ballot, BallotId, Clock, Entropy, Fate, Outcome, Partitions, Refusal},
 };
 use cast_testkit::{
     Seed, TestCast, dropped_after, eventually,

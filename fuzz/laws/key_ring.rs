@@ -1,9 +1,6 @@
 //! The text of a key ring.
 
-use cast_core::{
-    domain::{KeyRing, Timestamp},
-    ports::Entropy,
-};
+use cast_core::domain::{Entropy, KeyRing, Timestamp};
 
 /// Always the same bytes.
 struct FixedEntropy;

@@ -4,7 +4,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use cast_adapters::memory;
-use cast_core::{Roles, Settings, ports::Entropy};
+use cast_core::{Roles, Settings, domain::Entropy};
 use cast_server::app::{App, Running};
 use cast_testkit::ManualClock;
 use serde_json::Value;

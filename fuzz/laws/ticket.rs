@@ -2,10 +2,7 @@
 
 use std::sync::LazyLock;
 
-use cast_core::{
-    domain::{BallotId, KeyId, KeyRing, Ticket},
-    ports::Entropy,
-};
+use cast_core::domain::{BallotId, Entropy, KeyId, KeyRing, Ticket};
 
 /// Returns the bytes that it holds, as the nonce of a ticket to be issued again.
 struct FixedEntropy<'a>(&'a [u8]);

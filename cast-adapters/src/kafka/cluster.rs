@@ -3,8 +3,8 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use cast_core::{
-    domain::{Offset, Partition, Partitions},
-    ports::{Clock as _, GroupName, PartitionLag},
+    domain::{Clock as _, Offset, Partition, Partitions},
+    ports::GroupName,
 };
 use parking_lot::Mutex;
 use rdkafka::{
@@ -19,6 +19,7 @@ use super::{
     blocking,
     context::LoggingContext,
     error::{Error, is_changing_leader},
+    numbers::{number, offset},
     options::KafkaOptions,
     producer::Sender,
 };
@@ -62,61 +63,16 @@ impl Ends {
 }
 
 /// The current number of partitions of the topic.
-pub(super) async fn partitions(
-    options: &Arc<KafkaOptions>,
-    sender: &Arc<Sender>,
-) -> Result<Partitions, Error> {
-    retry_during_election(options, || ask_partitions(options, sender)).await
-}
-
-/// The watermarks of some partitions, from their leaders.
-pub(super) async fn ends(
-    options: &Arc<KafkaOptions>,
-    sender: &Arc<Sender>,
-    partitions: &[Partition],
-) -> Result<Vec<Ends>, Error> {
-    retry_during_election(options, || ask_ends(options, sender, partitions)).await
-}
-
-/// Repeats a query while a partition elects a leader: for a moment after a broker stops, or after the
-/// topic was created.
-async fn retry_during_election<T, F>(
-    options: &KafkaOptions,
-    ask: impl Fn() -> F,
-) -> Result<T, Error>
-where
-    F: Future<Output = Result<T, Error>>,
-{
-    let began = SystemClock.monotonic();
-    loop {
-        let answer = ask().await;
-        let is_passing = match &answer {
-            Err(Error::NoLeader { .. }) => true,
-            Err(Error::Ask(error)) => error.rdkafka_error_code().is_some_and(is_changing_leader),
-            _ => false,
-        };
-        let waited = SystemClock.monotonic().saturating_sub(began);
-        if !is_passing || waited > options.request_timeout {
-            return answer;
-        }
-        SystemClock.sleep(RETRY_INTERVAL).await;
-    }
-}
-
-async fn ask_partitions(
-    options: &Arc<KafkaOptions>,
-    sender: &Arc<Sender>,
-) -> Result<Partitions, Error> {
-    let (options, sender) = (Arc::clone(options), Arc::clone(sender));
-    blocking::run(move || {
-        let topic = &options.topic;
+pub(super) async fn partitions(sender: &Arc<Sender>) -> Result<Partitions, Error> {
+    ask(sender, |sender| {
+        let (topic, brokers) = (&sender.options.topic, &sender.options.brokers);
         let metadata = sender
             .client()
-            .fetch_metadata(Some(topic), options.request_timeout)
+            .fetch_metadata(Some(topic), sender.options.request_timeout)
             .map_err(Error::Ask)?;
         let no_topic = || Error::NoTopic {
             topic: topic.clone(),
-            brokers: options.brokers.clone(),
+            brokers: brokers.clone(),
         };
         let found = metadata.topics().iter().find(|found| found.name() == topic);
         let found = found.ok_or_else(no_topic)?;
@@ -139,28 +95,50 @@ async fn ask_partitions(
     .await
 }
 
-async fn ask_ends(
-    options: &Arc<KafkaOptions>,
+/// The watermarks of some partitions, from their leaders.
+pub(super) async fn ends(
     sender: &Arc<Sender>,
     partitions: &[Partition],
 ) -> Result<Vec<Ends>, Error> {
-    let (options, sender) = (Arc::clone(options), Arc::clone(sender));
-    let partitions = partitions.to_vec();
-    blocking::run(move || {
-        let ends = |partition: Partition| {
-            let (topic, number) = (&options.topic, number(partition));
-            let (start, end) = sender
+    let partitions: Arc<[Partition]> = partitions.into();
+    ask(sender, move |sender| {
+        let ends = |partition: &Partition| {
+            let (topic, timeout) = (&sender.options.topic, sender.options.request_timeout);
+            let marks = sender
                 .client()
-                .fetch_watermarks(topic, number, options.request_timeout)
-                .map_err(Error::Ask)?;
+                .fetch_watermarks(topic, number(*partition), timeout);
+            let (start, end) = marks.map_err(Error::Ask)?;
             Ok(Ends {
                 start: offset(start).unwrap_or_default(),
                 end: offset(end).unwrap_or_default(),
             })
         };
-        partitions.into_iter().map(ends).collect()
+        partitions.iter().map(ends).collect()
     })
     .await
+}
+
+/// Asks the cluster, and again while a partition elects a leader: for a moment after a broker stops, or
+/// after the topic was created.
+async fn ask<T: Send + 'static>(
+    sender: &Arc<Sender>,
+    query: impl Fn(&Sender) -> Result<T, Error> + Clone + Send + 'static,
+) -> Result<T, Error> {
+    let began = SystemClock.monotonic();
+    loop {
+        let (asked, query) = (Arc::clone(sender), query.clone());
+        let answer = blocking::run(move || query(&asked)).await;
+        let is_passing = match &answer {
+            Err(Error::NoLeader { .. }) => true,
+            Err(Error::Ask(error)) => error.rdkafka_error_code().is_some_and(is_changing_leader),
+            _ => false,
+        };
+        let waited = SystemClock.monotonic().saturating_sub(began);
+        if !is_passing || waited > sender.options.request_timeout {
+            return answer;
+        }
+        SystemClock.sleep(RETRY_INTERVAL).await;
+    }
 }
 
 /// The committed offsets of groups. There is one client for each group.
@@ -246,34 +224,4 @@ fn drain(client: &BaseConsumer<LoggingContext>) {
     for _ in 0..32 {
         drop(client.poll(Duration::ZERO));
     }
-}
-
-/// The client's number of a partition.
-pub(super) fn number(partition: Partition) -> i32 {
-    i32::try_from(partition.get()).unwrap_or(i32::MAX)
-}
-
-/// The partition of a client's number.
-pub(super) fn partition(number: i32) -> Option<Partition> {
-    u32::try_from(number).ok().map(Partition::new)
-}
-
-/// An offset from the client; it uses negative numbers for special values.
-pub(super) fn offset(at: i64) -> Option<Offset> {
-    u64::try_from(at).ok().map(Offset::new)
-}
-
-/// The lag of a group in each partition.
-pub(super) fn lag(
-    partitions: &[Partition],
-    ends: &[Ends],
-    committed: Vec<Option<Offset>>,
-) -> Vec<PartitionLag> {
-    let each = partitions.iter().zip(ends).zip(committed);
-    each.map(|((&partition, ends), committed)| PartitionLag {
-        partition,
-        committed: committed.unwrap_or(ends.start),
-        end: ends.end,
-    })
-    .collect()
 }

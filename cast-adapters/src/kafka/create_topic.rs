@@ -3,35 +3,33 @@
 use std::{sync::Arc, time::Duration};
 
 use cast_core::{
-    domain::Partitions,
-    ports::{Clock as _, PortError},
+    domain::{Clock as _, Partitions},
+    ports::PortError,
 };
 use rdkafka::{
-    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
+    admin::{NewTopic, TopicReplication},
     types::RDKafkaErrorCode,
 };
 
 use super::{
-    blocking,
+    admin::Admin,
     cluster::{self, RETRY_INTERVAL},
-    context::LoggingContext,
     error::Error,
     options::KafkaOptions,
     producer::Sender,
 };
 use crate::{record::MAX_BYTES, system::SystemClock};
 
-const CREATING: &str = "creating the topic of the log";
-
 /// How long a new topic may take until all its partitions have leaders.
 const LEADERS_DEADLINE: Duration = Duration::from_secs(15);
 
-/// The settings of a new topic.
+/// The settings of a new topic. On three brokers or more: three replicas, two of which must acknowledge.
 #[derive(Clone, Copy, Debug)]
 pub struct TopicOptions {
     /// The number of partitions. It can never change: it decides the partition of each ballot.
     pub partitions: Partitions,
-    /// The number of brokers that keep a copy of each record.
+    /// The number of brokers that keep a copy of each record. With one, the records are as durable as its
+    /// disk.
     pub replication_factor: u16,
     /// How many replicas must have a record before it is acknowledged. With fewer replicas in sync, the
     /// brokers refuse records. Below two, a single broker acknowledges from its memory, and acknowledged
@@ -40,28 +38,6 @@ pub struct TopicOptions {
     /// How long records are kept. A backup of the store can be restored for as long, and the store must
     /// remember ballot ids for longer.
     pub retention: Duration,
-}
-
-impl TopicOptions {
-    /// A topic for a cluster of three brokers or more: three replicas, two of which must acknowledge,
-    /// and a retention of seven days.
-    pub const fn new(partitions: Partitions) -> Self {
-        Self {
-            partitions,
-            replication_factor: 3,
-            min_insync_replicas: 2,
-            retention: Duration::from_secs(7 * 24 * 60 * 60),
-        }
-    }
-
-    /// The same for a single broker: one replica, so the records are as durable as that broker's disk.
-    pub const fn on_one_broker(self) -> Self {
-        Self {
-            replication_factor: 1,
-            min_insync_replicas: 1,
-            ..self
-        }
-    }
 }
 
 /// Creates the topic that `options` name, and waits until it can be used. An existing topic stays as it
@@ -73,28 +49,34 @@ impl TopicOptions {
 /// few brokers, or the user lacks a permission.
 pub async fn create_topic(options: &KafkaOptions, topic: &TopicOptions) -> Result<bool, PortError> {
     let created = create(options, topic).await;
-    created.map_err(|error| error.with_operation(CREATING))
+    created.map_err(|error| error.with_operation("creating the topic of the log"))
 }
 
 async fn create(options: &KafkaOptions, topic: &TopicOptions) -> Result<bool, Error> {
-    let config = options.admin();
-    let admin: AdminClient<LoggingContext> =
-        blocking::run(move || config.create_with_context(LoggingContext))
-            .await
-            .map_err(Error::Client)?;
-    let settings = Settings::of(topic);
-    let partitions = i32::try_from(topic.partitions.count()).unwrap_or(i32::MAX);
     let replication = TopicReplication::Fixed(i32::from(topic.replication_factor));
-    let mut new_topic = NewTopic::new(&options.topic, partitions, replication);
-    for (name, value) in settings.pairs() {
-        new_topic = new_topic.set(name, value);
-    }
-    let limits = AdminOptions::new()
-        .request_timeout(Some(options.request_timeout))
-        .operation_timeout(Some(options.request_timeout));
-    let answer = admin.create_topics([&new_topic], &limits).await;
-    // Dropping the client waits for its thread.
-    blocking::run(move || drop(admin)).await;
+    let partitions = i32::try_from(topic.partitions.count()).unwrap_or(i32::MAX);
+    let min_insync_replicas = topic.min_insync_replicas.to_string();
+    let retention_ms = topic.retention.as_millis().to_string();
+    // Kafka's default, unless records may be larger.
+    let max_message_bytes = (MAX_BYTES + MAX_BYTES / 32).max(1_048_588).to_string();
+    // These settings must not be left to the cluster's defaults.
+    let new_topic = NewTopic::new(&options.topic, partitions, replication)
+        .set("min.insync.replicas", &min_insync_replicas)
+        // A replica that missed acknowledged records must not become the leader: no leader is better than
+        // a log that lost its end.
+        .set("unclean.leader.election.enable", "false")
+        // Every record counts: no record replaces an older one.
+        .set("cleanup.policy", "delete")
+        .set("retention.ms", &retention_ms)
+        .set("retention.bytes", "-1")
+        // As the producer sent it: a broker may recompress with a codec that the readers here were built
+        // without.
+        .set("compression.type", "producer")
+        .set("max.message.bytes", &max_message_bytes);
+    let admin = Admin::open(options).await?;
+    let answer = admin.client.create_topics([&new_topic], &admin.limits);
+    let answer = answer.await;
+    admin.close().await;
     let is_new = match answer.map_err(Error::Ask)?.pop() {
         Some(Ok(_)) => true,
         Some(Err((_, RDKafkaErrorCode::TopicAlreadyExists))) => false,
@@ -107,14 +89,13 @@ async fn create(options: &KafkaOptions, topic: &TopicOptions) -> Result<bool, Er
 
 /// Waits until every partition has a leader that answers, which takes a moment in a new topic.
 async fn wait_for_leaders(options: &KafkaOptions) -> Result<(), Error> {
-    let options = Arc::new(options.clone());
-    let sender = Sender::new(&options).await?;
+    let sender = Sender::new(Arc::new(options.clone())).await?;
     let began = SystemClock.monotonic();
     loop {
         let led = async {
-            let found = cluster::partitions(&options, &sender).await?;
+            let found = cluster::partitions(&sender).await?;
             let all: Vec<_> = found.iter().collect();
-            cluster::ends(&options, &sender, &all).await
+            cluster::ends(&sender, &all).await
         };
         let Err(error) = led.await else {
             return Ok(());
@@ -123,41 +104,5 @@ async fn wait_for_leaders(options: &KafkaOptions) -> Result<(), Error> {
             return Err(error);
         }
         SystemClock.sleep(RETRY_INTERVAL).await;
-    }
-}
-
-/// The topic settings that must not be left to the cluster's defaults.
-struct Settings {
-    min_insync_replicas: String,
-    retention_ms: String,
-    max_message_bytes: String,
-}
-
-impl Settings {
-    fn of(topic: &TopicOptions) -> Self {
-        // Kafka's default, unless records may be larger.
-        let max_message_bytes = (MAX_BYTES + MAX_BYTES / 32).max(1_048_588);
-        Self {
-            min_insync_replicas: topic.min_insync_replicas.to_string(),
-            retention_ms: topic.retention.as_millis().to_string(),
-            max_message_bytes: max_message_bytes.to_string(),
-        }
-    }
-
-    fn pairs(&self) -> [(&str, &str); 7] {
-        [
-            ("min.insync.replicas", &self.min_insync_replicas),
-            // A replica that missed acknowledged records must not become the leader: no leader is
-            // better than a log that lost its end.
-            ("unclean.leader.election.enable", "false"),
-            // Every record counts: no record replaces an older one.
-            ("cleanup.policy", "delete"),
-            ("retention.ms", &self.retention_ms),
-            ("retention.bytes", "-1"),
-            // As the producer sent it: a broker may recompress with a codec that the readers here were
-            // built without.
-            ("compression.type", "producer"),
-            ("max.message.bytes", &self.max_message_bytes),
-        ]
     }
 }

@@ -2,18 +2,11 @@
 
 use cast_core::{
     domain::{LogFingerprint, Offset, Partition},
-    ports::{BoxError, PortError, PortErrorKind},
+    ports::{PortError, PortErrorKind},
 };
 use rdkafka::{error::KafkaError, types::RDKafkaErrorCode as Code};
 
 use crate::record::EncodeError;
-
-/// An error, with the operation that failed.
-#[derive(Debug)]
-pub(super) struct Failure {
-    pub(super) operation: &'static str,
-    pub(super) error: Error,
-}
 
 /// The text says what an operator can do, where there is something to do.
 #[derive(Debug, thiserror::Error)]
@@ -148,11 +141,7 @@ pub(super) enum Error {
 impl Error {
     /// The port error of `operation`, with this error as its source.
     pub(super) fn with_operation(self, operation: &'static str) -> PortError {
-        Failure {
-            operation,
-            error: self,
-        }
-        .into()
+        PortError::new(self.kind(), operation).because(self)
     }
 
     /// Whether it is about the records of the log, and not about a broker.
@@ -239,10 +228,4 @@ pub(super) const fn needs_operator(code: Code) -> bool {
             | Code::UnknownTopic
             | Code::UnknownPartition
     )
-}
-
-impl From<Failure> for PortError {
-    fn from(Failure { operation, error }: Failure) -> Self {
-        Self::new(error.kind(), operation).because(BoxError::from(error))
-    }
 }

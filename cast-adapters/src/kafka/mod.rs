@@ -39,6 +39,7 @@
 //! names the number that it was written for, and a server that starts compares the newest record with
 //! the topic. An operator who adds partitions on purpose confirms it with [`KafkaOptions::partitions`].
 
+mod admin;
 mod blocking;
 mod client_settings;
 mod cluster;
@@ -48,6 +49,7 @@ mod context;
 mod create_topic;
 mod error;
 mod newest_record;
+mod numbers;
 mod options;
 mod producer;
 mod read_error;
@@ -121,7 +123,7 @@ impl KafkaBus {
         let Some(topic) = self.connection.established() else {
             return Ok(());
         };
-        let sender = topic.producer().sender();
+        let sender = topic.producer.sender();
         let flushed = blocking::run(move || sender.flush()).await;
         flushed.map_err(|error| error.with_operation("flushing the producer"))
     }
@@ -135,7 +137,7 @@ impl EventBus for KafkaBus {
 
     async fn publish(&self, records: &[Record]) -> Vec<Result<Published, PortError>> {
         match self.connection.topic().await {
-            Ok(topic) => topic.producer().publish(records).await,
+            Ok(topic) => topic.producer.publish(records).await,
             // Nothing was sent, whatever the connection failed with.
             Err(error) => {
                 let error = Arc::new(error);

@@ -2,10 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use cast_core::{
-    domain::{Partition, Partitions},
-    ports::Clock as _,
-};
+use cast_core::domain::{Clock as _, Partition, Partitions};
 use rdkafka::{
     Message, Offset as KafkaOffset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer as _},
@@ -15,12 +12,8 @@ use rdkafka::{
 };
 
 use super::{
-    blocking,
-    cluster::{Ends, number},
-    context::LoggingContext,
-    error::Error,
-    options::KafkaOptions,
-    read_error,
+    blocking, cluster::Ends, context::LoggingContext, error::Error, numbers::number,
+    options::KafkaOptions, read_error,
 };
 use crate::{record, system::SystemClock};
 

@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use cast_core::{
-    domain::{LogPosition, Offset, Partitions, Record},
-    ports::{Clock, PortError, Published},
+    domain::{Clock, LogPosition, Offset, Partitions, Record},
+    ports::{PortError, Published},
 };
 use parking_lot::Mutex;
 use rdkafka::{
@@ -16,17 +16,14 @@ use rdkafka::{
 };
 use tokio::sync::{oneshot, watch};
 
-use super::{blocking, context, error::Error, options::KafkaOptions};
+use super::{blocking, context, error::Error, numbers::number, options::KafkaOptions};
 use crate::{record, system::SystemClock};
-
-const PUBLISHING: &str = "publishing ballots";
 
 /// The time between two replacements: what caused one fatal error may cause the next.
 const MIN_RECREATE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Sends records with the current client, and replaces it after a fatal error.
 pub(super) struct Producer {
-    options: Arc<KafkaOptions>,
     partitions: Partitions,
     current: Mutex<Arc<Sender>>,
     /// When the current client was created, by the monotonic clock. Locked while it is replaced.
@@ -34,13 +31,8 @@ pub(super) struct Producer {
 }
 
 impl Producer {
-    pub(super) fn new(
-        options: Arc<KafkaOptions>,
-        partitions: Partitions,
-        sender: Arc<Sender>,
-    ) -> Self {
+    pub(super) fn new(partitions: Partitions, sender: Arc<Sender>) -> Self {
         Self {
-            options,
             partitions,
             current: Mutex::new(sender),
             created_at: tokio::sync::Mutex::new(SystemClock.monotonic()),
@@ -59,7 +51,7 @@ impl Producer {
                 let sender = sender
                     .as_mut()
                     .map_err(|error| Error::ProducerDied(error.clone()))?;
-                sender.send(&self.options.topic, record, &bytes?)
+                sender.send(record, &bytes?)
             })
             .collect();
         let mut results = Vec::with_capacity(sent.len());
@@ -68,7 +60,7 @@ impl Producer {
                 Ok(delivery) => delivered(record, delivery).await,
                 Err(error) => Err(error),
             };
-            results.push(delivered.map_err(|error| error.with_operation(PUBLISHING)));
+            results.push(delivered.map_err(|error| error.with_operation("publishing ballots")));
         }
         results
     }
@@ -103,9 +95,8 @@ impl Producer {
             error,
             "the producer had a fatal error and is replaced; records in flight have an unknown outcome"
         );
-        let replacement = Sender::new(&self.options)
-            .await
-            .map_err(|error| error.to_string())?;
+        let replacement = Sender::new(Arc::clone(&sender.options)).await;
+        let replacement = replacement.map_err(|error| error.to_string())?;
         *created_at = SystemClock.monotonic();
         *self.current.lock() = Arc::clone(&replacement);
         Ok(replacement)
@@ -122,8 +113,7 @@ pub(super) struct Sender {
     /// Taken out when it is dropped.
     client: Option<ThreadedProducer<ProducerCallbacks>>,
     callbacks: ProducerCallbacks,
-    /// How long the last records may take when it is dropped.
-    flush_timeout: Duration,
+    pub(super) options: Arc<KafkaOptions>,
 }
 
 /// The offset of a record, negative where the brokers did not return it; or why the record was not
@@ -132,18 +122,14 @@ type DeliveryReport = Result<i64, KafkaError>;
 
 impl Sender {
     /// A new client, which begins to connect.
-    pub(super) async fn new(options: &KafkaOptions) -> Result<Arc<Self>, Error> {
-        let config = options.producer();
-        let callbacks = ProducerCallbacks::default();
-        // By then every record is acknowledged, or the client has given it up.
-        let flush_timeout = options.delivery_timeout + Duration::from_secs(1);
+    pub(super) async fn new(options: Arc<KafkaOptions>) -> Result<Arc<Self>, Error> {
         blocking::run(move || {
+            let (config, callbacks) = (options.producer(), ProducerCallbacks::default());
             let client = ThreadedProducer::from_config_and_context(&config, callbacks.clone());
-            let client = Some(client.map_err(Error::Client)?);
             Ok(Arc::new(Self {
-                client,
+                client: Some(client.map_err(Error::Client)?),
                 callbacks,
-                flush_timeout,
+                options,
             }))
         })
         .await
@@ -168,22 +154,24 @@ impl Sender {
 
     /// Blocks this thread until every record is acknowledged or has failed.
     pub(super) fn flush(&self) -> Result<(), Error> {
-        self.producer()
-            .flush(self.flush_timeout)
-            .map_err(Error::Delivery)
+        let flushed = self.producer().flush(self.flush_timeout());
+        flushed.map_err(Error::Delivery)
+    }
+
+    /// By then every record is acknowledged, or the client has given it up.
+    fn flush_timeout(&self) -> Duration {
+        self.options.delivery_timeout + Duration::from_secs(1)
     }
 
     fn send(
         &self,
-        topic: &str,
         record: &Record,
         bytes: &[u8],
     ) -> Result<oneshot::Receiver<DeliveryReport>, Error> {
-        let partition = i32::try_from(record.partition().get());
-        let partition = partition.expect("it is below the number of partitions");
         let (report, reported) = oneshot::channel();
+        let topic = &self.options.topic;
         let message = BaseRecord::<(), [u8], _>::with_opaque_to(topic, Box::new(report))
-            .partition(partition)
+            .partition(number(record.partition()))
             .payload(bytes);
         // Never waits: a full queue fails at once.
         match self.producer().send(message) {
@@ -206,7 +194,7 @@ impl Drop for Sender {
         let Some(client) = self.client.take() else {
             return;
         };
-        let flush_timeout = self.flush_timeout;
+        let flush_timeout = self.flush_timeout();
         // If no thread could be started, the client was dropped on this one, with its records.
         let _ = blocking::detach("kafka-retire", move || {
             if let Err(error) = client.flush(flush_timeout) {

@@ -22,7 +22,7 @@
 
 use rdkafka::{error::KafkaError, types::RDKafkaErrorCode as Code};
 
-use super::error::{Error, needs_operator};
+use super::error::{Error, is_changing_leader, needs_operator};
 
 /// A codec for topics that this client is built without.
 pub(super) const UNSUPPORTED_CODEC: &str = "zstd";
@@ -57,10 +57,11 @@ pub(super) fn classify(error: &KafkaError, reason: String) -> Option<Error> {
 
 /// Whether the client recovers by itself, at the same offset.
 const fn is_transient(code: Code) -> bool {
-    matches!(
-        code,
-        // A broker that is away, slow, or busy with itself.
-        Code::BrokerTransportFailure
+    is_changing_leader(code)
+        || matches!(
+            code,
+            // A broker that is away, slow, or busy with itself.
+            Code::BrokerTransportFailure
             | Code::AllBrokersDown
             | Code::BrokerDestroy
             | Code::DestroyBroker
@@ -79,12 +80,7 @@ const fn is_transient(code: Code) -> bool {
             | Code::RebootstrapRequired
             | Code::Retry
             // A partition that changes its leader.
-            | Code::LeaderNotAvailable
-            | Code::NotLeaderForPartition
-            | Code::ReplicaNotAvailable
             | Code::OffsetNotAvailable
-            | Code::FencedLeaderEpoch
-            | Code::UnknownLeaderEpoch
             | Code::UnknownTopicId
             | Code::PreferredLeaderNotAvailable
             | Code::ReassignmentInProgress
@@ -108,7 +104,7 @@ const fn is_transient(code: Code) -> bool {
             | Code::UnstableOffsetCommit
             | Code::InProgress
             | Code::PreviousInProgress
-    )
+        )
 }
 
 #[cfg(test)]

@@ -17,21 +17,17 @@ use super::{
     topic_settings::check_settings,
 };
 
-const CONNECTING: &str = "connecting to the log";
-const COUNTING: &str = "reading the number of partitions";
-const LAGGING: &str = "reading the lag of a group";
-
 /// How long a producer may take to get its id from the cluster. The client asks for it half a second
 /// after its start, and reports it a second later.
 const READY_DEADLINE: Duration = Duration::from_secs(3);
 
 /// One topic, with the clients that use it.
 pub(super) struct Topic {
-    options: Arc<KafkaOptions>,
+    pub(super) options: Arc<KafkaOptions>,
     /// How many partitions it had when the connection was established.
     partitions: Partitions,
-    producer: Producer,
-    groups: Arc<Groups>,
+    pub(super) producer: Producer,
+    pub(super) groups: Arc<Groups>,
 }
 
 impl Topic {
@@ -39,14 +35,14 @@ impl Topic {
     pub(super) async fn connect(options: KafkaOptions) -> Result<Self, PortError> {
         let options = Arc::new(options);
         let connect = async {
-            let sender = Sender::new(&options).await?;
-            let partitions = cluster::partitions(&options, &sender).await?;
+            let sender = Sender::new(Arc::clone(&options)).await?;
+            let partitions = cluster::partitions(&sender).await?;
             // This connects to all leaders, so the first vote does not wait for that.
             let all: Vec<_> = partitions.iter().collect();
-            let ends = cluster::ends(&options, &sender, &all).await?;
+            let ends = cluster::ends(&sender, &all).await?;
             check_count(&options, partitions, &ends).await?;
             let ready = timeout(READY_DEADLINE, sender.ready());
-            let (settings_checked, ready) = tokio::join!(check_settings(&options, &sender), ready);
+            let (settings_checked, ready) = tokio::join!(check_settings(&sender), ready);
             settings_checked?;
             if ready.is_err() {
                 // It may get the id later. Until then published records wait, or time out.
@@ -58,62 +54,50 @@ impl Topic {
         };
         let (sender, partitions) = connect
             .await
-            .map_err(|error| error.with_operation(CONNECTING))?;
+            .map_err(|error| error.with_operation("connecting to the log"))?;
         Ok(Self {
-            producer: Producer::new(Arc::clone(&options), partitions, sender),
+            producer: Producer::new(partitions, sender),
             partitions,
             groups: Arc::new(Groups::new(Arc::clone(&options))),
             options,
         })
     }
 
-    pub(super) fn options(&self) -> &KafkaOptions {
-        &self.options
-    }
-
-    pub(super) const fn producer(&self) -> &Producer {
-        &self.producer
-    }
-
     /// The current number of partitions; an error if it has changed.
     pub(super) async fn partitions(&self) -> Result<Partitions, PortError> {
-        let found = cluster::partitions(&self.options, &self.producer.sender()).await;
+        let found = cluster::partitions(&self.producer.sender()).await;
         let unchanged = found.and_then(|found| {
             let why = "the topic had that many when this server started";
-            expect(&self.options, found, self.partitions, why)
+            expect(&self.options, found, self.partitions, why).map(|()| found)
         });
-        unchanged.map_err(|error| error.with_operation(COUNTING))
+        unchanged.map_err(|error| error.with_operation("reading the number of partitions"))
     }
 
     /// Refuses an offset from which a partition cannot be read without a gap; returns its watermarks.
     pub(super) async fn check(&self, partition: Partition, from: Offset) -> Result<Ends, Error> {
-        let sender = self.producer.sender();
-        let ends = cluster::ends(&self.options, &sender, &[partition]).await?;
+        let ends = cluster::ends(&self.producer.sender(), &[partition]).await?;
         let ends = ends.into_iter().next().ok_or(Error::TimedOut)?;
         ends.check(partition, from)?;
         Ok(ends)
-    }
-
-    /// The offsets that `group` has committed for some partitions; `None` where it has not.
-    pub(super) async fn committed(
-        &self,
-        group: &GroupName,
-        partitions: Vec<Partition>,
-    ) -> Result<Vec<Option<Offset>>, Error> {
-        self.groups.committed(group, partitions).await
     }
 
     /// The lag of `group`, by partition.
     pub(super) async fn lag(&self, group: &GroupName) -> Result<Vec<PartitionLag>, PortError> {
         let partitions: Vec<_> = self.partitions.iter().collect();
         let ask = async {
-            let committed = self.committed(group, partitions.clone()).await?;
+            let committed = self.groups.committed(group, partitions.clone()).await?;
             // The ends come second, so that no commit of the meantime is beyond them.
-            let sender = self.producer.sender();
-            let ends = cluster::ends(&self.options, &sender, &partitions).await?;
-            Ok::<_, Error>(cluster::lag(&partitions, &ends, committed))
+            let ends = cluster::ends(&self.producer.sender(), &partitions).await?;
+            let each = partitions.into_iter().zip(ends).zip(committed);
+            let lag = each.map(|((partition, ends), committed)| PartitionLag {
+                partition,
+                committed: committed.unwrap_or(ends.start),
+                end: ends.end,
+            });
+            Ok::<_, Error>(lag.collect())
         };
-        ask.await.map_err(|error| error.with_operation(LAGGING))
+        ask.await
+            .map_err(|error| error.with_operation("reading the lag of a group"))
     }
 }
 
@@ -123,19 +107,12 @@ async fn check_count(
     found: Partitions,
     ends: &[Ends],
 ) -> Result<(), Error> {
-    let (expected, why) = if options.partitions.is_some() {
-        (options.partitions, "the log's URL says so")
-    } else {
-        let partitions_when_written = newest_record::partitions_when_written(options, ends).await?;
-        (
-            partitions_when_written,
-            "the newest record was written for that many",
-        )
-    };
-    if let Some(expected) = expected {
-        expect(options, found, expected, why)?;
+    if let Some(expected) = options.partitions {
+        return expect(options, found, expected, "the log's URL says so");
     }
-    Ok(())
+    let written = newest_record::partitions_when_written(options, ends).await?;
+    let why = "the newest record was written for that many";
+    expect(options, found, written.unwrap_or(found), why)
 }
 
 fn expect(
@@ -143,9 +120,9 @@ fn expect(
     found: Partitions,
     expected: Partitions,
     why: &'static str,
-) -> Result<Partitions, Error> {
+) -> Result<(), Error> {
     if found == expected {
-        return Ok(found);
+        return Ok(());
     }
     Err(Error::PartitionsChanged {
         topic: options.topic.clone(),

@@ -3,10 +3,10 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
+use rdkafka::admin::ResourceSpecifier;
 
 use super::{
-    blocking, context::LoggingContext, error::Error, options::KafkaOptions, producer::Sender,
+    admin::Admin, blocking, error::Error, options::KafkaOptions, producer::Sender,
     read_error::UNSUPPORTED_CODEC,
 };
 use crate::record::MAX_BYTES;
@@ -20,12 +20,9 @@ const MANY_REPLICAS: usize = 3;
 /// Refuses a topic whose settings lose records, and warns about settings that may. If the cluster does
 /// not return the settings, the topic is used as it is: the permission to read settings is not needed
 /// to vote.
-pub(super) async fn check_settings(
-    options: &Arc<KafkaOptions>,
-    sender: &Arc<Sender>,
-) -> Result<(), Error> {
-    let topic = &options.topic;
-    let (settings, replicas) = tokio::join!(settings(options), replicas(options, sender));
+pub(super) async fn check_settings(sender: &Arc<Sender>) -> Result<(), Error> {
+    let topic = &sender.options.topic;
+    let (settings, replicas) = tokio::join!(settings(&sender.options), replicas(sender));
     let settings = match settings {
         Ok(settings) => settings,
         Err(why) => {
@@ -40,19 +37,11 @@ pub(super) async fn check_settings(
     Ok(())
 }
 
-async fn settings(options: &Arc<KafkaOptions>) -> Result<Settings, Error> {
-    let config = options.admin();
-    let admin: AdminClient<LoggingContext> =
-        blocking::run(move || config.create_with_context(LoggingContext))
-            .await
-            .map_err(Error::Client)?;
-    let limits = AdminOptions::new()
-        .request_timeout(Some(options.request_timeout))
-        .operation_timeout(Some(options.request_timeout));
+async fn settings(options: &KafkaOptions) -> Result<Settings, Error> {
+    let admin = Admin::open(options).await?;
     let asked = [ResourceSpecifier::Topic(&options.topic)];
-    let answer = admin.describe_configs(&asked, &limits).await;
-    // Dropping the client waits for its thread.
-    blocking::run(move || drop(admin)).await;
+    let answer = admin.client.describe_configs(&asked, &admin.limits).await;
+    admin.close().await;
     let topic = answer.map_err(Error::Ask)?.pop().ok_or(Error::TimedOut)?;
     let entries = topic.map_err(Error::DescribeTopic)?.entries.into_iter();
     Ok(entries
@@ -61,13 +50,11 @@ async fn settings(options: &Arc<KafkaOptions>) -> Result<Settings, Error> {
 }
 
 /// The smallest number of replicas of a partition.
-async fn replicas(options: &Arc<KafkaOptions>, sender: &Arc<Sender>) -> Option<usize> {
-    let (options, sender) = (Arc::clone(options), Arc::clone(sender));
+async fn replicas(sender: &Arc<Sender>) -> Option<usize> {
+    let sender = Arc::clone(sender);
     blocking::run(move || {
-        let metadata = sender
-            .client()
-            .fetch_metadata(Some(&options.topic), options.request_timeout)
-            .ok()?;
+        let (topic, timeout) = (&sender.options.topic, sender.options.request_timeout);
+        let metadata = sender.client().fetch_metadata(Some(topic), timeout).ok()?;
         let topic = metadata.topics().first()?;
         let each = topic.partitions().iter();
         each.map(|partition| partition.replicas().len()).min()
@@ -77,24 +64,27 @@ async fn replicas(options: &Arc<KafkaOptions>, sender: &Arc<Sender>) -> Option<u
 
 /// Refuses settings that lose records for certain.
 fn refuse(topic: &str, settings: &Settings) -> Result<(), Error> {
-    let refusal = |setting, instead, why| Error::TopicSetting {
-        topic: topic.to_owned(),
-        setting,
-        value: settings.get(setting).cloned().unwrap_or_default(),
-        instead,
-        why,
-    };
-    let is = |setting: &str, what: &str| {
-        let value = settings.get(setting);
-        value.is_some_and(|value| value.split(',').any(|one| one.trim() == what))
-    };
-    if is("cleanup.policy", "compact") {
-        let why = "compaction removes records, and with them votes";
-        return Err(refusal("cleanup.policy", "delete", why));
-    }
-    if is("compression.type", UNSUPPORTED_CODEC) {
-        let why = "this program cannot read records that are compressed like that";
-        return Err(refusal("compression.type", "producer", why));
+    let compacted = "compaction removes records, and with them votes";
+    let unreadable = "this program cannot read records that are compressed like that";
+    for (setting, refused, instead, why) in [
+        ("cleanup.policy", "compact", "delete", compacted),
+        (
+            "compression.type",
+            UNSUPPORTED_CODEC,
+            "producer",
+            unreadable,
+        ),
+    ] {
+        let value = settings.get(setting).cloned().unwrap_or_default();
+        if value.split(',').any(|one| one.trim() == refused) {
+            return Err(Error::TopicSetting {
+                topic: topic.to_owned(),
+                setting,
+                value,
+                instead,
+                why,
+            });
+        }
     }
     Ok(())
 }

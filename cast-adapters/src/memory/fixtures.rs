@@ -3,12 +3,10 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use cast_core::{
-    domain::{
-        BallotId, Candidate, KeyId, KeyRing, LogPosition, LoggedBallot, Offset, Partition,
-        Partitions, PeriodTicket, Record, Selection, Selections, TicketStamp, Timestamp, Votes,
-    },
-    ports::{Clock, Entropy},
+use cast_core::domain::{
+    BallotId, Candidate, Clock, Entropy, KeyId, KeyRing, LogPosition, LoggedBallot, Offset,
+    Partition, Partitions, PeriodTicket, Record, Selection, Selections, TicketStamp, Timestamp,
+    Votes,
 };
 use parking_lot::Mutex;
 

@@ -25,8 +25,7 @@ use std::sync::Arc;
 
 use cast_core::{
     Cast, Ports, StartError,
-    domain::{KeyRing, Partitions},
-    ports::{Clock, Entropy},
+    domain::{Clock, Entropy, KeyRing, Partitions},
 };
 
 pub use event_bus::{BusOptions, MemoryBus};

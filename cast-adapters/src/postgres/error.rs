@@ -52,10 +52,6 @@ pub(super) enum Error {
 }
 
 impl Error {
-    pub(super) const fn options(message: &'static str) -> Self {
-        Self::Options(message)
-    }
-
     /// The error of a task that was cancelled; a panic of the task is resumed here.
     pub(super) fn of_task(ended: tokio::task::JoinError) -> Self {
         match ended.try_into_panic() {
@@ -177,9 +173,7 @@ impl From<PoolError> for Error {
             },
             PoolError::ConnectionError(ConnectionError::CouldntSetupConfiguration(error))
             | PoolError::QueryError(error) => Self::Statement(error),
-            PoolError::ConnectionError(other) => {
-                Self::Statement(QueryError::QueryBuilderError(Box::new(other)))
-            }
+            PoolError::ConnectionError(other) => Self::Setup(other),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The options of the store in PostgreSQL, and the URL that they are written as.
 
-use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
+use std::{path::PathBuf, str::FromStr, time::Duration};
 
 use cast_core::ports::PortError;
 use tokio_postgres::{
@@ -21,8 +21,9 @@ use super::error::Error;
 /// assert!(!format!("{options:?}").contains("secret"));
 /// # Ok::<(), cast_core::ports::PortError>(())
 /// ```
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct PostgresOptions {
+    /// Its `Debug` leaves the password out.
     pub(super) config: Config,
     pub(super) tls: Tls,
     /// The most connections. A consumer needs one for each partition that it folds at the same time, an
@@ -86,7 +87,7 @@ fn parse(url: &str) -> Result<PostgresOptions, Error> {
         .iter()
         .any(|scheme| url.starts_with(scheme))
     {
-        return Err(Error::options(
+        return Err(Error::Options(
             "the URL of a PostgreSQL store begins with postgres://",
         ));
     }
@@ -98,21 +99,21 @@ fn parse(url: &str) -> Result<PostgresOptions, Error> {
         Some("require") if root.is_none() => Tls::Require,
         Some("verify-full") => Tls::VerifyFull { root },
         // With a root certificate, libpq verifies the chain but not the name, which protects from nothing.
-        Some("require") => return Err(Error::options("sslrootcert needs sslmode=verify-full")),
+        Some("require") => return Err(Error::Options("sslrootcert needs sslmode=verify-full")),
         Some(_) => {
-            return Err(Error::options(
+            return Err(Error::Options(
                 "sslmode must be disable, prefer, require or verify-full",
             ));
         }
     };
     if cfg!(not(feature = "postgres-tls")) && tls.ssl_mode() == SslMode::Require {
-        return Err(Error::options(
+        return Err(Error::Options(
             "sslmode asks for TLS, and this binary is built without the feature postgres-tls",
         ));
     }
     let mut config: Config = url.parse().map_err(Error::Url)?;
     if config.get_hosts().iter().any(is_end_of_password) {
-        return Err(Error::options(
+        return Err(Error::Options(
             "write an @ in the password of a postgres:// URL as %40",
         ));
     }
@@ -171,21 +172,6 @@ impl PostgresOptions {
         );
         config.options(options.trim_start());
         config
-    }
-}
-
-impl fmt::Debug for PostgresOptions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The driver's own `Debug` leaves the password out.
-        f.debug_struct("PostgresOptions")
-            .field("config", &self.config)
-            .field("tls", &self.tls)
-            .field("pool_size", &self.pool_size)
-            .field("connect_timeout", &self.connect_timeout)
-            .field("statement_timeout", &self.statement_timeout)
-            .field("transaction_timeout", &self.transaction_timeout)
-            .field("recount_timeout", &self.recount_timeout)
-            .finish()
     }
 }
 

@@ -21,7 +21,7 @@ statement! {
 }
 
 statement! {
-    /// The migrations that were run.
+    /// The migrations that were run; their table must exist.
     Versions() -> Text, "versions.sql"
 }
 
@@ -53,10 +53,11 @@ async fn migrate_in_turn(options: &PostgresOptions) -> Result<Vec<String>, Error
             "SET lock_timeout = '30s'; SELECT pg_advisory_lock(1667331956)",
         )
         .await?;
-    let found = found(&mut connection).await?;
-    found.refuse_encoding()?;
-    if found.migrated {
-        refuse_newer(&applied(&mut connection).await?)?;
+    let found = Schema {}.get_result(&mut connection).await?;
+    let (is_migrated, _, _, encoding): Found = found;
+    refuse_encoding(&encoding)?;
+    if is_migrated {
+        refuse_newer(&Versions {}.get_results(&mut connection).await?)?;
     }
     // The harness blocks the thread that it runs on.
     let run = tokio::task::spawn_blocking(move || {
@@ -72,20 +73,21 @@ async fn migrate_in_turn(options: &PostgresOptions) -> Result<Vec<String>, Error
 
 /// Checks that the database has the schema of this binary; the error says what to do if not.
 pub(super) async fn check(connection: &mut AsyncPgConnection) -> Result<(), Error> {
-    let found = found(connection).await?;
-    found.refuse_encoding()?;
-    if !found.migrated {
+    let found = Schema {}.get_result(connection).await?;
+    let (is_migrated, missing, unreadable, encoding): Found = found;
+    refuse_encoding(&encoding)?;
+    if !is_migrated {
         return Err(Error::Schema(
             "the database has no CAST schema: run `cast-server migrate`".into(),
         ));
     }
-    if !found.unreadable.is_empty() {
+    if !unreadable.is_empty() {
         return Err(Error::Schema(format!(
             "the role of the store's URL may not read {}: grant it SELECT",
-            found.unreadable.join(", ")
+            unreadable.join(", ")
         )));
     }
-    let applied = applied(connection).await?;
+    let applied: Vec<String> = Versions {}.get_results(connection).await?;
     refuse_newer(&applied)?;
     if let Some(version) = known().into_iter().find(|known| !applied.contains(known)) {
         return Err(Error::Schema(format!(
@@ -93,52 +95,28 @@ pub(super) async fn check(connection: &mut AsyncPgConnection) -> Result<(), Erro
              run `cast-server migrate`"
         )));
     }
-    if !found.missing.is_empty() {
+    if !missing.is_empty() {
         return Err(Error::Schema(format!(
             "{} are missing, although the migrations that create them were run: restore a backup",
-            found.missing.join(", ")
+            missing.join(", ")
         )));
     }
     Ok(())
 }
 
-/// The state of the schema of a database.
-struct Found {
-    /// Whether migrations were ever run.
-    migrated: bool,
-    missing: Vec<String>,
-    /// Tables that this role may not read.
-    unreadable: Vec<String>,
-    encoding: String,
-}
+/// Whether migrations were ever run, the tables that are missing, those that this role may not read, and
+/// the encoding.
+type Found = (bool, Vec<String>, Vec<String>, String);
 
-impl Found {
-    /// Refuses an encoding that does not have all characters of names.
-    fn refuse_encoding(&self) -> Result<(), Error> {
-        if self.encoding == "UTF8" {
-            return Ok(());
-        }
-        Err(Error::Schema(format!(
-            "the encoding of the database is {}, and names need UTF8: create the database with \
-             ENCODING 'UTF8'",
-            self.encoding
-        )))
+/// Refuses an encoding that does not have all characters of names.
+fn refuse_encoding(encoding: &str) -> Result<(), Error> {
+    if encoding == "UTF8" {
+        return Ok(());
     }
-}
-
-async fn found(connection: &mut AsyncPgConnection) -> Result<Found, Error> {
-    let (migrated, missing, unreadable, encoding) = Schema {}.get_result(connection).await?;
-    Ok(Found {
-        migrated,
-        missing,
-        unreadable,
-        encoding,
-    })
-}
-
-/// The migrations that were run; their table must exist.
-async fn applied(connection: &mut AsyncPgConnection) -> Result<Vec<String>, Error> {
-    Ok(Versions {}.get_results(connection).await?)
+    Err(Error::Schema(format!(
+        "the encoding of the database is {encoding}, and names need UTF8: create the database with \
+         ENCODING 'UTF8'"
+    )))
 }
 
 fn refuse_newer(applied: &[String]) -> Result<(), Error> {
@@ -155,8 +133,8 @@ fn refuse_newer(applied: &[String]) -> Result<(), Error> {
 fn known() -> Vec<String> {
     let migrations = MigrationSource::<Pg>::migrations(&MIGRATIONS);
     let migrations = migrations.expect("the migrations were read when this was compiled");
-    let version = |migration: Box<dyn diesel::migration::Migration<Pg>>| {
-        migration.name().version().to_string()
-    };
-    migrations.into_iter().map(version).collect()
+    let migrations = migrations.iter();
+    migrations
+        .map(|migration| migration.name().version().to_string())
+        .collect()
 }

@@ -26,8 +26,7 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 #[derive(Clone)]
 pub(super) struct Sessions {
     pool: Pool<AsyncPgConnection>,
-    connect_timeout: Duration,
-    transaction_timeout: Duration,
+    pub(super) options: Arc<PostgresOptions>,
 }
 
 /// How a transaction ends, and its result.
@@ -38,9 +37,10 @@ pub(super) enum End<T> {
 
 impl Sessions {
     /// Connections are opened when they are first needed.
-    pub(super) fn new(options: &PostgresOptions) -> Self {
+    pub(super) fn new(options: PostgresOptions) -> Self {
+        let options = Arc::new(options);
         let mut config = ManagerConfig::default();
-        let shared = Arc::new(options.clone());
+        let shared = Arc::clone(&options);
         config.custom_setup = Box::new(move |_| {
             let options = Arc::clone(&shared);
             async move {
@@ -62,8 +62,7 @@ impl Sessions {
             .build();
         Self {
             pool: pool.expect("a pool without timeouts of its own needs no runtime"),
-            connect_timeout: options.connect_timeout,
-            transaction_timeout: options.transaction_timeout,
+            options,
         }
     }
 
@@ -75,7 +74,7 @@ impl Sessions {
             + Send
             + 'static,
     {
-        let limit = self.transaction_timeout;
+        let limit = self.options.transaction_timeout;
         self.run(move |connection| {
             async move {
                 let read = timeout(limit, work(connection)).await;
@@ -94,8 +93,35 @@ impl Sessions {
             + Send
             + 'static,
     {
-        self.run(move |connection| transaction(connection, limit, work).boxed())
-            .await
+        self.run(move |connection| {
+            async move {
+                let ready = async {
+                    AnsiTransactionManager::begin_transaction_sql(connection, BEGIN).await?;
+                    work(connection).await
+                };
+                // Up to here nothing has happened: after a failure the connection is closed, which
+                // rolls back.
+                let end = timeout(limit, ready).await;
+                match end.map_err(|_| Error::Deadline(limit))?? {
+                    End::Commit(value) => {
+                        let commit = AnsiTransactionManager::commit_transaction(connection);
+                        let committed = timeout(limit, commit).await;
+                        committed
+                            .map_err(|_| Error::CommitDeadline(limit))?
+                            .map_err(Error::Commit)?;
+                        Ok(value)
+                    }
+                    End::RollBack(value) => {
+                        let undo = AnsiTransactionManager::rollback_transaction(connection);
+                        let undone = timeout(limit, undo).await;
+                        undone.map_err(|_| Error::Deadline(limit))??;
+                        Ok(value)
+                    }
+                }
+            }
+            .boxed()
+        })
+        .await
     }
 
     async fn run<T, W>(&self, work: W) -> Result<T, Error>
@@ -119,47 +145,12 @@ impl Sessions {
     }
 
     async fn connection(&self) -> Result<Object<AsyncPgConnection>, Error> {
-        let limit = self.connect_timeout;
+        let limit = self.options.connect_timeout;
         match timeout(limit, self.pool.get()).await {
             Ok(Ok(connection)) => Ok(connection),
             Ok(Err(PoolError::Backend(error))) => Err(error.into()),
             // The pool has no timeouts or hooks of its own, and is never closed.
             Ok(Err(_)) | Err(_) => Err(Error::NoConnection(limit)),
-        }
-    }
-}
-
-async fn transaction<T, W>(
-    connection: &mut AsyncPgConnection,
-    limit: Duration,
-    work: W,
-) -> Result<T, Error>
-where
-    W: for<'c> FnOnce(&'c mut AsyncPgConnection) -> BoxFuture<'c, Result<End<T>, Error>>,
-{
-    let ready = async {
-        AnsiTransactionManager::begin_transaction_sql(connection, BEGIN).await?;
-        work(connection).await
-    };
-    // Up to here nothing has happened: after a failure the connection is closed, which rolls back.
-    let end = timeout(limit, ready)
-        .await
-        .map_err(|_| Error::Deadline(limit))??;
-    match end {
-        End::Commit(value) => {
-            let commit = AnsiTransactionManager::commit_transaction(connection);
-            let committed = timeout(limit, commit).await;
-            committed
-                .map_err(|_| Error::CommitDeadline(limit))?
-                .map_err(Error::Commit)?;
-            Ok(value)
-        }
-        End::RollBack(value) => {
-            let undo = AnsiTransactionManager::rollback_transaction(connection);
-            timeout(limit, undo)
-                .await
-                .map_err(|_| Error::Deadline(limit))??;
-            Ok(value)
         }
     }
 }

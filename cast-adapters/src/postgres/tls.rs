@@ -10,15 +10,16 @@ use rustls::{
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{error::Error, options::Tls};
+use cast_core::ports::BoxError;
+
+use super::options::Tls;
 
 /// The TLS connector for a mode.
-pub(super) fn connector(tls: &Tls) -> Result<MakeRustlsConnect, Error> {
+pub(super) fn connector(tls: &Tls) -> Result<MakeRustlsConnect, BoxError> {
     // Explicit, because an application may have installed another default provider.
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| Error::Tls(error.into()))?;
+        .with_safe_default_protocol_versions()?;
     let config = match tls {
         Tls::VerifyFull { root } => builder
             .with_root_certificates(roots(root.as_deref())?)
@@ -31,16 +32,14 @@ pub(super) fn connector(tls: &Tls) -> Result<MakeRustlsConnect, Error> {
     Ok(MakeRustlsConnect::new(config))
 }
 
-fn roots(file: Option<&Path>) -> Result<RootCertStore, Error> {
+fn roots(file: Option<&Path>) -> Result<RootCertStore, BoxError> {
     let mut store = RootCertStore::empty();
     match file {
         Some(path) => {
             let certificates = CertificateDer::pem_file_iter(path)
-                .map_err(|error| Error::Tls(format!("{}: {error}", path.display()).into()))?;
+                .map_err(|error| format!("{}: {error}", path.display()))?;
             for certificate in certificates {
-                let certificate = certificate.map_err(|error| Error::Tls(error.into()))?;
-                let added = store.add(certificate);
-                added.map_err(|error| Error::Tls(error.into()))?;
+                store.add(certificate?)?;
             }
         }
         None => {
@@ -50,9 +49,7 @@ fn roots(file: Option<&Path>) -> Result<RootCertStore, Error> {
     }
     if store.is_empty() {
         let source = file.map_or("the system".into(), |path| path.display().to_string());
-        return Err(Error::Tls(
-            format!("{source} has no root certificate").into(),
-        ));
+        return Err(format!("{source} has no root certificate").into());
     }
     Ok(store)
 }

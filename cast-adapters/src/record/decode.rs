@@ -7,10 +7,14 @@ use cast_core::domain::{
     NameError, Partitions, Selection, Selections, TicketStamp, Timestamp, TraceContext, Unreadable,
     Voter, Votes,
 };
-use prost::{Message as _, bytes::Bytes};
+use prost::{
+    Message as _,
+    bytes::{Buf as _, Bytes},
+    encoding::{DecodeContext, WireType, decode_key, skip_field},
+};
 use uuid::Uuid;
 
-use super::schema::{self, MAX_BYTES, VERSION};
+use super::schema::{self, MAX_BYTES, TRACE, VERSION};
 
 /// The contents of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,18 +136,33 @@ fn ballot(
     candidates: &mut Candidates,
 ) -> Result<LoggedBallot, DecodeError> {
     let mut ballot = schema::Ballot::default();
-    let decoded = ballot.merge(message.clone());
+    let decoded = merge(&mut ballot, message);
     let id = ballot_id(&ballot.id);
     let known_id = id.as_ref().ok().copied();
     let checked = || {
         decoded?;
-        checked_ballot(id?, &ballot, trace(message), candidates)
+        checked_ballot(id?, &ballot, candidates)
     };
     checked().map_err(|error| DecodeError::Ballot {
         index,
         id: known_id,
         error,
     })
+}
+
+/// Decodes the fields of a ballot as prost does, but for a `trace` of another wire type: it is skipped,
+/// as an unknown field is.
+fn merge(ballot: &mut schema::Ballot, mut message: Bytes) -> Result<(), prost::DecodeError> {
+    while message.has_remaining() {
+        let (tag, wire_type) = decode_key(&mut message)?;
+        let context = DecodeContext::default();
+        if tag == TRACE && wire_type != WireType::LengthDelimited {
+            skip_field(wire_type, tag, &mut message, context)?;
+        } else {
+            ballot.merge_field(tag, wire_type, &mut message, context)?;
+        }
+    }
+    Ok(())
 }
 
 fn ballot_id(bytes: &[u8]) -> Result<BallotId, InvalidBallot> {
@@ -154,7 +173,6 @@ fn ballot_id(bytes: &[u8]) -> Result<BallotId, InvalidBallot> {
 fn checked_ballot(
     id: BallotId,
     ballot: &schema::Ballot,
-    trace: Option<TraceContext>,
     candidates: &mut Candidates,
 ) -> Result<LoggedBallot, InvalidBallot> {
     let key_id =
@@ -178,14 +196,9 @@ fn checked_ballot(
             BallotError::SelectionCount { count } => InvalidBallot::SelectionCount(count),
             other => InvalidBallot::Selections(other),
         })?,
-        trace,
+        // An invalid trace is no reason to reject a vote.
+        trace: (ballot.trace.as_ref().try_into().ok()).and_then(TraceContext::from_bytes),
     })
-}
-
-/// The trace of a ballot; `None` as well if it is invalid, which is no reason to reject a vote.
-fn trace(ballot: Bytes) -> Option<TraceContext> {
-    let message = schema::Trace::decode(ballot).ok()?;
-    TraceContext::from_bytes(message.trace.as_ref().try_into().ok()?)
 }
 
 fn checked_selection(

@@ -8,20 +8,17 @@ use prost::{
 
 use super::schema::{self, MAX_BYTES, VERSION};
 
-/// A record that is too large for the log.
+/// A record that is too large for the log: it has more than [`MAX_BYTES`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum EncodeError {
-    /// It has more than [`MAX_BYTES`].
-    #[error(
-        "a record of {ballots} ballots has {bytes} bytes, and the limit is {MAX_BYTES} bytes: let a \
-         flush take fewer ballots"
-    )]
-    TooLarge {
-        /// How many ballots it has.
-        ballots: usize,
-        /// How many bytes it would have.
-        bytes: usize,
-    },
+#[error(
+    "a record of {ballots} ballots has {bytes} bytes, and the limit is {MAX_BYTES} bytes: let a flush \
+     take fewer ballots"
+)]
+pub struct EncodeError {
+    /// How many ballots it has.
+    pub ballots: usize,
+    /// How many bytes it would have.
+    pub bytes: usize,
 }
 
 /// The bytes of a record, for a log with this number of partitions.
@@ -37,14 +34,13 @@ pub fn encode(record: &Record, partitions: Partitions) -> Result<Vec<u8>, Encode
             .iter()
             .map(|ballot| {
                 let message = buffer.ballot(ballot);
-                let trace = buffer.trace(ballot);
-                buffer.encoded(&message, &trace)
+                buffer.encoded(&message)
             })
             .collect(),
     };
     let bytes = message.encoded_len();
     if bytes > MAX_BYTES {
-        return Err(EncodeError::TooLarge {
+        return Err(EncodeError {
             ballots: ballots.len(),
             bytes,
         });
@@ -58,6 +54,7 @@ struct Buffer(BytesMut);
 impl Buffer {
     fn ballot(&mut self, ballot: &LoggedBallot) -> schema::Ballot {
         let voter = ballot.voter.as_ref().map(|voter| voter.as_str().as_bytes());
+        let trace = ballot.trace.as_ref().map(TraceContext::as_bytes);
         schema::Ballot {
             id: self.bytes(ballot.id.as_uuid().as_bytes()),
             ticket_key: ballot.ticket.key_id.get().into(),
@@ -71,12 +68,6 @@ impl Buffer {
                     votes: selection.votes.get().into(),
                 })
                 .collect(),
-        }
-    }
-
-    fn trace(&mut self, ballot: &LoggedBallot) -> schema::Trace {
-        let trace = ballot.trace.as_ref().map(TraceContext::as_bytes);
-        schema::Trace {
             trace: trace.map_or_else(Bytes::new, |trace| self.bytes(trace)),
         }
     }
@@ -87,9 +78,8 @@ impl Buffer {
     }
 
     /// The fields of a ballot, in the order of their numbers.
-    fn encoded(&mut self, message: &schema::Ballot, trace: &schema::Trace) -> Bytes {
+    fn encoded(&mut self, message: &schema::Ballot) -> Bytes {
         let encoded = message.encode(&mut self.0);
-        let encoded = encoded.and_then(|()| trace.encode(&mut self.0));
         encoded.expect("the buffer grows as needed");
         self.0.split().freeze()
     }

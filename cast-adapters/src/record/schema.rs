@@ -1,12 +1,10 @@
 //! The messages of `docs/record.proto`, as prost derives them.
 //!
-//! Four things differ from the schema, and none of them changes the bytes:
+//! Three things differ from the schema, and none of them changes the bytes:
 //!
 //! - Every number is a `u64`. For a `uint32`, prost drops the bits above 32 without an error, and votes
 //!   would turn into another number of votes. [`decode`](super::decode) checks the ranges.
 //! - The ballots of a record are `bytes`. Each is decoded by itself, so an error can name the ballot.
-//! - A ballot's `trace` is a message of its own: of another wire type, it must not make the ballot
-//!   undecodable.
 //! - Texts are `bytes`. They share the memory of the record, and a name is checked once per record.
 
 use prost::bytes::Bytes;
@@ -50,14 +48,12 @@ pub(super) struct Ballot {
     pub(super) voter: Bytes,
     #[prost(message, repeated, tag = "5")]
     pub(super) selections: Vec<Selection>,
-}
-
-/// The last field of a ballot.
-#[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct Trace {
     #[prost(bytes = "bytes", tag = "6")]
     pub(super) trace: Bytes,
 }
+
+/// The number of a ballot's `trace`.
+pub(super) const TRACE: u32 = 6;
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct Selection {

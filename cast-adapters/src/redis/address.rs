@@ -11,7 +11,7 @@ use super::{error::Cause, options::RedisOptions, slots::NodeAddress};
 pub(super) struct Endpoints {
     info: ConnectionInfo,
     /// At least one.
-    addresses: Vec<ConnectionAddr>,
+    pub(super) addresses: Vec<ConnectionAddr>,
 }
 
 impl Endpoints {
@@ -33,10 +33,6 @@ impl Endpoints {
             info,
             addresses: infos.iter().map(|info| info.addr().clone()).collect(),
         })
-    }
-
-    pub(super) fn addresses(&self) -> impl Iterator<Item = &ConnectionAddr> {
-        self.addresses.iter()
     }
 
     /// Several addresses are those of a cluster's nodes.
@@ -86,35 +82,29 @@ fn split_addresses(url: &str) -> Vec<String> {
 }
 
 /// A client for one server, with the protocol and the socket options that this adapter needs.
-pub(super) fn client(info: ConnectionInfo, options: &RedisOptions) -> RedisResult<Client> {
+pub(super) fn client(info: ConnectionInfo, roots: Option<&[u8]>) -> RedisResult<Client> {
     // Only RESP3 reports at once that a connection was closed.
     let settings = info.redis_settings().clone();
     let settings = settings.set_protocol(ProtocolVersion::RESP3);
     let info = info
         .set_redis_settings(settings)
         .set_tcp_settings(TcpSettings::default().set_nodelay(true));
-    open_client(info, options)
-}
-
-#[cfg(not(feature = "redis-tls"))]
-fn open_client(info: ConnectionInfo, _: &RedisOptions) -> RedisResult<Client> {
-    Client::open(info)
-}
-
-#[cfg(feature = "redis-tls")]
-fn open_client(info: ConnectionInfo, options: &RedisOptions) -> RedisResult<Client> {
-    // It fails if another crate of the process has installed one already, which is as good.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    match &options.root_certificates {
-        None => Client::open(info),
-        Some(roots) => Client::build_with_tls(
-            info,
-            bb8_redis::redis::TlsCertificates {
+    #[cfg(feature = "redis-tls")]
+    {
+        // It fails if another crate of the process has installed one already, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        if let Some(roots) = roots {
+            let certificates = bb8_redis::redis::TlsCertificates {
                 client_tls: None,
-                root_cert: Some(roots.clone()),
-            },
-        ),
+                root_cert: Some(roots.to_vec()),
+            };
+            return Client::build_with_tls(info, certificates);
+        }
     }
+    // Without the feature, the options refuse root certificates.
+    #[cfg(not(feature = "redis-tls"))]
+    let _ = roots;
+    Client::open(info)
 }
 
 #[cfg(test)]

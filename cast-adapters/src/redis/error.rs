@@ -5,13 +5,6 @@ use std::time::Duration;
 use bb8_redis::redis::{ErrorKind, RedisError, ServerErrorKind};
 use cast_core::ports::{PortError, PortErrorKind};
 
-/// An error, with the operation that failed.
-#[derive(Debug)]
-pub(super) struct Failed {
-    operation: &'static str,
-    cause: Cause,
-}
-
 /// Why a call failed. The variant says how far it came, which decides whether it may have happened.
 ///
 /// The messages contain those of the driver, so the driver's errors are not the source.
@@ -39,19 +32,12 @@ pub(super) enum Cause {
     Answer(&'static str),
 }
 
-impl Failed {
-    pub(super) const fn new(operation: &'static str, cause: Cause) -> Self {
-        Self { operation, cause }
-    }
-}
-
-impl From<Failed> for PortError {
-    fn from(Failed { operation, cause }: Failed) -> Self {
-        Self::new(cause.kind(), operation).because(cause)
-    }
-}
-
 impl Cause {
+    /// The port error of `operation`, with this as its source.
+    pub(super) fn with_operation(self, operation: &'static str) -> PortError {
+        PortError::new(self.kind(), operation).because(self)
+    }
+
     /// Whether the call may have been carried out.
     pub(super) fn is_unknown(&self) -> bool {
         self.kind() == PortErrorKind::OutcomeUnknown

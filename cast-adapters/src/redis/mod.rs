@@ -100,12 +100,16 @@ impl Redis {
 
     /// The ticket source on this server.
     pub fn tickets(&self) -> RedisTickets {
-        RedisTickets::on(Arc::clone(&self.0))
+        RedisTickets {
+            server: Arc::clone(&self.0),
+        }
     }
 
     /// The counter on this server.
     pub fn counter(&self) -> RedisCounter {
-        RedisCounter::on(Arc::clone(&self.0))
+        RedisCounter {
+            server: Arc::clone(&self.0),
+        }
     }
 
     /// Health check: whether the server, or any node of the cluster, answers.

@@ -4,7 +4,7 @@
 //! nothing and which node will (MOVED, ASK), or that it can do nothing now, or no connection was there.
 //! The caller gets every other error.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use bb8_redis::redis::{Cmd, Pipeline, RedisResult, ServerErrorKind, Value};
 use futures_util::future::join_all;
@@ -39,20 +39,18 @@ struct PendingCommand {
 impl Cluster {
     /// Calls a script.
     pub(super) async fn call(&self, call: Call) -> Result<Value, Cause> {
-        let answers = self.calls(vec![call]).await?;
-        let answer = answers.into_iter().next();
+        let answer = self.calls(vec![call]).await?.pop();
         answer.ok_or(Cause::Answer("no answer"))
     }
 
     /// Calls scripts: those of one node in their order and in one round trip, all nodes at once. Each
     /// call is atomic, all together are not.
     pub(super) async fn calls(&self, calls: Vec<Call>) -> Result<Vec<Value>, Cause> {
-        let mut answers: Vec<Option<Value>> = Vec::new();
-        answers.resize_with(calls.len(), || None);
+        let mut answers: Vec<Option<Value>> = vec![None; calls.len()];
         let mut failure: Option<Cause> = None;
         let mut pending = self.route_all(calls);
         for attempt in 1..=MAX_REDIRECTS {
-            let sent = by_node(pending).into_iter().map(send_to_node);
+            let sent = by_node(pending).map(send_to_node);
             pending = Vec::new();
             for (mut command, answer) in join_all(sent).await.into_iter().flatten() {
                 let cause = match answer {
@@ -79,21 +77,17 @@ impl Cluster {
             }
         }
         match failure {
-            None => {
-                let answers: Option<Vec<Value>> = answers.into_iter().collect();
-                answers.ok_or(Cause::Answer("no answer"))
-            }
+            None => Ok(answers.into_iter().flatten().collect()),
             Some(cause) if answers.iter().all(Option::is_none) => Err(cause),
             Some(cause) => Err(Cause::Partly(Box::new(cause))),
         }
     }
 
     fn route_all(&self, calls: Vec<Call>) -> Vec<PendingCommand> {
-        let nodes = self.masters(calls.iter().map(Call::slot));
-        let calls = calls.into_iter().zip(nodes).enumerate();
+        let calls = calls.into_iter().enumerate();
         calls
-            .map(|(index, (call, node))| PendingCommand {
-                node,
+            .map(|(index, call)| PendingCommand {
+                node: self.master(Some(call.slot)),
                 index,
                 call,
                 redirected: false,
@@ -117,7 +111,7 @@ impl Cluster {
             _ if cause.did_nothing() && !command.redirected && !cause.is_misconfigured() => {
                 command.failed.push(Arc::clone(&command.node));
                 command.failure = Some(cause.clone());
-                self.next_node(Some(command.call.slot()), &command.failed)
+                self.next_node(Some(command.call.slot), &command.failed)
             }
             _ => None,
         };
@@ -128,19 +122,13 @@ impl Cluster {
     }
 }
 
-fn by_node(commands: Vec<PendingCommand>) -> Vec<Vec<PendingCommand>> {
-    let mut groups: Vec<Vec<PendingCommand>> = Vec::new();
+fn by_node(commands: Vec<PendingCommand>) -> impl Iterator<Item = Vec<PendingCommand>> {
+    let mut groups: HashMap<usize, Vec<PendingCommand>> = HashMap::new();
     for command in commands {
-        let node = &command.node;
-        match groups
-            .iter_mut()
-            .find(|group| Arc::ptr_eq(&group[0].node, node))
-        {
-            Some(group) => group.push(command),
-            None => groups.push(vec![command]),
-        }
+        let node = Arc::as_ptr(&command.node).addr();
+        groups.entry(node).or_default().push(command);
     }
-    groups
+    groups.into_values()
 }
 
 /// Sends commands for one node; each has an answer.
@@ -174,7 +162,7 @@ async fn send_page(
     commands: &[PendingCommand],
 ) -> RedisResult<Vec<RedisResult<Value>>> {
     let all = commands.iter();
-    let all = all.map(|command| (command.asking, command.call.by_sha1()));
+    let all = all.map(|command| (command.asking, command.call.command.clone()));
     let mut answers = connection.pipeline(pipeline(all)).await?;
     let lacking: Vec<usize> = (0..answers.len())
         .filter(|&index| answers[index].as_ref().is_err_and(lacks_script))

@@ -4,32 +4,27 @@ use std::sync::Arc;
 
 use cast_core::ports::PortError;
 
-use super::{cluster::Cluster, error::Failed, keys::Keys, options::RedisOptions};
+use super::{cluster::Cluster, keys::Keys, options::RedisOptions};
 
 pub(super) struct Server {
-    pub(super) options: RedisOptions,
+    pub(super) options: Arc<RedisOptions>,
     pub(super) keys: Keys,
     pub(super) cluster: Arc<Cluster>,
 }
 
 impl Server {
     pub(super) fn open(options: RedisOptions) -> Result<Arc<Self>, PortError> {
-        let open = || {
-            options.check()?;
-            Cluster::open(&options)
-        };
-        let cluster = open().map_err(|why| Failed::new("opening Redis", why))?;
-        let keys = Keys::new(&options);
+        let options = Arc::new(options);
+        let cluster = options.check().and_then(|()| Cluster::open(&options));
         Ok(Arc::new(Self {
+            cluster: cluster.map_err(|cause| cause.with_operation("opening Redis"))?,
+            keys: Keys::new(&options),
             options,
-            keys,
-            cluster,
         }))
     }
 
     pub(super) async fn ping(&self) -> Result<(), PortError> {
         let answer = self.cluster.ping().await;
-        answer.map_err(|why| Failed::new("checking the connection to Redis", why))?;
-        Ok(())
+        answer.map_err(|cause| cause.with_operation("checking the connection to Redis"))
     }
 }

@@ -1,7 +1,5 @@
 //! The answers of nodes about their cluster: `CLUSTER SLOTS`, MOVED and ASK.
 
-use std::ops::RangeInclusive;
-
 use bb8_redis::redis::{
     ConnectionAddr, RedisError, Value, cluster_routing::Slot, from_redis_value_ref,
 };
@@ -12,7 +10,7 @@ pub(super) type NodeAddress = (String, u16);
 /// The slots of one master.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct SlotRange {
-    pub(super) slots: RangeInclusive<u16>,
+    pub(super) slots: Vec<Slot>,
     pub(super) master: NodeAddress,
     pub(super) replicas: Vec<NodeAddress>,
 }
@@ -36,17 +34,11 @@ fn slot_range(range: &Value, asked: &ConnectionAddr) -> Option<SlotRange> {
     let [first, last, master, replicas @ ..] = range.as_slice() else {
         return None;
     };
-    let slot = |number: &Value| {
-        let number = from_redis_value_ref::<u16>(number).ok()?;
-        Slot::new(number).map(|_| number)
-    };
-    let slots = slot(first)?..=slot(last)?;
-    if slots.is_empty() {
-        return None;
-    }
+    let number = |slot: &Value| from_redis_value_ref::<u16>(slot).ok();
+    let slots: Option<Vec<Slot>> = (number(first)?..=number(last)?).map(Slot::new).collect();
     let replicas = replicas.iter();
     Some(SlotRange {
-        slots,
+        slots: slots.filter(|slots| !slots.is_empty())?,
         master: node_address(master, asked)?,
         replicas: replicas
             .filter_map(|node| node_address(node, asked))
@@ -91,6 +83,8 @@ fn reachable(host: &str, port: u16, asked: &ConnectionAddr) -> Option<NodeAddres
 
 #[cfg(test)]
 mod tests {
+    use std::ops::RangeInclusive;
+
     use bb8_redis::redis::parse_redis_value;
 
     use super::*;
@@ -150,8 +144,8 @@ mod tests {
             Value::Okay,
         ]);
         let at = |host: &str, port| (host.to_owned(), port);
-        let expected = |slots, master, replicas| SlotRange {
-            slots,
+        let expected = |slots: RangeInclusive<u16>, master, replicas| SlotRange {
+            slots: slots.filter_map(Slot::new).collect(),
             master,
             replicas,
         };

@@ -13,7 +13,7 @@ use cast_core::{
 };
 
 use super::{
-    error::{Cause, Failed},
+    error::Cause,
     script::{CURRENT, NOW, PUBLISH, REDEEM},
     server::Server,
 };
@@ -26,23 +26,15 @@ use super::{
 /// server may know of fewer uses than were granted.
 #[derive(Clone)]
 pub struct RedisTickets {
-    server: Arc<Server>,
+    pub(super) server: Arc<Server>,
 }
 
 impl RedisTickets {
-    pub(super) const fn on(server: Arc<Server>) -> Self {
-        Self { server }
-    }
-
     /// The keys of a script: the use counters, and the buckets of ballot ids.
     fn keys(&self) -> [&str; 5] {
         let keys = &self.server.keys;
         let [a, b, c, d] = &keys.ballots;
         [&keys.uses, a, b, c, d]
-    }
-
-    fn retry_window_ms(&self) -> u64 {
-        whole_ms(self.server.options.retry_window)
     }
 
     async fn publish_with_cause(&self, ticket: &PeriodTicket) -> Result<PeriodTicket, Cause> {
@@ -52,8 +44,8 @@ impl RedisTickets {
             .arg(ticket.ticket.to_hex())
             .arg(ticket.valid_until.as_unix_ms())
             .arg(ticket.use_limit)
-            .arg(whole_ms(options.expired_kept))
-            .arg(self.retry_window_ms());
+            .arg(ms(options.expired_kept))
+            .arg(ms(options.retry_window));
         let answer = self.server.cluster.call(call).await?;
         let (ticket, valid_until, use_limit): (String, String, String) = decoded(answer)?;
         Ok(PeriodTicket {
@@ -93,7 +85,7 @@ impl RedisTickets {
         let mut call = REDEEM.call(&self.keys());
         call.arg(period(ticket.issued_at()))
             .arg(ticket.ticket().to_hex())
-            .arg(self.retry_window_ms())
+            .arg(ms(self.server.options.retry_window))
             .arg(packed);
         let Value::BulkString(letters) = self.server.cluster.call(call).await? else {
             return Err(Cause::Answer("the redemptions are not a string"));
@@ -118,17 +110,17 @@ impl RedisTickets {
 impl TicketSource for RedisTickets {
     async fn now(&self) -> Result<Timestamp, PortError> {
         let now = self.now_with_cause().await;
-        Ok(now.map_err(|why| Failed::new("reading the time of Redis", why))?)
+        now.map_err(|cause| cause.with_operation("reading the time of Redis"))
     }
 
     async fn publish(&self, ticket: &PeriodTicket) -> Result<PeriodTicket, PortError> {
         let published = self.publish_with_cause(ticket).await;
-        Ok(published.map_err(|why| Failed::new("publishing a ticket in Redis", why))?)
+        published.map_err(|cause| cause.with_operation("publishing a ticket in Redis"))
     }
 
     async fn current(&self) -> Result<Option<CurrentTicket>, PortError> {
         let current = self.current_with_cause().await;
-        Ok(current.map_err(|why| Failed::new("reading the current ticket from Redis", why))?)
+        current.map_err(|cause| cause.with_operation("reading the current ticket from Redis"))
     }
 
     async fn redeem(
@@ -137,7 +129,7 @@ impl TicketSource for RedisTickets {
         claims: &[Claim],
     ) -> Result<Vec<Redemption>, PortError> {
         let redeemed = self.redeem_with_cause(ticket, claims).await;
-        Ok(redeemed.map_err(|why| Failed::new("redeeming a ticket in Redis", why))?)
+        redeemed.map_err(|cause| cause.with_operation("redeeming a ticket in Redis"))
     }
 }
 
@@ -147,8 +139,9 @@ fn period(valid_from: Timestamp) -> String {
     format!("{:016}", valid_from.as_unix_ms())
 }
 
-fn whole_ms(duration: std::time::Duration) -> u64 {
-    u64::try_from(duration.as_millis()).expect("the options were checked: at most 10 years")
+/// As a string: the driver has no 128-bit integers.
+fn ms(duration: std::time::Duration) -> String {
+    duration.as_millis().to_string()
 }
 
 fn redemption(letter: u8) -> Result<Redemption, Cause> {

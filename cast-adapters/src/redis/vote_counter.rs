@@ -1,10 +1,6 @@
 //! The tallies that are shown: one script for each candidate, all of a call in one round trip.
 
-use std::{
-    collections::{HashMap, hash_map::Entry},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bb8_redis::redis::Value;
@@ -14,7 +10,7 @@ use cast_core::{
 };
 
 use super::{
-    error::{Cause, Failed},
+    error::Cause,
     script::{Call, READ, RECONCILE, RECORD, Script},
     server::Server,
 };
@@ -29,14 +25,10 @@ const BASE: u64 = 10_000_000_000;
 /// is bounded by the consumers' lag and not by the number of candidates.
 #[derive(Clone)]
 pub struct RedisCounter {
-    server: Arc<Server>,
+    pub(super) server: Arc<Server>,
 }
 
 impl RedisCounter {
-    pub(super) const fn on(server: Arc<Server>) -> Self {
-        Self { server }
-    }
-
     /// A call of a script for a candidate; further arguments follow.
     fn call(&self, script: &'static Script, candidate: &Candidate) -> Call {
         let server = &self.server;
@@ -51,27 +43,28 @@ impl RedisCounter {
         pending: &[PendingVotes],
         show: &[Candidate],
     ) -> Result<Vec<Reading>, Cause> {
-        let votes_by_candidate = by_candidate(pending);
-        let mut calls = Vec::with_capacity(votes_by_candidate.len().max(show.len()));
-        let mut answered_by = HashMap::with_capacity(calls.capacity());
-        for (candidate, votes) in votes_by_candidate {
-            let mut call = self.call(&RECORD, candidate);
-            for (position, votes) in votes {
-                let LogPosition { partition, offset } = position;
-                call.arg(partition.get())
+        let mut calls: Vec<Call> = Vec::new();
+        let mut answered_by = HashMap::new();
+        let mut call_for = |calls: &mut Vec<Call>, script, candidate| {
+            *answered_by.entry(candidate).or_insert_with(|| {
+                calls.push(self.call(script, candidate));
+                calls.len() - 1
+            })
+        };
+        for PendingVotes { position, votes } in pending {
+            let LogPosition { partition, offset } = *position;
+            for (candidate, votes) in votes {
+                let call = call_for(&mut calls, &RECORD, candidate);
+                calls[call]
+                    .arg(partition.get())
                     .arg(offset.get())
                     .arg(record_member(partition, offset))
                     .arg(votes / BASE)
                     .arg(votes % BASE);
             }
-            answered_by.insert(candidate, calls.len());
-            calls.push(call);
         }
         for candidate in show {
-            if let Entry::Vacant(new) = answered_by.entry(candidate) {
-                new.insert(calls.len());
-                calls.push(self.call(&READ, candidate));
-            }
+            call_for(&mut calls, &READ, candidate);
         }
         let answers = self.server.cluster.calls(calls).await?;
         show.iter()
@@ -120,12 +113,12 @@ impl VoteCounter for RedisCounter {
         show: &[Candidate],
     ) -> Result<Vec<Reading>, PortError> {
         let readings = self.record_with_cause(pending, show).await;
-        Ok(readings.map_err(|why| Failed::new("recording votes in Redis", why))?)
+        readings.map_err(|cause| cause.with_operation("recording votes in Redis"))
     }
 
     async fn reconcile(&self, checkpoints: &[Checkpoint]) -> Result<(), PortError> {
         let reconciled = self.reconcile_with_cause(checkpoints).await;
-        Ok(reconciled.map_err(|why| Failed::new("reconciling tallies in Redis", why))?)
+        reconciled.map_err(|cause| cause.with_operation("reconciling tallies in Redis"))
     }
 
     async fn read(&self, candidates: &[Candidate]) -> Result<Vec<Reading>, PortError> {
@@ -134,7 +127,7 @@ impl VoteCounter for RedisCounter {
             self.server.ping().await?;
         }
         let readings = self.record_with_cause(&[], candidates).await;
-        Ok(readings.map_err(|why| Failed::new("reading tallies from Redis", why))?)
+        readings.map_err(|cause| cause.with_operation("reading tallies from Redis"))
     }
 
     async fn applied_totals(
@@ -142,7 +135,7 @@ impl VoteCounter for RedisCounter {
         candidates: &[Candidate],
     ) -> Result<Vec<Vec<AppliedTotal>>, PortError> {
         let totals = self.applied_totals_with_cause(candidates).await;
-        Ok(totals.map_err(|why| Failed::new("reading applied totals from Redis", why))?)
+        totals.map_err(|cause| cause.with_operation("reading applied totals from Redis"))
     }
 }
 
@@ -157,19 +150,6 @@ fn record_member(partition: Partition, offset: Offset) -> String {
     format!("t:{:010}:{:020}:", partition.get(), offset.get())
 }
 
-/// The pending votes of each candidate, with their positions.
-fn by_candidate(pending: &[PendingVotes]) -> HashMap<&Candidate, Vec<(LogPosition, u64)>> {
-    let mut all: HashMap<&Candidate, Vec<(LogPosition, u64)>> = HashMap::new();
-    for record in pending {
-        for (candidate, votes) in &record.votes {
-            all.entry(candidate)
-                .or_default()
-                .push((record.position, *votes));
-        }
-    }
-    all
-}
-
 /// The reading in the answer of a script: the age in ms, or -1, and a text for each partition.
 ///
 /// An invalid count is a miss, and reconciling replaces it.
@@ -182,7 +162,7 @@ fn reading(candidate: &Candidate, answer: &Value) -> Result<Reading, Cause> {
     };
     let (mut votes, mut version) = (0_u128, 0_u64);
     for partition in partitions {
-        let Some((its_votes, its_end)) = partition_count(partition) else {
+        let Some((_, its_votes, its_end)) = partition_count(partition) else {
             return Ok(Reading {
                 tally: Tally::none(candidate.clone()),
                 age: None,
@@ -207,47 +187,35 @@ fn applied_totals(answer: &Value) -> Result<Vec<AppliedTotal>, Cause> {
     let Value::Array(answer) = answer else {
         return Err(Cause::Answer("a count is not a list"));
     };
-    let applied_totals = answer.iter().skip(1).map(applied_total).collect();
-    let mut applied_totals: Vec<AppliedTotal> = Option::unwrap_or_default(applied_totals);
+    let totals = answer.iter().skip(1).map(partition_count);
+    let totals = totals.map(|count| count.map(|(applied, ..)| applied));
+    let mut applied_totals: Vec<_> = Option::unwrap_or_default(totals.collect());
     applied_totals.retain(|total| total.as_of > Offset::START);
     applied_totals.sort_unstable_by_key(|total| total.partition);
     Ok(applied_totals)
 }
 
-/// The applied total of a partition; the text is as in [`partition_count`].
-fn applied_total(text: &Value) -> Option<AppliedTotal> {
-    partition_count(text)?;
+/// The applied total of a partition, all its votes, and the offset after the last record that is counted. The text is
+/// `b:<partition>:<as_of>:<applied>:<last>:<high>:<low>`; see `lua/count.lua`.
+fn partition_count(text: &Value) -> Option<(AppliedTotal, u128, u64)> {
     let Value::BulkString(text) = text else {
         return None;
     };
     let mut parts = std::str::from_utf8(text).ok()?.split(':').skip(1);
-    let partition = Partition::new(parts.next()?.parse().ok()?);
-    let as_of = Offset::new(parts.next()?.parse().ok()?);
-    let votes = parts.next()?.parse().ok()?;
-    Some(AppliedTotal {
-        partition,
-        votes,
-        as_of,
-    })
-}
-
-/// The votes of a partition, and the offset after the last record that is counted. The text is
-/// `b:<partition>:<as_of>:<applied>:<last>:<high>:<low>`; see `lua/count.lua`.
-fn partition_count(text: &Value) -> Option<(u128, u64)> {
-    let Value::BulkString(text) = text else {
-        return None;
-    };
-    let mut parts = std::str::from_utf8(text).ok()?.split(':').skip(2);
     let mut next = || parts.next();
-    let as_of: u64 = next()?.parse().ok()?;
-    let applied: u128 = next()?.parse().ok()?;
+    let applied = AppliedTotal {
+        partition: Partition::new(next()?.parse().ok()?),
+        as_of: Offset::new(next()?.parse().ok()?),
+        votes: next()?.parse().ok()?,
+    };
     let end = match next()? {
-        "" => as_of,
+        "" => applied.as_of.get(),
         // Pending records are at `as_of` or later.
         last => last.parse::<u64>().ok()?.checked_add(1)?,
     };
     let (high, low): (u128, u128) = (next()?.parse().ok()?, next()?.parse().ok()?);
-    Some((applied + high * u128::from(BASE) + low, end))
+    let votes = u128::from(applied.votes) + high * u128::from(BASE) + low;
+    Some((applied, votes, end))
 }
 
 #[cfg(test)]
@@ -255,7 +223,8 @@ mod tests {
     use super::*;
 
     fn count(text: &str) -> Option<(u128, u64)> {
-        partition_count(&Value::BulkString(text.into()))
+        let count = partition_count(&Value::BulkString(text.into()));
+        count.map(|(_, votes, end)| (votes, end))
     }
 
     #[test]

@@ -1,4 +1,8 @@
 //! The system's time.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this is the Clock port's way to the system"
+)]
 
 use std::{
     sync::LazyLock,
@@ -6,7 +10,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use cast_core::{domain::Timestamp, ports::Clock};
+use cast_core::domain::{Clock, Timestamp};
 
 /// The system's clocks. All values of this type are the same clock.
 ///
@@ -17,42 +21,25 @@ use cast_core::{domain::Timestamp, ports::Clock};
 pub struct SystemClock;
 
 /// What `monotonic` counts from: one for the process, so that any two clocks agree.
-static ORIGIN: LazyLock<Instant> = LazyLock::new(instant_now);
+static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 #[async_trait]
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "this is the Clock port's way to the system"
-        )]
-        let now = SystemTime::now();
-        let since_epoch = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
+        let since_epoch = since_epoch.unwrap_or_default();
         Timestamp::default().plus(since_epoch)
     }
 
     fn monotonic(&self) -> Duration {
         // The origin is set first: otherwise the first reading would be before it.
         let origin = *ORIGIN;
-        instant_now().duration_since(origin)
+        Instant::now().duration_since(origin)
     }
 
     async fn sleep(&self, duration: Duration) {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "this is the Clock port's way to the system"
-        )]
-        let sleep = tokio::time::sleep(duration);
-        sleep.await;
+        tokio::time::sleep(duration).await;
     }
-}
-
-fn instant_now() -> Instant {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the Clock port's way to the system"
-    )]
-    Instant::now()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The system's randomness.
 
-use cast_core::ports::Entropy;
+use cast_core::domain::Entropy;
 use rand::Rng as _;
 
 /// A cryptographic generator for each thread (`ChaCha`, from the `rand` crate), seeded by the system

@@ -35,13 +35,24 @@ async fn publish_until_taken(log: &Log, bus: &KafkaBus) -> Results {
     reported
 }
 
+/// Joins a group, publishes some records, and reads the log up to them.
+async fn reader_of(
+    log: &Log,
+    bus: &KafkaBus,
+    group: &str,
+    records: usize,
+) -> (Box<dyn Subscription>, Arc<Applied>) {
+    let applied = Arc::new(Applied::default());
+    let mut reader = join(bus, &log.fixtures.group(group), &applied).await;
+    let positions = publish_all(bus, &log.records(records)).await;
+    read_up_to(&mut *reader, &applied, &positions).await;
+    (reader, applied)
+}
+
 /// Reads the whole log and compares it with the results that the publisher got.
 async fn assert_reported_correctly(log: &Log, reported: &Results) {
     let bus = log.connect().await;
-    let applied = Arc::new(Applied::default());
-    let mut reader = join(&bus, &log.fixtures.group("checks"), &applied).await;
-    let ends = publish_all(&bus, &log.records(3)).await;
-    read_up_to(&mut *reader, &applied, &ends).await;
+    let (reader, applied) = reader_of(log, &bus, "checks", 3).await;
     reader.close().await.expect("it leaves");
     for (record, result) in reported {
         let times = applied.times(record);
@@ -66,10 +77,7 @@ async fn a_killed_broker_loses_nothing_and_is_reconnected_to() {
     };
     let log = Log::on(&kafka).await;
     let bus = connect(log.options()).await;
-    let applied = Arc::new(Applied::default());
-    let mut reader = join(&bus, &log.fixtures.group("reads"), &applied).await;
-    let first = publish_all(&bus, &log.records(9)).await;
-    read_up_to(&mut *reader, &applied, &first).await;
+    let (mut reader, applied) = reader_of(&log, &bus, "reads", 9).await;
 
     kafka.kill().await;
     let records = log.records(3);
@@ -106,10 +114,7 @@ async fn a_frozen_broker_leaves_the_outcome_unknown_in_time() {
     };
     let log = Log::on(&kafka).await;
     let bus = connect(log.options()).await;
-    let applied = Arc::new(Applied::default());
-    let mut reader = join(&bus, &log.fixtures.group("reads"), &applied).await;
-    let first = publish_all(&bus, &log.records(3)).await;
-    read_up_to(&mut *reader, &applied, &first).await;
+    let (mut reader, applied) = reader_of(&log, &bus, "reads", 3).await;
 
     kafka.freeze().await;
     let records = log.records(3);
@@ -150,10 +155,7 @@ async fn leaving_a_cluster_that_does_not_answer_ends_by_its_deadline() {
     };
     let log = Log::on(&kafka).await;
     let bus = connect(log.options()).await;
-    let applied = Arc::new(Applied::default());
-    let mut reader = join(&bus, &log.fixtures.group("leaves"), &applied).await;
-    let first = publish_all(&bus, &log.records(3)).await;
-    read_up_to(&mut *reader, &applied, &first).await;
+    let (reader, _) = reader_of(&log, &bus, "leaves", 3).await;
     proxy.set(Link::Frozen);
     // Whether it could leave does not matter, only that the call ends.
     let _ = within(Duration::from_secs(15), "leaving", reader.close()).await;
@@ -190,11 +192,7 @@ async fn a_reader_whose_session_timed_out_resumes_at_the_stores_position() {
     let mut options = log.options();
     options.session_timeout = Duration::from_millis(1_500);
     let bus = connect(options).await;
-    let group = log.fixtures.group("sleeps");
-    let applied = Arc::new(Applied::default());
-    let mut reader = join(&bus, &group, &applied).await;
-    let mut positions = publish_all(&bus, &log.records(30)).await;
-    read_up_to(&mut *reader, &applied, &positions).await;
+    let (mut reader, applied) = reader_of(&log, &bus, "sleeps", 30).await;
     for _ in 0..2 {
         proxy.set(Link::Frozen);
         // Longer than the session: the group has forgotten the member.
@@ -205,7 +203,7 @@ async fn a_reader_whose_session_timed_out_resumes_at_the_stores_position() {
         error.await;
         proxy.set(Link::Open);
         publish_until_taken(&log, &bus).await;
-        positions = publish_all(&bus, &log.records(30)).await;
+        let positions = publish_all(&bus, &log.records(30)).await;
         read_with_seeks(&mut *reader, &applied, &positions).await;
     }
     reader.close().await.expect("it leaves");

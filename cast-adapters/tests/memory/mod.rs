@@ -11,10 +11,8 @@ use cast_adapters::memory::{
     BusOptions, CounterOptions, MemoryBus, MemoryCounter, MemoryStore, MemoryTickets, StoreOptions,
 };
 use cast_core::{
-    domain::{Candidate, LogPosition, LoggedBallot, Offset, Partition, Partitions},
-    ports::{
-        Checkpoint, Clock, EventBus, GroupName, Subscription, TicketSource, VoteCounter, VoteStore,
-    },
+    domain::{Candidate, Clock, LogPosition, LoggedBallot, Offset, Partition, Partitions},
+    ports::{Checkpoint, EventBus, GroupName, Subscription, TicketSource, VoteCounter, VoteStore},
 };
 use cast_testkit::{
     ManualClock,
@@ -181,7 +179,6 @@ pub(crate) struct Counter {
     pub(crate) counter: Arc<MemoryCounter>,
 }
 
-/// Enough for two shards.
 const IDLE_CANDIDATES: usize = 2_048;
 
 pub(crate) fn counter() -> Counter {

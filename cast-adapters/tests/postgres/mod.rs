@@ -114,6 +114,15 @@ pub(crate) fn next(partition: Partition, start: u64, ballots: &[&LoggedBallot]) 
     cast_testkit::fixtures::step(partition, (start, start + 1), placed)
 }
 
+/// Steps of one ballot each, all for one candidate.
+pub(crate) fn single_steps(count: u64) -> (Candidate, Vec<FoldStep>) {
+    let fixtures = Fixtures::new();
+    let alice = fixtures.candidate("alice");
+    let step = |start| next(P0, start, &[&fixtures.ballot(&[(&alice, 1)])]);
+    let steps = (0..count).map(step).collect();
+    (alice, steps)
+}
+
 /// Applies a step that must be the next; returns how many of its ballots were new.
 pub(crate) async fn fold(store: &PostgresStore, step: &FoldStep) -> usize {
     match store.apply(step).await.expect("the step is applied") {

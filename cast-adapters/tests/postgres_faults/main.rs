@@ -14,7 +14,10 @@ use cast_testkit::{
     within,
 };
 
-use self::postgres::{P0, PATIENCE, TestDb, fold, next, votes};
+use tokio::task::JoinHandle;
+use tokio_postgres::Client;
+
+use self::postgres::{P0, PATIENCE, TestDb, fold, next, single_steps, votes};
 
 #[path = "../postgres/mod.rs"]
 mod postgres;
@@ -24,9 +27,8 @@ mod restored;
 const STORES: &str =
     "FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'cast'";
 
-/// Takes and releases the lock that transactions wait for after [`waiting`].
-const TAKE_LOCK: &str = "SELECT pg_advisory_lock(7)";
-const RELEASE_LOCK: &str = "SELECT pg_advisory_unlock(7)";
+/// A session that holds a lock, for which every transaction that counts a ballot waits.
+struct Lock(Client);
 
 #[derive(Clone, Copy)]
 enum Waits {
@@ -34,29 +36,51 @@ enum Waits {
     AtCommit,
 }
 
-/// Makes every transaction that counts a ballot wait for [`TAKE_LOCK`].
-async fn waiting(test_db: &TestDb, waits: Waits) {
-    let deferred = match waits {
-        Waits::InTheMiddle => "",
-        Waits::AtCommit => "DEFERRABLE INITIALLY DEFERRED",
-    };
-    test_db
-        .sql(&format!(
-            "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS \
-         'BEGIN PERFORM pg_advisory_xact_lock(7); RETURN NULL; END'; \
-         CREATE CONSTRAINT TRIGGER wait AFTER INSERT ON ballots {deferred} \
-         FOR EACH ROW EXECUTE FUNCTION wait()"
-        ))
-        .await;
+impl Lock {
+    async fn take(test_db: &TestDb, waits: Waits) -> Self {
+        let deferred = match waits {
+            Waits::InTheMiddle => "",
+            Waits::AtCommit => "DEFERRABLE INITIALLY DEFERRED",
+        };
+        test_db
+            .sql(&format!(
+                "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS \
+                 'BEGIN PERFORM pg_advisory_xact_lock(7); RETURN NULL; END'; \
+                 CREATE CONSTRAINT TRIGGER wait AFTER INSERT ON ballots {deferred} \
+                 FOR EACH ROW EXECUTE FUNCTION wait()"
+            ))
+            .await;
+        let session = test_db.session().await;
+        let taken = session.batch_execute("SELECT pg_advisory_lock(7)").await;
+        taken.expect("the lock is free");
+        Self(session)
+    }
+
+    async fn release(self) {
+        let released = self.0.batch_execute("SELECT pg_advisory_unlock(7)").await;
+        released.expect("it was held");
+    }
 }
 
-/// Applies a step in a task.
-fn applying(
+type Applying = JoinHandle<Result<Applied, PortError>>;
+
+/// Applies a step in a task, and waits until this many stores wait for a lock.
+async fn blocked(
+    test_db: &TestDb,
     store: &PostgresStore,
     step: &FoldStep,
-) -> tokio::task::JoinHandle<Result<Applied, PortError>> {
+    stores: &str,
+) -> Applying {
     let (store, step) = (store.clone(), step.clone());
-    tokio::spawn(async move { store.apply(&step).await })
+    let applying = tokio::spawn(async move { store.apply(&step).await });
+    test_db.until_blocked(stores).await;
+    applying
+}
+
+/// Closes the connections of all stores.
+async fn close_connections(test_db: &TestDb) {
+    let close = format!("SELECT pg_terminate_backend(pid) {STORES}");
+    test_db.sql(&close).await;
 }
 
 fn kind(result: Result<Applied, PortError>) -> PortErrorKind {
@@ -75,28 +99,17 @@ async fn a_connection_that_closes_during_a_transaction_rolls_it_back() {
     let Some(test_db) = TestDb::shared().await else {
         return;
     };
-    waiting(&test_db, Waits::InTheMiddle).await;
+    let lock = Lock::take(&test_db, Waits::InTheMiddle).await;
     let (store, (alice, step)) = (test_db.open(), alice_and_step(0));
-    let other = test_db.session().await;
-    other
-        .batch_execute(TAKE_LOCK)
-        .await
-        .expect("the lock is free");
-    let applying = applying(&store, &step);
-    test_db.until_blocked("1").await;
-    test_db
-        .sql(&format!("SELECT pg_terminate_backend(pid) {STORES}"))
-        .await;
+    let applying = blocked(&test_db, &store, &step, "1").await;
+    close_connections(&test_db).await;
     let applied = applying.await.expect("no panic");
     assert_eq!(
         kind(applied),
         PortErrorKind::Unavailable,
         "before COMMIT nothing happened"
     );
-    other
-        .batch_execute(RELEASE_LOCK)
-        .await
-        .expect("it was held");
+    lock.release().await;
     assert_eq!(votes(&store, &alice).await, 0);
     assert_eq!(fold(&store, &step).await, 20, "on a new connection");
 }
@@ -106,24 +119,13 @@ async fn a_connection_that_closes_during_the_commit_leaves_the_outcome_unknown()
     let Some(test_db) = TestDb::shared().await else {
         return;
     };
-    waiting(&test_db, Waits::AtCommit).await;
+    let lock = Lock::take(&test_db, Waits::AtCommit).await;
     let (store, (alice, step)) = (test_db.open(), alice_and_step(0));
-    let other = test_db.session().await;
-    other
-        .batch_execute(TAKE_LOCK)
-        .await
-        .expect("the lock is free");
-    let applying = applying(&store, &step);
-    test_db.until_blocked("1").await;
-    test_db
-        .sql(&format!("SELECT pg_terminate_backend(pid) {STORES}"))
-        .await;
+    let applying = blocked(&test_db, &store, &step, "1").await;
+    close_connections(&test_db).await;
     let applied = applying.await.expect("no panic");
     assert_eq!(kind(applied), PortErrorKind::OutcomeUnknown);
-    other
-        .batch_execute(RELEASE_LOCK)
-        .await
-        .expect("it was held");
+    lock.release().await;
     assert_eq!(
         fold(&store, &step).await,
         20,
@@ -137,7 +139,7 @@ async fn a_commit_that_was_not_acknowledged_is_met_by_the_fence() {
     let Some(test_db) = TestDb::shared().await else {
         return;
     };
-    waiting(&test_db, Waits::AtCommit).await;
+    let lock = Lock::take(&test_db, Waits::AtCommit).await;
     let proxy = Proxy::before(test_db.database().url()).await;
     let test_db = test_db.by_url(proxy.url());
     let (alice, step) = alice_and_step(0);
@@ -145,18 +147,9 @@ async fn a_commit_that_was_not_acknowledged_is_met_by_the_fence() {
     // Long enough to reach the COMMIT, which then waits for the lock.
     hasty.transaction_timeout = Duration::from_secs(3);
     let store = PostgresStore::new(hasty);
-    let other = test_db.session().await;
-    other
-        .batch_execute(TAKE_LOCK)
-        .await
-        .expect("the lock is free");
-    let applying = applying(&store, &step);
-    test_db.until_blocked("1").await;
+    let applying = blocked(&test_db, &store, &step, "1").await;
     proxy.set(Link::Mute);
-    other
-        .batch_execute(RELEASE_LOCK)
-        .await
-        .expect("it was held");
+    lock.release().await;
     let applied = applying.await.expect("no panic");
     assert_eq!(kind(applied), PortErrorKind::OutcomeUnknown);
     test_db.until("SELECT sum(votes) FROM totals", "20").await;
@@ -205,15 +198,7 @@ async fn a_server_that_is_killed_under_load_loses_and_doubles_nothing() {
     };
     let test_db = TestDb::migrated(server.create_database().await).await;
     let store = test_db.open();
-    let fixtures = Fixtures::new();
-    let alice = fixtures.candidate("alice");
-    let ballots: Vec<_> = (0..STEPS)
-        .map(|_| fixtures.ballot(&[(&alice, 1)]))
-        .collect();
-    let steps: Vec<_> = (0..)
-        .zip(&ballots)
-        .map(|(start, ballot)| next(P0, start, &[ballot]))
-        .collect();
+    let (alice, steps) = single_steps(STEPS);
     let folding = tokio::spawn({
         let store = store.clone();
         async move {
@@ -272,8 +257,7 @@ async fn the_victim_of_a_deadlock_did_not_happen() {
         .batch_execute(&bobs_name)
         .await
         .expect("the name is free");
-    let applying = applying(&store, &step);
-    test_db.until_blocked("1").await;
+    let applying = blocked(&test_db, &store, &step, "1").await;
     // It waits for the store's transaction, which waits for the name.
     let circle = other.batch_execute("UPDATE progress SET next = next; ROLLBACK");
     circle.await.expect("it is the other one's turn to fail");
@@ -288,21 +272,12 @@ async fn a_caller_that_gives_up_lets_the_transaction_end() {
     let Some(test_db) = TestDb::shared().await else {
         return;
     };
-    waiting(&test_db, Waits::InTheMiddle).await;
+    let lock = Lock::take(&test_db, Waits::InTheMiddle).await;
     let (store, (alice, step)) = (test_db.open(), alice_and_step(0));
-    let other = test_db.session().await;
-    other
-        .batch_execute(TAKE_LOCK)
-        .await
-        .expect("the lock is free");
-    let applying = applying(&store, &step);
-    test_db.until_blocked("1").await;
+    let applying = blocked(&test_db, &store, &step, "1").await;
     applying.abort();
     assert!(applying.await.is_err_and(|ended| ended.is_cancelled()));
-    other
-        .batch_execute(RELEASE_LOCK)
-        .await
-        .expect("it was held");
+    lock.release().await;
     test_db.until("SELECT next FROM progress", "1").await;
     assert_eq!(votes(&store, &alice).await, 20);
 }
@@ -330,20 +305,14 @@ async fn a_step_that_loses_its_ballots_to_another_partition_is_done_again_withou
     let Some(test_db) = TestDb::shared().await else {
         return;
     };
-    waiting(&test_db, Waits::AtCommit).await;
+    let lock = Lock::take(&test_db, Waits::AtCommit).await;
     let (store, (alice, step)) = (test_db.open(), alice_and_step(0));
     let mut elsewhere = step.clone();
     elsewhere.partition = Partition::new(1);
-    let other = test_db.session().await;
-    let lock = other.batch_execute(TAKE_LOCK).await;
-    lock.expect("the lock is free");
-    let first = applying(&store, &step);
-    test_db.until_blocked("1").await;
-    let second = applying(&store, &elsewhere);
+    let first = blocked(&test_db, &store, &step, "1").await;
     // One waits for the lock, one for the ballots of the first transaction, which are not visible yet.
-    test_db.until_blocked("2").await;
-    let released = other.batch_execute(RELEASE_LOCK).await;
-    released.expect("it was held");
+    let second = blocked(&test_db, &store, &elsewhere, "2").await;
+    lock.release().await;
     for (applying, expected) in [(first, 20), (second, 0)] {
         let applied = applying.await.expect("no panic").expect("applied");
         assert!(

@@ -10,10 +10,10 @@ use std::{
 use cast_adapters::memory::{MemoryTickets, TicketOptions};
 use cast_core::{
     domain::{
-        BallotId, Claim, ContentsDigest, CurrentTicket, GenuineTicket, KeyRing, PeriodTicket,
-        Redemption, RedemptionRefusal, Timestamp,
+        BallotId, Claim, Clock, ContentsDigest, CurrentTicket, GenuineTicket, KeyRing,
+        PeriodTicket, Redemption, RedemptionRefusal, Timestamp,
     },
-    ports::{Clock, TicketSource},
+    ports::TicketSource,
 };
 use cast_testkit::{ManualClock, Seed, fixtures, properties};
 use proptest::{collection::vec, prelude::*, sample::Index};

@@ -109,7 +109,9 @@ impl Load {
         .await;
     }
 
+    /// Ends the clients, once they have got some more answers.
     pub(crate) async fn end(&self, tasks: JoinSet<()>) {
+        self.wait_for_answers().await;
         self.stop.store(true, Ordering::Relaxed);
         within(PATIENCE, "the clients close", tasks.join_all()).await;
         let grants = self.grants.lock().expect("whole");
@@ -134,6 +136,14 @@ impl Load {
 
     pub(crate) fn errors(&self) -> Vec<PortErrorKind> {
         self.errors.lock().expect("whole").clone()
+    }
+
+    /// While a server is lost, a call is unavailable, or its outcome is unknown.
+    pub(crate) fn assert_honest(&self) {
+        let honest = [PortErrorKind::OutcomeUnknown, PortErrorKind::Unavailable];
+        let errors = self.errors();
+        let all_honest = errors.iter().all(|kind| honest.contains(kind));
+        assert!(all_honest, "{errors:?}");
     }
 }
 

@@ -139,7 +139,6 @@ async fn tickets_that_are_migrated_under_load_exceed_no_limit() {
         load.wait_for_answers().await;
         cluster.hand(slot, from, to).await;
     }
-    load.wait_for_answers().await;
     load.end(tasks).await;
     let errors = load.errors();
     assert!(
@@ -174,11 +173,6 @@ async fn a_manual_failover_is_followed() {
         .await;
     }
     load.end(tasks).await;
-    let honest = [PortErrorKind::OutcomeUnknown, PortErrorKind::Unavailable];
-    let errors = load.errors();
-    assert!(
-        errors.iter().all(|kind| honest.contains(kind)),
-        "{errors:?}"
-    );
+    load.assert_honest();
     load.tally_recovers(&namespace.open().counter()).await;
 }

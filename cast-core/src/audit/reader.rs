@@ -5,9 +5,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use async_trait::async_trait;
 
 use crate::{
-    deadline::within,
-    domain::{Clock, LogBatch, Offset, Partition, Progress},
-    ports::{EventBus, GroupName, Operation, PartitionLag, PortError, ResumeFrom, Subscription},
+    domain::{LogBatch, Offset, Partition, Progress},
+    ports::{GroupName, Operation, PartitionLag, PortError, Ports, ResumeFrom, Subscription},
 };
 
 /// The end of each partition.
@@ -15,7 +14,7 @@ pub(super) type Ends = BTreeMap<Partition, Offset>;
 
 /// One pass over the log.
 pub(super) struct LogReader {
-    clock: Arc<dyn Clock>,
+    ports: Ports,
     limit: Duration,
     log: Box<dyn Subscription>,
     positions: BTreeMap<Partition, Offset>,
@@ -35,8 +34,7 @@ impl ResumeFrom for FirstRecords {
 
 impl LogReader {
     pub(super) async fn start(
-        clock: &Arc<dyn Clock>,
-        bus: &dyn EventBus,
+        ports: &Ports,
         group: &GroupName,
         limits: (usize, Duration),
         lag: &[PartitionLag],
@@ -44,14 +42,14 @@ impl LogReader {
         let (max_ballots, limit) = limits;
         let starts = lag.iter().map(|lag| (lag.partition, lag.committed));
         let positions: BTreeMap<_, _> = starts.collect();
-        let join = bus.subscribe(
+        let join = ports.bus.subscribe(
             group,
             max_ballots,
             Arc::new(FirstRecords(positions.clone())),
         );
-        let log = within(&**clock, limit, Operation::Subscribe, join).await?;
+        let log = ports.within(limit, Operation::Subscribe, join).await?;
         Ok(Self {
-            clock: Arc::clone(clock),
+            ports: ports.clone(),
             limit,
             log,
             positions,
@@ -68,7 +66,7 @@ impl LogReader {
             return Ok(None);
         }
         let next = self.log.next();
-        let batch = within(&*self.clock, self.limit, Operation::Next, next).await?;
+        let batch = self.ports.within(self.limit, Operation::Next, next).await?;
         self.positions.insert(batch.partition, batch.next);
         Ok(Some(batch))
     }
@@ -79,6 +77,8 @@ impl LogReader {
     }
 
     pub(super) async fn close(self) -> Result<(), PortError> {
-        within(&*self.clock, self.limit, Operation::Close, self.log.close()).await
+        self.ports
+            .within(self.limit, Operation::Close, self.log.close())
+            .await
     }
 }

@@ -18,27 +18,21 @@ use super::{
     recent::RecentBallots,
 };
 use crate::{
-    deadline::{in_time, passed, within},
+    deadline::{in_time, passed},
     domain::{
-        BallotId, Candidate, Claim, Clock, Entropy, GenuineTicket, LogPosition, LoggedBallot,
-        Outcome, Partition, Partitions, Record, Redemption, Refusal, Tally, sum_votes,
+        BallotId, Candidate, Claim, GenuineTicket, LogPosition, LoggedBallot, Outcome, Partition,
+        Partitions, Record, Redemption, Refusal, Tally, sum_votes,
     },
     fault::{Fault, FaultKind},
     outage::Outage,
-    ports::{
-        EventBus, Operation, PendingVotes, PortError, Ports, Published, TicketSource, VoteCounter,
-    },
+    ports::{Operation, PendingVotes, PortError, Ports, Published},
     settings::IngestSettings,
     tallies::{Shown, Tallies},
 };
 
 /// Runs flushes.
 pub(super) struct Flusher {
-    clock: Arc<dyn Clock>,
-    entropy: Arc<dyn Entropy>,
-    tickets: Arc<dyn TicketSource>,
-    bus: Arc<dyn EventBus>,
-    counter: Arc<dyn VoteCounter>,
+    ports: Ports,
     tallies: Arc<Tallies>,
     recent: Arc<RecentBallots>,
     partitions: Partitions,
@@ -64,11 +58,7 @@ impl Flusher {
         settings: IngestSettings,
     ) -> Self {
         Self {
-            clock: Arc::clone(&ports.clock),
-            entropy: Arc::clone(&ports.entropy),
-            tickets: Arc::clone(&ports.tickets),
-            bus: Arc::clone(&ports.bus),
-            counter: Arc::clone(&ports.counter),
+            ports: ports.clone(),
             tallies,
             recent,
             partitions,
@@ -109,7 +99,7 @@ impl Flusher {
     fn admit(&self, pending: Vec<PendingBallot>) -> Vec<AdmittedBallot> {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         let partition = Partition::new(turn % self.partitions.count());
-        let (now, monotonic) = (self.clock.now(), self.clock.monotonic());
+        let (now, monotonic) = (self.ports.clock.now(), self.ports.clock.monotonic());
         let mut admitted = Vec::with_capacity(pending.len());
         for PendingBallot {
             ballot,
@@ -121,7 +111,7 @@ impl Flusher {
             if reply.is_closed() {
                 continue;
             }
-            let mint = || BallotId::mint(partition, self.partitions, now, &*self.entropy);
+            let mint = || BallotId::mint(partition, self.partitions, now, &*self.ports.entropy);
             let id = ballot.id().unwrap_or_else(mint);
             if monotonic.saturating_sub(since) > self.settings.max_wait {
                 answer(reply, Err(Fault::new(FaultKind::Overloaded).about(id)));
@@ -156,8 +146,8 @@ impl Flusher {
         let claims = admitted.iter().map(|admitted| Claim::of(&admitted.ballot));
         let claims: Vec<_> = claims.collect();
         let limit = self.settings.redeem_deadline;
-        let call = self.tickets.redeem(&ticket, &claims);
-        let result = within(&*self.clock, limit, Operation::Redeem, call).await;
+        let call = self.ports.tickets.redeem(&ticket, &claims);
+        let result = self.ports.within(limit, Operation::Redeem, call).await;
         self.outages.redeem.note(&result);
         let redemptions = match result {
             Ok(redemptions) => redemptions,
@@ -244,7 +234,7 @@ impl Flusher {
 
     async fn publish_in_time(&self, records: &[Record]) -> Vec<Result<Published, PortError>> {
         let limit = self.settings.publish_deadline;
-        let results = in_time(&*self.clock, limit, self.bus.publish(records)).await;
+        let results = in_time(&*self.ports.clock, limit, self.ports.bus.publish(records)).await;
         results.unwrap_or_else(|| {
             records
                 .iter()
@@ -281,8 +271,8 @@ impl Flusher {
             .collect();
         let candidates = candidates(&pending, acknowledged);
         let limit = self.settings.record_deadline;
-        let record = self.counter.record(&pending, &candidates);
-        let result = within(&*self.clock, limit, Operation::Record, record).await;
+        let record = self.ports.counter.record(&pending, &candidates);
+        let result = self.ports.within(limit, Operation::Record, record).await;
         self.outages.record.note(&result);
         match result {
             Ok(readings) => self.tallies.refreshed(readings).await,

@@ -33,7 +33,6 @@ mod ticket_source;
 mod vote_counter;
 mod vote_store;
 
-pub use crate::domain::{Clock, Entropy};
 pub use error::{BoxError, PortError, PortErrorKind};
 pub use event_bus::{EventBus, GroupName, PartitionLag, Published, ResumeFrom, Subscription};
 pub use forward::{

@@ -8,13 +8,10 @@ use tokio_util::sync::CancellationToken;
 use super::{narrow::DryRun, progress::StoreProgress, reconciler::Reconciler};
 use crate::{
     backoff::Backoff,
-    deadline::{in_time, within},
-    domain::{Clock, FoldStep, LogBatch, Offset, Partition},
+    deadline::in_time,
+    domain::{FoldStep, LogBatch, Offset, Partition},
     outage::Outage,
-    ports::{
-        Applied, EventBus, Operation, PortError, PortErrorKind, Ports, ResumeFrom, Subscription,
-        VoteStore,
-    },
+    ports::{Applied, Operation, PortError, PortErrorKind, Ports, ResumeFrom, Subscription},
     settings::FoldSettings,
 };
 
@@ -23,9 +20,7 @@ use crate::{
 /// Its position is only in the store. A consumer can be killed at any moment, or continue after another
 /// one has taken over its partitions, and no vote is lost or counted twice.
 pub struct Consumer {
-    clock: Arc<dyn Clock>,
-    bus: Arc<dyn EventBus>,
-    store: Arc<dyn VoteStore>,
+    ports: Ports,
     settings: FoldSettings,
     progress: Arc<StoreProgress>,
     reconciler: Reconciler,
@@ -49,13 +44,10 @@ impl FoldOutages {
 impl Consumer {
     /// A consumer on these ports.
     pub fn new(ports: &Ports, settings: FoldSettings) -> Self {
-        let (clock, store) = (Arc::clone(&ports.clock), Arc::clone(&ports.store));
-        let progress = StoreProgress::new(clock, store, settings.join_deadline);
+        let progress = StoreProgress::new(ports, settings.join_deadline);
         let outage = |meaning| Outage::new(&ports.clock, meaning);
         Self {
-            clock: Arc::clone(&ports.clock),
-            bus: Arc::clone(&ports.bus),
-            store: Arc::clone(&ports.store),
+            ports: ports.clone(),
             progress: Arc::new(progress),
             reconciler: Reconciler::new(ports, settings.clone()),
             settings,
@@ -76,11 +68,12 @@ impl Consumer {
     pub async fn subscribe(&self) -> Result<Box<dyn Subscription>, PortError> {
         self.progress.forget();
         let resume = Arc::clone(&self.progress) as Arc<dyn ResumeFrom>;
-        let join = self
-            .bus
-            .subscribe(&self.settings.group, self.settings.max_ballots, resume);
+        let join =
+            self.ports
+                .bus
+                .subscribe(&self.settings.group, self.settings.max_ballots, resume);
         let limit = self.settings.join_deadline;
-        within(&*self.clock, limit, Operation::Subscribe, join).await
+        self.ports.within(limit, Operation::Subscribe, join).await
     }
 
     /// Waits for the next batch and folds it. After a failure the batch is read again.
@@ -119,14 +112,14 @@ impl Consumer {
         };
         let mut log = log?;
         let mut refused_since = None;
-        let mut check_at = self.clock.monotonic() + self.settings.progress_interval;
+        let mut check_at = self.ports.clock.monotonic() + self.settings.progress_interval;
         loop {
             let read = self.read(&mut *log, &mut check_at);
             let Some((rewinds, next)) = stop.run_until_cancelled(read).await else {
                 return self.close(log).await;
             };
             self.rewind(&mut *log, rewinds).await?;
-            let now = self.clock.monotonic();
+            let now = self.ports.clock.monotonic();
             match next {
                 None => {}
                 Some(Ok(batch)) => {
@@ -169,18 +162,18 @@ impl Consumer {
     ) -> (Rewinds, Option<Result<LogBatch, PortError>>) {
         let mut next = pin!(log.next());
         loop {
-            if self.clock.monotonic() >= *check_at {
+            if self.ports.clock.monotonic() >= *check_at {
                 let (rewinds, next) = match select(pin!(self.check_store()), next.as_mut()).await {
                     Either::Left((rewinds, _)) => (rewinds, None),
                     Either::Right((next, check)) => (check.await, Some(next)),
                 };
-                *check_at = self.clock.monotonic() + self.settings.progress_interval;
+                *check_at = self.ports.clock.monotonic() + self.settings.progress_interval;
                 if next.is_some() || !rewinds.is_empty() {
                     return (rewinds, next);
                 }
             }
-            let until_check = check_at.saturating_sub(self.clock.monotonic());
-            match in_time(&*self.clock, until_check, next.as_mut()).await {
+            let until_check = check_at.saturating_sub(self.ports.clock.monotonic());
+            match in_time(&*self.ports.clock, until_check, next.as_mut()).await {
                 Some(next) => return (Rewinds::new(), Some(next)),
                 None => self.outages.log.worked(),
             }
@@ -227,7 +220,7 @@ impl Consumer {
             done = begun => Some(done),
             () = async {
                 stop.cancelled().await;
-                self.clock.sleep(self.settings.reconcile_deadline).await;
+                self.ports.clock.sleep(self.settings.reconcile_deadline).await;
             } => None,
         }
     }
@@ -257,11 +250,13 @@ impl Consumer {
 
     async fn close(&self, log: Box<dyn Subscription>) -> Result<(), PortError> {
         let limit = self.settings.join_deadline;
-        within(&*self.clock, limit, Operation::Close, log.close()).await
+        self.ports
+            .within(limit, Operation::Close, log.close())
+            .await
     }
 
     async fn pause(&self, backoff: &mut Backoff, stop: &CancellationToken) -> ControlFlow<()> {
-        let pause = self.clock.sleep(backoff.next_pause());
+        let pause = self.ports.clock.sleep(backoff.next_pause());
         match stop.run_until_cancelled(pause).await {
             Some(()) => ControlFlow::Continue(()),
             None => ControlFlow::Break(()),
@@ -317,18 +312,12 @@ impl Consumer {
         next: Offset,
     ) -> Result<(), PortError> {
         let (seek, limit) = (log.seek(partition, next), self.settings.reconcile_deadline);
-        within(&*self.clock, limit, Operation::Seek, seek).await
+        self.ports.within(limit, Operation::Seek, seek).await
     }
 
     async fn apply(&self, step: &FoldStep) -> Result<Applied, PortError> {
-        let apply = self.store.apply(step);
-        within(
-            &*self.clock,
-            self.settings.apply_deadline,
-            Operation::Apply,
-            apply,
-        )
-        .await
+        let (apply, limit) = (self.ports.store.apply(step), self.settings.apply_deadline);
+        self.ports.within(limit, Operation::Apply, apply).await
     }
 
     /// Divides a step that the store cannot hold in two, or rejects the ballots of a single record that it
@@ -344,8 +333,7 @@ impl Consumer {
         };
         let ballots = record.ballots.len();
         let dry_run = DryRun {
-            clock: &*self.clock,
-            store: &*self.store,
+            ports: &self.ports,
             limit: self.settings.apply_deadline,
         };
         let narrowed = dry_run.without_unholdable(record).await?;
@@ -359,7 +347,7 @@ impl Consumer {
     async fn commit(&self, log: &mut dyn Subscription, partition: Partition, next: Offset) {
         let commit = log.commit(partition, next);
         let limit = self.settings.reconcile_deadline;
-        let committed = within(&*self.clock, limit, Operation::Commit, commit).await;
+        let committed = self.ports.within(limit, Operation::Commit, commit).await;
         self.commit_outage.note(&committed);
     }
 }

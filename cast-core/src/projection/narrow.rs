@@ -3,15 +3,13 @@
 use std::time::Duration;
 
 use crate::{
-    deadline::within,
-    domain::{Clock, FoldStep, PositionedBallot, Rejection},
-    ports::{Operation, PortError, PortErrorKind, VoteStore},
+    domain::{FoldStep, PositionedBallot, Rejection},
+    ports::{Operation, PortError, PortErrorKind, Ports},
 };
 
 /// Tries out steps on the store without changing it.
 pub(super) struct DryRun<'a> {
-    pub(super) clock: &'a dyn Clock,
-    pub(super) store: &'a dyn VoteStore,
+    pub(super) ports: &'a Ports,
     /// The deadline of one dry run.
     pub(super) limit: Duration,
 }
@@ -57,8 +55,11 @@ impl DryRun<'_> {
     ) -> Result<(), PortError> {
         let before = admitted.ballots.len();
         admitted.ballots.extend_from_slice(more);
-        let dry_run = self.store.dry_run(admitted);
-        let result = within(self.clock, self.limit, Operation::DryRun, dry_run).await;
+        let dry_run = self.ports.store.dry_run(admitted);
+        let result = self
+            .ports
+            .within(self.limit, Operation::DryRun, dry_run)
+            .await;
         admitted.ballots.truncate(before);
         result
     }

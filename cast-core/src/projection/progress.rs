@@ -1,31 +1,28 @@
 //! The store's progress, as a consumer knows it.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
 
 use crate::{
-    deadline::within,
-    domain::{Clock, Offset, Partition, Progress},
-    ports::{Operation, PortError, ResumeFrom, VoteStore},
+    domain::{Offset, Partition, Progress},
+    ports::{Operation, PortError, Ports, ResumeFrom},
 };
 
 /// Resumes partitions at the store's progress, and remembers it: a store whose progress is behind that was
 /// restored from a backup.
 pub(super) struct StoreProgress {
-    clock: Arc<dyn Clock>,
-    store: Arc<dyn VoteStore>,
+    ports: Ports,
     limit: Duration,
     /// The last known progress of each partition that was assigned to this member.
     known: Mutex<BTreeMap<Partition, Offset>>,
 }
 
 impl StoreProgress {
-    pub(super) fn new(clock: Arc<dyn Clock>, store: Arc<dyn VoteStore>, limit: Duration) -> Self {
+    pub(super) fn new(ports: &Ports, limit: Duration) -> Self {
         Self {
-            clock,
-            store,
+            ports: ports.clone(),
             limit,
             known: Mutex::default(),
         }
@@ -62,8 +59,10 @@ impl StoreProgress {
     }
 
     async fn read(&self, partition: Partition) -> Result<Progress, PortError> {
-        let progress = self.store.progress(partition);
-        within(&*self.clock, self.limit, Operation::Progress, progress).await
+        let progress = self.ports.store.progress(partition);
+        self.ports
+            .within(self.limit, Operation::Progress, progress)
+            .await
     }
 }
 

@@ -1,14 +1,13 @@
 //! Reconciles the counter with what the store has applied.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 use parking_lot::Mutex;
 
 use crate::{
-    deadline::within,
-    domain::{AppliedTotal, Candidate, Clock, FoldStep},
+    domain::{AppliedTotal, Candidate, FoldStep},
     outage::Outage,
-    ports::{Checkpoint, Operation, PortError, Ports, VoteCounter, VoteStore},
+    ports::{Checkpoint, Operation, PortError, Ports},
     settings::FoldSettings,
 };
 
@@ -21,9 +20,7 @@ const MAX_UNRECONCILED: usize = 65_536;
 /// Reconciles the counter with the steps that were folded. It may fail: no tally is then too low, and the
 /// counter keeps pending votes for longer than it has to, until a retry succeeds.
 pub(super) struct Reconciler {
-    clock: Arc<dyn Clock>,
-    counter: Arc<dyn VoteCounter>,
-    store: Arc<dyn VoteStore>,
+    ports: Ports,
     settings: FoldSettings,
     /// The candidates whose reconciliation failed.
     unreconciled: Mutex<BTreeSet<Candidate>>,
@@ -35,9 +32,7 @@ impl Reconciler {
     pub(super) fn new(ports: &Ports, settings: FoldSettings) -> Self {
         let outage = |meaning| Outage::new(&ports.clock, meaning);
         Self {
-            clock: Arc::clone(&ports.clock),
-            counter: Arc::clone(&ports.counter),
-            store: Arc::clone(&ports.store),
+            ports: ports.clone(),
             settings,
             unreconciled: Mutex::default(),
             read_outage: outage("tallies are not reconciled: the store cannot be read"),
@@ -89,8 +84,8 @@ impl Reconciler {
 
     async fn reconcile_stored(&self, candidates: &[Candidate]) {
         let limit = self.settings.apply_deadline;
-        let read = self.store.tallies(candidates);
-        let stored = within(&*self.clock, limit, Operation::Tallies, read).await;
+        let read = self.ports.store.tallies(candidates);
+        let stored = self.ports.within(limit, Operation::Tallies, read).await;
         self.read_outage.note(&stored);
         let Ok(stored) = stored else {
             return self.note_failed(candidates.iter());
@@ -115,8 +110,10 @@ impl Reconciler {
 
     async fn reconcile_chunk(&self, checkpoints: &[Checkpoint]) -> Result<(), PortError> {
         let limit = self.settings.reconcile_deadline;
-        let reconcile = self.counter.reconcile(checkpoints);
-        within(&*self.clock, limit, Operation::Reconcile, reconcile).await
+        let reconcile = self.ports.counter.reconcile(checkpoints);
+        self.ports
+            .within(limit, Operation::Reconcile, reconcile)
+            .await
     }
 
     fn note_failed<'a>(&self, candidates: impl Iterator<Item = &'a Candidate>) {

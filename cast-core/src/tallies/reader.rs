@@ -4,19 +4,16 @@ use std::sync::Arc;
 
 use super::refresher::Refresher;
 use crate::{
-    deadline::within,
-    domain::{Candidate, Clock, StoredTally, Tally},
+    domain::{Candidate, StoredTally, Tally},
     fault::Fault,
     outage::Outage,
-    ports::{Operation, PortError, Ports, Reading, VoteCounter, VoteStore},
+    ports::{Operation, PortError, Ports, Reading},
     settings::TallySettings,
 };
 
 /// Reads the counter, and has missing or old tallies loaded from the store.
 pub(crate) struct Tallies {
-    clock: Arc<dyn Clock>,
-    counter: Arc<dyn VoteCounter>,
-    store: Arc<dyn VoteStore>,
+    ports: Ports,
     refresher: Arc<Refresher>,
     settings: TallySettings,
     /// Of reading the counter.
@@ -36,9 +33,7 @@ pub(crate) struct Shown {
 impl Tallies {
     pub(crate) fn new(ports: &Ports, refresher: Arc<Refresher>, settings: TallySettings) -> Self {
         Self {
-            clock: Arc::clone(&ports.clock),
-            counter: Arc::clone(&ports.counter),
-            store: Arc::clone(&ports.store),
+            ports: ports.clone(),
             refresher,
             settings,
             outage: Outage::new(
@@ -50,8 +45,11 @@ impl Tallies {
 
     /// The tallies of candidates, in their order: those of the counter, or else those of the store.
     pub(crate) async fn of(&self, candidates: &[Candidate]) -> Result<Shown, Fault> {
-        let (read, limit) = (self.counter.read(candidates), self.settings.read_deadline);
-        let result = within(&*self.clock, limit, Operation::Read, read).await;
+        let (read, limit) = (
+            self.ports.counter.read(candidates),
+            self.settings.read_deadline,
+        );
+        let result = self.ports.within(limit, Operation::Read, read).await;
         self.outage.note(&result);
         match result {
             Ok(readings) => match self.refreshed(readings).await {
@@ -116,9 +114,12 @@ impl Tallies {
     ///
     /// The store decides who is among them; the votes are those of the counter, if it answers.
     pub(crate) async fn leaders(&self, first: usize) -> Result<Vec<Tally>, Fault> {
-        let leaders = self.store.leaders(first);
+        let leaders = self.ports.store.leaders(first);
         let limit = self.settings.store_deadline;
-        let leaders = within(&*self.clock, limit, Operation::Leaders, leaders).await?;
+        let leaders = self
+            .ports
+            .within(limit, Operation::Leaders, leaders)
+            .await?;
         let candidates: Vec<_> = leaders
             .iter()
             .map(|leader| leader.candidate.clone())

@@ -14,10 +14,9 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    deadline::within,
     domain::{Candidate, Clock, StoredTally, Tally},
     outage::Outage,
-    ports::{Checkpoint, Operation, PortError, Ports, Reading, VoteCounter, VoteStore},
+    ports::{Checkpoint, Operation, PortError, Ports, Reading},
     settings::TallySettings,
 };
 
@@ -30,9 +29,7 @@ const CHUNK: usize = 500;
 
 /// Refreshes tallies: missing ones at once, old ones in the background.
 pub(crate) struct Refresher {
-    clock: Arc<dyn Clock>,
-    counter: Arc<dyn VoteCounter>,
-    store: Arc<dyn VoteStore>,
+    ports: Ports,
     settings: TallySettings,
     /// Candidates whose tallies are old. They stay here while they are refreshed, so that they are not
     /// requested twice.
@@ -60,9 +57,7 @@ pub(crate) struct Refreshed {
 impl Refresher {
     pub(crate) fn new(ports: &Ports, settings: TallySettings) -> Self {
         Self {
-            clock: Arc::clone(&ports.clock),
-            counter: Arc::clone(&ports.counter),
-            store: Arc::clone(&ports.store),
+            ports: ports.clone(),
             settings,
             wanted: Mutex::default(),
             asked: Notify::new(),
@@ -149,8 +144,11 @@ impl Refresher {
         known: impl Iterator<Item = &'a StoredTally>,
     ) -> Result<Vec<Reading>, PortError> {
         self.reconcile(known).await?;
-        let (read, limit) = (self.counter.read(candidates), self.settings.read_deadline);
-        within(&*self.clock, limit, Operation::Read, read).await
+        let (read, limit) = (
+            self.ports.counter.read(candidates),
+            self.settings.read_deadline,
+        );
+        self.ports.within(limit, Operation::Read, read).await
     }
 
     async fn reconcile<'a>(
@@ -165,10 +163,12 @@ impl Refresher {
             })
             .collect();
         let (reconcile, limit) = (
-            self.counter.reconcile(&checkpoints),
+            self.ports.counter.reconcile(&checkpoints),
             self.settings.read_deadline,
         );
-        within(&*self.clock, limit, Operation::Reconcile, reconcile).await
+        self.ports
+            .within(limit, Operation::Reconcile, reconcile)
+            .await
     }
 
     /// Loads candidates from the store into the counter.
@@ -188,7 +188,7 @@ impl Refresher {
         self.check_pause()?;
         let stored = self.read_store(candidates).await;
         if stored.is_err() {
-            let until = self.clock.monotonic() + self.settings.store_pause;
+            let until = self.ports.clock.monotonic() + self.settings.store_pause;
             self.store_paused_until_ms
                 .store(as_ms(until), Ordering::Relaxed);
         }
@@ -196,7 +196,7 @@ impl Refresher {
     }
 
     fn check_pause(&self) -> Result<(), PortError> {
-        if monotonic_ms(&*self.clock) < self.store_paused_until_ms.load(Ordering::Relaxed) {
+        if monotonic_ms(&*self.ports.clock) < self.store_paused_until_ms.load(Ordering::Relaxed) {
             let why = "the store failed a moment ago";
             return Err(PortError::unavailable(Operation::Tallies.name(), why));
         }
@@ -204,8 +204,11 @@ impl Refresher {
     }
 
     async fn read_store(&self, candidates: &[Candidate]) -> Result<Vec<StoredTally>, PortError> {
-        let (read, limit) = (self.store.tallies(candidates), self.settings.store_deadline);
-        within(&*self.clock, limit, Operation::Tallies, read).await
+        let (read, limit) = (
+            self.ports.store.tallies(candidates),
+            self.settings.store_deadline,
+        );
+        self.ports.within(limit, Operation::Tallies, read).await
     }
 }
 

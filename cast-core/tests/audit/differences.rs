@@ -2,6 +2,37 @@
 
 use super::*;
 
+/// The store does not have a ballot of the first partition.
+fn missing(number: u128, offset: u64) -> Finding {
+    Finding::BallotMissing {
+        ballot: id(number),
+        position: at(P0, offset),
+    }
+}
+
+/// The counter's total of alice in the first partition is not that of the log.
+fn alice_differs(as_of: u64, end: u64, counter: u64, log: u64) -> Finding {
+    Finding::AppliedTotalDiffers {
+        candidate: candidate("alice"),
+        partition: P0,
+        as_of: Offset::new(as_of),
+        end: Offset::new(end),
+        counter,
+        log,
+    }
+}
+
+/// Applies a step of one partition, whatever the log has.
+async fn apply(
+    world: &World,
+    partition: Partition,
+    offsets: (u64, u64),
+    ballots: Vec<(u64, LoggedBallot)>,
+) {
+    let step = fixtures::step(partition, offsets, ballots);
+    world.store.apply(&step).await.expect("applied");
+}
+
 #[tokio::test]
 async fn a_deleted_ballot_is_found() {
     let world = folded().await;
@@ -11,10 +42,6 @@ async fn a_deleted_ballot_is_found() {
     ])
     .await;
     let findings = audit_store(&world, store).await;
-    let missing = |number, offset| Finding::BallotMissing {
-        ballot: id(number),
-        position: at(P0, offset),
-    };
     // Once, where the log first has it.
     assert_eq!(findings, [missing(1, 0), missing(3, 1)]);
     assert!(findings[0].to_string().contains(&id(1).to_string()));
@@ -56,8 +83,7 @@ async fn a_changed_ballot_is_found_with_both_versions() {
 #[tokio::test]
 async fn an_added_ballot_is_found_by_its_candidate() {
     let world = folded().await;
-    let step = fixtures::step(P1, (1, 1), [(0, gives(99, "mallory", 50))]);
-    world.store.apply(&step).await.expect("applied");
+    apply(&world, P1, (1, 1), vec![(0, gives(99, "mallory", 50))]).await;
     let findings = audit(&world, world.ports()).await.findings;
     let differ = Finding::BallotsDiffer {
         candidate: candidate("mallory"),
@@ -72,23 +98,11 @@ async fn an_added_ballot_is_found_by_its_candidate() {
 #[tokio::test]
 async fn a_progress_that_was_moved_forward_leaves_ballots_missing() {
     let world = logged().await;
-    let step = fixtures::step(P0, (0, 2), []);
-    world.store.apply(&step).await.expect("applied");
+    apply(&world, P0, (0, 2), vec![]).await;
     world.drain().await;
     let report = audit(&world, world.ports()).await;
-    let missing = |number, offset| Finding::BallotMissing {
-        ballot: id(number),
-        position: at(P0, offset),
-    };
     // The counter was reconciled from that store. The first ballot was counted where it came again.
-    let reconciled = Finding::AppliedTotalDiffers {
-        candidate: candidate("alice"),
-        partition: P0,
-        as_of: Offset::new(3),
-        end: Offset::new(3),
-        counter: 2,
-        log: 6,
-    };
+    let reconciled = alice_differs(3, 3, 2, 6);
     assert_eq!(report.findings, [missing(2, 0), missing(3, 1), reconciled]);
 }
 
@@ -122,8 +136,7 @@ async fn a_progress_that_was_set_back_leaves_ballots_too_many() {
 #[tokio::test]
 async fn a_store_of_another_log_is_found() {
     let world = folded().await;
-    let step = fixtures::step(P1, (1, 9), []);
-    world.store.apply(&step).await.expect("applied");
+    apply(&world, P1, (1, 9), vec![]).await;
     let findings = audit(&world, world.ports()).await.findings;
     let (progress, end) = (Offset::new(9), Offset::new(1));
     let beyond = Finding::ProgressBeyondLog {
@@ -158,31 +171,9 @@ async fn a_changed_counter_is_found() {
     for votes in [5, 7] {
         let world = folded().await;
         world.counter.forget_candidate(&candidate("alice"));
-        let total = |partition, votes, as_of| AppliedTotal {
-            partition,
-            votes,
-            as_of: Offset::new(as_of),
-        };
-        let checkpoint = Checkpoint {
-            candidate: candidate("alice"),
-            applied_totals: vec![total(P0, votes, 3), total(P1, 8, 1)],
-            whole: true,
-        };
-        world
-            .counter
-            .reconcile(&[checkpoint])
-            .await
-            .expect("reconciled");
+        reconcile(&world, "alice", &[(P0, votes, 3), (P1, 8, 1)]).await;
         let report = audit(&world, world.ports()).await;
-        let differs = Finding::AppliedTotalDiffers {
-            candidate: candidate("alice"),
-            partition: P0,
-            as_of: Offset::new(3),
-            end: Offset::new(3),
-            counter: votes,
-            log: 6,
-        };
-        assert_eq!(report.findings[0], differs);
+        assert_eq!(report.findings[0], alice_differs(3, 3, votes, 6));
         // Too much is also shown.
         assert_eq!(report.findings.len(), if votes > 6 { 2 } else { 1 });
     }
@@ -191,15 +182,7 @@ async fn a_changed_counter_is_found() {
 #[tokio::test]
 async fn pending_votes_that_the_log_does_not_have_are_found() {
     let world = folded().await;
-    let pending = PendingVotes {
-        position: at(P0, 3),
-        votes: vec![(candidate("bob"), 10)],
-    };
-    world
-        .counter
-        .record(&[pending], &[])
-        .await
-        .expect("recorded");
+    record(&world, at(P0, 3), "bob", 10).await;
     let findings = audit(&world, world.ports()).await.findings;
     let high = Finding::ShownTooHigh {
         candidate: candidate("bob"),
@@ -215,13 +198,7 @@ async fn a_tally_that_is_too_high_for_a_while_is_no_difference() {
     let world = folded().await;
     // A ticket source that forgot an id: the ballot is recorded where it comes again, too.
     let position = world.append(P0, vec![gives(2, "bob", 3)]).await;
-    let votes = vec![(candidate("bob"), 3)];
-    let pending = PendingVotes { position, votes };
-    world
-        .counter
-        .record(&[pending], &[])
-        .await
-        .expect("recorded");
+    record(&world, position, "bob", 3).await;
     assert_eq!(world.counted("bob").await, 6);
 
     let counts = Counts::new();
@@ -253,12 +230,8 @@ async fn where_the_beginning_of_the_log_was_deleted_the_rest_is_compared() {
 
     // Only ballots that the log still has can be missed.
     let store = filled(&[(P0, 4, &[(0, gives(1, "alice", 1))])]).await;
-    let missing = Finding::BallotMissing {
-        ballot: id(4),
-        position: at(P0, 3),
-    };
     let findings = audit_store(&world, store).await;
-    assert_eq!(findings[0], missing);
+    assert_eq!(findings[0], missing(4, 3));
     let gone = Finding::RecordsGone {
         partition: P0,
         progress: Offset::START,
@@ -286,31 +259,10 @@ async fn where_the_beginning_of_the_log_was_deleted_only_newer_applied_totals_ar
         (start + 1, 39, Some(40)),
     ] {
         world.counter.forget();
-        let total = AppliedTotal {
-            partition: P0,
-            votes,
-            as_of: Offset::new(as_of),
-        };
-        let checkpoint = Checkpoint {
-            candidate: candidate("alice"),
-            applied_totals: vec![total],
-            whole: true,
-        };
-        world
-            .counter
-            .reconcile(&[checkpoint])
-            .await
-            .expect("reconciled");
+        reconcile(&world, "alice", &[(P0, votes, as_of)]).await;
         let report = audit(&world, world.ports()).await;
         assert_eq!(report.partitions[0].start, Offset::new(start));
-        let differs = expected.map(|log| Finding::AppliedTotalDiffers {
-            candidate: candidate("alice"),
-            partition: P0,
-            as_of: Offset::new(as_of),
-            end: Offset::new(5),
-            counter: votes,
-            log,
-        });
+        let differs = expected.map(|log| alice_differs(as_of, 5, votes, log));
         let case = format!("{votes} votes up to {as_of}");
         assert_eq!(report.findings, Vec::from_iter(differs), "{case}");
     }

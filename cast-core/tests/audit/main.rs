@@ -82,6 +82,30 @@ pub(crate) async fn audit_store(world: &World, store: impl VoteStore + 'static) 
     audit(world, ports).await.findings
 }
 
+/// Reconciles the counter as a whole with these totals: partition, votes, and the offset that they are as of.
+pub(crate) async fn reconcile(world: &World, name: &str, totals: &[(Partition, u64, u64)]) {
+    let total = |&(partition, votes, as_of)| AppliedTotal {
+        partition,
+        votes,
+        as_of: Offset::new(as_of),
+    };
+    let checkpoint = Checkpoint {
+        candidate: candidate(name),
+        applied_totals: totals.iter().map(total).collect(),
+        whole: true,
+    };
+    let reconciled = world.counter.reconcile(&[checkpoint]).await;
+    reconciled.expect("reconciled");
+}
+
+/// Records pending votes in the counter.
+pub(crate) async fn record(world: &World, position: LogPosition, name: &str, votes: u64) {
+    let votes = vec![(candidate(name), votes)];
+    let pending = PendingVotes { position, votes };
+    let recorded = world.counter.record(&[pending], &[]).await;
+    recorded.expect("recorded");
+}
+
 #[track_caller]
 pub(crate) fn assert_clean(report: &AuditReport) {
     assert!(report.is_clean(), "{:#?}", report.findings);
@@ -223,22 +247,8 @@ async fn of_two_ballots_with_one_id_in_a_record_the_one_that_the_store_could_hol
 #[tokio::test]
 async fn a_tally_that_missed_a_reconciliation_is_behind_and_no_difference() {
     let world = folded().await;
-    let mut reconcile = Checkpoint {
-        candidate: candidate("alice"),
-        applied_totals: Vec::new(),
-        whole: true,
-    };
     world.counter.forget();
-    reconcile.applied_totals = vec![AppliedTotal {
-        partition: P0,
-        votes: 2,
-        as_of: Offset::new(1),
-    }];
-    world
-        .counter
-        .reconcile(&[reconcile])
-        .await
-        .expect("reconciled");
+    reconcile(&world, "alice", &[(P0, 2, 1)]).await;
     let report = audit(&world, world.ports()).await;
     assert_clean(&report);
     assert_eq!(report.counter.behind, 1);

@@ -2,10 +2,7 @@
 
 use std::sync::Mutex;
 
-use cast_core::{
-    domain::{BallotId, Partition, Partitions},
-    ports::Entropy,
-};
+use cast_core::domain::{BallotId, Entropy, Partition, Partitions};
 use cast_testkit::{Seed, SeededEntropy, properties};
 use proptest::{prelude::*, sample::Index};
 

@@ -14,12 +14,10 @@ use cast_adapters::memory::{
 use cast_core::{
     Cast, Consumer, Generator, Ports, Roles, Settings,
     domain::{
-        Ballot, BallotId, Candidate, KeyRing, LogPosition, LoggedBallot, Outcome, Partition,
-        Partitions, Receipt, Record, Refusal, Tally, Ticket,
+        Ballot, BallotId, Candidate, Clock as _, KeyRing, LogPosition, LoggedBallot, Outcome,
+        Partition, Partitions, Receipt, Record, Refusal, Tally, Ticket,
     },
-    ports::{
-        Clock as _, EventBus as _, PartitionLag, Subscription, VoteCounter as _, VoteStore as _,
-    },
+    ports::{EventBus as _, PartitionLag, Subscription, VoteCounter as _, VoteStore as _},
 };
 use cast_testkit::{ManualClock, SeededEntropy, fixtures};
 

@@ -3,7 +3,7 @@
 use std::{io, net::SocketAddr, sync::Arc};
 
 use async_graphql::Executor;
-use cast_core::ports::{Clock, Entropy};
+use cast_core::domain::{Clock, Entropy};
 use http::{Request, Response, uri::Scheme};
 use hyper::body::Incoming;
 use poem::web::{LocalAddr, RemoteAddr};

@@ -5,8 +5,8 @@ use std::time::Duration;
 use cast_core::{
     Backoff, Cast, Check, Ports, Roles, StartError,
     deadline::within,
-    domain::Partition,
-    ports::{Clock, Operation, PortError, PortErrorKind},
+    domain::{Clock, Partition},
+    ports::{Operation, PortError, PortErrorKind},
 };
 
 use futures_util::future::{BoxFuture, join_all};

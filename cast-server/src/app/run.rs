@@ -2,7 +2,7 @@
 
 use std::{io, process::ExitCode, sync::Arc, time::Duration};
 
-use cast_core::ports::Clock;
+use cast_core::domain::Clock;
 use tokio::runtime::Runtime;
 
 use super::{

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cast_core::ports::Clock;
+use cast_core::domain::Clock;
 
 use crate::{
     config::{ConfigError, DocumentConfig, HttpConfig, LogConfig, LogFormat, TelemetryConfig},

@@ -2,7 +2,7 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use cast_core::ports::Clock;
+use cast_core::domain::Clock;
 
 use crate::{
     app::{

@@ -6,7 +6,7 @@ use std::{
 };
 
 use async_graphql::Executor;
-use cast_core::ports::Clock;
+use cast_core::domain::Clock;
 use http::StatusCode;
 use poem::Response;
 

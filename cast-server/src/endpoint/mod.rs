@@ -30,7 +30,7 @@ use bytes::Bytes;
 use cast_core::{
     Cast,
     deadline::in_time,
-    ports::{Clock, Entropy},
+    domain::{Clock, Entropy},
 };
 use futures_util::FutureExt as _;
 use http::{HeaderName, Method, StatusCode};

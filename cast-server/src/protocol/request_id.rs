@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use cast_core::ports::Entropy;
+use cast_core::domain::Entropy;
 use http::HeaderValue;
 
 /// The header that carries it, both ways.

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use cast_core::ports::Clock;
+use cast_core::domain::Clock;
 use tokio_util::sync::CancellationToken;
 
 /// The share of the drain's time that is left to clients: one that neither sends nor reads for so long

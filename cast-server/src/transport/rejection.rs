@@ -6,7 +6,7 @@ use std::{
     net::Shutdown,
 };
 
-use cast_core::ports::Entropy;
+use cast_core::domain::Entropy;
 use http::StatusCode;
 use serde_json::json;
 use tokio::net::TcpStream;

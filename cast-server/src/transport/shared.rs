@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cast_core::ports::{Clock, Entropy};
+use cast_core::domain::{Clock, Entropy};
 
 use super::{drain::Drain, handler::ConnectionEvents, settings::HttpSettings};
 

@@ -1,8 +1,7 @@
 //! Invalid input: a refusal names the field and the limit, and changes nothing.
 
 use cast_adapters::system::{SystemClock, SystemEntropy};
-use cast_core::domain::KeyRing;
-use cast_core::ports::Clock;
+use cast_core::domain::{Clock, KeyRing};
 use serde_json::{Value, json};
 
 use crate::support::{Server, one_vote};

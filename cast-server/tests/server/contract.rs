@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cast_adapters::system::SystemClock;
-use cast_core::{Settings, ports::Clock};
+use cast_core::{Settings, domain::Clock};
 use cast_testkit::{eventually, race};
 use serde_json::{Value, json};
 

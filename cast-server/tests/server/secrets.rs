@@ -126,7 +126,7 @@ async fn neither_help_nor_an_error_shows_a_secret() {
 
 /// A folder of this test's own.
 pub(crate) fn tempdir(name: &str) -> std::path::PathBuf {
-    let name = format!("{name}-{}", cast_testkit::fixtures::namespace());
+    let name = format!("{name}-{}", cast_testkit::servers::random_name());
     let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     std::fs::create_dir_all(&folder).unwrap();
     folder

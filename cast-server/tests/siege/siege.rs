@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, panic::AssertUnwindSafe, process::ExitCode, time::Duration};
 
 use cast_adapters::system::SystemClock;
-use cast_core::ports::Clock as _;
+use cast_core::domain::Clock as _;
 use cast_testkit::{Seed, SeededEntropy, servers::Backup};
 use futures_util::{FutureExt as _, future::join_all};
 

@@ -3,7 +3,7 @@
 use std::{sync::atomic::Ordering, time::Duration};
 
 use cast_adapters::system::SystemClock;
-use cast_core::ports::Clock as _;
+use cast_core::domain::Clock as _;
 use cast_testkit::{Seed, SeededEntropy, pause, within};
 use serde_json::{Value, json};
 use tokio::{sync::watch, task::JoinSet};

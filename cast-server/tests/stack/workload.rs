@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use cast_core::ports::Entropy as _;
+use cast_core::domain::Entropy as _;
 use cast_testkit::{Seed, SeededEntropy};
 use uuid::Uuid;
 

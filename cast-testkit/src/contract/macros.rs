@@ -1,28 +1,45 @@
 //! How one list of clauses becomes documented functions, a table, and tests.
 //!
 //! Each suite has a list macro, `__port_clauses!(callback (arguments))`, which calls `callback!`
-//! with the arguments and all clauses, as `"text of the clause" => module::function,`.
+//! with the arguments and all clauses, as `"text of the clause" => module::function,`; a clause with several tests
+//! has a `=> module::function,` for each.
 
-/// Makes of each clause a public function, documented by its text, and an entry of `CLAUSES`.
+/// Makes of each clause a public function, documented by its text, and an entry of `CLAUSES`; and a function
+/// that proves one of them. A clause is given a scenario that has just started.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __clause_table {
-    (($harness:path) $($text:literal => $module:ident :: $name:ident,)*) => {
-        $(
+    (($harness:path) $($text:literal $(=> $module:ident :: $name:ident,)+)*) => {
+        $($(
             #[doc = $text]
             pub fn $name(harness: &dyn $harness) -> $crate::contract::Verdict<'_> {
-                ::std::boxed::Box::pin($module::$name(harness))
+                ::std::boxed::Box::pin(async move {
+                    let scenario = scenario::Scenario::start(harness).await;
+                    $crate::contract::Tested::tested($module::$name(scenario).await)
+                })
             }
-        )*
+        )+)*
 
         /// All clauses, in the order of the port's doc.
         pub static CLAUSES: &[$crate::contract::Clause<dyn $harness>] = &[
-            $($crate::contract::Clause {
+            $($($crate::contract::Clause {
                 name: stringify!($name),
                 text: $text,
                 test: $name,
-            },)*
+            },)+)*
         ];
+
+        /// Proves one clause by name. The macro of tests calls it for each.
+        pub fn prove<M>(clause: &str, make: impl AsyncFnOnce() -> M)
+        where
+            M: $crate::contract::IntoHarness<Harness: $harness + 'static>,
+        {
+            let make = async || {
+                let harness = make().await.into_harness()?;
+                Ok(::std::boxed::Box::new(harness) as ::std::boxed::Box<dyn $harness>)
+            };
+            $crate::contract::prove($crate::contract::find(CLAUSES, clause), make);
+        }
     };
 }
 
@@ -30,13 +47,13 @@ macro_rules! __clause_table {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __clause_tests {
-    (($port:ident, $make:expr) $($text:literal => $module:ident :: $name:ident,)*) => {
-        $(
+    (($port:ident, $make:expr) $($text:literal $(=> $module:ident :: $name:ident,)+)*) => {
+        $($(
             #[doc = $text]
             #[test]
             fn $name() {
                 $crate::contract::$port::prove(stringify!($name), $make);
             }
-        )*
+        )+)*
     };
 }

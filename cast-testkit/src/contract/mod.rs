@@ -20,13 +20,14 @@ use std::{
     io::Write,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     pin::{Pin, pin},
+    sync::Arc,
     task::Poll,
     time::Duration,
 };
 
 use async_trait::async_trait;
 
-use crate::waiting::within;
+use crate::waiting::{race, within};
 
 pub mod event_bus;
 pub mod ticket_source;
@@ -66,6 +67,23 @@ pub struct Clause<H: ?Sized> {
 
 /// The test of a clause: done when the clause holds, and a panic when it does not.
 pub type Verdict<'a> = Pin<Box<dyn Future<Output = Result<(), Skipped>> + 'a>>;
+
+/// What a clause gives: nothing, or whether it was skipped where it asks the harness for help.
+pub(crate) trait Tested {
+    fn tested(self) -> Result<(), Skipped>;
+}
+
+impl Tested for () {
+    fn tested(self) -> Result<(), Skipped> {
+        Ok(())
+    }
+}
+
+impl Tested for Result<(), Skipped> {
+    fn tested(self) -> Self {
+        self
+    }
+}
 
 /// A clause was not tested, because the harness cannot do what it takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,6 +135,20 @@ where
 )]
 fn tell_broken(text: &str) {
     eprintln!("the clause that does not hold: {text}");
+}
+
+/// A race whose racers take turns with two handles to the same adapter.
+async fn race_of_two<P, T, F>(
+    racers: usize,
+    handles: [&Arc<P>; 2],
+    mut run: impl FnMut(usize, Arc<P>) -> F,
+) -> Vec<T>
+where
+    P: ?Sized,
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    race(racers, |racer| run(racer, Arc::clone(handles[racer % 2]))).await
 }
 
 /// What opening a harness gives: one, or the reason why there is none here.

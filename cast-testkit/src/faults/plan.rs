@@ -6,7 +6,10 @@ use std::{
     sync::Arc,
 };
 
-use cast_core::ports::{Call, Clock, Interceptor, Operation, Reply};
+use cast_core::{
+    domain::Clock,
+    ports::{Call, Interceptor, Operation, Reply},
+};
 use parking_lot::Mutex;
 
 use super::{

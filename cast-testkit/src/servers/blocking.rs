@@ -1,11 +1,26 @@
 //! What blocks its thread, away from the threads that must not be blocked.
 
 use std::{
-    io::Write,
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
     process::{Command, Stdio},
+    time::Duration,
 };
 
 use tokio::task::spawn_blocking;
+
+/// How long a look at whether a server answers may take.
+const LOOK_DEADLINE: Duration = Duration::from_secs(1);
+
+/// What a server answers to a request, until it closes the connection. Blocks for a moment.
+pub(super) fn ask(address: &SocketAddr, request: &str) -> std::io::Result<String> {
+    let mut link = TcpStream::connect_timeout(address, LOOK_DEADLINE)?;
+    link.set_read_timeout(Some(LOOK_DEADLINE))?;
+    link.write_all(request.as_bytes())?;
+    let mut answer = String::new();
+    link.read_to_string(&mut answer)?;
+    Ok(answer)
+}
 
 /// Waits for `act` on a thread that may block, and panics as it does.
 pub(super) async fn blocking<T: Send + 'static>(act: impl FnOnce() -> T + Send + 'static) -> T {

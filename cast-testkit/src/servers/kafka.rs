@@ -12,7 +12,7 @@ use super::{
     Mode, Private, Proxy,
     blocking::blocking,
     kafka_wire as wire,
-    kind::Kind,
+    kind::{Kind, Sharable},
     places::{copy_files, free_address, program, random_name},
     url,
 };
@@ -175,10 +175,7 @@ impl Drop for Topic {
     }
 }
 
-impl Kind for Kafka {
-    const NAME: &'static str = "Kafka";
-    /// An orderly end takes its time, and leaves nothing less behind.
-    const STOP_SIGNAL: &'static str = "KILL";
+impl Sharable for Kafka {
     const URL_VARIABLE: &'static str = "CAST_TEST_KAFKA_URL";
 
     fn place(mode: Mode) -> Result<Self, String> {
@@ -192,6 +189,12 @@ impl Kind for Kafka {
             own: None,
         }
     }
+}
+
+impl Kind for Kafka {
+    const NAME: &'static str = "Kafka";
+    /// An orderly end takes its time, and leaves nothing less behind.
+    const STOP_SIGNAL: &'static str = "KILL";
 
     fn prepare(&self, folder: &Path) {
         let own = self.own();
@@ -242,8 +245,6 @@ impl Kind for Kafka {
         wire::metadata(&own.listen.to_string())
             .is_ok_and(|known| known.cluster_id == own.cluster_id && known.has_brokers)
     }
-
-    fn furnish(&self) {}
 
     fn empty(&self) {
         let topics = wire::metadata(&self.direct()).expect("it runs").topics;

@@ -26,13 +26,7 @@ pub trait Kind: Clone + Send + Sync + 'static {
     const NAME: &'static str;
     /// The signal that ends it with nothing left behind.
     const STOP_SIGNAL: &'static str;
-    /// The variable that names one to share.
-    const URL_VARIABLE: &'static str;
 
-    /// One at a free address, or why this machine has none.
-    fn place(mode: Mode) -> Result<Self, String>;
-    /// The one that a URL names.
-    fn named(url: &str) -> Self;
     /// Makes `data` and whatever else it starts from, in a folder without data. May block.
     fn prepare(&self, folder: &Path);
     /// What runs it in a prepared folder.
@@ -40,7 +34,18 @@ pub trait Kind: Clone + Send + Sync + 'static {
     /// Whether the process `pid`, and no other, answers at the address. May block for a moment.
     fn is_ready(&self, folder: &Path, pid: u32) -> bool;
     /// Makes what is expected of an empty one, once it answers. May block.
-    fn furnish(&self);
+    fn furnish(&self) {}
     /// Removes all that is in it. May block.
     fn empty(&self);
+}
+
+/// A kind of server that the tests of a process may share.
+pub(super) trait Sharable: Kind {
+    /// The variable that names one to share.
+    const URL_VARIABLE: &'static str;
+
+    /// One at a free address, or why this machine has none.
+    fn place(mode: Mode) -> Result<Self, String>;
+    /// The one that a URL names.
+    fn named(url: &str) -> Self;
 }

@@ -11,7 +11,7 @@ use std::{
 use super::{
     Mode, Private,
     blocking::run,
-    kind::Kind,
+    kind::{Kind, Sharable},
     places::{free_address, program},
     url::with_path,
 };
@@ -91,10 +91,7 @@ impl Postgres {
     }
 }
 
-impl Kind for Postgres {
-    const NAME: &'static str = "PostgreSQL";
-    /// An immediate shutdown. One that is killed leaves shared memory behind.
-    const STOP_SIGNAL: &'static str = "QUIT";
+impl Sharable for Postgres {
     const URL_VARIABLE: &'static str = "CAST_TEST_POSTGRES_URL";
 
     fn place(mode: Mode) -> Result<Self, String> {
@@ -120,6 +117,12 @@ impl Kind for Postgres {
             own: None,
         }
     }
+}
+
+impl Kind for Postgres {
+    const NAME: &'static str = "PostgreSQL";
+    /// An immediate shutdown. One that is killed leaves shared memory behind.
+    const STOP_SIGNAL: &'static str = "QUIT";
 
     fn prepare(&self, folder: &Path) {
         let own = self.own();

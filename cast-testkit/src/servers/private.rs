@@ -12,7 +12,7 @@ use tokio::sync::OnceCell;
 use super::{
     blocking::blocking,
     instance::Instance,
-    kind::{Mode, Server},
+    kind::{Mode, Server, Sharable},
     missing::no_server,
     places::random_name,
     process,
@@ -184,14 +184,14 @@ impl fmt::Display for Log {
 
 /// A server for all tests of a process.
 #[derive(Debug)]
-pub(super) enum Shared<S: Server> {
+pub(super) enum Shared<S: Sharable> {
     /// By a variable; it was there before, and stays.
     Named(S),
     /// Never dropped, for it is kept in a static; its guard ends it with the process.
     Ours(Private<S>),
 }
 
-impl<S: Server> Shared<S> {
+impl<S: Sharable> Shared<S> {
     /// The shared server that is kept in `cell`, which is started by the first who asks.
     pub(super) async fn get(cell: &'static OnceCell<Option<Self>>) -> Option<&'static S> {
         let shared = cell.get_or_init(async || {

@@ -2,21 +2,17 @@
 
 use std::{
     fs,
-    io::{Read, Write},
-    net::{SocketAddr, TcpStream},
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::Command,
-    time::Duration,
 };
 
 use super::{
-    Mode, Private,
+    Private,
+    blocking::ask,
     kind::Kind,
     places::{free_address, program, random_name},
 };
-
-/// How long a look at whether it answers may take.
-const LOOK_DEADLINE: Duration = Duration::from_secs(1);
 
 /// What is scraped, as the file is called that says so.
 const TARGETS: &str = "targets.json";
@@ -26,12 +22,6 @@ const TARGETS: &str = "targets.json";
 #[derive(Clone, Debug)]
 pub struct Prometheus {
     url: String,
-    /// Unknown, and not needed, of one that a variable names.
-    own: Option<Own>,
-}
-
-#[derive(Clone, Debug)]
-struct Own {
     program: PathBuf,
     address: SocketAddr,
     /// Before each path: no other server answers there.
@@ -46,14 +36,18 @@ impl Prometheus {
     ///
     /// With what it said, if it does not understand the rules.
     pub async fn start(rules: &str) -> Option<Private<Self>> {
-        let place = || {
-            let mut placed = Self::place(Mode::Quick)?;
-            if let Some(own) = &mut placed.own {
-                rules.clone_into(&mut own.rules);
-            }
-            Ok(placed)
-        };
-        Private::start(place).await
+        Private::start(|| {
+            let program = program("prometheus").ok_or("prometheus is not on the PATH")?;
+            let (address, prefix) = (free_address(), random_name());
+            Ok(Self {
+                url: format!("http://{address}/{prefix}"),
+                program,
+                address,
+                prefix,
+                rules: rules.to_owned(),
+            })
+        })
+        .await
     }
 
     /// Where it is, as in `http://127.0.0.1:PORT/PREFIX`; its API is at `/api/v1` behind that.
@@ -61,25 +55,16 @@ impl Prometheus {
         &self.url
     }
 
-    fn own(&self) -> &Own {
-        self.own.as_ref().expect("only servers of our own are run")
-    }
-
     /// What it answers, head and all.
     fn ask(&self, method: &str, path: &str) -> std::io::Result<String> {
-        let Own {
+        let Self {
             address, prefix, ..
-        } = self.own();
-        let mut link = TcpStream::connect_timeout(address, LOOK_DEADLINE)?;
-        link.set_read_timeout(Some(LOOK_DEADLINE))?;
+        } = self;
         let request = format!(
             "{method} /{prefix}{path} HTTP/1.1\r\nhost: {address}\r\ncontent-length: 0\r\n\
              connection: close\r\n\r\n"
         );
-        link.write_all(request.as_bytes())?;
-        let mut answer = String::new();
-        link.read_to_string(&mut answer)?;
-        Ok(answer)
+        ask(address, &request)
     }
 }
 
@@ -106,28 +91,6 @@ impl Kind for Prometheus {
     const NAME: &'static str = "Prometheus";
     /// What it remembers is thrown away, so there is nothing to clean up.
     const STOP_SIGNAL: &'static str = "KILL";
-    const URL_VARIABLE: &'static str = "CAST_TEST_PROMETHEUS_URL";
-
-    fn place(_: Mode) -> Result<Self, String> {
-        let program = program("prometheus").ok_or("prometheus is not on the PATH")?;
-        let (address, prefix) = (free_address(), random_name());
-        Ok(Self {
-            url: format!("http://{address}/{prefix}"),
-            own: Some(Own {
-                program,
-                address,
-                prefix,
-                rules: "groups: []\n".to_owned(),
-            }),
-        })
-    }
-
-    fn named(url: &str) -> Self {
-        Self {
-            url: url.to_owned(),
-            own: None,
-        }
-    }
 
     fn prepare(&self, folder: &Path) {
         let config = "global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}\n\
@@ -140,18 +103,13 @@ impl Kind for Prometheus {
         };
         fs::create_dir(folder.join("data")).expect("the folder is ours");
         write("prometheus.yaml", config);
-        write("rules.yaml", &self.own().rules);
+        write("rules.yaml", &self.rules);
         write_targets(folder, "[]");
     }
 
     fn command(&self, folder: &Path) -> Command {
-        let Own {
-            program,
-            address,
-            prefix,
-            ..
-        } = self.own();
-        let mut command = Command::new(program);
+        let (address, prefix) = (self.address, &self.prefix);
+        let mut command = Command::new(&self.program);
         command.current_dir(folder);
         command.arg(format!("--web.listen-address={address}"));
         command.arg(format!("--web.route-prefix=/{prefix}"));
@@ -165,8 +123,6 @@ impl Kind for Prometheus {
         let answer = self.ask("GET", "/-/ready");
         answer.is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
     }
-
-    fn furnish(&self) {}
 
     fn empty(&self) {
         let everything = "/api/v1/admin/tsdb/delete_series?match[]=%7B__name__!=%22%22%7D";

@@ -2,22 +2,17 @@
 
 use std::{
     fs,
-    io::{Read, Write},
-    net::{SocketAddr, TcpStream},
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::Command,
-    time::Duration,
 };
 
 use super::{
     Mode, Private,
-    blocking::{blocking, run},
-    kind::Kind,
+    blocking::{ask, blocking, run},
+    kind::{Kind, Sharable},
     places::{free_address, program},
 };
-
-/// How long a look at whether it answers may take.
-const LOOK_DEADLINE: Duration = Duration::from_secs(1);
 
 /// How long a node of a cluster is silent until the others give it up: short, for a test waits for
 /// it, but not so short that a busy machine looks like a dead one.
@@ -96,10 +91,7 @@ impl Redis {
     }
 }
 
-impl Kind for Redis {
-    const NAME: &'static str = "Redis";
-    /// What is in memory is thrown away, so there is nothing to clean up.
-    const STOP_SIGNAL: &'static str = "KILL";
+impl Sharable for Redis {
     const URL_VARIABLE: &'static str = "CAST_TEST_REDIS_URL";
 
     fn place(mode: Mode) -> Result<Self, String> {
@@ -122,6 +114,12 @@ impl Kind for Redis {
             own: None,
         }
     }
+}
+
+impl Kind for Redis {
+    const NAME: &'static str = "Redis";
+    /// What is in memory is thrown away, so there is nothing to clean up.
+    const STOP_SIGNAL: &'static str = "KILL";
 
     fn prepare(&self, folder: &Path) {
         fs::create_dir(folder.join("data")).expect("the folder is ours");
@@ -155,21 +153,12 @@ impl Kind for Redis {
     }
 
     fn is_ready(&self, _folder: &Path, pid: u32) -> bool {
-        let look = || -> std::io::Result<String> {
-            let mut link = TcpStream::connect_timeout(&self.own().address, LOOK_DEADLINE)?;
-            link.set_read_timeout(Some(LOOK_DEADLINE))?;
-            // One that still reads its data from disk tells of itself, and answers nothing else.
-            link.write_all(b"INFO server\r\nPING\r\nQUIT\r\n")?;
-            let mut answer = String::new();
-            link.read_to_string(&mut answer)?;
-            Ok(answer)
-        };
-        look().is_ok_and(|answer| {
+        // One that still reads its data from disk tells of itself, and answers nothing else.
+        let answer = ask(&self.own().address, "INFO server\r\nPING\r\nQUIT\r\n");
+        answer.is_ok_and(|answer| {
             answer.contains(&format!("\nprocess_id:{pid}\r\n")) && answer.contains("+PONG\r\n")
         })
     }
-
-    fn furnish(&self) {}
 
     fn empty(&self) {
         run(self.cli_command(["FLUSHALL", "SYNC"]));

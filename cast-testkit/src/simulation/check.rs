@@ -9,7 +9,7 @@ use std::{
 use async_trait::async_trait;
 use cast_core::{
     Audit, AuditSettings,
-    domain::{BallotId, LogPosition, LoggedBallot, Offset, Partition, Progress},
+    domain::{BallotId, Clock as _, LogPosition, LoggedBallot, Offset, Partition, Progress},
     ports::{GroupName, PortError, Ports, ResumeFrom},
 };
 
@@ -206,9 +206,9 @@ async fn check_tallies(world: &World, processes: &Processes) {
             continue;
         };
         // The first read refreshes what is old; the second shows it.
-        world.clock.pause(refresh_after).await;
+        world.clock.sleep(refresh_after).await;
         let _ = cast.tallies(&world.candidates).await;
-        world.clock.pause(Duration::from_secs(2)).await;
+        world.clock.sleep(Duration::from_secs(2)).await;
         let shown = cast.tallies(&world.candidates).await.map(|tallies| {
             let votes = tallies
                 .into_iter()

@@ -3,21 +3,12 @@
 use std::sync::Arc;
 
 use cast_core::{
-    domain::{Candidate, Partition, Partitions},
-    ports::{Clock, Entropy, Ports},
+    domain::{Candidate, Clock, Entropy, Partition, Partitions},
+    ports::Ports,
 };
 
 /// Opens fresh and empty adapters for each history.
-pub trait Adapters: Sync {
-    /// Opens them.
-    fn open(&self, opening: &Opening) -> Arc<dyn Deployment>;
-}
-
-impl<F: Fn(&Opening) -> Arc<dyn Deployment> + Sync> Adapters for F {
-    fn open(&self, opening: &Opening) -> Arc<dyn Deployment> {
-        self(opening)
-    }
-}
+pub type Adapters = dyn Fn(&Opening) -> Arc<dyn Deployment> + Sync;
 
 /// What adapters are opened with.
 #[derive(Clone)]

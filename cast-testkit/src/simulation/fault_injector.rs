@@ -10,7 +10,10 @@ use std::{
     time::Duration,
 };
 
-use cast_core::ports::{Call, Interceptor, Operation, Reply};
+use cast_core::{
+    domain::Clock as _,
+    ports::{Call, Interceptor, Operation, Reply},
+};
 
 use super::{
     coverage::RareState, instance::ProcessInstance, process_state::ProcessFault, world::World,
@@ -74,7 +77,7 @@ impl FaultInjector {
             10..=18 => random.below(jitter_us),
             _ => random.below(8 * jitter_us),
         };
-        self.world.clock.pause(Duration::from_micros(us)).await;
+        self.world.clock.sleep(Duration::from_micros(us)).await;
     }
 
     /// Passes a point at which the process may be frozen, crash or freeze.
@@ -121,7 +124,7 @@ impl FaultInjector {
             if operation == Operation::Publish {
                 self.world.reached(RareState::SlowLog);
             }
-            self.world.clock.pause(delay).await;
+            self.world.clock.sleep(delay).await;
         }
         self.instance.state.running().await;
         fault
@@ -144,7 +147,7 @@ impl FaultInjector {
         let world = Arc::clone(&self.world);
         world.held.fetch_add(1, Ordering::Relaxed);
         tokio::spawn(async move {
-            world.clock.pause(Duration::from_millis(ms)).await;
+            world.clock.sleep(Duration::from_millis(ms)).await;
             world.trace(operation as u64, || format!("{operation} happens late"));
             call.await;
             world.held.fetch_sub(1, Ordering::Relaxed);

@@ -6,7 +6,7 @@ use cast_core::ports::Operation;
 
 use super::{
     coverage::{FAULTS, OPERATIONS, is_possible},
-    history::{Choice, Event, FaultPeriod, History, Port, Process, Role, Setup, Vote, What},
+    history::{Choice, Event, FaultPeriod, History, Process, Role, Setup, Vote, What},
     process_state::{FaultPoint, ProcessFault},
 };
 use crate::{
@@ -210,7 +210,7 @@ fn with_random_delay(random: &Random, fault: Fault) -> Fault {
 
 fn period(random: &Random) -> FaultPeriod {
     FaultPeriod {
-        port: random.some(&Port::ALL),
+        port: random.some(&["tickets", "bus", "counter", "store"]),
         fault: with_random_delay(random, random.some(FAULTS)),
         percent: random.some(&[30, 100]),
         lasts: random.ms(50, 2_500),

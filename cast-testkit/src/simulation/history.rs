@@ -161,47 +161,12 @@ pub(super) enum Choice {
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FaultPeriod {
-    pub(super) port: Port,
+    /// As in [`Operation::port`].
+    pub(super) port: &'static str,
     pub(super) fault: Fault,
     /// How many of a hundred calls it hits.
     pub(super) percent: u64,
     pub(super) lasts: Duration,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Port {
-    Tickets,
-    Bus,
-    Counter,
-    Store,
-}
-
-impl Port {
-    pub(super) const ALL: [Self; 4] = [Self::Tickets, Self::Bus, Self::Counter, Self::Store];
-
-    pub(super) const fn of(operation: Operation) -> Self {
-        use Operation as O;
-        match operation {
-            O::Now | O::PublishTicket | O::CurrentTicket | O::Redeem => Self::Tickets,
-            O::Partitions
-            | O::Publish
-            | O::Subscribe
-            | O::Lag
-            | O::Next
-            | O::Seek
-            | O::Commit
-            | O::Close => Self::Bus,
-            O::Record | O::Reconcile | O::Read | O::AppliedTotals => Self::Counter,
-            O::Progress
-            | O::Apply
-            | O::DryRun
-            | O::Tallies
-            | O::Leaders
-            | O::Ballot
-            | O::Recount
-            | O::StoredBallots => Self::Store,
-        }
-    }
 }
 
 /// One line for each event.

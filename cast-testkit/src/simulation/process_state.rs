@@ -69,6 +69,15 @@ impl ProcessState {
         }
     }
 
+    /// What comes of a call to the process; `None` if it ends before.
+    pub(super) async fn unless_ended<T>(&self, call: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            done = call => Some(done),
+            () = self.ended() => None,
+        }
+    }
+
     pub(super) fn kill(&self) {
         self.set(Status::Dead);
     }

@@ -10,7 +10,8 @@ use std::{
 
 use cast_core::{
     Cast, FoldSettings, IngestSettings, Roles, Settings, TallySettings, TicketSettings,
-    domain::KeyRing, ports::Ports,
+    domain::{Clock as _, KeyRing},
+    ports::Ports,
 };
 use parking_lot::{Mutex, MutexGuard};
 
@@ -79,8 +80,7 @@ impl Processes {
         let of = &self.slots[slot];
         let starts = of.starts.fetch_add(1, Ordering::Relaxed);
         let instance = ProcessInstance::new(slot, of.process.role, starts);
-        self.world
-            .trace(instance.number(), || format!("{instance} starts"));
+        self.world.note(&instance, "starts");
         *self.locked(slot) = Some(Arc::clone(&instance));
         let (skew_ms, role) = (of.process.skew_ms, of.process.role);
         if role.has_api() && skew_ms != 0 {
@@ -96,35 +96,26 @@ impl Processes {
     }
 
     async fn boot(&self, instance: &ProcessInstance, ports: Ports) {
-        let roles = match instance.role {
-            Role::All => (true, true, 1),
-            Role::Api => (true, false, 0),
-            Role::Generator => (false, true, 0),
-            Role::Consumer => (false, false, 1),
-        };
-        let (api, generator, consumers) = roles;
+        let role = instance.role;
         let roles = Roles {
-            api,
-            generator,
-            consumers,
+            api: role.has_api(),
+            generator: matches!(role, Role::All | Role::Generator),
+            consumers: usize::from(matches!(role, Role::All | Role::Consumer)),
         };
         loop {
             let cast = Cast::builder(ports.clone(), self.keys.clone());
             let cast = cast.settings(self.settings.clone()).roles(roles);
-            let started = tokio::select! {
-                biased;
-                () = instance.state.ended() => return,
-                started = cast.start() => started,
+            let Some(started) = instance.state.unless_ended(cast.start()).await else {
+                return;
             };
             if let Ok(cast) = started {
-                self.world
-                    .trace(instance.number(), || format!("{instance} runs"));
+                self.world.note(instance, "runs");
                 if !instance.state.is_dead() {
                     instance.set_cast(cast);
                 }
                 return;
             }
-            self.world.clock.pause(RESTART_DELAY).await;
+            self.world.clock.sleep(RESTART_DELAY).await;
         }
     }
 
@@ -193,31 +184,29 @@ impl Processes {
         if instance.state.is_dead() {
             return;
         }
-        self.world
-            .trace(instance.number(), || format!("{instance} crashes"));
+        self.world.note(instance, "crashes");
         self.world.reached(RareState::DiedAnywhere);
         instance.state.kill();
         drop(instance.take_cast());
         self.evict_later(instance, u64::MAX);
         let (this, slot) = (Arc::clone(self), instance.slot);
         tokio::spawn(async move {
-            this.world.clock.pause(restart_after).await;
+            this.world.clock.sleep(restart_after).await;
             this.start(slot);
         });
     }
 
     /// Freezes a process for a while. The log may evict it meanwhile.
     pub(super) fn freeze(self: &Arc<Self>, instance: &Arc<ProcessInstance>, lasts: Duration) {
-        self.world
-            .trace(instance.number(), || format!("{instance} freezes"));
+        self.world.note(instance, "freezes");
         instance.state.freeze();
         let lasts_ms = u64::try_from(lasts.as_millis()).unwrap_or(u64::MAX);
         self.evict_later(instance, lasts_ms);
         let (world, instance) = (Arc::clone(&self.world), Arc::clone(instance));
         tokio::spawn(async move {
-            world.clock.pause(lasts).await;
+            world.clock.sleep(lasts).await;
             if !instance.state.is_dead() {
-                world.trace(instance.number(), || format!("{instance} resumes"));
+                world.note(&instance, "resumes");
                 world.reached(RareState::Froze);
                 instance.state.thaw();
             }
@@ -233,11 +222,9 @@ impl Processes {
         }
         let (world, instance) = (Arc::clone(&self.world), Arc::clone(instance));
         tokio::spawn(async move {
-            world.clock.pause(Duration::from_millis(after_ms)).await;
+            world.clock.sleep(Duration::from_millis(after_ms)).await;
             if instance.memberships.evict() && !instance.state.is_dead() {
-                world.trace(instance.number(), || {
-                    format!("{instance} is evicted from its group")
-                });
+                world.note(&instance, "is evicted from its group");
                 world.reached(RareState::Evicted);
             }
         });
@@ -251,18 +238,12 @@ impl Processes {
         let Some(cast) = instance.take_cast() else {
             return;
         };
-        self.world
-            .trace(instance.number(), || format!("{instance} shuts down"));
+        self.world.note(&instance, "shuts down");
         let this = Arc::clone(self);
         tokio::spawn(async move {
-            let is_drained = tokio::select! {
-                biased;
-                () = instance.state.ended() => false,
-                () = cast.shutdown() => true,
-            };
-            if is_drained {
-                this.world
-                    .trace(instance.number(), || format!("{instance} has shut down"));
+            let drained = instance.state.unless_ended(cast.shutdown()).await;
+            if drained.is_some() && !instance.state.is_dead() {
+                this.world.note(&instance, "has shut down");
                 this.world.reached(RareState::Drained);
                 instance.state.kill();
                 this.start(instance.slot);

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use cast_core::domain::Partitions;
+use cast_core::domain::{Clock as _, Partitions};
 use tokio::task::JoinHandle;
 
 use super::{
@@ -33,13 +33,13 @@ const POLL_INTERVAL: Duration = Duration::from_millis(50);
 const LAST_VOTERS: u32 = 1_000;
 
 /// Runs a history on a runtime of its own, whose time is virtual.
-pub(super) fn run(adapters: &dyn Adapters, history: &History, is_traced: bool) -> Ran {
+pub(super) fn run(adapters: &Adapters, history: &History, is_traced: bool) -> Ran {
     let world = Arc::new(World::new(history.seed, history.setup.clone(), is_traced));
     let (idle, clock) = (Arc::clone(&world), Arc::clone(&world.clock));
     let runtime = tokio::runtime::Builder::new_current_thread()
         // No task is ready: so time passes. If none waits for time either, the history is stuck.
         .on_thread_park(move || {
-            if !clock.wake_next() {
+            if clock.advance_to_next_sleeper(Duration::MAX).is_none() {
                 idle.stuck.notify_one();
             }
         })
@@ -63,8 +63,8 @@ pub(super) fn run(adapters: &dyn Adapters, history: &History, is_traced: bool) -
     world.outcome()
 }
 
-async fn drive(adapters: &dyn Adapters, world: &Arc<World>, history: &History) {
-    let deployment = adapters.open(&Opening {
+async fn drive(adapters: &Adapters, world: &Arc<World>, history: &History) {
+    let deployment = adapters(&Opening {
         clock: Arc::clone(&world.clock) as _,
         entropy: Arc::new(world.seed.part(5).entropy()),
         partitions: Partitions::new(world.setup.partitions).expect("at least one"),
@@ -73,7 +73,7 @@ async fn drive(adapters: &dyn Adapters, world: &Arc<World>, history: &History) {
     processes.start_all();
     let mut voters = Vec::new();
     for event in &history.events {
-        world.clock.until(event.at).await;
+        until(world, event.at).await;
         if world.is_violated() {
             break;
         }
@@ -166,7 +166,7 @@ async fn end(world: &Arc<World>, processes: &Arc<Processes>, voters: Vec<JoinHan
     world.trace(0, || "all faults have ended".into());
     world.end_faults();
     processes.end_faults();
-    let deadline = world.clock.elapsed() + LONGEST_END;
+    let deadline = world.clock.monotonic() + LONGEST_END;
     let all_voters = async {
         for voter in voters {
             if voter.await.is_err() {
@@ -181,14 +181,14 @@ async fn end(world: &Arc<World>, processes: &Arc<Processes>, voters: Vec<JoinHan
     processes.end_faults();
     let at_rest = async {
         while !(processes.all_run() && world.held.load(Ordering::Relaxed) == 0) {
-            world.clock.pause(POLL_INTERVAL).await;
+            world.clock.sleep(POLL_INTERVAL).await;
         }
     };
     if in_time(world, deadline, at_rest).await.is_none() {
         return world.violated(Promise::Liveness, || "a process does not restart".into());
     }
     // Ballots of voters who hung up may still be processed.
-    world.clock.pause(LONGEST_FLUSH).await;
+    world.clock.sleep(LONGEST_FLUSH).await;
     let votes = last_votes(world, processes);
     if in_time(world, deadline, votes).await.is_none() {
         return world.violated(Promise::Liveness, || {
@@ -204,7 +204,7 @@ async fn end(world: &Arc<World>, processes: &Arc<Processes>, voters: Vec<JoinHan
     check(world, processes).await;
     for instance in processes.instances() {
         if let Some(cast) = instance.cast()
-            && let Some(died) = in_time(world, world.clock.elapsed(), cast.failed()).await
+            && let Some(died) = in_time(world, world.clock.monotonic(), cast.failed()).await
         {
             world.violated(Promise::Liveness, || format!("of {instance}, {died}"));
         }
@@ -250,8 +250,14 @@ async fn drained(processes: &Processes, world: &World) {
         if is_drained {
             return;
         }
-        world.clock.pause(POLL_INTERVAL).await;
+        world.clock.sleep(POLL_INTERVAL).await;
     }
+}
+
+/// Sleeps until so long after the beginning.
+async fn until(world: &World, deadline: Duration) {
+    let left = deadline.saturating_sub(world.clock.monotonic());
+    world.clock.sleep(left).await;
 }
 
 async fn in_time<T>(
@@ -262,6 +268,6 @@ async fn in_time<T>(
     tokio::select! {
         biased;
         done = future => Some(done),
-        () = world.clock.until(deadline) => None,
+        () = until(world, deadline) => None,
     }
 }

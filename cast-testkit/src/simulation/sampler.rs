@@ -77,10 +77,9 @@ pub(super) async fn sample_tallies(world: &World, instance: &ProcessInstance, le
             cast.tallies(&world.candidates).await
         }
     };
-    let tallies = tokio::select! {
-        biased;
-        tallies = CALL_STATS.scope(Arc::clone(&stats), reading) => tallies,
-        () = instance.state.ended() => return,
+    let reading = CALL_STATS.scope(Arc::clone(&stats), reading);
+    let Some(tallies) = instance.state.unless_ended(reading).await else {
+        return;
     };
     let sum = tallies
         .as_ref()
@@ -100,10 +99,8 @@ pub(super) async fn sample_ballot(world: &World, instance: &ProcessInstance, vot
     let (Some(cast), Some(id)) = (instance.cast(), id) else {
         return;
     };
-    let fate = tokio::select! {
-        biased;
-        fate = cast.ballot(id) => fate,
-        () = instance.state.ended() => return,
+    let Some(fate) = instance.state.unless_ended(cast.ballot(id)).await else {
+        return;
     };
     world.trace(instance.number(), || {
         format!("{instance} says of {id}: {fate:?}")

@@ -8,7 +8,7 @@ use super::{
 };
 
 /// Shrinks a failing history, in at most `tries` runs. Returns it with the traced result of its last run.
-pub(super) fn shrink(adapters: &dyn Adapters, history: History, tries: usize) -> (History, Ran) {
+pub(super) fn shrink(adapters: &Adapters, history: History, tries: usize) -> (History, Ran) {
     let mut shrinking = Shrinking {
         adapters,
         history,
@@ -26,7 +26,7 @@ pub(super) fn shrink(adapters: &dyn Adapters, history: History, tries: usize) ->
 }
 
 struct Shrinking<'a> {
-    adapters: &'a dyn Adapters,
+    adapters: &'a Adapters,
     /// One that fails.
     history: History,
     tries_left: usize,

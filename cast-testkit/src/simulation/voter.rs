@@ -5,8 +5,8 @@ use std::time::Duration;
 use cast_core::{
     Cast, Fault, FaultKind,
     domain::{
-        Ballot, BallotError, BallotId, Candidate, LoggedBallot, Outcome, Partition, Partitions,
-        Receipt, Refusal, Selections, Ticket,
+        Ballot, BallotError, BallotId, Candidate, Clock as _, LoggedBallot, Outcome, Partition,
+        Partitions, Receipt, Refusal, Selections, Ticket,
     },
     ledger::Answer,
 };
@@ -76,7 +76,7 @@ pub(super) async fn vote(world: &World, processes: &Processes, plan: &Vote) {
                 return;
             }
         }
-        world.clock.pause(plan.pause).await;
+        world.clock.sleep(plan.pause).await;
     }
 }
 
@@ -166,12 +166,7 @@ async fn ticket(
         (Choice::Old, Some(old)) => return Some(old),
         _ => {}
     }
-    let current = tokio::select! {
-        biased;
-        current = cast.current_ticket() => current,
-        () = instance.state.ended() => return None,
-    };
-    match current {
+    match instance.state.unless_ended(cast.current_ticket()).await? {
         Ok(current) => {
             world.saw_ticket(current.id);
             Some(current.id)
@@ -192,7 +187,7 @@ async fn send(
     cast: &Cast,
     ballot: Ballot,
 ) -> VoteResponse {
-    let patience = world.clock.pause(plan.patience.min(PATIENCE));
+    let patience = world.clock.sleep(plan.patience.min(PATIENCE));
     let vote = async {
         // A frozen process accepts nothing.
         instance.state.running().await;
@@ -200,8 +195,9 @@ async fn send(
     };
     tokio::select! {
         biased;
-        answer = vote => VoteResponse::Reply(answer),
-        () = instance.state.ended() => VoteResponse::ConnectionLost,
+        answer = instance.state.unless_ended(vote) => {
+            answer.map_or(VoteResponse::ConnectionLost, VoteResponse::Reply)
+        }
         () = patience => VoteResponse::HungUp,
     }
 }

@@ -11,21 +11,21 @@ use std::{
 };
 
 use cast_core::{
-    domain::{Candidate, Ticket},
+    domain::{Candidate, Clock as _, Ticket},
     ports::Operation,
 };
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use super::{
-    clock::VirtualClock,
     coverage::{Coverage, RareState, is_possible},
     generate::CANDIDATES,
-    history::{FaultPeriod, Port, Setup},
+    history::{FaultPeriod, Setup},
+    instance::ProcessInstance,
     ledger::Ledger,
     truth::Truth,
 };
-use crate::{entropy::mix, faults::Fault, seed::Seed};
+use crate::{clock::ManualClock, entropy::mix, faults::Fault, seed::Seed};
 
 /// The most calls of one history: one with more does not end.
 const MOST_CALLS: u64 = 100_000;
@@ -77,7 +77,8 @@ pub(super) struct Violation {
 pub(super) struct World {
     pub(super) seed: Seed,
     pub(super) setup: Setup,
-    pub(super) clock: Arc<VirtualClock>,
+    /// It stands still while any task is ready; the runtime moves it to the next deadline when none is.
+    pub(super) clock: Arc<ManualClock>,
     pub(super) candidates: Vec<Candidate>,
     /// Wakes the driver when all tasks wait for ever.
     pub(super) stuck: Notify,
@@ -117,7 +118,7 @@ impl World {
         Self {
             seed,
             setup,
-            clock: Arc::default(),
+            clock: Arc::new(ManualClock::new()),
             candidates: candidates.collect(),
             stuck: Notify::new(),
             held: AtomicUsize::new(0),
@@ -143,13 +144,18 @@ impl World {
 
     /// Adds an event to the hash of the history, and its line to the trace.
     pub(super) fn trace(&self, what: u64, line: impl FnOnce() -> String) {
-        let now = self.clock.elapsed();
+        let now = self.clock.monotonic();
         let mut notes = self.notes.lock();
         let nanos = u64::try_from(now.as_nanos()).expect("a history ends within minutes");
         notes.hash = mix(notes.hash.rotate_left(7) ^ mix(nanos ^ mix(what)));
         if let Some(lines) = &mut notes.lines {
             lines.push(format!("{:>14} {}", format!("{now:.3?}"), line()));
         }
+    }
+
+    /// Traces what a process does.
+    pub(super) fn note(&self, instance: &ProcessInstance, what: &str) {
+        self.trace(instance.number(), || format!("{instance} {what}"));
     }
 
     /// Counts that a rare state was reached.
@@ -197,16 +203,12 @@ impl World {
 
     /// Injects a fault into the next call of an operation.
     pub(super) fn fail_next(&self, operation: Operation, fault: Fault) {
-        let mut pending_faults = self.pending_faults.lock();
-        pending_faults
-            .next
-            .entry(operation)
-            .or_default()
-            .push_back(fault);
+        let next = &mut self.pending_faults.lock().next;
+        next.entry(operation).or_default().push_back(fault);
     }
 
     pub(super) fn begin(&self, period: FaultPeriod) {
-        let until = self.clock.elapsed() + period.lasts;
+        let until = self.clock.monotonic() + period.lasts;
         self.pending_faults.lock().periods.push((until, period));
     }
 
@@ -233,10 +235,10 @@ impl World {
         if let Some(fault) = next.and_then(VecDeque::pop_front) {
             return fault;
         }
-        let now = self.clock.elapsed();
+        let now = self.clock.monotonic();
         pending_faults.periods.retain(|(until, _)| now < *until);
         let hits = |(_, period): &&(Duration, FaultPeriod)| {
-            period.port == Port::of(operation)
+            period.port == operation.port()
                 && random < period.percent
                 && is_possible(operation, period.fault)
         };

@@ -1,7 +1,5 @@
 //! What must come of the contract tests of an adapter that is broken on purpose.
 
-use std::sync::{Mutex, MutexGuard};
-
 /// Makes of each clause a test that it fails on the adapters broken for it, each of them, and a
 /// test that no clause was left out.
 ///
@@ -36,10 +34,6 @@ macro_rules! caught {
             assert_eq!(clauses, [$(stringify!($clause)),*]);
         }
     };
-}
-
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().expect("nothing panics under the lock")
 }
 
 /// Asserts that a clause fails; what it says is shown by `cargo test -- --nocapture`.

@@ -26,7 +26,7 @@ fn sound(opening: &Opening) -> Arc<dyn Deployment> {
     Arc::new(InMemory::open(opening))
 }
 
-fn run(adapters: &dyn Adapters, seed: Seed, histories: u64) -> Report {
+fn run(adapters: &Adapters, seed: Seed, histories: u64) -> Report {
     let options = Options {
         seed,
         histories,

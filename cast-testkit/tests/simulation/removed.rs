@@ -5,7 +5,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicU32, AtomicU64, Ordering},
     },
 };
@@ -24,6 +24,7 @@ use cast_core::{
     },
 };
 use cast_testkit::simulation::{Deployment, Opening};
+use parking_lot::Mutex;
 
 use crate::memory::InMemory;
 
@@ -142,7 +143,7 @@ impl Doubling {
         let progress = self.inner.progress(step.partition).await?.next;
         let mut step = step.clone();
         if step.start == progress {
-            let mut seen = self.seen.lock().expect("nothing panics under the lock");
+            let mut seen = self.seen.lock();
             for placed in &mut step.ballots {
                 if !seen.insert(placed.ballot.id) {
                     placed.ballot.id = self.disguises.id();
@@ -178,10 +179,7 @@ impl CarelessCounter {
     /// The totals of a candidate if a checkpoint is applied whose age is not compared; `None` if it is not
     /// older than those before.
     fn rolled_back(&self, checkpoint: &Checkpoint) -> Option<Checkpoint> {
-        let mut reconciled = self
-            .reconciled
-            .lock()
-            .expect("nothing panics under the lock");
+        let mut reconciled = self.reconciled.lock();
         let reconciled = reconciled.entry(checkpoint.candidate.clone()).or_default();
         let mut is_older = false;
         for total in &checkpoint.applied_totals {

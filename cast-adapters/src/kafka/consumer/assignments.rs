@@ -41,13 +41,6 @@ struct State {
     is_closing: bool,
 }
 
-/// The offset at which the thread must start, or restart, to read a partition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct ReadStart {
-    pub(super) partition: Partition,
-    pub(super) at: Offset,
-}
-
 /// A partition whose position must be looked up in the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct AwaitingPosition {
@@ -81,13 +74,12 @@ impl Assignments {
 
     /// Called when the reading thread ends, also by a panic.
     pub(super) fn end(&self, because: PortError) {
-        {
-            let mut state = self.state.lock();
-            state.reader = None;
-            state.partitions.clear();
-            state.prefetched = BufferSize::default();
-            state.failure.get_or_insert(because);
-        }
+        let mut state = self.state.lock();
+        state.reader = None;
+        state.partitions.clear();
+        state.prefetched = BufferSize::default();
+        state.failure.get_or_insert(because);
+        drop(state);
         self.changed.notify_one();
     }
 
@@ -97,15 +89,14 @@ impl Assignments {
 
     /// Adds partitions that the group has assigned to this member.
     pub(super) fn assign(&self, partitions: &[Partition]) {
-        {
-            let mut state = self.state.lock();
-            for &partition in partitions {
-                state.remove(partition);
-                state.assignment_count += 1;
-                let assigned = AssignedPartition::new(state.assignment_count);
-                state.partitions.insert(partition, assigned);
-            }
+        let mut state = self.state.lock();
+        for &partition in partitions {
+            state.remove(partition);
+            state.assignment_count += 1;
+            let assigned = AssignedPartition::new(state.assignment_count);
+            state.partitions.insert(partition, assigned);
         }
+        drop(state);
         self.changed.notify_one();
     }
 
@@ -120,8 +111,8 @@ impl Assignments {
         removed.collect()
     }
 
-    /// The offsets at which the thread must start to read, each returned once.
-    pub(super) fn take_read_starts(&self) -> Vec<ReadStart> {
+    /// The offsets at which the thread must start, or restart, to read partitions, each returned once.
+    pub(super) fn take_read_starts(&self) -> Vec<(Partition, Offset)> {
         let mut state = self.state.lock();
         let assigned = state.partitions.iter_mut();
         assigned
@@ -133,7 +124,7 @@ impl Assignments {
                     ..
                 } => {
                     let at = fingerprint.map_or(*next, |fingerprint| fingerprint.offset);
-                    std::mem::take(not_started).then_some(ReadStart { partition, at })
+                    std::mem::take(not_started).then_some((partition, at))
                 }
                 PartitionState::AwaitingPosition | PartitionState::LookingUp => None,
             })
@@ -147,16 +138,14 @@ impl Assignments {
         partition: Partition,
         record: PrefetchedRecord,
     ) -> Result<(), LogFingerprint> {
-        {
-            let mut state = self.state.lock();
-            let is_failing = state.failure.is_some();
-            let Some(assigned) = state.partitions.get_mut(&partition).filter(|_| !is_failing)
-            else {
-                return Ok(());
-            };
-            let weight = assigned.push(record)?;
-            state.prefetched += weight;
-        }
+        let mut state = self.state.lock();
+        let is_failing = state.failure.is_some();
+        let Some(assigned) = state.partitions.get_mut(&partition).filter(|_| !is_failing) else {
+            return Ok(());
+        };
+        let weight = assigned.push(record)?;
+        state.prefetched += weight;
+        drop(state);
         self.changed.notify_one();
         Ok(())
     }

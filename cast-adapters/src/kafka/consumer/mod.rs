@@ -5,7 +5,7 @@ mod context;
 mod partition;
 mod reader;
 
-use std::{ops::Deref, panic::resume_unwind, sync::Arc, time::Duration};
+use std::{panic::resume_unwind, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use cast_core::{
@@ -20,11 +20,6 @@ use self::{
 };
 use super::{blocking, error::Error, topic::Topic};
 
-const RESUMING: &str = "looking up the position to resume at";
-const SEEKING: &str = "seeking in the log";
-const JOINING: &str = "joining the group";
-const LEAVING: &str = "leaving the group";
-
 /// How long `close` waits until the member has left the group. The thread may take longer.
 const LEAVE_DEADLINE: Duration = Duration::from_secs(5);
 
@@ -34,7 +29,7 @@ pub(super) struct KafkaSubscription {
     group: GroupName,
     max_ballots: usize,
     resume: Arc<dyn ResumeFrom>,
-    assignments: CloseOnDrop,
+    assignments: Arc<Assignments>,
     /// The lookups of positions, each in a task: they continue when the future of `next` is dropped, and
     /// end with the subscription.
     lookups: JoinSet<(AwaitingPosition, Result<ResumeLookup, PortError>)>,
@@ -48,28 +43,27 @@ impl KafkaSubscription {
         max_ballots: usize,
         resume: Arc<dyn ResumeFrom>,
     ) -> Result<Self, PortError> {
-        // If this future is dropped, the thread ends.
-        let assignments = CloseOnDrop(Arc::new(Assignments::new(BufferSize {
-            bytes: topic.options().prefetch_bytes,
+        let options = Arc::clone(&topic.options);
+        let assignments = Arc::new(Assignments::new(BufferSize {
+            bytes: options.prefetch_bytes,
             // At least one batch.
-            ballots: topic.options().prefetch_ballots.max(max_ballots),
-        })));
-        let started = {
-            let (topic, group) = (Arc::clone(&topic), group.clone());
-            let assignments = Arc::clone(&assignments);
-            blocking::run(move || reader::start(topic.options(), group.as_str(), &assignments))
-                .await
-        };
-        let has_left = started.map_err(|error| error.with_operation(JOINING))?;
-        Ok(Self {
+            ballots: options.prefetch_ballots.max(max_ballots),
+        }));
+        let (left, has_left) = oneshot::channel();
+        // If this future is dropped, so is the member, and the thread ends.
+        let member = Self {
             topic,
-            group,
+            group: group.clone(),
             max_ballots,
             resume,
-            assignments,
+            assignments: Arc::clone(&assignments),
             lookups: JoinSet::new(),
             has_left,
-        })
+        };
+        let start = move || reader::start(&options, group.as_str(), assignments, left);
+        let started = blocking::run(start).await;
+        started.map_err(|error| error.with_operation("joining the group"))?;
+        Ok(member)
     }
 
     /// Begins to look up the positions of newly assigned partitions.
@@ -94,10 +88,11 @@ async fn look_up_position(
 ) -> Result<ResumeLookup, PortError> {
     let mut at = resume.resume_from(partition).await?;
     let ends = topic.check(partition, at.next).await;
-    let ends = ends.map_err(|error| error.with_operation(RESUMING))?;
+    let ends =
+        ends.map_err(|error| error.with_operation("looking up the position to resume at"))?;
     // A record that retention removed cannot be compared.
     at.last = at.last.filter(|last| last.offset >= ends.start);
-    let committed = topic.committed(group, vec![partition]).await;
+    let committed = topic.groups.committed(group, vec![partition]).await;
     let committed = committed.unwrap_or_else(|error| {
         // It is only there so that lag metrics are right, and the next commit corrects them.
         tracing::info!(%error, %group, "could not read the offsets that the group has committed");
@@ -139,7 +134,7 @@ impl Subscription for KafkaSubscription {
     async fn seek(&mut self, partition: Partition, next: Offset) -> Result<(), PortError> {
         if self.assignments.holds(partition) {
             let checked = self.topic.check(partition, next).await;
-            checked.map_err(|error| error.with_operation(SEEKING))?;
+            checked.map_err(|error| error.with_operation("seeking in the log"))?;
             self.assignments.seek(partition, next);
         }
         Ok(())
@@ -155,24 +150,14 @@ impl Subscription for KafkaSubscription {
         match timeout(LEAVE_DEADLINE, &mut self.has_left).await {
             // The thread sent its message, or has ended.
             Ok(_) => Ok(()),
-            Err(_) => Err(Error::TimedOut.with_operation(LEAVING)),
+            Err(_) => Err(Error::TimedOut.with_operation("leaving the group")),
         }
     }
 }
 
-/// Makes the reading thread leave the group when the subscription is dropped, and does not wait for it.
-struct CloseOnDrop(Arc<Assignments>);
-
-impl Deref for CloseOnDrop {
-    type Target = Arc<Assignments>;
-
-    fn deref(&self) -> &Arc<Assignments> {
-        &self.0
-    }
-}
-
-impl Drop for CloseOnDrop {
+/// Makes the reading thread leave the group, and does not wait for it.
+impl Drop for KafkaSubscription {
     fn drop(&mut self) {
-        self.0.close();
+        self.assignments.close();
     }
 }

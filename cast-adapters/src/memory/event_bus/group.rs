@@ -1,29 +1,18 @@
-//! A group, and the assignment of partitions to its members.
+//! A group: its members, and where it stands in each partition.
 
 use std::sync::Arc;
 
-use cast_core::domain::{Partition, Partitions};
-use parking_lot::Mutex;
+use cast_core::domain::Partition;
 use tokio::sync::Notify;
 
-use super::partition::PartitionLog;
-
-/// The members in the order in which they joined, and the partitions of each.
-///
-/// Lock order: the group before a partition. A partition's lock is never held while taking
-/// another.
+/// The members in the order in which they joined, and the place of the group in each partition.
 pub(super) struct Group {
-    number: usize,
-    membership: Mutex<Membership>,
-}
-
-struct Membership {
     members: Vec<Member>,
     next_member: u64,
     /// How often the partitions were assigned.
     generation: u64,
     /// By partition.
-    owners: Vec<Owner>,
+    pub(super) places: Vec<Place>,
 }
 
 struct Member {
@@ -31,10 +20,13 @@ struct Member {
     wake: Arc<Notify>,
 }
 
-/// The owner of a partition.
-#[derive(Clone, Copy)]
-struct Owner {
-    member: Option<u64>,
+/// The place of a group in a partition.
+pub(super) struct Place {
+    pub(super) committed: u64,
+    /// Whether the group has ever committed here.
+    pub(super) has_committed: bool,
+    /// The member that reads the partition.
+    owner: Option<u64>,
     /// The generation of the assignment to that member.
     since: u64,
 }
@@ -48,43 +40,63 @@ pub(super) struct Assignment {
 }
 
 impl Group {
-    pub(super) fn new(number: usize, partitions: Partitions) -> Self {
-        let unowned = Owner {
-            member: None,
+    /// A group without members, which has committed the records before these offsets.
+    pub(super) fn new(starts: impl Iterator<Item = u64>) -> Self {
+        let place = |committed| Place {
+            committed,
+            has_committed: false,
+            owner: None,
             since: 0,
         };
         Self {
-            number,
-            membership: Mutex::new(Membership {
-                members: Vec::new(),
-                next_member: 0,
-                generation: 0,
-                owners: partitions.iter().map(|_| unowned).collect(),
-            }),
+            members: Vec::new(),
+            next_member: 0,
+            generation: 0,
+            places: starts.map(place).collect(),
         }
     }
 
-    /// Its index among the groups of the log.
-    pub(super) const fn number(&self) -> usize {
-        self.number
-    }
-
     /// Adds a member, to be woken by `wake`; returns its id.
-    pub(super) fn join(&self, wake: Arc<Notify>, logs: &[Mutex<PartitionLog>]) -> u64 {
-        let mut membership = self.membership.lock();
-        let id = membership.next_member;
-        membership.next_member += 1;
-        membership.members.push(Member { id, wake });
-        membership.reassign(self.number, logs);
+    pub(super) fn join(&mut self, wake: Arc<Notify>) -> u64 {
+        let id = self.next_member;
+        self.next_member += 1;
+        self.members.push(Member { id, wake });
+        self.reassign();
         id
     }
 
     /// Removes a member; returns whether it was the last one.
-    pub(super) fn leave(&self, member: u64, logs: &[Mutex<PartitionLog>]) -> bool {
-        let mut membership = self.membership.lock();
-        membership.members.retain(|other| other.id != member);
-        membership.reassign(self.number, logs);
-        membership.members.is_empty()
+    pub(super) fn leave(&mut self, member: u64) -> bool {
+        self.members.retain(|other| other.id != member);
+        self.reassign();
+        self.members.is_empty()
+    }
+
+    /// Assigns the partitions to the members by rank, and wakes all members.
+    fn reassign(&mut self) {
+        self.generation += 1;
+        let mut ranks = self.members.iter().cycle();
+        for place in &mut self.places {
+            let owner = ranks.next().map(|member| member.id);
+            if place.owner != owner {
+                place.owner = owner;
+                place.since = self.generation;
+            }
+        }
+        for member in &self.members {
+            member.wake.notify_one();
+        }
+    }
+
+    /// Wakes the member that reads a partition.
+    pub(super) fn wake_owner(&self, partition: usize) {
+        let owner = self.places[partition].owner;
+        let owner = self.members.iter().find(|member| Some(member.id) == owner);
+        if let Some(owner) = owner {
+            // Stores a permit if the member does not wait, so that no wake-up is lost between its read of
+            // the log and its wait.
+            owner.wake.notify_one();
+        }
     }
 
     /// The partitions of `member` and the current generation; `None` if that is still `seen`.
@@ -93,40 +105,16 @@ impl Group {
         seen: u64,
         member: u64,
     ) -> Option<(u64, Vec<Assignment>)> {
-        let membership = self.membership.lock();
-        if membership.generation == seen {
+        if self.generation == seen {
             return None;
         }
         let held = (0..)
-            .zip(&membership.owners)
-            .filter(|(_, owner)| owner.member == Some(member))
-            .map(|(number, owner)| Assignment {
+            .zip(&self.places)
+            .filter(|(_, place)| place.owner == Some(member))
+            .map(|(number, place)| Assignment {
                 partition: Partition::new(number),
-                since: owner.since,
+                since: place.since,
             });
-        Some((membership.generation, held.collect()))
-    }
-}
-
-impl Membership {
-    /// Assigns the partitions to the members by rank, and wakes all members.
-    fn reassign(&mut self, group: usize, logs: &[Mutex<PartitionLog>]) {
-        self.generation += 1;
-        let mut ranks = self.members.iter().cycle();
-        for (owner, log) in self.owners.iter_mut().zip(logs) {
-            let member = ranks.next();
-            let dealt_to = member.map(|member| member.id);
-            if owner.member != dealt_to {
-                *owner = Owner {
-                    member: dealt_to,
-                    since: self.generation,
-                };
-                log.lock()
-                    .set_owner(group, member.map(|member| Arc::clone(&member.wake)));
-            }
-        }
-        for member in &self.members {
-            member.wake.notify_one();
-        }
+        Some((self.generation, held.collect()))
     }
 }

@@ -1,9 +1,9 @@
-//! The log: one queue for each partition, each with its own lock.
+//! The log: a queue for each partition, under one lock.
 
 mod group;
+mod log;
 mod options;
 mod partition;
-mod shared;
 mod subscription;
 
 use std::sync::Arc;
@@ -13,10 +13,11 @@ use cast_core::{
     domain::{LogPosition, Partition, Partitions, Record, Unreadable},
     ports::{EventBus, GroupName, PartitionLag, PortError, Published, ResumeFrom, Subscription},
 };
+use parking_lot::Mutex;
 
 pub use options::BusOptions;
 
-use self::{shared::Shared, subscription::MemorySubscription};
+use self::{log::Log, subscription::MemorySubscription};
 
 /// An [`EventBus`] in this process.
 ///
@@ -27,7 +28,8 @@ use self::{shared::Shared, subscription::MemorySubscription};
 /// The partitions of a group are assigned to its members in the order in which they joined, and
 /// reassigned whenever one joins or leaves.
 pub struct MemoryBus {
-    shared: Arc<Shared>,
+    partitions: Partitions,
+    log: Arc<Mutex<Log>>,
 }
 
 impl MemoryBus {
@@ -39,7 +41,8 @@ impl MemoryBus {
     /// An empty log.
     pub fn with_options(partitions: Partitions, options: BusOptions) -> Self {
         Self {
-            shared: Arc::new(Shared::new(partitions, options)),
+            partitions,
+            log: Arc::new(Mutex::new(Log::new(partitions, options))),
         }
     }
 
@@ -55,22 +58,21 @@ impl MemoryBus {
             bytes: bytes.into(),
             reason: reason.into(),
         };
-        self.shared.append(partition, Err(unreadable))
+        self.log.lock().append(partition, Err(unreadable))
     }
 }
 
 #[async_trait]
 impl EventBus for MemoryBus {
     async fn partitions(&self) -> Result<Partitions, PortError> {
-        Ok(self.shared.partitions)
+        Ok(self.partitions)
     }
 
     async fn publish(&self, records: &[Record]) -> Vec<Result<Published, PortError>> {
         let append = |record: &Record| {
-            let position = self
-                .shared
-                .append(record.partition(), Ok(Arc::clone(record.ballots())))?;
-            Ok(Published {
+            let ballots = Arc::clone(record.ballots());
+            let position = self.log.lock().append(record.partition(), Ok(ballots));
+            position.map(|position| Published {
                 position: Some(position),
             })
         };
@@ -83,13 +85,13 @@ impl EventBus for MemoryBus {
         max_ballots: usize,
         resume: Arc<dyn ResumeFrom>,
     ) -> Result<Box<dyn Subscription>, PortError> {
-        let shared = Arc::clone(&self.shared);
-        let subscription = MemorySubscription::join(shared, group, max_ballots, resume);
+        let log = Arc::clone(&self.log);
+        let subscription = MemorySubscription::join(log, group, max_ballots, resume);
         Ok(Box::new(subscription))
     }
 
     async fn lag(&self, group: &GroupName) -> Result<Vec<PartitionLag>, PortError> {
-        Ok(self.shared.lag(group))
+        Ok(self.log.lock().lag(group))
     }
 }
 

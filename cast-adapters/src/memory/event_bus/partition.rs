@@ -1,4 +1,4 @@
-//! One partition: its records, and the position of each group.
+//! The records of one partition.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -6,7 +6,6 @@ use cast_core::{
     domain::{LogBatch, LogEntry, LoggedBallot, Offset, Partition, Progress, Unreadable},
     ports::{PartitionLag, PortError},
 };
-use tokio::sync::Notify;
 
 /// The ballots of a record, or an undecodable record.
 pub(super) type Content = Result<Arc<[LoggedBallot]>, Unreadable>;
@@ -19,30 +18,10 @@ pub(super) fn weight(content: &Content) -> usize {
 pub(super) struct PartitionLog {
     partition: Partition,
     /// The offset of the first retained record.
-    start: u64,
+    pub(super) start: u64,
     records: VecDeque<Content>,
-    /// By the index of the group.
-    groups: Vec<GroupPlace>,
     /// Every group has committed the records before it.
-    floor: u64,
-}
-
-/// The position of a group in this partition.
-struct GroupPlace {
-    /// `None` once the group is removed: it retains no records.
-    committed: Option<u64>,
-    /// Whether the group has ever committed here.
-    has_committed: bool,
-    /// Wakes the member that reads this partition.
-    owner: Option<Arc<Notify>>,
-}
-
-/// What a commit released.
-pub(super) struct Committed {
-    /// Ballots that every group has committed now.
-    pub(super) ballots: usize,
-    /// The records that were trimmed.
-    pub(super) trimmed: Vec<Content>,
+    pub(super) floor: u64,
 }
 
 impl PartitionLog {
@@ -51,7 +30,6 @@ impl PartitionLog {
             partition,
             start: 0,
             records: VecDeque::new(),
-            groups: Vec::new(),
             floor: 0,
         }
     }
@@ -59,70 +37,31 @@ impl PartitionLog {
     pub(super) fn append(&mut self, content: Content) -> Offset {
         let offset = Offset::new(self.end());
         self.records.push_back(content);
-        for owner in self.groups.iter().filter_map(|group| group.owner.as_ref()) {
-            // Stores a permit if no member waits, so that no wake-up is lost between a member's read of
-            // the log and its wait.
-            owner.notify_one();
-        }
         offset
     }
 
-    /// Adds a group, which has committed nothing. Returns how many ballots wait again because of it.
-    pub(super) fn add_group(&mut self) -> usize {
-        self.groups.push(GroupPlace {
-            committed: Some(self.start),
-            has_committed: false,
-            owner: None,
-        });
+    /// Retains all records for a new group. Returns how many ballots wait again because of it.
+    pub(super) fn reopen(&mut self) -> usize {
         let again = self.weigh(self.start, self.floor);
         self.floor = self.start;
         again
     }
 
-    pub(super) fn set_owner(&mut self, group: usize, owner: Option<Arc<Notify>>) {
-        self.groups[group].owner = owner;
-    }
-
-    /// Moves a group's commit forward, to the end of the log at most, and then retains at most `retained`
-    /// of the records that every group has committed.
-    pub(super) fn commit(&mut self, group: usize, next: Offset, retained: usize) -> Committed {
-        let next = next.get().min(self.end());
-        let place = &mut self.groups[group];
-        place.committed = place.committed.map(|committed| next.max(committed));
-        place.has_committed = true;
-        self.advance_floor(retained)
-    }
-
-    pub(super) fn has_committed(&self, group: usize) -> bool {
-        self.groups[group].has_committed
-    }
-
-    /// Removes a group, and with it the records that only it retained.
-    pub(super) fn forget_group(&mut self, group: usize, retained: usize) -> Committed {
-        self.groups[group].committed = None;
-        self.advance_floor(retained)
-    }
-
-    /// Finds the records that every group has committed, and retains at most `retained` of them.
-    fn advance_floor(&mut self, retained: usize) -> Committed {
-        let behind_all = self.groups.iter().filter_map(|group| group.committed).min();
-        let floor = behind_all.unwrap_or(self.floor);
+    /// Notes that every group has committed the records before `floor`, and retains at most `retained` of
+    /// them. Returns how many ballots wait no longer, and the records that are not retained.
+    pub(super) fn advance_floor(&mut self, floor: u64, retained: usize) -> (usize, Vec<Content>) {
         let ballots = self.weigh(self.floor, floor);
         self.floor = floor;
         let surplus = self.index(floor).saturating_sub(retained);
         self.start += u64::try_from(surplus).expect("no more records than offsets");
-        Committed {
-            ballots,
-            trimmed: self.records.drain(..surplus).collect(),
-        }
+        (ballots, self.records.drain(..surplus).collect())
     }
 
-    /// The lag of a group; one that never subscribed has committed nothing.
-    pub(super) fn lag(&self, group: Option<usize>) -> PartitionLag {
-        let committed = group.and_then(|group| self.groups[group].committed);
+    /// The lag of a group that has committed the records before `committed`.
+    pub(super) fn lag(&self, committed: u64) -> PartitionLag {
         PartitionLag {
             partition: self.partition,
-            committed: Offset::new(committed.unwrap_or(self.start)),
+            committed: Offset::new(committed),
             end: Offset::new(self.end()),
         }
     }
@@ -208,7 +147,7 @@ impl PartitionLog {
         self.end() - self.start
     }
 
-    fn end(&self) -> u64 {
+    pub(super) fn end(&self) -> u64 {
         self.start + u64::try_from(self.records.len()).expect("no more records than offsets")
     }
 

@@ -7,17 +7,14 @@ use cast_core::{
     domain::{LogBatch, Offset, Partition},
     ports::{GroupName, PortError, ResumeFrom, Subscription},
 };
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::{
-    group::{Assignment, Group},
-    shared::Shared,
-};
+use super::{group::Assignment, log::Log};
 
 pub(super) struct MemorySubscription {
-    shared: Arc<Shared>,
-    name: GroupName,
-    group: Arc<Group>,
+    log: Arc<Mutex<Log>>,
+    group: GroupName,
     max_ballots: usize,
     resume: Arc<dyn ResumeFrom>,
     member: u64,
@@ -45,17 +42,16 @@ enum Step {
 
 impl MemorySubscription {
     pub(super) fn join(
-        shared: Arc<Shared>,
-        name: &GroupName,
+        log: Arc<Mutex<Log>>,
+        group: &GroupName,
         max_ballots: usize,
         resume: Arc<dyn ResumeFrom>,
     ) -> Self {
         let wake = Arc::new(Notify::new());
-        let (group, member) = shared.join(name, Arc::clone(&wake));
+        let member = log.lock().join(group, Arc::clone(&wake));
         Self {
-            shared,
-            name: name.clone(),
-            group,
+            log,
+            group: group.clone(),
             max_ballots,
             resume,
             member,
@@ -70,7 +66,10 @@ impl MemorySubscription {
     /// Takes the latest assignment of the group. A partition that stayed with this member continues at its
     /// position; the position of a new one is looked up.
     fn follow_group(&mut self) {
-        let changed = self.group.assignments_since(self.generation, self.member);
+        let log = self.log.lock();
+        let group = log.group(&self.group);
+        let changed = group.assignments_since(self.generation, self.member);
+        drop(log);
         let Some((generation, assignments)) = changed else {
             return;
         };
@@ -97,11 +96,9 @@ impl MemorySubscription {
                 self.last_served = at;
                 return Ok(Step::Resume(at));
             };
-            let log = self
-                .shared
-                .log(reading.assignment.partition, "reading the log")?;
-            let read = log.lock().read(position, self.max_ballots);
-            match read {
+            let log = self.log.lock();
+            let log = log.partition(reading.assignment.partition, "reading the log")?;
+            match log.read(position, self.max_ballots) {
                 Ok(None) => {}
                 Ok(Some(batch)) => {
                     self.last_served = at;
@@ -132,8 +129,9 @@ impl Subscription for MemorySubscription {
                 Step::Resume(at) => {
                     let partition = self.readings[at].assignment.partition;
                     let progress = self.resume.resume_from(partition).await?;
-                    let log = self.shared.log(partition, "reading the log")?;
-                    log.lock().check_progress(progress)?;
+                    let log = self.log.lock();
+                    let log = log.partition(partition, "reading the log")?;
+                    log.check_progress(progress)?;
                     self.readings[at].position = Some(progress.next);
                 }
                 Step::Wait => self.wake.notified().await,
@@ -145,9 +143,8 @@ impl Subscription for MemorySubscription {
         self.follow_group();
         let is_its = |reading: &&mut Reading| reading.assignment.partition == partition;
         if let Some(reading) = self.readings.iter_mut().find(is_its) {
-            self.shared
-                .log(partition, "seeking in the log")?
-                .lock()
+            let log = self.log.lock();
+            log.partition(partition, "seeking in the log")?
                 .check(next)?;
             reading.position = Some(next);
         }
@@ -155,7 +152,9 @@ impl Subscription for MemorySubscription {
     }
 
     async fn commit(&mut self, partition: Partition, next: Offset) -> Result<(), PortError> {
-        self.shared.commit(&self.group, partition, next)
+        let trimmed = self.log.lock().commit(&self.group, partition, next);
+        // The lock is released here, before the trimmed records are freed.
+        trimmed.map(drop)
     }
 
     async fn close(self: Box<Self>) -> Result<(), PortError> {
@@ -166,6 +165,6 @@ impl Subscription for MemorySubscription {
 
 impl Drop for MemorySubscription {
     fn drop(&mut self) {
-        self.shared.leave(&self.name, &self.group, self.member);
+        self.log.lock().leave(&self.group, self.member);
     }
 }

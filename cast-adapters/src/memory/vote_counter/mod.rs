@@ -1,28 +1,24 @@
-//! The tallies, sharded by candidate; each shard has its own lock.
+//! The tallies, under one lock.
 
 mod count;
-mod shard;
+mod counts;
 
-use std::{
-    hash::{BuildHasher, RandomState},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use cast_core::{
-    domain::{AppliedTotal, Candidate, LogPosition, Tally},
-    ports::{Checkpoint, Clock, PendingVotes, PortError, Reading, VoteCounter},
+    domain::{AppliedTotal, Candidate, Clock},
+    ports::{Checkpoint, PendingVotes, PortError, Reading, VoteCounter},
 };
 use parking_lot::Mutex;
 
-use self::shard::Shard;
+use self::counts::Counts;
 
 /// The bound of [`MemoryCounter`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CounterOptions {
     /// The most candidates without pending votes, about 300 bytes each. Beyond it, those that were read
-    /// or reconciled longest ago are forgotten. A bound above 1,024 is divided among the shards, and so is
-    /// approximate.
+    /// or reconciled longest ago are forgotten.
     pub max_idle_candidates: usize,
 }
 
@@ -41,18 +37,7 @@ impl Default for CounterOptions {
 /// their number. Ages are measured with the monotonic clock.
 pub struct MemoryCounter {
     clock: Arc<dyn Clock>,
-    hasher: RandomState,
-    /// By the hash of the candidate, so flushes seldom wait for each other.
-    shards: Box<[Mutex<Shard>]>,
-}
-
-const MAX_SHARDS: usize = 16;
-const MIN_IDLE_PER_SHARD: usize = 1_024;
-
-/// The part of a call for one shard.
-enum Step<'a> {
-    Record(&'a Candidate, LogPosition, u64),
-    Show(&'a Candidate, &'a mut Reading),
+    counts: Mutex<Counts>,
 }
 
 impl MemoryCounter {
@@ -63,81 +48,20 @@ impl MemoryCounter {
 
     /// An empty counter.
     pub fn with_options(clock: Arc<dyn Clock>, options: CounterOptions) -> Self {
-        let max_idle = options.max_idle_candidates;
-        let shards = (max_idle / MIN_IDLE_PER_SHARD).clamp(1, MAX_SHARDS);
         Self {
             clock,
-            hasher: RandomState::new(),
-            shards: (0..shards)
-                .map(|_| Mutex::new(Shard::new(max_idle.div_ceil(shards))))
-                .collect(),
+            counts: Mutex::new(Counts::new(options.max_idle_candidates)),
         }
     }
 
     /// Forgets everything, including pending votes, like a server without persistence that restarts.
     pub fn forget(&self) {
-        for shard in &self.shards {
-            shard.lock().clear();
-        }
+        self.counts.lock().clear();
     }
 
     /// Forgets a candidate, including its pending votes, like a server that evicts its key.
     pub fn forget_candidate(&self, candidate: &Candidate) {
-        self.shards[self.shard_of(candidate)]
-            .lock()
-            .remove(candidate);
-    }
-
-    /// The number of candidates in memory.
-    pub fn candidates(&self) -> usize {
-        self.shards.iter().map(|shard| shard.lock().len()).sum()
-    }
-
-    fn shard_of(&self, candidate: &Candidate) -> usize {
-        let count = u64::try_from(self.shards.len()).expect("at most sixteen");
-        usize::try_from(self.hasher.hash_one(candidate) % count).expect("a shard's number")
-    }
-
-    /// Records and then reads, with one lock of each shard: one atomic step for each candidate.
-    fn record_and_show(&self, pending: &[PendingVotes], show: &[Candidate]) -> Vec<Reading> {
-        let now = self.clock.monotonic();
-        let mut readings: Vec<Reading> = show.iter().map(nothing_known).collect();
-        let mut steps: Vec<Vec<Step<'_>>> = self.shards.iter().map(|_| Vec::new()).collect();
-        for record in pending {
-            for (candidate, votes) in &record.votes {
-                let step = Step::Record(candidate, record.position, *votes);
-                steps[self.shard_of(candidate)].push(step);
-            }
-        }
-        for (candidate, reading) in show.iter().zip(&mut readings) {
-            steps[self.shard_of(candidate)].push(Step::Show(candidate, reading));
-        }
-        for (shard, steps) in self.shards.iter().zip(steps) {
-            if steps.is_empty() {
-                continue;
-            }
-            let mut shard = shard.lock();
-            for step in steps {
-                match step {
-                    Step::Record(candidate, position, votes) => {
-                        shard.record(candidate, position, votes);
-                    }
-                    Step::Show(candidate, reading) => {
-                        if let Some(known) = shard.read(candidate, now) {
-                            *reading = known;
-                        }
-                    }
-                }
-            }
-        }
-        readings
-    }
-}
-
-fn nothing_known(candidate: &Candidate) -> Reading {
-    Reading {
-        tally: Tally::none(candidate.clone()),
-        age: None,
+        self.counts.lock().remove(candidate);
     }
 }
 
@@ -148,32 +72,36 @@ impl VoteCounter for MemoryCounter {
         pending: &[PendingVotes],
         show: &[Candidate],
     ) -> Result<Vec<Reading>, PortError> {
-        Ok(self.record_and_show(pending, show))
+        let now = self.clock.monotonic();
+        let mut counts = self.counts.lock();
+        for PendingVotes { position, votes } in pending {
+            for (candidate, votes) in votes {
+                counts.record(candidate, *position, *votes);
+            }
+        }
+        Ok(show.iter().map(|who| counts.read(who, now)).collect())
     }
 
     async fn reconcile(&self, checkpoints: &[Checkpoint]) -> Result<(), PortError> {
         let now = self.clock.monotonic();
+        let mut counts = self.counts.lock();
         for checkpoint in checkpoints {
-            let shard = &self.shards[self.shard_of(&checkpoint.candidate)];
-            shard.lock().reconcile(checkpoint, now);
+            counts.reconcile(checkpoint, now);
         }
         Ok(())
     }
 
     async fn read(&self, candidates: &[Candidate]) -> Result<Vec<Reading>, PortError> {
-        Ok(self.record_and_show(&[], candidates))
+        self.record(&[], candidates).await
     }
 
     async fn applied_totals(
         &self,
         candidates: &[Candidate],
     ) -> Result<Vec<Vec<AppliedTotal>>, PortError> {
-        let applied_totals = |candidate| {
-            self.shards[self.shard_of(candidate)]
-                .lock()
-                .applied_totals(candidate)
-        };
-        Ok(candidates.iter().map(applied_totals).collect())
+        let counts = self.counts.lock();
+        let totals = candidates.iter().map(|who| counts.applied_totals(who));
+        Ok(totals.collect())
     }
 }
 
@@ -242,7 +170,7 @@ mod tests {
             read(&counter, "c").await,
         ];
         assert_eq!(known.map(|(votes, ..)| votes), [1, 0, 1]);
-        assert_eq!(counter.candidates(), 2);
+        assert_eq!(counter.counts.lock().len(), 2);
     }
 
     #[tokio::test]
@@ -261,7 +189,7 @@ mod tests {
                 .expect("reconciled");
         }
         assert_eq!(read(&counter, "a").await, (5, 6, Some(Duration::ZERO)));
-        assert_eq!(counter.candidates(), 2);
+        assert_eq!(counter.counts.lock().len(), 2);
 
         counter
             .reconcile(&[whole("a", 5, 6)])
@@ -272,7 +200,7 @@ mod tests {
             .await
             .expect("reconciled");
         assert_eq!(read(&counter, "a").await, (0, 0, None));
-        assert_eq!(counter.candidates(), 1);
+        assert_eq!(counter.counts.lock().len(), 1);
     }
 
     #[tokio::test]
@@ -301,7 +229,7 @@ mod tests {
     async fn reading_unknown_candidates_remembers_nothing() {
         let (_, counter) = counter(10);
         assert_eq!(read(&counter, "unknown").await, (0, 0, None));
-        assert_eq!(counter.candidates(), 0);
+        assert_eq!(counter.counts.lock().len(), 0);
     }
 
     #[tokio::test]
@@ -321,7 +249,7 @@ mod tests {
         assert_eq!(read(&counter, "b").await.2, Some(Duration::from_secs(3)));
         counter.forget();
         assert_eq!(read(&counter, "b").await, (0, 0, None));
-        assert_eq!(counter.candidates(), 0);
+        assert_eq!(counter.counts.lock().len(), 0);
         // Later votes are recorded as for a new candidate.
         counter
             .record(&[pending(8, "a", 3)], &[])
@@ -331,12 +259,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_bound_holds_over_many_shards() {
+    async fn the_bound_holds_for_many_candidates() {
         let (_, counter) = counter(16 * 1_024);
-        assert_eq!(counter.shards.len(), 16);
         let checkpoints: Vec<_> = (0..40_000).map(|n| whole(&n.to_string(), 1, 1)).collect();
         counter.reconcile(&checkpoints).await.expect("reconciled");
-        assert_eq!(counter.candidates(), 16 * 1_024);
+        assert_eq!(counter.counts.lock().len(), 16 * 1_024);
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

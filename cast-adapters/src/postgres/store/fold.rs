@@ -17,16 +17,10 @@ use super::{
 };
 use crate::postgres::error::Error;
 
-/// The result of a step's transaction before its commit.
-pub(super) enum Folded {
-    /// Takes effect with the commit; a fenced step changed nothing.
-    Done(Applied),
-    /// The transaction of another partition inserted one of the ballots at the same time. This one must
-    /// be rolled back; the next attempt finds the ballot.
-    Raced,
-}
-
-/// Runs all statements of a step, without the commit.
+/// Runs all statements of a step. They take effect with the commit; a fenced step has changed nothing.
+///
+/// After `None` the transaction must be rolled back: that of another partition inserted one of the ballots
+/// at the same time. The next attempt finds the ballot.
 ///
 /// Every transaction takes its locks in the same order: the progress of its partition, ids of ballots
 /// (sorted), totals of its partition, names of candidates (sorted). So they cannot deadlock.
@@ -34,18 +28,18 @@ pub(super) async fn fold(
     connection: &mut AsyncPgConnection,
     partition: Partition,
     rows: Rows,
-) -> Result<Folded, Error> {
+) -> Result<Option<Applied>, Error> {
     let next = rows.advance.next;
     if !advance(connection, rows.advance).await? {
         let progress = read::progress(connection, partition).await?.next;
-        return Ok(Folded::Done(Applied::Fenced { progress }));
+        return Ok(Some(Applied::Fenced { progress }));
     }
     if let Some(reject) = rows.reject {
         reject.execute(connection).await?;
     }
     let new = unknown(connection, &rows.ballots).await?;
     if !insert_ballots(connection, partition, &new).await? {
-        return Ok(Folded::Raced);
+        return Ok(None);
     }
     let added = sum_votes(new.iter().map(|placed| &placed.ballot));
     let mut totals = add_votes(connection, partition, &added, next).await?;
@@ -55,7 +49,7 @@ pub(super) async fn fold(
         let idle: Vec<_> = named.filter(|who| !added.contains_key(who)).collect();
         totals.extend(totals_of(connection, partition, idle).await?);
     }
-    Ok(Folded::Done(Applied::Folded {
+    Ok(Some(Applied::Folded {
         totals: totals.into_iter().collect(),
         counted: new.len(),
     }))

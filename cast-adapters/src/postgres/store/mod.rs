@@ -4,9 +4,6 @@ mod fold;
 mod read;
 mod rows;
 mod statements;
-mod stored_ballots;
-
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use cast_core::{
@@ -15,7 +12,7 @@ use cast_core::{
 };
 use futures_util::FutureExt as _;
 
-use self::{fold::Folded, rows::Rows};
+use self::rows::Rows;
 use super::{
     error::Error,
     options::PostgresOptions,
@@ -32,7 +29,6 @@ const MAX_RACES: usize = 16;
 #[derive(Clone)]
 pub struct PostgresStore {
     sessions: Sessions,
-    options: Arc<PostgresOptions>,
 }
 
 impl PostgresStore {
@@ -40,8 +36,7 @@ impl PostgresStore {
     /// running yet.
     pub fn new(options: PostgresOptions) -> Self {
         Self {
-            sessions: Sessions::new(&options),
-            options: Arc::new(options),
+            sessions: Sessions::new(options),
         }
     }
 
@@ -62,34 +57,26 @@ impl PostgresStore {
     /// Runs the transaction of a step, and commits it or rolls it back.
     async fn step(&self, step: &FoldStep, commit: bool) -> Result<Applied, Error> {
         let (partition, rows) = (step.partition, Rows::of(step)?);
+        let limit = self.sessions.options.transaction_timeout;
         for _ in 0..MAX_RACES {
-            if let Folded::Done(applied) = self.attempt(partition, rows.clone(), commit).await? {
+            let rows = rows.clone();
+            let folded = self.sessions.transaction(limit, move |connection| {
+                async move {
+                    let folded = fold::fold(connection, partition, rows).await?;
+                    let changed = matches!(folded, Some(Applied::Folded { .. }));
+                    Ok(if changed && commit {
+                        End::Commit(folded)
+                    } else {
+                        End::RollBack(folded)
+                    })
+                }
+                .boxed()
+            });
+            if let Some(applied) = folded.await? {
                 return Ok(applied);
             }
         }
         Err(Error::Raced)
-    }
-
-    async fn attempt(
-        &self,
-        partition: Partition,
-        rows: Rows,
-        commit: bool,
-    ) -> Result<Folded, Error> {
-        let limit = self.options.transaction_timeout;
-        let folded = self.sessions.transaction(limit, move |connection| {
-            async move {
-                let folded = fold::fold(connection, partition, rows).await?;
-                let changed = matches!(folded, Folded::Done(Applied::Folded { .. }));
-                Ok(if changed && commit {
-                    End::Commit(folded)
-                } else {
-                    End::RollBack(folded)
-                })
-            }
-            .boxed()
-        });
-        folded.await
     }
 }
 
@@ -139,7 +126,7 @@ impl VoteStore for PostgresStore {
     }
 
     async fn recount(&self) -> Result<Recount, PortError> {
-        let limit = self.options.recount_timeout;
+        let limit = self.sessions.options.recount_timeout;
         let recounted = self.sessions.transaction(limit, move |connection| {
             async move { Ok(End::RollBack(read::recount(connection, limit).await?)) }.boxed()
         });
@@ -154,7 +141,7 @@ impl VoteStore for PostgresStore {
         let ids = ids.to_vec();
         let found = self
             .sessions
-            .read(move |connection| stored_ballots::stored_ballots(connection, ids).boxed());
+            .read(move |connection| read::stored_ballots(connection, ids).boxed());
         let found = found.await;
         found.map_err(|error| error.with_operation("reading ballots"))
     }

@@ -71,32 +71,22 @@ pub(super) fn insert(
     partition: i64,
     ballots: &[&PositionedBallot],
 ) -> Result<InsertBallots, Error> {
-    let of = |column: fn(&LoggedBallot) -> String| {
-        let ballots = ballots.iter();
-        ballots.map(move |placed| column(&placed.ballot)).collect()
-    };
-    Ok(InsertBallots {
+    let mut rows = InsertBallots {
         partition,
-        ids: ids(ballots.iter().copied()),
-        offsets: ballots
-            .iter()
-            .map(|placed| whole("an offset", placed.offset.get()))
-            .collect::<Result<_, _>>()?,
-        ticket_keys: ballots
-            .iter()
-            .map(|placed| placed.ballot.ticket.key_id.get().into())
-            .collect(),
-        tickets_issued_at: ballots
-            .iter()
-            .map(|placed| timestamp(placed.ballot.ticket.issued_at))
-            .collect::<Result<_, _>>()?,
-        voters: ballots
-            .iter()
-            .map(|placed| placed.ballot.voter.as_ref().map(ToString::to_string))
-            .collect(),
-        candidates: of(candidates_literal),
-        votes: of(votes_literal),
-    })
+        ..InsertBallots::default()
+    };
+    for PositionedBallot { offset, ballot } in ballots {
+        let voter = ballot.voter.as_ref().map(ToString::to_string);
+        rows.ids.push(ballot.id.as_uuid());
+        rows.offsets.push(whole("an offset", offset.get())?);
+        rows.ticket_keys.push(ballot.ticket.key_id.get().into());
+        rows.tickets_issued_at
+            .push(timestamp(ballot.ticket.issued_at)?);
+        rows.voters.push(voter);
+        rows.candidates.push(candidates_literal(ballot));
+        rows.votes.push(votes_literal(ballot));
+    }
+    Ok(rows)
 }
 
 /// The ids of ballots, in their order.
@@ -109,45 +99,30 @@ fn reject(partition: i64, rejections: &[Rejection]) -> Result<Reject, Error> {
     let mut rejections: Vec<&Rejection> = rejections.iter().collect();
     // The ids of the rows are in the log's order.
     rejections.sort_by_key(|rejection| rejection.offset());
-    Ok(Reject {
+    let mut rows = Reject {
         partition,
-        offsets: rejections
-            .iter()
-            .map(|rejection| whole("an offset", rejection.offset().get()))
-            .collect::<Result<_, _>>()?,
-        ballot_ids: rejections
-            .iter()
-            .map(|r| r.ballot().map(BallotId::as_uuid))
-            .collect(),
-        ballots: rejections
-            .iter()
-            .map(|rejection| ballot_json(rejection))
-            .collect(),
-        bytes: rejections
-            .iter()
-            .map(|rejection| bytes(rejection))
-            .collect(),
-        reasons: rejections
-            .iter()
-            // A text in PostgreSQL may hold any character but this one.
-            .map(|rejection| rejection.reason().replace('\0', "\u{fffd}"))
-            .collect(),
-    })
-}
-
-fn bytes(rejection: &Rejection) -> Option<Vec<u8>> {
-    match rejection {
-        Rejection::Record { content, .. } => Some(content.bytes.to_vec()),
-        Rejection::Ballot { .. } => None,
+        ..Reject::default()
+    };
+    for rejection in rejections {
+        let (ballot, bytes) = match rejection {
+            Rejection::Ballot { positioned, .. } => (Some(ballot_json(&positioned.ballot)), None),
+            Rejection::Record { content, .. } => (None, Some(content.bytes.to_vec())),
+        };
+        rows.offsets
+            .push(whole("an offset", rejection.offset().get())?);
+        rows.ballot_ids
+            .push(rejection.ballot().map(BallotId::as_uuid));
+        rows.ballots.push(ballot);
+        rows.bytes.push(bytes);
+        // A text in PostgreSQL may hold any character but this one.
+        rows.reasons
+            .push(rejection.reason().replace('\0', "\u{fffd}"));
     }
+    Ok(rows)
 }
 
 /// A rejected ballot with all its contents: every number of a ballot fits in JSON.
-fn ballot_json(rejection: &Rejection) -> Option<String> {
-    let Rejection::Ballot { positioned, .. } = rejection else {
-        return None;
-    };
-    let ballot = &positioned.ballot;
+fn ballot_json(ballot: &LoggedBallot) -> String {
     let selections: Vec<_> = ballot
         .selections
         .iter()
@@ -164,7 +139,7 @@ fn ballot_json(rejection: &Rejection) -> Option<String> {
         },
         "selections": selections,
     });
-    Some(ballot.to_string())
+    ballot.to_string()
 }
 
 /// The names of a ballot's selections, as an array literal.

@@ -6,8 +6,10 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use cast_adapters::memory::MemoryCounter;
 use cast_core::{
-    domain::{AppliedTotal, Candidate, LogPosition, LoggedBallot, Offset, Partition, sum_votes},
-    ports::{Checkpoint, Clock, PendingVotes, Reading, VoteCounter},
+    domain::{
+        AppliedTotal, Candidate, Clock, LogPosition, LoggedBallot, Offset, Partition, sum_votes,
+    },
+    ports::{Checkpoint, PendingVotes, Reading, VoteCounter},
 };
 use cast_testkit::{ManualClock, properties};
 use proptest::{collection::vec, prelude::*, sample::Index};
@@ -160,7 +162,7 @@ fn checkpoints(
     small::candidates().into_iter().map(of).collect()
 }
 
-/// A step of the test: a flush is recorded, or a prefix of the log is reconciled.
+/// A step of the test: a flush is recorded, or an applied total is reconciled.
 #[derive(Clone, Debug)]
 enum TestStep {
     Record(Index),

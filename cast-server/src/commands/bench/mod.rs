@@ -34,7 +34,7 @@ use std::{
     time::Duration,
 };
 
-use cast_core::{deadline::in_time, ports::Clock};
+use cast_core::{deadline::in_time, domain::Clock};
 use tokio::{runtime::Runtime, task::JoinHandle};
 
 pub use self::config::BenchConfig;

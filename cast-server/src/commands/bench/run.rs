@@ -11,8 +11,7 @@ use std::{
 use bytes::Bytes;
 use cast_core::{
     Backoff,
-    domain::{BallotId, Partition, Partitions},
-    ports::{Clock, Entropy},
+    domain::{BallotId, Clock, Entropy, Partition, Partitions},
 };
 use tokio_util::sync::CancellationToken;
 

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use cast_core::ports::Clock;
+use cast_core::domain::Clock;
 use tokio::sync::{Notify, watch};
 
 use crate::client::Cas;

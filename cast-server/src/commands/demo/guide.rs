@@ -2,10 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use cast_core::{
-    domain::{BallotId, Partition, Partitions},
-    ports::{Clock, Entropy},
-};
+use cast_core::domain::{BallotId, Clock, Entropy, Partition, Partitions};
 use serde_json::Value;
 
 use super::{config::DemoConfig, output};

@@ -5,7 +5,10 @@ use std::{
     time::Duration,
 };
 
-use cast_core::ports::{Clock, Operation, PortError, PortErrorKind};
+use cast_core::{
+    domain::Clock,
+    ports::{Operation, PortError, PortErrorKind},
+};
 use metrics::{Counter, Histogram};
 
 use super::{catalog, registry::Registry};

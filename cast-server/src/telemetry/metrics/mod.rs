@@ -13,7 +13,10 @@ mod votes;
 
 use std::{sync::Arc, time::Duration};
 
-use cast_core::{Cast, domain::Timestamp, ports::Clock};
+use cast_core::{
+    Cast,
+    domain::{Clock, Timestamp},
+};
 use metrics::{Gauge, Histogram};
 
 pub(crate) use self::{

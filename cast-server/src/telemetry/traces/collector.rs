@@ -14,7 +14,7 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use cast_core::ports::Clock;
+use cast_core::domain::Clock;
 use http::{Request, Response, Uri};
 use http_body_util::Full;
 use opentelemetry::Key;

@@ -4,8 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use cast_core::{
     Fault,
-    domain::{Ballot, FoldStep, Outcome, Record},
-    ports::Clock,
+    domain::{Ballot, Clock, FoldStep, Outcome, Record},
 };
 use http::HeaderMap;
 

@@ -7,8 +7,7 @@ use std::{
 
 use cast_core::{
     Fault,
-    domain::{Ballot, FoldStep, LoggedBallot, Outcome, Record, TraceContext},
-    ports::Clock,
+    domain::{Ballot, Clock, FoldStep, LoggedBallot, Outcome, Record, TraceContext},
 };
 use http::HeaderMap;
 use opentelemetry::{

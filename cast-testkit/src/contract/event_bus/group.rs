@@ -6,15 +6,11 @@ use cast_core::domain::{LogPosition, Partition};
 
 use super::{
     members::{Group, Leave, Member},
-    scenario::{EventBusHarness, Scenario, assert_holds},
+    scenario::{Scenario, assert_holds},
 };
-use crate::contract::Skipped;
 use crate::{fixtures::Progress, waiting::eventually};
 
-pub(super) async fn two_members_share_the_partitions(
-    harness: &dyn EventBusHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn two_members_share_the_partitions(scenario: Scenario<'_>) {
     let group = Group::new(&scenario);
     let members = [group.join(0).await, group.join(1).await];
     let owners = group.until_stable(members.len()).await;
@@ -27,23 +23,17 @@ pub(super) async fn two_members_share_the_partitions(
     for member in members {
         member.leave(Leave::Closing).await;
     }
-    Ok(())
 }
 
-pub(super) async fn partitions_of_a_member_that_leaves_are_taken_over(
-    harness: &dyn EventBusHarness,
-) -> Result<(), Skipped> {
-    taken_over_after(harness, Leave::Closing).await
+pub(super) async fn partitions_of_a_member_that_leaves_are_taken_over(scenario: Scenario<'_>) {
+    taken_over_after(scenario, Leave::Closing).await;
 }
 
-pub(super) async fn partitions_of_a_dropped_member_are_taken_over(
-    harness: &dyn EventBusHarness,
-) -> Result<(), Skipped> {
-    taken_over_after(harness, Leave::Dropping).await
+pub(super) async fn partitions_of_a_dropped_member_are_taken_over(scenario: Scenario<'_>) {
+    taken_over_after(scenario, Leave::Dropping).await;
 }
 
-async fn taken_over_after(harness: &dyn EventBusHarness, how: Leave) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+async fn taken_over_after(scenario: Scenario<'_>, how: Leave) {
     let group = Group::new(&scenario);
     let [leaver, stayer]: [Member; 2] = [group.join(0).await, group.join(1).await];
     let owners = group.until_stable(2).await;
@@ -59,7 +49,7 @@ async fn taken_over_after(harness: &dyn EventBusHarness, how: Leave) -> Result<(
     group.rewind(left, resumed.offset);
     leaver.leave(how).await;
     let first = eventually(
-        harness.patience(),
+        scenario.harness.patience(),
         "its partition to be taken over",
         || async {
             let read = group.readers_of(resumed);
@@ -82,7 +72,6 @@ async fn taken_over_after(harness: &dyn EventBusHarness, how: Leave) -> Result<(
         [1].into()
     );
     stayer.leave(Leave::Closing).await;
-    Ok(())
 }
 
 /// Three records that follow each other in a partition, and that the group has read.
@@ -104,10 +93,7 @@ async fn read_of(
     positions
 }
 
-pub(super) async fn two_groups_each_read_everything(
-    harness: &dyn EventBusHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn two_groups_each_read_everything(scenario: Scenario<'_>) {
     let progress = || Arc::new(Progress::at_start());
     let mut readers = [
         scenario.reader(10, &progress()).await,
@@ -125,5 +111,4 @@ pub(super) async fn two_groups_each_read_everything(
     for reader in readers {
         assert_holds(&reader.close().await, &records, &positions);
     }
-    Ok(())
 }

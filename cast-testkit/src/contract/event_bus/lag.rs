@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use cast_core::{
     domain::{Offset, Partition},
-    ports::{GroupName, PartitionLag},
+    ports::{GroupName, PartitionLag, Subscription},
 };
 
-use super::scenario::{EventBusHarness, Scenario};
+use super::scenario::Scenario;
 use crate::contract::Skipped;
 use crate::{fixtures::Progress, waiting::eventually};
 
 impl Scenario<'_> {
     async fn lag(&self, group: &GroupName, partition: Partition) -> PartitionLag {
-        let lags = self.bus.lag(group).await.expect("the log tells the lag");
+        let lags = self.bus.lag(group).await.expect("the log knows the lag");
         assert_eq!(
             lags.len(),
             self.partitions.count() as usize,
@@ -23,8 +23,24 @@ impl Scenario<'_> {
         of.expect("the lag of each partition")
     }
 
-    /// Waits until the log shows what was committed, which may take a moment.
-    async fn until_committed(&self, group: &GroupName, partition: Partition, next: Offset) {
+    /// A member that has read a batch.
+    async fn member(&self, group: &GroupName, progress: &Arc<Progress>) -> Box<dyn Subscription> {
+        let subscribed = self.subscribe(group, 100, progress).await;
+        let mut member = subscribed.expect("a member");
+        member.next().await.expect("a batch");
+        member
+    }
+
+    /// Commits, and waits until the log shows that, which may take a moment.
+    async fn commit(
+        &self,
+        member: &mut dyn Subscription,
+        group: &GroupName,
+        partition: Partition,
+        next: Offset,
+    ) {
+        let committed = member.commit(partition, next).await;
+        committed.expect("the log notes a commit");
         let what = format!("the commit of {next:?} to show");
         eventually(self.harness.patience(), what, || async {
             (self.lag(group, partition).await.committed == next).then_some(())
@@ -33,10 +49,7 @@ impl Scenario<'_> {
     }
 }
 
-pub(super) async fn lag_counts_from_the_commit_to_the_end(
-    harness: &dyn EventBusHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn lag_counts_from_the_commit_to_the_end(scenario: Scenario<'_>) {
     let (group, other) = (
         scenario.fixtures.group("lags"),
         scenario.fixtures.group("beside"),
@@ -56,17 +69,9 @@ pub(super) async fn lag_counts_from_the_commit_to_the_end(
     );
 
     let progress = Arc::new(Progress::at_start());
-    let mut subscription = scenario
-        .subscribe(&group, 100, &progress)
-        .await
-        .expect("a member");
-    subscription.next().await.expect("a batch");
+    let mut member = scenario.member(&group, &progress).await;
     for next in [at[3].offset, end] {
-        subscription
-            .commit(partition, next)
-            .await
-            .expect("the log notes a commit");
-        scenario.until_committed(&group, partition, next).await;
+        scenario.commit(&mut *member, &group, partition, next).await;
         let lag = scenario.lag(&group, partition).await;
         assert_eq!(
             lag,
@@ -93,72 +98,51 @@ pub(super) async fn lag_counts_from_the_commit_to_the_end(
         Offset::START,
         "of another partition"
     );
-    Ok(())
 }
 
-pub(super) async fn a_commit_moves_forward_only(
-    harness: &dyn EventBusHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn a_commit_moves_forward_only(scenario: Scenario<'_>) {
     let (group, partition) = (scenario.fixtures.group("commits"), Partition::new(0));
     let at = scenario.fill(partition, 8).await;
     let progress = Arc::new(Progress::at_start());
-    let mut subscription = scenario
-        .subscribe(&group, 100, &progress)
-        .await
-        .expect("a member");
-    subscription.next().await.expect("a batch");
+    let mut member = scenario.member(&group, &progress).await;
 
     let forward = [2, 6].map(|record| at[record].offset);
     for next in forward {
-        subscription
-            .commit(partition, next)
-            .await
-            .expect("the log notes a commit");
-        scenario.until_committed(&group, partition, next).await;
+        scenario.commit(&mut *member, &group, partition, next).await;
     }
     for back in [1, 5, 0] {
         // Late, or from a member that was slow: it may be refused, and must not count.
-        let _ = subscription.commit(partition, at[back].offset).await;
+        let _ = member.commit(partition, at[back].offset).await;
         let lag = scenario.lag(&group, partition).await;
         assert_eq!(lag.committed, forward[1], "after a commit of record {back}");
     }
     // A commit that comes later still counts, and comes after what was in flight before it.
-    subscription
-        .commit(partition, at[7].offset)
-        .await
-        .expect("the log notes a commit");
     scenario
-        .until_committed(&group, partition, at[7].offset)
+        .commit(&mut *member, &group, partition, at[7].offset)
         .await;
-    Ok(())
 }
 
 pub(super) async fn who_committed_nothing_is_at_the_first_record(
-    harness: &dyn EventBusHarness,
+    scenario: Scenario<'_>,
 ) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
     let (partition, beside) = (Partition::new(0), Partition::new(1));
     let at = scenario.fill(partition, 10).await;
     scenario.fill(beside, 2).await;
-    harness.truncate(partition, at[5].offset).await?;
+    scenario.harness.truncate(partition, at[5].offset).await?;
 
     let group = scenario.fixtures.group("looks");
     for is_member in [false, true] {
         let progress = Arc::new(Progress::at_start());
         progress.set(partition, at[5].offset);
-        let mut reader = None;
+        let mut member = None;
         if is_member {
-            let subscribed = scenario.subscribe(&group, 100, &progress).await;
-            let mut member = subscribed.expect("a member");
-            member.next().await.expect("a batch");
-            reader = Some(member);
+            member = Some(scenario.member(&group, &progress).await);
         }
         let first = scenario.lag(&group, partition).await.committed;
         assert_eq!(first, at[5].offset, "a member: {is_member}");
         let first = scenario.lag(&group, beside).await.committed;
         assert_eq!(first, Offset::START, "a member: {is_member}");
-        drop(reader);
+        drop(member);
     }
     Ok(())
 }

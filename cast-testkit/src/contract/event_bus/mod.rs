@@ -1,7 +1,6 @@
 //! The contract of [`EventBus`](cast_core::ports::EventBus), clause by clause.
 
 pub use self::scenario::EventBusHarness;
-use super::IntoHarness;
 
 mod group;
 mod lag;
@@ -10,18 +9,6 @@ mod publish;
 mod resume;
 mod scenario;
 mod subscribe;
-
-/// Proves one clause by name. [`event_bus_contract!`](crate::event_bus_contract) calls it for each.
-pub fn prove<M>(clause: &str, make: impl AsyncFnOnce() -> M)
-where
-    M: IntoHarness<Harness: EventBusHarness + 'static>,
-{
-    let make = async || {
-        let harness = make().await.into_harness()?;
-        Ok(Box::new(harness) as Box<dyn EventBusHarness>)
-    };
-    super::prove(super::find(CLAUSES, clause), make);
-}
 
 /// Expands to one `#[test]` for each clause of the contract of `EventBus`; takes the
 /// function that opens a harness: `async fn() -> H` or `async fn() -> Result<H, Skipped>`, where `H` is
@@ -40,7 +27,6 @@ macro_rules! __event_bus_clauses {
         $crate::$callback! { $arguments
             "There is one result for each record, in the order of the records; the failure of one is not the failure of another."
                 => publish::there_is_one_result_for_each_record_in_order,
-            "There is one result for each record, in the order of the records; the failure of one is not the failure of another."
                 => publish::the_failure_of_one_record_is_not_anothers,
             "An acknowledged record is in the log at the returned position and stays there."
                 => publish::an_acknowledged_record_stays_at_its_position,

@@ -10,14 +10,11 @@ use cast_core::{
     ports::PortErrorKind,
 };
 
-use super::scenario::{EventBusHarness, Scenario, assert_holds, position};
-use crate::contract::{RACERS, Skipped};
+use super::scenario::{Scenario, assert_holds, position};
+use crate::contract::{RACERS, Skipped, race_of_two};
 use crate::waiting::{dropped_after, race};
 
-pub(super) async fn there_is_one_result_for_each_record_in_order(
-    harness: &dyn EventBusHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn there_is_one_result_for_each_record_in_order(scenario: Scenario<'_>) {
     assert!(
         scenario.bus.publish(&[]).await.is_empty(),
         "no records, no results"
@@ -26,15 +23,13 @@ pub(super) async fn there_is_one_result_for_each_record_in_order(
     scenario.fixtures.entropy().shuffle(&mut records);
     let positions = scenario.publish(&records).await;
     assert_holds(&scenario.read_all().await, &records, &positions);
-    Ok(())
 }
 
-pub(super) async fn the_failure_of_one_record_is_not_anothers(
-    harness: &dyn EventBusHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn the_failure_of_one_record_is_not_anothers(scenario: Scenario<'_>) {
     let mut records = scenario.records(2);
-    let refused = harness.refused(&scenario.fixtures, scenario.partitions);
+    let refused = scenario
+        .harness
+        .refused(&scenario.fixtures, scenario.partitions);
     records.insert(1, refused);
     let mut results = scenario.bus.publish(&records).await;
     assert_eq!(results.len(), records.len(), "one result for each record");
@@ -43,13 +38,9 @@ pub(super) async fn the_failure_of_one_record_is_not_anothers(
 
     let positions: Vec<_> = results.into_iter().map(position).collect();
     assert_holds(&scenario.read_all().await, &records, &positions);
-    Ok(())
 }
 
-pub(super) async fn an_acknowledged_record_stays_at_its_position(
-    harness: &dyn EventBusHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn an_acknowledged_record_stays_at_its_position(scenario: Scenario<'_>) {
     let (mut records, mut positions) = (Vec::new(), Vec::new());
     for round in 0..3 {
         let more = scenario.records(3);
@@ -60,24 +51,15 @@ pub(super) async fn an_acknowledged_record_stays_at_its_position(
         assert!(round > 0 || log.len() == records.len() + scenario.partitions.count() as usize);
     }
     let other = Scenario {
-        bus: harness.open().await,
+        bus: scenario.harness.open().await,
         ..scenario
     };
     assert_holds(&other.read_all().await, &records, &positions);
-    Ok(())
 }
 
-pub(super) async fn positions_grow_with_each_record(
-    harness: &dyn EventBusHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
-    let other = harness.open().await;
-    let positions = race(RACERS, |racer| {
-        let bus = Arc::clone(if racer % 2 == 0 {
-            &scenario.bus
-        } else {
-            &other
-        });
+pub(super) async fn positions_grow_with_each_record(scenario: Scenario<'_>) {
+    let other = scenario.harness.open().await;
+    let positions = race_of_two(RACERS, [&scenario.bus, &other], |_, bus| {
         let flushes: Vec<_> = (0..3).map(|_| scenario.records(3)).collect();
         async move {
             let mut positions = Vec::new();
@@ -104,13 +86,9 @@ pub(super) async fn positions_grow_with_each_record(
             );
         }
     }
-    Ok(())
 }
 
-pub(super) async fn a_record_is_in_the_log_as_a_whole(
-    harness: &dyn EventBusHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn a_record_is_in_the_log_as_a_whole(scenario: Scenario<'_>) {
     let published = race(RACERS, |racer| {
         let bus = Arc::clone(&scenario.bus);
         let records: Vec<_> = scenario
@@ -138,26 +116,22 @@ pub(super) async fn a_record_is_in_the_log_as_a_whole(
         (RACERS + 1) * partitions,
         "there are no pieces beside them"
     );
-    Ok(())
 }
 
-pub(super) async fn the_largest_record_is_taken(
-    harness: &dyn EventBusHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
-    let home = Partition::new(1);
-    let largest = |_| scenario.fixtures.largest_ballot(home, scenario.partitions);
+pub(super) async fn the_largest_record_is_taken(scenario: Scenario<'_>) {
+    let partition = Partition::new(1);
+    let largest = |_| {
+        scenario
+            .fixtures
+            .largest_ballot(partition, scenario.partitions)
+    };
     let ballots: Vec<_> = (0..Record::MAX_BALLOTS).map(largest).collect();
-    let records = [Record::new(home, ballots)];
+    let records = [Record::new(partition, ballots)];
     let at = scenario.publish(&records).await;
     assert_holds(&scenario.read_all().await, &records, &at);
-    Ok(())
 }
 
-pub(super) async fn a_dropped_publish_happened_as_a_whole_or_not_at_all(
-    harness: &dyn EventBusHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn a_dropped_publish_happened_as_a_whole_or_not_at_all(scenario: Scenario<'_>) {
     let mut records = Vec::new();
     for polls in 0..6 {
         let record = scenario.record(Partition::new(0), 50);
@@ -178,17 +152,15 @@ pub(super) async fn a_dropped_publish_happened_as_a_whole_or_not_at_all(
             "half a record"
         );
     }
-    Ok(())
 }
 
 pub(super) async fn what_was_unavailable_is_never_in_the_log(
-    harness: &dyn EventBusHarness,
+    scenario: Scenario<'_>,
 ) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
-    harness.obstruct(true).await?;
+    scenario.harness.obstruct(true).await?;
     let records = scenario.records(3);
     let results = scenario.bus.publish(&records).await;
-    harness.obstruct(false).await?;
+    scenario.harness.obstruct(false).await?;
 
     assert_eq!(results.len(), records.len(), "one result for each record");
     // What follows in the log is after anything that was still on its way.

@@ -7,13 +7,10 @@ use cast_core::{
     ports::PortErrorKind,
 };
 
-use super::scenario::{EventBusHarness, Reader, Scenario};
+use super::scenario::{Reader, Scenario};
 use crate::{contract::Skipped, fixtures::Progress, waiting::within};
 
-pub(super) async fn reading_starts_where_the_resume_callback_says(
-    harness: &dyn EventBusHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn reading_starts_where_the_resume_callback_says(scenario: Scenario<'_>) {
     let (group, partition) = (scenario.fixtures.group("resumes"), Partition::new(1));
     let at = scenario.fill(partition, 10).await;
     let progress = Arc::new(Progress::at_start());
@@ -21,7 +18,7 @@ pub(super) async fn reading_starts_where_the_resume_callback_says(
         progress.set(partition, at[resume].offset);
         let subscription = scenario.subscribe(&group, 100, &progress).await;
         let mut reader = Reader {
-            harness,
+            harness: scenario.harness,
             subscription: subscription.expect("the log takes a reader"),
             seen: BTreeMap::new(),
         };
@@ -32,7 +29,6 @@ pub(super) async fn reading_starts_where_the_resume_callback_says(
         committed.expect("the log notes a commit");
         reader.close().await;
     }
-    Ok(())
 }
 
 /// The error of a reader that starts at `offset`, on subscribing or on its first batch.
@@ -73,10 +69,7 @@ async fn refusal_of(
     }
 }
 
-pub(super) async fn a_position_behind_the_end_is_misconfigured(
-    harness: &dyn EventBusHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn a_position_behind_the_end_is_misconfigured(scenario: Scenario<'_>) {
     let last = scenario
         .publish(&scenario.records(3))
         .await
@@ -91,16 +84,14 @@ pub(super) async fn a_position_behind_the_end_is_misconfigured(
             "{beyond} behind the end"
         );
     }
-    Ok(())
 }
 
 pub(super) async fn a_position_before_the_first_record_is_misconfigured(
-    harness: &dyn EventBusHarness,
+    scenario: Scenario<'_>,
 ) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
     let partition = Partition::new(0);
     let at = scenario.fill(partition, 10).await;
-    harness.truncate(partition, at[5].offset).await?;
+    scenario.harness.truncate(partition, at[5].offset).await?;
 
     let refusal = refusal_at(&scenario, partition, at[4].offset).await;
     assert_eq!(refusal, PortErrorKind::Misconfigured);
@@ -112,13 +103,15 @@ pub(super) async fn a_position_before_the_first_record_is_misconfigured(
 }
 
 pub(super) async fn another_log_than_the_one_that_was_folded_is_misconfigured(
-    harness: &dyn EventBusHarness,
+    scenario: Scenario<'_>,
 ) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
     let partition = Partition::new(1);
     let records: Vec<_> = (0..6).map(|_| scenario.record(partition, 3)).collect();
     let at = scenario.publish(&records).await;
-    harness.append_unreadable(partition, b"no record").await?;
+    scenario
+        .harness
+        .append_unreadable(partition, b"no record")
+        .await?;
     scenario.fill(partition, 1).await;
     let place = |offset: Offset, ballot| StoredProgress {
         next: at[4].offset,
@@ -156,12 +149,11 @@ pub(super) async fn another_log_than_the_one_that_was_folded_is_misconfigured(
 }
 
 pub(super) async fn a_last_ballot_that_was_dropped_is_not_looked_for(
-    harness: &dyn EventBusHarness,
+    scenario: Scenario<'_>,
 ) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
     let partition = Partition::new(0);
     let at = scenario.fill(partition, 10).await;
-    harness.truncate(partition, at[5].offset).await?;
+    scenario.harness.truncate(partition, at[5].offset).await?;
     let progress = Arc::new(Progress::at_start());
     let last = LogFingerprint {
         offset: at[4].offset,

@@ -4,13 +4,10 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use cast_core::domain::{LogBatch, LogPosition, Offset, Partition, Unreadable};
 
-use super::scenario::{EventBusHarness, Scenario, assert_holds};
+use super::scenario::{Scenario, assert_holds};
 use crate::{contract::Skipped, fixtures::Progress, waiting::dropped_after};
 
-pub(super) async fn records_come_in_order_each_once_none_left_out(
-    harness: &dyn EventBusHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn records_come_in_order_each_once_none_left_out(scenario: Scenario<'_>) {
     let mut reader = scenario.reader(7, &Arc::new(Progress::at_start())).await;
     let (mut records, mut positions) = (Vec::new(), Vec::new());
     let mut read: BTreeMap<Partition, Vec<Offset>> = BTreeMap::new();
@@ -33,11 +30,9 @@ pub(super) async fn records_come_in_order_each_once_none_left_out(
         published.sort_unstable();
         assert_eq!(offsets, published, "of partition {}", partition.get());
     }
-    Ok(())
 }
 
-pub(super) async fn batches_join(harness: &dyn EventBusHarness) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn batches_join(scenario: Scenario<'_>) {
     let first = scenario.publish(&scenario.records(20)).await;
     let progress = Arc::new(Progress::at_start());
     let resumed = first[scenario.partitions.count() as usize * 3];
@@ -65,21 +60,19 @@ pub(super) async fn batches_join(harness: &dyn EventBusHarness) -> Result<(), Sk
         }
         assert!(lowest <= next, "a batch ends behind its last record");
     }
-    Ok(())
 }
 
 pub(super) async fn a_batch_is_of_one_partition_and_no_larger_than_asked_for(
-    harness: &dyn EventBusHarness,
-) -> Result<(), Skipped> {
+    scenario: Scenario<'_>,
+) {
     const MAX_BALLOTS: usize = 6;
-    let scenario = Scenario::start(harness).await;
     let mut records = Vec::new();
     for ballots in [1, 3, 2, 5, 9, 1, 6, 2, 2, 2, 2, 20, 1] {
         records.extend(
             scenario
                 .partitions
                 .iter()
-                .map(|home| scenario.record(home, ballots)),
+                .map(|partition| scenario.record(partition, ballots)),
         );
     }
     let positions = scenario.publish(&records).await;
@@ -92,11 +85,13 @@ pub(super) async fn a_batch_is_of_one_partition_and_no_larger_than_asked_for(
             .iter()
             .flat_map(|entry| entry.content.as_ref().expect("a readable record").iter())
             .collect();
-        let homes = ballots
+        let partitions = ballots
             .iter()
             .map(|ballot| scenario.partitions.partition_of(ballot.id));
         assert!(
-            homes.into_iter().all(|home| home == batch.partition),
+            partitions
+                .into_iter()
+                .all(|partition| partition == batch.partition),
             "a batch of two partitions"
         );
         assert!(
@@ -106,13 +101,9 @@ pub(super) async fn a_batch_is_of_one_partition_and_no_larger_than_asked_for(
             batch.entries.len()
         );
     }
-    Ok(())
 }
 
-pub(super) async fn what_is_published_later_arrives(
-    harness: &dyn EventBusHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn what_is_published_later_arrives(scenario: Scenario<'_>) {
     let mut reader = scenario.reader(100, &Arc::new(Progress::at_start())).await;
     for round in 0..3 {
         // The reader waits before there is anything to read.
@@ -127,13 +118,9 @@ pub(super) async fn what_is_published_later_arrives(
         let (_, positions) = tokio::join!(reader.next(), publishing);
         reader.read_up_to(&positions).await;
     }
-    Ok(())
 }
 
-pub(super) async fn a_dropped_wait_skips_nothing(
-    harness: &dyn EventBusHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn a_dropped_wait_skips_nothing(scenario: Scenario<'_>) {
     let mut reader = scenario.reader(2, &Arc::new(Progress::at_start())).await;
     let mut positions = Vec::new();
     let mut ends = BTreeMap::new();
@@ -151,13 +138,9 @@ pub(super) async fn a_dropped_wait_skips_nothing(
             );
         }
     }
-    Ok(())
 }
 
-pub(super) async fn a_seek_reads_from_there_on(
-    harness: &dyn EventBusHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn a_seek_reads_from_there_on(scenario: Scenario<'_>) {
     let partition = Partition::new(0);
     let at = scenario.fill(partition, 12).await;
     let mut reader = scenario.reader(3, &Arc::new(Progress::at_start())).await;
@@ -170,16 +153,17 @@ pub(super) async fn a_seek_reads_from_there_on(
         assert_eq!(batch.start, at[to].offset);
         assert_eq!(batch.entries[0].offset, at[to].offset);
     }
-    Ok(())
 }
 
 pub(super) async fn an_unreadable_record_comes_in_its_place(
-    harness: &dyn EventBusHarness,
+    scenario: Scenario<'_>,
 ) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
     let partition = Partition::new(1);
     let before = scenario.fill(partition, 2).await[1];
-    harness.append_unreadable(partition, b"no record").await?;
+    scenario
+        .harness
+        .append_unreadable(partition, b"no record")
+        .await?;
     let after = scenario.fill(partition, 1).await[0];
     assert!(
         before.offset.next() < after.offset,

@@ -1,25 +1,12 @@
 //! The contract of [`TicketSource`](cast_core::ports::TicketSource), clause by clause.
 
 pub use self::scenario::TicketSourceHarness;
-use super::IntoHarness;
 
 mod current;
 mod publish;
 mod redeem;
 mod repeat;
 mod scenario;
-
-/// Proves one clause by name. [`ticket_source_contract!`](crate::ticket_source_contract) calls it for each.
-pub fn prove<M>(clause: &str, make: impl AsyncFnOnce() -> M)
-where
-    M: IntoHarness<Harness: TicketSourceHarness + 'static>,
-{
-    let make = async || {
-        let harness = make().await.into_harness()?;
-        Ok(Box::new(harness) as Box<dyn TicketSourceHarness>)
-    };
-    super::prove(super::find(CLAUSES, clause), make);
-}
 
 /// Expands to one `#[test]` for each clause of the contract of `TicketSource`; takes the
 /// function that opens a harness: `async fn() -> H` or `async fn() -> Result<H, Skipped>`, where `H` is
@@ -38,7 +25,6 @@ macro_rules! __ticket_source_clauses {
         $crate::$callback! { $arguments
             "The first ticket of a period wins: publishing another one returns the first."
                 => publish::the_first_ticket_of_a_period_wins,
-            "The first ticket of a period wins: publishing another one returns the first."
                 => publish::generators_that_race_agree_on_one_ticket,
             "Publishing the same ticket again changes nothing and gives back no uses."
                 => publish::publishing_again_gives_back_no_uses,
@@ -58,11 +44,8 @@ macro_rules! __ticket_source_clauses {
                 => redeem::racing_grants_add_up_to_the_limit,
             "A repeated id takes no use: in the same call, in a later call, and with a newer ticket, for as long as the source remembers ids, which is longer than any client retries."
                 => repeat::a_repeated_id_costs_nothing_in_the_same_call,
-            "A repeated id takes no use: in the same call, in a later call, and with a newer ticket, for as long as the source remembers ids, which is longer than any client retries."
                 => repeat::a_repeated_id_costs_nothing_in_a_later_call,
-            "A repeated id takes no use: in the same call, in a later call, and with a newer ticket, for as long as the source remembers ids, which is longer than any client retries."
                 => repeat::a_repeated_id_costs_nothing_with_a_newer_ticket,
-            "A repeated id takes no use: in the same call, in a later call, and with a newer ticket, for as long as the source remembers ids, which is longer than any client retries."
                 => repeat::a_repeated_id_costs_nothing_when_its_copies_race,
             "A repeated id is answered as repeated even if the ticket has no uses left."
                 => repeat::a_repeated_id_is_repeated_by_an_exhausted_ticket,
@@ -82,7 +65,6 @@ macro_rules! __ticket_source_clauses {
                 => redeem::no_claims_no_answers_no_effect,
             "A source that lost the use counter of a ticket refuses the ticket as unknown and never starts to count again. A new ticket may then be published for the running period, and votes are possible again."
                 => redeem::a_ticket_whose_use_counter_was_lost_is_unknown,
-            "A source that lost the use counter of a ticket refuses the ticket as unknown and never starts to count again. A new ticket may then be published for the running period, and votes are possible again."
                 => redeem::a_new_ticket_after_a_loss_lets_voters_go_on,
             "The caller puts a deadline on every call and drops the future when it passes; the operation has then happened as a whole or not at all."
                 => redeem::a_dropped_redemption_happened_as_a_whole_or_not_at_all,

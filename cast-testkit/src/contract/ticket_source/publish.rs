@@ -1,15 +1,9 @@
 //! Publish.
 
-use std::sync::Arc;
+use super::scenario::{EXHAUSTED, GRANTED, Scenario, UNKNOWN};
+use crate::contract::{RACERS, race_of_two};
 
-use super::scenario::{EXHAUSTED, GRANTED, Scenario, TicketSourceHarness, UNKNOWN};
-use crate::contract::Skipped;
-use crate::waiting::race;
-
-pub(super) async fn the_first_ticket_of_a_period_wins(
-    harness: &dyn TicketSourceHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn the_first_ticket_of_a_period_wins(scenario: Scenario<'_>) {
     let first = scenario.issue(scenario.now().await, 100, 3);
     let second = scenario.issue(first.period.valid_from(), 200, 7);
 
@@ -23,31 +17,15 @@ pub(super) async fn the_first_ticket_of_a_period_wins(
     assert_eq!(scenario.uses_left().await, 3);
     assert_eq!(scenario.redeem_one(&second).await, UNKNOWN);
     assert_eq!(scenario.redeem_one(&first).await, GRANTED);
-    Ok(())
 }
 
-pub(super) async fn generators_that_race_agree_on_one_ticket(
-    harness: &dyn TicketSourceHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
-    let other = harness.open().await;
+pub(super) async fn generators_that_race_agree_on_one_ticket(scenario: Scenario<'_>) {
+    let other = scenario.harness.open().await;
     for _ in 0..5 {
         // Each period begins where another has not: a millisecond is enough.
-        scenario
-            .until(
-                scenario
-                    .now()
-                    .await
-                    .plus(std::time::Duration::from_millis(1)),
-            )
-            .await;
+        scenario.pass(std::time::Duration::from_millis(1)).await;
         let start = scenario.now().await;
-        let published = race(super::super::RACERS, |racer| {
-            let source = Arc::clone(if racer % 2 == 0 {
-                &scenario.source
-            } else {
-                &other
-            });
+        let published = race_of_two(RACERS, [&scenario.source, &other], |_, source| {
             let ticket = scenario.issue(start, 100, 5).period;
             async move {
                 source
@@ -63,13 +41,9 @@ pub(super) async fn generators_that_race_agree_on_one_ticket(
         );
         assert_eq!(scenario.current_id().await, Some(published[0].ticket));
     }
-    Ok(())
 }
 
-pub(super) async fn publishing_again_gives_back_no_uses(
-    harness: &dyn TicketSourceHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn publishing_again_gives_back_no_uses(scenario: Scenario<'_>) {
     let issued = scenario.issue_now(3).await;
     scenario.redeem(&issued, &scenario.fixtures.claims(2)).await;
 
@@ -82,13 +56,9 @@ pub(super) async fn publishing_again_gives_back_no_uses(
     assert_eq!(scenario.uses_left().await, 1);
     let answers = scenario.redeem(&issued, &scenario.fixtures.claims(2)).await;
     assert_eq!(answers, [GRANTED, EXHAUSTED]);
-    Ok(())
 }
 
-pub(super) async fn a_ticket_published_early_waits_for_its_period(
-    harness: &dyn TicketSourceHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn a_ticket_published_early_waits_for_its_period(scenario: Scenario<'_>) {
     let look = async |early| (scenario.current().await, scenario.redeem_one(&early).await);
     let (early, (shown, redeemed)) = scenario.ahead_of_its_period(100, look).await;
     assert_eq!(shown, None, "a ticket is shown before its period");
@@ -97,13 +67,9 @@ pub(super) async fn a_ticket_published_early_waits_for_its_period(
     scenario.until(early.period.valid_from()).await;
     assert_eq!(scenario.current_id().await, Some(early.period.ticket));
     assert_eq!(scenario.redeem_one(&early).await, GRANTED);
-    Ok(())
 }
 
-pub(super) async fn a_ticket_whose_end_has_passed_is_not_kept(
-    harness: &dyn TicketSourceHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn a_ticket_whose_end_has_passed_is_not_kept(scenario: Scenario<'_>) {
     let start = scenario.now().await;
     scenario.until(start.plus(scenario.periods(1))).await;
 
@@ -119,5 +85,4 @@ pub(super) async fn a_ticket_whose_end_has_passed_is_not_kept(
     let good = scenario.issue(start, 100, 3);
     assert_eq!(scenario.publish(&good).await, good.period);
     assert_eq!(scenario.redeem_one(&good).await, GRANTED);
-    Ok(())
 }

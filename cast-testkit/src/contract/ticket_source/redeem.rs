@@ -1,42 +1,28 @@
 //! Redeem, and loss.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use cast_core::domain::Redemption;
 
-use super::scenario::{
-    EXHAUSTED, EXPIRED, GRANTED, REPEATED, Scenario, TicketSourceHarness, UNKNOWN, count,
-};
-use crate::contract::{RACERS, Skipped};
-use crate::waiting::{dropped_after, race};
+use super::scenario::{EXHAUSTED, EXPIRED, GRANTED, REPEATED, Scenario, UNKNOWN, count};
+use crate::contract::{RACERS, Skipped, race_of_two};
+use crate::waiting::dropped_after;
 
-pub(super) async fn uses_are_granted_in_order_as_many_as_are_left(
-    harness: &dyn TicketSourceHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn uses_are_granted_in_order_as_many_as_are_left(scenario: Scenario<'_>) {
     let issued = scenario.issue_now(5).await;
     let claims = scenario.fixtures.claims(7);
     assert_eq!(scenario.redeem(&issued, &claims[..2]).await, [GRANTED; 2]);
     let answers = scenario.redeem(&issued, &claims[2..]).await;
     assert_eq!(answers, [GRANTED, GRANTED, GRANTED, EXHAUSTED, EXHAUSTED]);
-    Ok(())
 }
 
-pub(super) async fn racing_grants_add_up_to_the_limit(
-    harness: &dyn TicketSourceHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
-    let other = harness.open().await;
+pub(super) async fn racing_grants_add_up_to_the_limit(scenario: Scenario<'_>) {
+    let other = scenario.harness.open().await;
     for limit in [37, 100] {
         let start = scenario.now().await.plus(Duration::from_millis(1));
         scenario.until(start).await;
         let issued = scenario.issue_now(limit).await;
-        let answers = race(RACERS, |racer| {
-            let source = Arc::clone(if racer % 2 == 0 {
-                &scenario.source
-            } else {
-                &other
-            });
+        let answers = race_of_two(RACERS, [&scenario.source, &other], |racer, source| {
             let claims: Vec<_> = (0..4)
                 .map(|_| scenario.fixtures.claims(1 + racer % 3))
                 .collect();
@@ -58,13 +44,9 @@ pub(super) async fn racing_grants_add_up_to_the_limit(
         assert_eq!(count(&answers, GRANTED), limit as usize, "of {limit} uses");
         assert_eq!(count(&answers, EXHAUSTED), answers.len() - limit as usize);
     }
-    Ok(())
 }
 
-pub(super) async fn a_ticket_never_published_is_unknown(
-    harness: &dyn TicketSourceHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn a_ticket_never_published_is_unknown(scenario: Scenario<'_>) {
     let unpublished = scenario.issue(scenario.now().await, 100, 3);
     assert_eq!(
         scenario.redeem_one(&unpublished).await,
@@ -77,18 +59,14 @@ pub(super) async fn a_ticket_never_published_is_unknown(
         UNKNOWN,
         "beside another ticket"
     );
-    Ok(())
 }
 
-pub(super) async fn a_ticket_whose_period_has_not_begun_is_unknown(
-    harness: &dyn TicketSourceHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn a_ticket_whose_period_has_not_begun_is_unknown(scenario: Scenario<'_>) {
     let claims = scenario.fixtures.claims(3);
     let look = async |early| scenario.redeem(&early, &claims).await;
     let (early, answers) = scenario.ahead_of_its_period(100, look).await;
     assert_eq!(answers, [UNKNOWN; 3]);
-    if harness.time_stands_still() {
+    if scenario.harness.time_stands_still() {
         scenario
             .until(early.period.valid_from().minus(Duration::from_millis(1)))
             .await;
@@ -104,20 +82,16 @@ pub(super) async fn a_ticket_whose_period_has_not_begun_is_unknown(
         3,
         "too early a redemption took no use"
     );
-    Ok(())
 }
 
-pub(super) async fn a_ticket_is_expired_from_its_end_on(
-    harness: &dyn TicketSourceHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn a_ticket_is_expired_from_its_end_on(scenario: Scenario<'_>) {
     let issued = scenario.issue(scenario.now().await, 2, 9);
     scenario.publish(&issued).await;
     let claim = scenario.fixtures.claim();
     assert_eq!(scenario.redeem(&issued, &[claim]).await, [GRANTED]);
 
     let end = issued.period.valid_until;
-    if harness.time_stands_still() {
+    if scenario.harness.time_stands_still() {
         scenario.until(end.minus(Duration::from_millis(1))).await;
         assert_eq!(
             scenario.redeem_one(&issued).await,
@@ -133,22 +107,16 @@ pub(super) async fn a_ticket_is_expired_from_its_end_on(
         [EXPIRED; 2],
         "repeated ids too"
     );
-    Ok(())
 }
 
-pub(super) async fn a_ticket_long_past_is_never_granted(
-    harness: &dyn TicketSourceHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn a_ticket_long_past_is_never_granted(scenario: Scenario<'_>) {
     let issued = scenario.issue(scenario.now().await, 1, 9);
     scenario.publish(&issued).await;
     let claims = scenario.fixtures.claims(2);
     scenario.redeem(&issued, &claims[..1]).await;
 
     for _ in 0..3 {
-        scenario
-            .until(scenario.now().await.plus(scenario.periods(4)))
-            .await;
+        scenario.pass(scenario.periods(4)).await;
         let answers = scenario.redeem(&issued, &claims).await;
         assert!(
             answers
@@ -159,13 +127,9 @@ pub(super) async fn a_ticket_long_past_is_never_granted(
         // Other tickets come and go; they are what makes a source tidy up.
         scenario.issue_now(1).await;
     }
-    Ok(())
 }
 
-pub(super) async fn what_was_refused_is_not_remembered(
-    harness: &dyn TicketSourceHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn what_was_refused_is_not_remembered(scenario: Scenario<'_>) {
     let [exhausted, unknown, early, expired] = *scenario.fixtures.claims(4) else {
         unreachable!("four claims were asked for")
     };
@@ -183,39 +147,31 @@ pub(super) async fn what_was_refused_is_not_remembered(
     scenario.until(short.period.valid_until).await;
     assert_eq!(scenario.redeem(&short, &[expired]).await, [EXPIRED]);
 
-    scenario
-        .until(scenario.now().await.plus(scenario.periods(2)))
-        .await;
+    scenario.pass(scenario.periods(2)).await;
     let good = scenario.issue_now(9).await;
     let answers = scenario
         .redeem(&good, &[exhausted, unknown, early, expired])
         .await;
     assert_eq!(answers, [GRANTED; 4]);
-    Ok(())
 }
 
-pub(super) async fn no_claims_no_answers_no_effect(
-    harness: &dyn TicketSourceHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn no_claims_no_answers_no_effect(scenario: Scenario<'_>) {
     let issued = scenario.issue_now(2).await;
     let unpublished = scenario.issue(scenario.now().await, 100, 3);
     assert_eq!(scenario.redeem(&issued, &[]).await, []);
     assert_eq!(scenario.redeem(&unpublished, &[]).await, []);
     assert_eq!(scenario.uses_left().await, 2);
     assert_eq!(scenario.redeem_one(&unpublished).await, UNKNOWN);
-    Ok(())
 }
 
 pub(super) async fn a_ticket_whose_use_counter_was_lost_is_unknown(
-    harness: &dyn TicketSourceHarness,
+    scenario: Scenario<'_>,
 ) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
     let issued = scenario.issue_now(5).await;
     let claims = scenario.fixtures.claims(4);
     scenario.redeem(&issued, &claims[..2]).await;
 
-    harness.lose_use_counters().await?;
+    scenario.harness.lose_use_counters().await?;
     assert_eq!(scenario.redeem(&issued, &claims[2..]).await, [UNKNOWN; 2]);
     let again = scenario.redeem(&issued, &claims[..2]).await;
     assert_eq!(count(&again, GRANTED), 0, "{again:?}");
@@ -228,12 +184,11 @@ pub(super) async fn a_ticket_whose_use_counter_was_lost_is_unknown(
 }
 
 pub(super) async fn a_new_ticket_after_a_loss_lets_voters_go_on(
-    harness: &dyn TicketSourceHarness,
+    scenario: Scenario<'_>,
 ) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
     let lost = scenario.issue_now(5).await;
     scenario.redeem(&lost, &scenario.fixtures.claims(2)).await;
-    harness.lose_use_counters().await?;
+    scenario.harness.lose_use_counters().await?;
 
     let new = scenario.issue(lost.period.valid_from(), 100, 3);
     assert_eq!(scenario.publish(&new).await, new.period);
@@ -248,10 +203,7 @@ pub(super) async fn a_new_ticket_after_a_loss_lets_voters_go_on(
     Ok(())
 }
 
-pub(super) async fn a_dropped_redemption_happened_as_a_whole_or_not_at_all(
-    harness: &dyn TicketSourceHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn a_dropped_redemption_happened_as_a_whole_or_not_at_all(scenario: Scenario<'_>) {
     let issued = scenario.issue_now(1_000).await;
     let mut taken = 0;
     for polls in 0..6 {
@@ -268,5 +220,4 @@ pub(super) async fn a_dropped_redemption_happened_as_a_whole_or_not_at_all(
         taken += 5;
     }
     assert_eq!(scenario.uses_left().await, 1_000 - taken);
-    Ok(())
 }

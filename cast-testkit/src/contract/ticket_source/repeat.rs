@@ -1,42 +1,28 @@
 //! Redeem, where a ballot id comes again.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use super::scenario::{
-    ALTERED, EXHAUSTED, GRANTED, Issued, REPEATED, Scenario, TicketSourceHarness, count,
-};
-use crate::contract::{RACERS, Skipped};
-use crate::waiting::race;
+use super::scenario::{ALTERED, EXHAUSTED, GRANTED, Issued, REPEATED, Scenario, count};
+use crate::contract::{RACERS, race_of_two};
 
-pub(super) async fn a_repeated_id_costs_nothing_in_the_same_call(
-    harness: &dyn TicketSourceHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn a_repeated_id_costs_nothing_in_the_same_call(scenario: Scenario<'_>) {
     let issued = scenario.issue_now(2).await;
     let (one, two) = (scenario.fixtures.claim(), scenario.fixtures.claim());
     let answers = scenario.redeem(&issued, &[one, one, two, one, two]).await;
     assert_eq!(answers, [GRANTED, REPEATED, GRANTED, REPEATED, REPEATED]);
     assert_eq!(scenario.uses_left().await, 0);
-    Ok(())
 }
 
-pub(super) async fn a_repeated_id_costs_nothing_in_a_later_call(
-    harness: &dyn TicketSourceHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn a_repeated_id_costs_nothing_in_a_later_call(scenario: Scenario<'_>) {
     let issued = scenario.issue_now(3).await;
     let claims = scenario.fixtures.claims(2);
     scenario.redeem(&issued, &claims[..1]).await;
     assert_eq!(scenario.redeem(&issued, &claims).await, [REPEATED, GRANTED]);
     assert_eq!(scenario.redeem(&issued, &claims).await, [REPEATED; 2]);
     assert_eq!(scenario.uses_left().await, 1);
-    Ok(())
 }
 
-pub(super) async fn a_repeated_id_costs_nothing_with_a_newer_ticket(
-    harness: &dyn TicketSourceHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn a_repeated_id_costs_nothing_with_a_newer_ticket(scenario: Scenario<'_>) {
     let claims = scenario.fixtures.claims(2);
     let older = scenario.issue(scenario.now().await, 1, 3);
     scenario.publish(&older).await;
@@ -46,28 +32,17 @@ pub(super) async fn a_repeated_id_costs_nothing_with_a_newer_ticket(
     let newer = scenario.issue_now(3).await;
     assert_eq!(scenario.redeem(&newer, &claims).await, [REPEATED, GRANTED]);
     assert_eq!(scenario.uses_left().await, 2);
-    Ok(())
 }
 
-pub(super) async fn a_repeated_id_costs_nothing_when_its_copies_race(
-    harness: &dyn TicketSourceHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
-    let other = harness.open().await;
+pub(super) async fn a_repeated_id_costs_nothing_when_its_copies_race(scenario: Scenario<'_>) {
+    let other = scenario.harness.open().await;
     // Copies of a ballot may race with the same ticket, and with an older and a newer one.
     let older = scenario.issue_now(1_000).await;
-    scenario
-        .until(scenario.now().await.plus(Duration::from_millis(1)))
-        .await;
+    scenario.pass(Duration::from_millis(1)).await;
     let newer = scenario.issue_now(1_000).await;
     for _ in 0..20 {
         let claims = scenario.fixtures.claims(2);
-        let answers = race(RACERS, |racer| {
-            let source = Arc::clone(if racer % 2 == 0 {
-                &scenario.source
-            } else {
-                &other
-            });
+        let answers = race_of_two(RACERS, [&scenario.source, &other], |racer, source| {
             let Issued { genuine, .. } = if racer % 3 == 0 { older } else { newer };
             let claims = claims.clone();
             async move {
@@ -84,13 +59,9 @@ pub(super) async fn a_repeated_id_costs_nothing_when_its_copies_race(
         );
         assert_eq!(count(&answers, REPEATED), answers.len() - claims.len());
     }
-    Ok(())
 }
 
-pub(super) async fn a_repeated_id_is_repeated_by_an_exhausted_ticket(
-    harness: &dyn TicketSourceHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn a_repeated_id_is_repeated_by_an_exhausted_ticket(scenario: Scenario<'_>) {
     let issued = scenario.issue_now(2).await;
     let claims = scenario.fixtures.claims(3);
     let answers = scenario.redeem(&issued, &claims).await;
@@ -99,13 +70,9 @@ pub(super) async fn a_repeated_id_is_repeated_by_an_exhausted_ticket(
         scenario.redeem(&issued, &claims).await,
         [REPEATED, REPEATED, EXHAUSTED]
     );
-    Ok(())
 }
 
-pub(super) async fn other_contents_are_refused_as_altered(
-    harness: &dyn TicketSourceHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn other_contents_are_refused_as_altered(scenario: Scenario<'_>) {
     let issued = scenario.issue_now(3).await;
     let (one, two) = (scenario.fixtures.claim(), scenario.fixtures.claim());
     let (other_one, other_two) = (
@@ -127,9 +94,7 @@ pub(super) async fn other_contents_are_refused_as_altered(
     );
     assert_eq!(scenario.uses_left().await, 1);
 
-    scenario
-        .until(scenario.now().await.plus(Duration::from_millis(1)))
-        .await;
+    scenario.pass(Duration::from_millis(1)).await;
     let newer = scenario.issue_now(3).await;
     assert_eq!(
         scenario.redeem(&newer, &[other_two]).await,
@@ -137,5 +102,4 @@ pub(super) async fn other_contents_are_refused_as_altered(
         "with a newer ticket too"
     );
     assert_eq!(scenario.uses_left().await, 3);
-    Ok(())
 }

@@ -89,6 +89,11 @@ impl<'a> Scenario<'a> {
         }
     }
 
+    /// Lets so much time pass by the source's clock.
+    pub(super) async fn pass(&self, duration: Duration) {
+        self.until(self.now().await.plus(duration)).await;
+    }
+
     /// A ticket for the period that begins at `start`, good for `periods`.
     pub(super) fn issue(&self, start: Timestamp, periods: u32, use_limit: u32) -> Issued {
         let genuine = self.fixtures.ticket(start);

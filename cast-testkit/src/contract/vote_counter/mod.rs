@@ -1,24 +1,11 @@
 //! The contract of [`VoteCounter`](cast_core::ports::VoteCounter), clause by clause.
 
 pub use self::scenario::VoteCounterHarness;
-use super::IntoHarness;
 
 mod read;
 mod reconcile;
 mod record;
 mod scenario;
-
-/// Proves one clause by name. [`vote_counter_contract!`](crate::vote_counter_contract) calls it for each.
-pub fn prove<M>(clause: &str, make: impl AsyncFnOnce() -> M)
-where
-    M: IntoHarness<Harness: VoteCounterHarness + 'static>,
-{
-    let make = async || {
-        let harness = make().await.into_harness()?;
-        Ok(Box::new(harness) as Box<dyn VoteCounterHarness>)
-    };
-    super::prove(super::find(CLAUSES, clause), make);
-}
 
 /// Expands to one `#[test]` for each clause of the contract of `VoteCounter`; takes the
 /// function that opens a harness: `async fn() -> H` or `async fn() -> Result<H, Skipped>`, where `H` is
@@ -41,7 +28,6 @@ macro_rules! __vote_counter_clauses {
                 => record::votes_add_up_over_positions,
             "Recording the same position again changes nothing."
                 => record::recording_a_position_again_changes_nothing,
-            "Recording the same position again changes nothing."
                 => record::racing_recordings_count_each_position_once,
             "Votes at a position that an applied total already includes change nothing."
                 => record::votes_that_are_reconciled_change_nothing,
@@ -55,7 +41,6 @@ macro_rules! __vote_counter_clauses {
                 => reconcile::reconciling_replaces_what_is_before_and_leaves_the_rest,
             "An applied total that is not newer than the reconciled one changes nothing; the order of reconciliations does not matter."
                 => reconcile::a_total_no_newer_changes_nothing,
-            "An applied total that is not newer than the reconciled one changes nothing; the order of reconciliations does not matter."
                 => reconcile::reconciling_in_any_order_ends_the_same,
             "Applied totals of different partitions are independent."
                 => reconcile::totals_of_different_partitions_do_not_touch,

@@ -1,52 +1,38 @@
 //! Reconcile.
 
-use std::sync::Arc;
-
 use cast_core::ports::{Checkpoint, PendingVotes};
 
-use super::scenario::{P0, P1, Scenario, VoteCounterHarness, part, pending, total, whole};
-use crate::contract::{RACERS, Skipped};
-use crate::waiting::race;
+use super::scenario::{P0, P1, Scenario, part, pending, total, whole};
+use crate::contract::{RACERS, race_of_two};
 
 pub(super) async fn reconciling_replaces_what_is_before_and_leaves_the_rest(
-    harness: &dyn VoteCounterHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+    scenario: Scenario<'_>,
+) {
     let alice = &scenario.alice;
     for (offset, votes) in [(1, 1), (2, 10), (3, 100), (4, 1_000)] {
         scenario
-            .record(&[pending(P0, offset, &[(alice, votes)])], &[])
+            .record(&[pending(P0, offset, &[(alice, votes)])])
             .await;
     }
     // The store deduplicated: what it counted is less than what was recorded.
-    scenario.reconcile(&[part(alice, &[total(P0, 7, 3)])]).await;
+    scenario.reconcile_part(alice, &[total(P0, 7, 3)]).await;
     assert_eq!(scenario.votes(alice).await, 7 + 100 + 1_000);
-    scenario
-        .reconcile(&[whole(alice, &[total(P0, 107, 4)])])
-        .await;
+    scenario.reconcile_whole(alice, &[total(P0, 107, 4)]).await;
     assert_eq!(scenario.votes(alice).await, 107 + 1_000);
-    Ok(())
 }
 
-pub(super) async fn a_total_no_newer_changes_nothing(
-    harness: &dyn VoteCounterHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn a_total_no_newer_changes_nothing(scenario: Scenario<'_>) {
     let alice = &scenario.alice;
-    scenario
-        .record(&[pending(P0, 12, &[(alice, 1)])], &[])
-        .await;
-    scenario
-        .reconcile(&[part(alice, &[total(P0, 70, 10)])])
-        .await;
+    scenario.record(&[pending(P0, 12, &[(alice, 1)])]).await;
+    scenario.reconcile_part(alice, &[total(P0, 70, 10)]).await;
     let before = scenario.read(alice).await.tally;
     assert_eq!((before.votes, before.version.get()), (71, 13));
     for (votes, as_of) in [(3, 4), (69, 9), (0, 0), (70, 10), (99, 10)] {
         scenario
-            .reconcile(&[part(alice, &[total(P0, votes, as_of)])])
+            .reconcile_part(alice, &[total(P0, votes, as_of)])
             .await;
         scenario
-            .reconcile(&[whole(alice, &[total(P0, votes, as_of)])])
+            .reconcile_whole(alice, &[total(P0, votes, as_of)])
             .await;
         assert_eq!(
             scenario.read(alice).await.tally,
@@ -54,7 +40,6 @@ pub(super) async fn a_total_no_newer_changes_nothing(
             "after {votes} votes as of {as_of}"
         );
     }
-    Ok(())
 }
 
 /// One call of a counter.
@@ -64,12 +49,9 @@ enum CounterCall {
     Checkpoint(Checkpoint),
 }
 
-pub(super) async fn reconciling_in_any_order_ends_the_same(
-    harness: &dyn VoteCounterHarness,
-) -> Result<(), Skipped> {
+pub(super) async fn reconciling_in_any_order_ends_the_same(scenario: Scenario<'_>) {
     const RECORDS: u64 = 12;
-    let scenario = Scenario::start(harness).await;
-    let other = harness.open().await;
+    let other = scenario.harness.open().await;
     for round in 0..8 {
         let who = scenario.fixtures.candidate(&format!("candidate {round}"));
         let recordings =
@@ -86,12 +68,7 @@ pub(super) async fn reconciling_in_any_order_ends_the_same(
         for call in &all {
             send(&*scenario.counter, call).await;
         }
-        race(RACERS / 4, |racer| {
-            let counter = Arc::clone(if racer % 2 == 0 {
-                &scenario.counter
-            } else {
-                &other
-            });
+        race_of_two(RACERS / 4, [&scenario.counter, &other], |_, counter| {
             scenario.fixtures.entropy().shuffle(&mut all);
             let all = all.clone();
             async move {
@@ -109,7 +86,6 @@ pub(super) async fn reconciling_in_any_order_ends_the_same(
             "in round {round}"
         );
     }
-    Ok(())
 }
 
 async fn send(counter: &dyn cast_core::ports::VoteCounter, call: &CounterCall) {
@@ -125,32 +101,24 @@ async fn send(counter: &dyn cast_core::ports::VoteCounter, call: &CounterCall) {
     }
 }
 
-pub(super) async fn totals_of_different_partitions_do_not_touch(
-    harness: &dyn VoteCounterHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn totals_of_different_partitions_do_not_touch(scenario: Scenario<'_>) {
     let Scenario { alice, bob, .. } = &scenario;
     let recordings = [
         pending(P0, 2, &[(alice, 1)]),
         pending(P1, 2, &[(alice, 10), (bob, 5)]),
     ];
-    scenario.record(&recordings, &[]).await;
-    scenario
-        .reconcile(&[part(alice, &[total(P0, 100, 9)])])
-        .await;
+    scenario.record(&recordings).await;
+    scenario.reconcile_part(alice, &[total(P0, 100, 9)]).await;
     assert_eq!(
         scenario.votes(alice).await,
         110,
         "the other partition's votes stay"
     );
     // Older than what is reconciled of the other partition, and news for its own.
+    scenario.reconcile_part(alice, &[total(P1, 1_000, 4)]).await;
+    assert_eq!(scenario.shown(alice).await, (1_100, 9 + 4));
     scenario
-        .reconcile(&[part(alice, &[total(P1, 1_000, 4)])])
-        .await;
-    let shown = scenario.read(alice).await.tally;
-    assert_eq!((shown.votes, shown.version.get()), (1_100, 9 + 4));
-    scenario
-        .reconcile(&[part(alice, &[total(P0, 200, 12), total(P1, 9, 3)])])
+        .reconcile_part(alice, &[total(P0, 200, 12), total(P1, 9, 3)])
         .await;
     assert_eq!(
         scenario.votes(alice).await,
@@ -162,33 +130,20 @@ pub(super) async fn totals_of_different_partitions_do_not_touch(
         5,
         "nor do candidates touch each other"
     );
-    Ok(())
 }
 
-pub(super) async fn reconciling_everything_leaves_exactly_its_votes(
-    harness: &dyn VoteCounterHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn reconciling_everything_leaves_exactly_its_votes(scenario: Scenario<'_>) {
     let alice = &scenario.alice;
     let recordings: Vec<_> = (0..20).map(|at| pending(P0, at, &[(alice, 5)])).collect();
-    scenario.record(&recordings, &[]).await;
-    scenario
-        .reconcile(&[whole(alice, &[total(P0, 61, 20)])])
-        .await;
-    let shown = scenario.read(alice).await.tally;
-    assert_eq!((shown.votes, shown.version.get()), (61, 20));
+    scenario.record(&recordings).await;
+    scenario.reconcile_whole(alice, &[total(P0, 61, 20)]).await;
+    assert_eq!(scenario.shown(alice).await, (61, 20));
     // None of the pending votes come back later.
-    scenario
-        .record(&[pending(P0, 20, &[(alice, 1)])], &[])
-        .await;
+    scenario.record(&[pending(P0, 20, &[(alice, 1)])]).await;
     assert_eq!(scenario.votes(alice).await, 62);
-    Ok(())
 }
 
-pub(super) async fn a_total_for_an_unknown_candidate_is_stored(
-    harness: &dyn VoteCounterHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn a_total_for_an_unknown_candidate_is_stored(scenario: Scenario<'_>) {
     let Scenario { alice, bob, .. } = &scenario;
     scenario
         .reconcile(&[
@@ -196,29 +151,19 @@ pub(super) async fn a_total_for_an_unknown_candidate_is_stored(
             whole(bob, &[total(P0, 4, 9)]),
         ])
         .await;
-    let shown = scenario.read(alice).await.tally;
-    assert_eq!((shown.votes, shown.version.get()), (3, 8));
+    assert_eq!(scenario.shown(alice).await, (3, 8));
     assert_eq!(scenario.votes(bob).await, 4);
-    scenario
-        .record(&[pending(P1, 7, &[(alice, 100)])], &[])
-        .await;
+    scenario.record(&[pending(P1, 7, &[(alice, 100)])]).await;
     assert_eq!(scenario.votes(alice).await, 3, "what it takes in is known");
-    Ok(())
 }
 
-pub(super) async fn reconciling_as_a_whole_takes_nothing_away(
-    harness: &dyn VoteCounterHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn reconciling_as_a_whole_takes_nothing_away(scenario: Scenario<'_>) {
     let alice = &scenario.alice;
-    scenario.reconcile(&[part(alice, &[total(P1, 5, 3)])]).await;
-    scenario.record(&[pending(P1, 4, &[(alice, 2)])], &[]).await;
-    scenario
-        .reconcile(&[whole(alice, &[total(P0, 1, 1)])])
-        .await;
-    let shown = scenario.read(alice).await.tally;
+    scenario.reconcile_part(alice, &[total(P1, 5, 3)]).await;
+    scenario.record(&[pending(P1, 4, &[(alice, 2)])]).await;
+    scenario.reconcile_whole(alice, &[total(P0, 1, 1)]).await;
     assert_eq!(
-        (shown.votes, shown.version.get()),
+        scenario.shown(alice).await,
         (8, 6),
         "votes and version, with a partition that was not named"
     );
@@ -227,8 +172,7 @@ pub(super) async fn reconciling_as_a_whole_takes_nothing_away(
         .applied_totals(std::slice::from_ref(alice))
         .await;
     assert_eq!(
-        reconciled.expect("the counter tells what is reconciled"),
+        reconciled.expect("the counter reads its applied totals"),
         [[total(P0, 1, 1), total(P1, 5, 3)]]
     );
-    Ok(())
 }

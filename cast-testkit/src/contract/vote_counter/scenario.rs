@@ -36,7 +36,8 @@ pub(super) const P0: Partition = Partition::new(0);
 pub(super) const P1: Partition = Partition::new(1);
 
 /// A counter, and who records and reconciles there.
-pub(super) struct Scenario {
+pub(super) struct Scenario<'a> {
+    pub(super) harness: &'a dyn VoteCounterHarness,
     pub(super) counter: Arc<dyn VoteCounter>,
     pub(super) fixtures: Fixtures,
     /// Whom most clauses are about.
@@ -44,10 +45,11 @@ pub(super) struct Scenario {
     pub(super) bob: Candidate,
 }
 
-impl Scenario {
-    pub(super) async fn start(harness: &dyn VoteCounterHarness) -> Self {
+impl<'a> Scenario<'a> {
+    pub(super) async fn start(harness: &'a dyn VoteCounterHarness) -> Self {
         let fixtures = Fixtures::new();
         Self {
+            harness,
             counter: harness.open().await,
             alice: fixtures.candidate("alice"),
             bob: fixtures.candidate("bob"),
@@ -55,7 +57,12 @@ impl Scenario {
         }
     }
 
-    pub(super) async fn record(
+    /// Records, and asks for no readings.
+    pub(super) async fn record(&self, recordings: &[PendingVotes]) {
+        self.record_and_show(recordings, &[]).await;
+    }
+
+    pub(super) async fn record_and_show(
         &self,
         recordings: &[PendingVotes],
         show: &[Candidate],
@@ -69,6 +76,14 @@ impl Scenario {
         reconciled.expect("the counter reconciles");
     }
 
+    pub(super) async fn reconcile_part(&self, candidate: &Candidate, totals: &[AppliedTotal]) {
+        self.reconcile(&[part(candidate, totals)]).await;
+    }
+
+    pub(super) async fn reconcile_whole(&self, candidate: &Candidate, totals: &[AppliedTotal]) {
+        self.reconcile(&[whole(candidate, totals)]).await;
+    }
+
     pub(super) async fn read(&self, candidate: &Candidate) -> Reading {
         let candidates = std::slice::from_ref(candidate);
         let readings = self.counter.read(candidates).await;
@@ -76,6 +91,12 @@ impl Scenario {
             .expect("one reading for one candidate");
         assert_eq!(reading.tally.candidate, *candidate);
         reading
+    }
+
+    /// The votes and the version.
+    pub(super) async fn shown(&self, candidate: &Candidate) -> (u64, u64) {
+        let tally = self.read(candidate).await.tally;
+        (tally.votes, tally.version.get())
     }
 
     pub(super) async fn votes(&self, candidate: &Candidate) -> u64 {

@@ -7,15 +7,12 @@ use cast_core::{
     ports::Applied,
 };
 
-use super::scenario::{P0, P1, Scenario, VoteStoreHarness, at, counted, next, rejected, rejecting};
-use crate::contract::{RACERS, Skipped};
+use super::scenario::{P0, P1, Scenario, at, counted, next, rejected, rejecting};
+use crate::contract::{RACERS, Skipped, race_of_two};
 use crate::fixtures::step;
 use crate::waiting::race;
 
-pub(super) async fn a_step_at_the_progress_is_applied(
-    harness: &dyn VoteStoreHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn a_step_at_the_progress_is_applied(scenario: Scenario<'_>) {
     let (one, two, three) = (
         scenario.for_alice(1),
         scenario.for_alice(10),
@@ -40,7 +37,7 @@ pub(super) async fn a_step_at_the_progress_is_applied(
     );
 
     let again = Scenario {
-        store: harness.open().await,
+        store: scenario.harness.open().await,
         ..scenario
     };
     assert_eq!(
@@ -49,13 +46,9 @@ pub(super) async fn a_step_at_the_progress_is_applied(
         "through another handle"
     );
     assert_eq!(again.votes(&again.alice).await, 111);
-    Ok(())
 }
 
-pub(super) async fn a_step_that_starts_elsewhere_is_fenced(
-    harness: &dyn VoteStoreHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn a_step_that_starts_elsewhere_is_fenced(scenario: Scenario<'_>) {
     scenario
         .fold(&step(P0, (0, 5), [(2, scenario.for_alice(1))]))
         .await;
@@ -78,23 +71,14 @@ pub(super) async fn a_step_that_starts_elsewhere_is_fenced(
     let fenced = step(P1, (1, 2), [(1, late.clone())]);
     assert_eq!(scenario.apply(&fenced).await, Applied::Fenced { progress });
     assert_eq!(scenario.view(&[late.id, lost.id]).await, before);
-    Ok(())
 }
 
-pub(super) async fn of_racing_steps_with_the_same_start_one_is_applied(
-    harness: &dyn VoteStoreHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
-    let other = harness.open().await;
+pub(super) async fn of_racing_steps_with_the_same_start_one_is_applied(scenario: Scenario<'_>) {
+    let other = scenario.harness.open().await;
     let mut total = 0;
     for start in 0..8 {
         // The first round races for a partition that was never folded.
-        let applied = race(RACERS / 4, |racer| {
-            let store = Arc::clone(if racer % 2 == 0 {
-                &scenario.store
-            } else {
-                &other
-            });
+        let applied = race_of_two(RACERS / 4, [&scenario.store, &other], |racer, store| {
             let ballot = scenario.for_alice(u32::try_from(racer).expect("a few") + 1);
             let step = next(P0, start, &[&ballot]);
             async move {
@@ -129,13 +113,9 @@ pub(super) async fn of_racing_steps_with_the_same_start_one_is_applied(
         assert_eq!(winners, 1, "of the steps from {start}");
         assert_eq!(scenario.votes(&scenario.alice).await, total);
     }
-    Ok(())
 }
 
-pub(super) async fn rejections_count_nothing(
-    harness: &dyn VoteStoreHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn rejections_count_nothing(scenario: Scenario<'_>) {
     let (good, bad) = (scenario.for_alice(1), scenario.for_alice(1_000));
     let mut mixed = rejecting(P0, 0, &bad);
     mixed.ballots = next(P0, 0, &[&good]).ballots;
@@ -151,11 +131,9 @@ pub(super) async fn rejections_count_nothing(
         .await;
     assert_eq!((totals, new), (vec![], 0), "a step of rejections alone");
     assert_eq!(scenario.progress(P0).await, Offset::new(2));
-    Ok(())
 }
 
-pub(super) async fn rejections_are_kept(harness: &dyn VoteStoreHarness) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn rejections_are_kept(scenario: Scenario<'_>) -> Result<(), Skipped> {
     let mut broken = rejecting(P1, 0, &scenario.for_alice(1));
     broken.next = Offset::new(4);
     // The bytes are as the log has them: no text, and with a NUL.
@@ -168,16 +146,13 @@ pub(super) async fn rejections_are_kept(harness: &dyn VoteStoreHarness) -> Resul
     });
     scenario.fold(&broken).await;
     assert_eq!(scenario.progress(P1).await, Offset::new(4));
-    let mut kept = harness.rejections().await?;
+    let mut kept = scenario.harness.rejections().await?;
     kept.sort_unstable();
     assert_eq!(kept, [at(P1, 0), at(P1, 3)]);
     Ok(())
 }
 
-pub(super) async fn any_rejection_can_be_held(
-    harness: &dyn VoteStoreHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn any_rejection_can_be_held(scenario: Scenario<'_>) {
     let reasons = [
         String::new(),
         "with a \0, a \u{ffff} and a \u{10ffff}".into(),
@@ -208,14 +183,10 @@ pub(super) async fn any_rejection_can_be_held(
             "{fate:?}"
         );
     }
-    Ok(())
 }
 
-pub(super) async fn partitions_move_independently(
-    harness: &dyn VoteStoreHarness,
-) -> Result<(), Skipped> {
+pub(super) async fn partitions_move_independently(scenario: Scenario<'_>) {
     const STEPS: u64 = 12;
-    let scenario = Scenario::start(harness).await;
     scenario
         .fold(&step(P1, (0, 7), [(6, scenario.for_alice(1))]))
         .await;
@@ -250,13 +221,9 @@ pub(super) async fn partitions_move_independently(
     let applied = STEPS * partitions as u64;
     assert_eq!(scenario.votes(&scenario.alice).await, 11 + applied);
     assert_eq!(scenario.votes(&scenario.bob).await, 2 * applied);
-    Ok(())
 }
 
-pub(super) async fn the_answer_holds_the_new_totals_of_that_partition(
-    harness: &dyn VoteStoreHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn the_answer_holds_the_new_totals_of_that_partition(scenario: Scenario<'_>) {
     let Scenario {
         fixtures,
         alice,
@@ -289,13 +256,9 @@ pub(super) async fn the_answer_holds_the_new_totals_of_that_partition(
         (expected, 1),
         "of those too whose ballots had been counted"
     );
-    Ok(())
 }
 
-pub(super) async fn an_empty_step_moves_the_progress(
-    harness: &dyn VoteStoreHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn an_empty_step_moves_the_progress(scenario: Scenario<'_>) {
     scenario.fold(&next(P0, 0, &[&scenario.for_alice(1)])).await;
     let (totals, new) = scenario.fold(&step(P0, (1, 40), [])).await;
     assert_eq!((totals, new), (vec![], 0));
@@ -307,5 +270,4 @@ pub(super) async fn an_empty_step_moves_the_progress(
         Offset::new(3),
         "of a partition never folded"
     );
-    Ok(())
 }

@@ -2,11 +2,10 @@
 
 use cast_core::{
     domain::{Candidate, KeyId, LoggedBallot, TicketStamp, Timestamp, Voter},
-    ports::{Applied, Recount, Recounted, StoredBallot, VoteStore},
+    ports::{Recount, Recounted, StoredBallot, VoteStore},
 };
 
-use super::scenario::{P0, P1, Scenario, VoteStoreHarness, at, next, rejecting};
-use crate::contract::Skipped;
+use super::scenario::{P0, P1, Scenario, at, next, rejecting};
 use crate::fixtures::ballot;
 use crate::fixtures::step;
 
@@ -14,10 +13,7 @@ async fn recount(store: &dyn VoteStore) -> Recount {
     store.recount().await.expect("the store recounts")
 }
 
-pub(super) async fn recounting_gives_the_totals(
-    harness: &dyn VoteStoreHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn recounting_gives_the_totals(scenario: Scenario<'_>) {
     let Scenario {
         fixtures,
         alice,
@@ -60,16 +56,11 @@ pub(super) async fn recounting_gives_the_totals(
     for (who, votes) in recounted.votes() {
         assert_eq!(scenario.votes(&who).await, votes);
     }
-    Ok(())
 }
 
-pub(super) async fn a_recount_is_one_consistent_view(
-    harness: &dyn VoteStoreHarness,
-) -> Result<(), Skipped> {
-    const STEPS: u64 = 60;
+pub(super) async fn a_recount_is_one_consistent_view(scenario: Scenario<'_>) {
     const LOOKS: usize = 20;
-    let scenario = Scenario::start(harness).await;
-    let store = harness.open().await;
+    let store = scenario.harness.open().await;
     let auditor = tokio::spawn(async move {
         for _ in 0..LOOKS {
             let Recount { progress, counts } = recount(&*store).await;
@@ -84,27 +75,11 @@ pub(super) async fn a_recount_is_one_consistent_view(
             tokio::task::yield_now().await;
         }
     });
-    // A fast store goes on until the auditor has looked often enough.
-    for start in 0.. {
-        if start >= STEPS && auditor.is_finished() {
-            break;
-        }
-        for partition in [P0, P1] {
-            let applied = scenario
-                .apply(&next(partition, start, &[&scenario.for_alice(1)]))
-                .await;
-            assert!(matches!(applied, Applied::Folded { counted: 1, .. }));
-            tokio::task::yield_now().await;
-        }
-    }
-    auditor.await.expect("a consistent view");
-    Ok(())
+    let alice = [scenario.alice.clone()];
+    scenario.fold_while_read(vec![auditor], &alice).await;
 }
 
-pub(super) async fn what_is_kept_of_a_ballot_is_what_the_log_has(
-    harness: &dyn VoteStoreHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn what_is_kept_of_a_ballot_is_what_the_log_has(scenario: Scenario<'_>) {
     let Scenario { alice, bob, .. } = &scenario;
     let whole = LoggedBallot {
         voter: Some(Voter::new("O'Neil {\"\\\", NULL}").expect("a name")),
@@ -139,7 +114,7 @@ pub(super) async fn what_is_kept_of_a_ballot_is_what_the_log_has(
         position: at(P0, 0),
     };
     assert_eq!(
-        kept.expect("the store tells what it keeps"),
+        kept.expect("the store reads its ballots"),
         [
             Some(rejected),
             counted(6, &plain),
@@ -152,5 +127,4 @@ pub(super) async fn what_is_kept_of_a_ballot_is_what_the_log_has(
         scenario.store.stored_ballots(&[]).await.expect("nothing"),
         []
     );
-    Ok(())
 }

@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use cast_core::domain::{LoggedBallot, Partition};
 
-use super::scenario::{P0, P1, Scenario, VoteStoreHarness, counted, next};
-use crate::contract::Skipped;
+use super::scenario::{P0, P1, Scenario, counted, next};
 use crate::fixtures::step;
 use crate::{fixtures::ballot, waiting::race};
 
-impl Scenario {
+impl Scenario<'_> {
     /// A ballot, and one of the same id that says something else.
     fn ballot_and_impostor(&self) -> (LoggedBallot, LoggedBallot) {
         let first = self.for_alice(1);
@@ -25,10 +24,7 @@ impl Scenario {
     }
 }
 
-pub(super) async fn a_ballot_id_counts_once_within_a_step(
-    harness: &dyn VoteStoreHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn a_ballot_id_counts_once_within_a_step(scenario: Scenario<'_>) {
     let (first, impostor) = scenario.ballot_and_impostor();
     let copies = [
         (3, first.clone()),
@@ -44,13 +40,9 @@ pub(super) async fn a_ballot_id_counts_once_within_a_step(
     );
     scenario.assert_first_alone_counts(&first).await;
     assert_eq!(scenario.fate(first.id).await, Some(counted(P0, 3)));
-    Ok(())
 }
 
-pub(super) async fn a_ballot_id_counts_once_over_steps(
-    harness: &dyn VoteStoreHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn a_ballot_id_counts_once_over_steps(scenario: Scenario<'_>) {
     let (first, impostor) = scenario.ballot_and_impostor();
     scenario.fold(&next(P0, 0, &[&first])).await;
     for (start, copy) in [(1, &first), (2, &impostor), (3, &first)] {
@@ -59,13 +51,9 @@ pub(super) async fn a_ballot_id_counts_once_over_steps(
         scenario.assert_first_alone_counts(&first).await;
     }
     assert_eq!(scenario.fate(first.id).await, Some(counted(P0, 0)));
-    Ok(())
 }
 
-pub(super) async fn a_ballot_id_counts_once_over_partitions(
-    harness: &dyn VoteStoreHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn a_ballot_id_counts_once_over_partitions(scenario: Scenario<'_>) {
     let (first, impostor) = scenario.ballot_and_impostor();
     scenario.fold(&next(P1, 0, &[&first])).await;
     for (start, copy) in [(0, &impostor), (1, &first)] {
@@ -74,14 +62,10 @@ pub(super) async fn a_ballot_id_counts_once_over_partitions(
         scenario.assert_first_alone_counts(&first).await;
     }
     assert_eq!(scenario.fate(first.id).await, Some(counted(P1, 0)));
-    Ok(())
 }
 
-pub(super) async fn a_ballot_id_counts_once_when_partitions_race(
-    harness: &dyn VoteStoreHarness,
-) -> Result<(), Skipped> {
+pub(super) async fn a_ballot_id_counts_once_when_partitions_race(scenario: Scenario<'_>) {
     const BALLOTS: usize = 20;
-    let scenario = Scenario::start(harness).await;
     let mut ballots: Vec<_> = (0..BALLOTS).map(|_| scenario.for_alice(1)).collect();
     for round in 0..4 {
         // Each partition's step has all the ballots, in an order of its own: the straightest way
@@ -107,5 +91,4 @@ pub(super) async fn a_ballot_id_counts_once_when_partitions_race(
         );
         assert_eq!(scenario.votes(&scenario.alice).await, BALLOTS as u64);
     }
-    Ok(())
 }

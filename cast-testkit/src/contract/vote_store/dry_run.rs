@@ -5,14 +5,11 @@ use cast_core::{
     ports::{PortError, PortErrorKind},
 };
 
-use super::scenario::{P0, Scenario, VoteStoreHarness, next, rejecting};
+use super::scenario::{P0, Scenario, next, rejecting};
 use crate::contract::Skipped;
 use crate::fixtures::step;
 
-pub(super) async fn a_dry_run_changes_nothing(
-    harness: &dyn VoteStoreHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn a_dry_run_changes_nothing(scenario: Scenario<'_>) {
     scenario.fold(&next(P0, 0, &[&scenario.for_alice(1)])).await;
     let (good, bad) = (scenario.for_alice(10), scenario.for_alice(100));
     let mut coming = next(P0, 1, &[&good]);
@@ -32,16 +29,14 @@ pub(super) async fn a_dry_run_changes_nothing(
         (vec![(scenario.alice.clone(), 11)], 1),
         "it is still to come"
     );
-    Ok(())
 }
 
 pub(super) async fn a_dry_run_fails_exactly_where_applying_would(
-    harness: &dyn VoteStoreHarness,
+    scenario: Scenario<'_>,
 ) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
     let seen = scenario.for_alice(1);
     scenario.fold(&next(P0, 0, &[&seen])).await;
-    let bad = harness.unholdable(&scenario.fixtures).await?;
+    let bad = scenario.harness.unholdable(&scenario.fixtures).await?;
     // The same id as one that counts: it would not be counted, so it need not be held.
     let mut repeated = bad.clone();
     repeated.id = seen.id;

@@ -1,7 +1,6 @@
 //! The contract of [`VoteStore`](cast_core::ports::VoteStore), clause by clause.
 
 pub use self::scenario::VoteStoreHarness;
-use super::IntoHarness;
 
 mod apply;
 mod audit;
@@ -10,18 +9,6 @@ mod dry_run;
 mod read;
 mod scenario;
 mod whole;
-
-/// Proves one clause by name. [`vote_store_contract!`](crate::vote_store_contract) calls it for each.
-pub fn prove<M>(clause: &str, make: impl AsyncFnOnce() -> M)
-where
-    M: IntoHarness<Harness: VoteStoreHarness + 'static>,
-{
-    let make = async || {
-        let harness = make().await.into_harness()?;
-        Ok(Box::new(harness) as Box<dyn VoteStoreHarness>)
-    };
-    super::prove(super::find(CLAUSES, clause), make);
-}
 
 /// Expands to one `#[test]` for each clause of the contract of `VoteStore`; takes the
 /// function that opens a harness: `async fn() -> H` or `async fn() -> Result<H, Skipped>`, where `H` is
@@ -46,11 +33,8 @@ macro_rules! __vote_store_clauses {
                 => apply::of_racing_steps_with_the_same_start_one_is_applied,
             "A ballot id counts once: within a step, over steps, and over partitions. The first copy in the log counts, whatever the others contain."
                 => dedup::a_ballot_id_counts_once_within_a_step,
-            "A ballot id counts once: within a step, over steps, and over partitions. The first copy in the log counts, whatever the others contain."
                 => dedup::a_ballot_id_counts_once_over_steps,
-            "A ballot id counts once: within a step, over steps, and over partitions. The first copy in the log counts, whatever the others contain."
                 => dedup::a_ballot_id_counts_once_over_partitions,
-            "A ballot id counts once: within a step, over steps, and over partitions. The first copy in the log counts, whatever the others contain."
                 => dedup::a_ballot_id_counts_once_when_partitions_race,
             "A step is applied as a whole or not at all."
                 => whole::a_step_is_applied_as_a_whole_or_not_at_all,
@@ -58,7 +42,6 @@ macro_rules! __vote_store_clauses {
                 => whole::a_dropped_step_is_applied_as_a_whole_or_not_at_all,
             "Rejections are stored and count nothing."
                 => apply::rejections_count_nothing,
-            "Rejections are stored and count nothing."
                 => apply::rejections_are_kept,
             "Every rejection can be stored, whatever its reason contains and however long it is: a rejection cannot be rejected."
                 => apply::any_rejection_can_be_held,
@@ -80,7 +63,6 @@ macro_rules! __vote_store_clauses {
                 => read::progress_tells_the_last_ballot_that_was_taken_in,
             "A candidate's applied totals are as of the progress of their partitions, in one consistent snapshot."
                 => read::totals_are_as_of_the_progress,
-            "A candidate's applied totals are as of the progress of their partitions, in one consistent snapshot."
                 => whole::readers_see_one_consistent_view,
             "A candidate without votes has applied totals of no votes."
                 => read::an_unknown_candidate_has_totals_of_no_votes,

@@ -2,24 +2,16 @@
 
 use cast_core::domain::{AppliedTotal, Candidate, LogFingerprint, Offset, Progress};
 
-use super::scenario::{P0, P1, Scenario, VoteStoreHarness, counted, next, rejected, rejecting};
-use crate::contract::Skipped;
+use super::scenario::{P0, P1, Scenario, counted, next, rejected, rejecting};
 use crate::fixtures::step;
 
-pub(super) async fn a_partition_never_folded_is_at_the_start(
-    harness: &dyn VoteStoreHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn a_partition_never_folded_is_at_the_start(scenario: Scenario<'_>) {
     assert_eq!(scenario.progress(P0).await, Offset::START);
     scenario.fold(&next(P0, 0, &[&scenario.for_alice(1)])).await;
     assert_eq!(scenario.progress(P1).await, Offset::START);
-    Ok(())
 }
 
-pub(super) async fn progress_tells_the_last_ballot_that_was_taken_in(
-    harness: &dyn VoteStoreHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn progress_tells_the_last_ballot_that_was_taken_in(scenario: Scenario<'_>) {
     let [one, two, three, bad] = [1, 2, 3, 4].map(|votes| scenario.for_alice(votes));
     let progress = |next, at: Option<(u64, &cast_core::domain::LoggedBallot)>| Progress {
         next: Offset::new(next),
@@ -52,13 +44,9 @@ pub(super) async fn progress_tells_the_last_ballot_that_was_taken_in(
         .fold(&step(P0, (13, 15), [(14, two.clone())]))
         .await;
     assert_eq!(scenario.place(P0).await, progress(15, Some((14, &two))));
-    Ok(())
 }
 
-pub(super) async fn totals_are_as_of_the_progress(
-    harness: &dyn VoteStoreHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn totals_are_as_of_the_progress(scenario: Scenario<'_>) {
     let Scenario { alice, bob, .. } = &scenario;
     let applied_totals = async |who: &Candidate| {
         let mut applied_totals = scenario.tally(who).await.applied_totals;
@@ -98,16 +86,12 @@ pub(super) async fn totals_are_as_of_the_progress(
         .store
         .tallies(&in_order)
         .await
-        .expect("the store tells tallies");
+        .expect("the store reads tallies");
     let candidates = tallies.into_iter().map(|tally| tally.candidate);
     assert_eq!(candidates.collect::<Vec<_>>(), in_order);
-    Ok(())
 }
 
-pub(super) async fn an_unknown_candidate_has_totals_of_no_votes(
-    harness: &dyn VoteStoreHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn an_unknown_candidate_has_totals_of_no_votes(scenario: Scenario<'_>) {
     scenario
         .fold(&step(P0, (0, 4), [(1, scenario.for_alice(3))]))
         .await;
@@ -122,19 +106,15 @@ pub(super) async fn an_unknown_candidate_has_totals_of_no_votes(
         as_of: Offset::new(as_of),
     };
     assert_eq!(stranger.applied_totals, [nothing(P0, 4), nothing(P1, 2)]);
-    Ok(())
 }
 
-pub(super) async fn leaders_come_by_votes_and_then_by_name(
-    harness: &dyn VoteStoreHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn leaders_come_by_votes_and_then_by_name(scenario: Scenario<'_>) {
     let leaders = async |first| {
         let leaders = scenario
             .store
             .leaders(first)
             .await
-            .expect("the store tells the leaders");
+            .expect("the store reads the leaders");
         let names = leaders
             .into_iter()
             .map(|tally| (tally.candidate, tally.votes));
@@ -171,13 +151,9 @@ pub(super) async fn leaders_come_by_votes_and_then_by_name(
     assert_eq!(leaders(3).await, expected[..3]);
     assert_eq!(leaders(1).await, expected[..1]);
     assert_eq!(leaders(0).await, []);
-    Ok(())
 }
 
-pub(super) async fn the_fate_of_a_ballot_is_that_of_its_first_position(
-    harness: &dyn VoteStoreHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn the_fate_of_a_ballot_is_that_of_its_first_position(scenario: Scenario<'_>) {
     let (good, bad) = (scenario.for_alice(1), scenario.for_alice(2));
     assert_eq!(scenario.fate(good.id).await, None, "not known");
     scenario
@@ -200,13 +176,9 @@ pub(super) async fn the_fate_of_a_ballot_is_that_of_its_first_position(
         "the first, whatever comes later"
     );
     assert_eq!(scenario.fate(scenario.fixtures.ballot_id()).await, None);
-    Ok(())
 }
 
-pub(super) async fn a_ballot_both_counted_and_rejected_was_counted(
-    harness: &dyn VoteStoreHarness,
-) -> Result<(), Skipped> {
-    let scenario = Scenario::start(harness).await;
+pub(super) async fn a_ballot_both_counted_and_rejected_was_counted(scenario: Scenario<'_>) {
     let (counted_first, rejected_first) = (scenario.for_alice(1), scenario.for_alice(10));
     scenario.fold(&next(P0, 0, &[&counted_first])).await;
     scenario.fold(&rejecting(P0, 1, &counted_first)).await;
@@ -215,5 +187,4 @@ pub(super) async fn a_ballot_both_counted_and_rejected_was_counted(
     scenario.fold(&next(P0, 3, &[&rejected_first])).await;
     assert_eq!(scenario.fate(rejected_first.id).await, Some(counted(P0, 3)));
     assert_eq!(scenario.votes(&scenario.alice).await, 11);
-    Ok(())
 }

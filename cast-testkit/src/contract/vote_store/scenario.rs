@@ -10,6 +10,7 @@ use cast_core::{
     },
     ports::{Applied, PortErrorKind, VoteStore},
 };
+use tokio::task::JoinHandle;
 
 use crate::contract::{Harness, Skipped};
 use crate::fixtures::{Fixtures, step};
@@ -34,7 +35,8 @@ pub(super) const P0: Partition = Partition::new(0);
 pub(super) const P1: Partition = Partition::new(1);
 
 /// A store, and a consumer that folds into it.
-pub(super) struct Scenario {
+pub(super) struct Scenario<'a> {
+    pub(super) harness: &'a dyn VoteStoreHarness,
     pub(super) store: Arc<dyn VoteStore>,
     pub(super) fixtures: Fixtures,
     /// Whom most clauses are about.
@@ -51,10 +53,11 @@ pub(super) struct View {
     pub(super) recount: Vec<(Candidate, u64)>,
 }
 
-impl Scenario {
-    pub(super) async fn start(harness: &dyn VoteStoreHarness) -> Self {
+impl<'a> Scenario<'a> {
+    pub(super) async fn start(harness: &'a dyn VoteStoreHarness) -> Self {
         let fixtures = Fixtures::new();
         Self {
+            harness,
             store: harness.open().await,
             alice: fixtures.candidate("alice"),
             bob: fixtures.candidate("bob"),
@@ -87,6 +90,31 @@ impl Scenario {
         match self.store.apply(step).await {
             Ok(applied) => panic!("what cannot be held was applied: {applied:?}"),
             Err(error) => error.kind(),
+        }
+    }
+
+    /// Folds steps of one record, of a ballot for each of `candidates`, into both partitions, until all
+    /// readers have ended: a fast store folds more of them.
+    pub(super) async fn fold_while_read(
+        &self,
+        readers: Vec<JoinHandle<()>>,
+        candidates: &[Candidate],
+    ) {
+        const LEAST_STEPS: u64 = 60;
+        for start in 0.. {
+            if start >= LEAST_STEPS && readers.iter().all(JoinHandle::is_finished) {
+                break;
+            }
+            for partition in [P0, P1] {
+                let ballot = |who| self.fixtures.ballot(&[(who, 1)]);
+                let ballots: Vec<_> = candidates.iter().map(ballot).collect();
+                let step = next(partition, start, &ballots.iter().collect::<Vec<_>>());
+                assert_eq!(self.fold(&step).await.1, ballots.len());
+                tokio::task::yield_now().await;
+            }
+        }
+        for reader in readers {
+            reader.await.expect("a consistent view");
         }
     }
 
@@ -146,8 +174,8 @@ pub(super) fn counted(partition: Partition, offset: u64) -> Fate {
 
 /// A step of one record at `start`.
 pub(super) fn next(partition: Partition, start: u64, ballots: &[&LoggedBallot]) -> FoldStep {
-    let placed = ballots.iter().map(|ballot| (start, (*ballot).clone()));
-    step(partition, (start, start + 1), placed)
+    let positioned = ballots.iter().map(|ballot| (start, (*ballot).clone()));
+    step(partition, (start, start + 1), positioned)
 }
 
 /// A step of one record at `start`, one ballot of which the store could not hold.

@@ -10,19 +10,10 @@ use cast_core::{
     },
 };
 
-use crate::simulation::{
-    coverage::RareState,
-    membership::Memberships,
-    world::{Promise, World},
-};
+use super::Observed;
+use crate::simulation::{coverage::RareState, world::Promise};
 
-pub(super) struct ObservedBus {
-    pub(super) inner: Arc<dyn EventBus>,
-    pub(super) world: Arc<World>,
-    pub(super) memberships: Arc<Memberships>,
-}
-
-impl ObservedBus {
+impl Observed<dyn EventBus> {
     fn acknowledged(&self, record: &Record, position: LogPosition) {
         let world = &self.world;
         if position.partition != record.partition() {
@@ -47,7 +38,7 @@ impl ObservedBus {
 }
 
 #[async_trait]
-impl ForwardingEventBus for ObservedBus {
+impl ForwardingEventBus for Observed<dyn EventBus> {
     fn inner(&self) -> &dyn EventBus {
         &*self.inner
     }

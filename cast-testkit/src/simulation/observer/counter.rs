@@ -1,6 +1,6 @@
 //! Compares the totals that the counter is given with the fold of the log.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use cast_core::{
@@ -8,19 +8,10 @@ use cast_core::{
     ports::{Checkpoint, ForwardingVoteCounter, PendingVotes, PortError, Reading, VoteCounter},
 };
 
-use crate::simulation::{
-    coverage::RareState,
-    membership::Memberships,
-    world::{Promise, World},
-};
+use super::Observed;
+use crate::simulation::{coverage::RareState, world::Promise};
 
-pub(super) struct ObservedCounter {
-    pub(super) inner: Arc<dyn VoteCounter>,
-    pub(super) world: Arc<World>,
-    pub(super) memberships: Arc<Memberships>,
-}
-
-impl ObservedCounter {
+impl Observed<dyn VoteCounter> {
     fn read_states(&self, readings: &[Reading]) {
         let world = &self.world;
         let refresh_after = Duration::from_millis(world.setup.refresh_after_ms);
@@ -61,7 +52,7 @@ impl ObservedCounter {
 }
 
 #[async_trait]
-impl ForwardingVoteCounter for ObservedCounter {
+impl ForwardingVoteCounter for Observed<dyn VoteCounter> {
     fn inner(&self) -> &dyn VoteCounter {
         &*self.inner
     }

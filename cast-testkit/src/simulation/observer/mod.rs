@@ -11,31 +11,32 @@ use cast_core::ports::Ports;
 
 use super::{membership::Memberships, world::World};
 
+/// A port of one process, observed.
+struct Observed<P: ?Sized> {
+    inner: Arc<P>,
+    world: Arc<World>,
+    memberships: Arc<Memberships>,
+}
+
 /// Puts observers around ports.
 pub(super) fn observed(ports: &Ports, world: &Arc<World>, memberships: &Arc<Memberships>) -> Ports {
-    let world = || Arc::clone(world);
-    let memberships = || Arc::clone(memberships);
+    fn around<P: ?Sized>(
+        inner: &Arc<P>,
+        world: &Arc<World>,
+        memberships: &Arc<Memberships>,
+    ) -> Arc<Observed<P>> {
+        Arc::new(Observed {
+            inner: Arc::clone(inner),
+            world: Arc::clone(world),
+            memberships: Arc::clone(memberships),
+        })
+    }
     Ports {
         clock: Arc::clone(&ports.clock),
         entropy: Arc::clone(&ports.entropy),
-        tickets: Arc::new(tickets::ObservedTickets {
-            inner: Arc::clone(&ports.tickets),
-            world: world(),
-        }),
-        bus: Arc::new(bus::ObservedBus {
-            inner: Arc::clone(&ports.bus),
-            world: world(),
-            memberships: memberships(),
-        }),
-        counter: Arc::new(counter::ObservedCounter {
-            inner: Arc::clone(&ports.counter),
-            world: world(),
-            memberships: memberships(),
-        }),
-        store: Arc::new(store::ObservedStore {
-            inner: Arc::clone(&ports.store),
-            world: world(),
-            memberships: memberships(),
-        }),
+        tickets: around(&ports.tickets, world, memberships),
+        bus: around(&ports.bus, world, memberships),
+        counter: around(&ports.counter, world, memberships),
+        store: around(&ports.store, world, memberships),
     }
 }

@@ -1,6 +1,6 @@
 //! Compares the totals of the store with the fold of the log.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use cast_core::{
@@ -8,19 +8,10 @@ use cast_core::{
     ports::{Applied, ForwardingVoteStore, PortError, VoteStore},
 };
 
-use crate::simulation::{
-    coverage::RareState,
-    membership::Memberships,
-    world::{Promise, World},
-};
+use super::Observed;
+use crate::simulation::{coverage::RareState, world::Promise};
 
-pub(super) struct ObservedStore {
-    pub(super) inner: Arc<dyn VoteStore>,
-    pub(super) world: Arc<World>,
-    pub(super) memberships: Arc<Memberships>,
-}
-
-impl ObservedStore {
+impl Observed<dyn VoteStore> {
     fn applied(&self, step: &FoldStep, applied: &Applied) {
         let world = &self.world;
         match applied {
@@ -63,7 +54,7 @@ impl ObservedStore {
 }
 
 #[async_trait]
-impl ForwardingVoteStore for ObservedStore {
+impl ForwardingVoteStore for Observed<dyn VoteStore> {
     fn inner(&self) -> &dyn VoteStore {
         &*self.inner
     }

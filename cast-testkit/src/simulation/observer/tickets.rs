@@ -1,25 +1,16 @@
 //! Counts the uses that the ticket source grants.
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use cast_core::{
     domain::{Claim, GenuineTicket, PeriodTicket, Redemption, RedemptionRefusal},
     ports::{ForwardingTicketSource, PortError, TicketSource},
 };
 
-use crate::simulation::{
-    coverage::RareState,
-    world::{Promise, World},
-};
-
-pub(super) struct ObservedTickets {
-    pub(super) inner: Arc<dyn TicketSource>,
-    pub(super) world: Arc<World>,
-}
+use super::Observed;
+use crate::simulation::{coverage::RareState, world::Promise};
 
 #[async_trait]
-impl ForwardingTicketSource for ObservedTickets {
+impl ForwardingTicketSource for Observed<dyn TicketSource> {
     fn inner(&self) -> &dyn TicketSource {
         &*self.inner
     }

@@ -16,7 +16,6 @@ use super::{
     how::{How, Shared},
     subscription::{BrokenResume, BrokenSubscription},
 };
-use crate::caught::lock;
 
 /// The memory adapter behind something that breaks it.
 pub(super) struct Broken {
@@ -127,7 +126,7 @@ impl ForwardingEventBus for Broken {
 
     async fn lag(&self, group: &GroupName) -> Result<Vec<PartitionLag>, PortError> {
         let mut lags = self.inner.lag(group).await?;
-        let committed = lock(&self.shared.committed);
+        let committed = self.shared.committed.lock();
         for lag in &mut lags {
             match self.how {
                 How::ForgettingCommits => lag.committed = Offset::START,

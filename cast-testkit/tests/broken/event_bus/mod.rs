@@ -17,7 +17,6 @@ use cast_core::{
 use cast_testkit::contract::{Harness, Skipped, event_bus::EventBusHarness};
 
 use self::{adapter::Broken, how::How};
-use crate::caught::lock;
 
 crate::caught::caught! { event_bus, broken:
     there_is_one_result_for_each_record_in_order => ReversingResults,
@@ -102,7 +101,7 @@ impl EventBusHarness for BrokenHarness {
     }
 
     async fn truncate(&self, partition: Partition, before: Offset) -> Result<(), Skipped> {
-        lock(&self.bus.shared.firsts).insert(partition, before);
+        self.bus.shared.firsts.lock().insert(partition, before);
         self.good.truncate(partition, before).await
     }
 }

@@ -13,7 +13,6 @@ use cast_testkit::dropped_after;
 use tokio::task::yield_now;
 
 use super::how::{How, Shared};
-use crate::caught::lock;
 
 pub(super) struct BrokenResume {
     pub(super) how: How,
@@ -30,11 +29,14 @@ impl ResumeFrom for BrokenResume {
         let lag = lags.into_iter().find(|lag| lag.partition == partition);
         let PartitionLag { committed, end, .. } = lag.expect("one for each partition");
         let named = self.inner.resume_from(partition).await?;
-        let first = lock(&self.shared.firsts)
+        let first = self
+            .shared
+            .firsts
+            .lock()
             .get(&partition)
             .copied()
             .unwrap_or_default();
-        let answered = *lock(&self.shared.answers).entry(partition).or_insert(named);
+        let answered = *self.shared.answers.lock().entry(partition).or_insert(named);
         let is_further_back = named
             .last
             .is_some_and(|last| last.offset.next() < named.next);
@@ -107,14 +109,17 @@ impl Subscription for BrokenSubscription {
     }
 
     async fn commit(&mut self, partition: Partition, next: Offset) -> Result<(), PortError> {
-        lock(&self.shared.committed).insert((self.group.clone(), partition), next);
+        self.shared
+            .committed
+            .lock()
+            .insert((self.group.clone(), partition), next);
         self.inner().commit(partition, next).await
     }
 
     async fn close(mut self: Box<Self>) -> Result<(), PortError> {
         let inner = self.inner.take().expect("there until it is dropped");
         if self.how == How::KeepingMembers {
-            lock(&self.shared.kept).push(inner);
+            self.shared.kept.lock().push(inner);
             return Ok(());
         }
         inner.close().await
@@ -124,7 +129,7 @@ impl Subscription for BrokenSubscription {
 impl Drop for BrokenSubscription {
     fn drop(&mut self) {
         if self.how == How::NotNoticingDrops {
-            lock(&self.shared.kept).extend(self.inner.take());
+            self.shared.kept.lock().extend(self.inner.take());
         }
     }
 }

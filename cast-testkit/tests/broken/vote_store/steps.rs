@@ -55,8 +55,8 @@ impl Broken {
     }
 
     /// The same ballot under an id that was never seen.
-    fn disguise(&self, placed: &mut PositionedBallot) {
-        placed.ballot.id = self.fixtures.ballot_id();
+    fn disguise(&self, positioned: &mut PositionedBallot) {
+        positioned.ballot.id = self.fixtures.ballot_id();
     }
 
     fn disguise_where(
@@ -64,18 +64,21 @@ impl Broken {
         step: &mut FoldStep,
         mut is_so: impl FnMut(&PositionedBallot) -> bool,
     ) {
-        let chosen = step.ballots.iter_mut().filter(|placed| is_so(placed));
-        chosen.for_each(|placed| self.disguise(placed));
+        let chosen = step
+            .ballots
+            .iter_mut()
+            .filter(|positioned| is_so(positioned));
+        chosen.for_each(|positioned| self.disguise(positioned));
     }
 
     async fn look_before_counting(&self, step: &mut FoldStep) {
         let seen = self.memory().seen.clone();
         step.ballots
-            .retain(|placed| !seen.contains(&placed.ballot.id));
+            .retain(|positioned| !seen.contains(&positioned.ballot.id));
         yield_now().await;
         self.memory()
             .seen
-            .extend(step.ballots.iter().map(|placed| placed.ballot.id));
+            .extend(step.ballots.iter().map(|positioned| positioned.ballot.id));
         self.disguise_where(step, |_| true);
     }
 
@@ -100,17 +103,17 @@ impl Broken {
             }
             How::CountingCopiesInAStep => {
                 let mut seen = HashSet::new();
-                self.disguise_where(&mut step, |placed| !seen.insert(placed.ballot.id));
+                self.disguise_where(&mut step, |positioned| !seen.insert(positioned.ballot.id));
             }
             How::TakingTheLastCopy => step.ballots.reverse(),
             How::CountingCopiesOverSteps => {
                 let seen = self.memory().seen.clone();
-                self.disguise_where(&mut step, |placed| seen.contains(&placed.ballot.id));
+                self.disguise_where(&mut step, |positioned| seen.contains(&positioned.ballot.id));
             }
             How::CountingCopiesOverPartitions => {
                 let last = self.memory().last_position.clone();
-                let elsewhere = |placed: &PositionedBallot| {
-                    let at = last.get(&placed.ballot.id);
+                let elsewhere = |positioned: &PositionedBallot| {
+                    let at = last.get(&positioned.ballot.id);
                     at.is_some_and(|at| at.partition != step.partition)
                 };
                 let disguised: Vec<_> = step.ballots.iter().map(elsewhere).collect();
@@ -140,7 +143,7 @@ impl Broken {
 
     fn note(&self, step: &FoldStep) {
         let mut memory = self.memory();
-        let first = step.ballots.first().map(|placed| placed.ballot.id);
+        let first = step.ballots.first().map(|positioned| positioned.ballot.id);
         memory.first_ballot.insert(step.partition, first);
         for PositionedBallot { offset, ballot } in &step.ballots {
             memory.seen.insert(ballot.id);
@@ -166,10 +169,10 @@ impl Broken {
 
     async fn apply_in_pieces(&self, step: &FoldStep) -> Result<Applied, PortError> {
         let mut all = 0;
-        for placed in &step.ballots {
+        for positioned in &step.ballots {
             let piece = FoldStep {
                 next: step.start,
-                ballots: vec![placed.clone()],
+                ballots: vec![positioned.clone()],
                 rejections: Vec::new(),
                 ..*step
             };
@@ -205,7 +208,7 @@ impl Broken {
                 }
             }
             How::AnsweringWithGains => {
-                let gains = sum_votes(step.ballots.iter().map(|placed| &placed.ballot));
+                let gains = sum_votes(step.ballots.iter().map(|positioned| &positioned.ballot));
                 totals = gains.into_iter().collect();
             }
             _ => {}

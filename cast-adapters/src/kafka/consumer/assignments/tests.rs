@@ -149,11 +149,7 @@ fn a_lookup_of_an_earlier_assignment_is_ignored() {
         "it is looked up again"
     );
     assert!(assignments.position_found(now, at(8)));
-    let begin = ReadStart {
-        partition: A,
-        at: Offset::new(8),
-    };
-    assert_eq!(assignments.take_read_starts(), [begin]);
+    assert_eq!(assignments.take_read_starts(), [(A, Offset::new(8))]);
     assert_eq!(assignments.take_read_starts(), [], "returned once");
 }
 
@@ -244,7 +240,7 @@ fn resume_after(assignments: &Assignments, fingerprint: LogFingerprint) -> u64 {
         committed: Offset::START,
     };
     assert!(assignments.position_found(assignments.awaiting_position()[0], Some(lookup)));
-    assignments.take_read_starts()[0].at.get()
+    assignments.take_read_starts()[0].1.get()
 }
 
 #[test]

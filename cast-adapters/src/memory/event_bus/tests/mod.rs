@@ -2,13 +2,12 @@
 
 mod groups;
 
-use std::{collections::HashMap, sync::atomic::Ordering, time::Duration};
+use std::{collections::HashMap, time::Duration};
 
 use cast_core::{
     domain::{LogBatch, Offset, Progress as StoredProgress},
     ports::PortErrorKind,
 };
-use parking_lot::Mutex;
 use tokio::time::timeout;
 
 use super::*;
@@ -92,12 +91,13 @@ impl Bench {
     }
 
     fn waiting(&self) -> usize {
-        self.bus.shared.waiting.load(Ordering::Relaxed)
+        self.bus.log.lock().waiting
     }
 
     fn held(&self, partition: u32) -> u64 {
-        let log = self.bus.shared.log(Partition::new(partition), "looking");
-        log.expect("a partition").lock().held()
+        let log = self.bus.log.lock();
+        let log = log.partition(Partition::new(partition), "looking");
+        log.expect("a partition").held()
     }
 }
 

@@ -1,4 +1,4 @@
-//! The candidates of one shard, and the order in which they are forgotten.
+//! The candidates, and the order in which they are forgotten.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -6,14 +6,14 @@ use std::{
 };
 
 use cast_core::{
-    domain::{AppliedTotal, Candidate, LogPosition},
+    domain::{AppliedTotal, Candidate, LogPosition, Tally},
     ports::{Checkpoint, Reading},
 };
 
 use super::count::Count;
 
-pub(super) struct Shard {
-    counts: HashMap<Candidate, Count>,
+pub(super) struct Counts {
+    by_candidate: HashMap<Candidate, Count>,
     idle: Idle,
     max_idle: usize,
 }
@@ -25,26 +25,27 @@ struct Idle {
     next_rank: u64,
 }
 
-impl Shard {
+impl Counts {
     pub(super) fn new(max_idle: usize) -> Self {
         Self {
-            counts: HashMap::new(),
+            by_candidate: HashMap::new(),
             idle: Idle::default(),
             max_idle,
         }
     }
 
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.counts.len()
+        self.by_candidate.len()
     }
 
     pub(super) fn clear(&mut self) {
-        self.counts.clear();
+        self.by_candidate.clear();
         self.idle.by_rank.clear();
     }
 
     pub(super) fn remove(&mut self, candidate: &Candidate) {
-        let removed = self.counts.remove(candidate);
+        let removed = self.by_candidate.remove(candidate);
         if let Some(rank) = removed.and_then(|count| count.idle_rank) {
             self.idle.by_rank.remove(&rank);
         }
@@ -60,7 +61,7 @@ impl Shard {
         });
         while self.idle.by_rank.len() > self.max_idle {
             if let Some((_, oldest)) = self.idle.by_rank.pop_first() {
-                self.counts.remove(&oldest);
+                self.by_candidate.remove(&oldest);
             }
         }
     }
@@ -68,24 +69,29 @@ impl Shard {
     /// The applied totals of a candidate. This does not count as a reading: the candidate may be
     /// forgotten as before.
     pub(super) fn applied_totals(&self, candidate: &Candidate) -> Vec<AppliedTotal> {
-        self.counts
+        self.by_candidate
             .get(candidate)
             .map(Count::applied_totals)
             .unwrap_or_default()
     }
 
-    pub(super) fn read(&mut self, candidate: &Candidate, now: Duration) -> Option<Reading> {
-        let count = self.counts.get_mut(candidate)?;
+    pub(super) fn read(&mut self, candidate: &Candidate, now: Duration) -> Reading {
+        let Some(count) = self.by_candidate.get_mut(candidate) else {
+            return Reading {
+                tally: Tally::none(candidate.clone()),
+                age: None,
+            };
+        };
         self.idle.refresh(candidate, count);
-        Some(count.reading(candidate, now))
+        count.reading(candidate, now)
     }
 
     /// Changes the count of a candidate, or of a new one.
     fn change(&mut self, candidate: &Candidate, change: impl FnOnce(&mut Count)) {
         // Looked up first: the name is cloned only for a new candidate.
-        let count = match self.counts.get_mut(candidate) {
+        let count = match self.by_candidate.get_mut(candidate) {
             Some(count) => count,
-            None => self.counts.entry(candidate.clone()).or_default(),
+            None => self.by_candidate.entry(candidate.clone()).or_default(),
         };
         change(count);
         self.idle.refresh(candidate, count);
