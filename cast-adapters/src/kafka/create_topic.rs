@@ -20,12 +20,10 @@ use super::{
 };
 use crate::{record::MAX_BYTES, system::SystemClock};
 
-const CREATING: &str = "creating the topic of the log";
-
 /// How long a new topic may take until all its partitions have leaders.
 const LEADERS_DEADLINE: Duration = Duration::from_secs(15);
 
-/// The settings of a new topic.
+/// The settings of a new topic. On three brokers or more: three replicas, two of which must acknowledge.
 #[derive(Clone, Copy, Debug)]
 pub struct TopicOptions {
     /// The number of partitions. It can never change: it decides the partition of each ballot.
@@ -42,19 +40,6 @@ pub struct TopicOptions {
     pub retention: Duration,
 }
 
-impl TopicOptions {
-    /// A topic for a cluster of three brokers or more: three replicas, two of which must acknowledge,
-    /// and a retention of seven days.
-    pub const fn new(partitions: Partitions) -> Self {
-        Self {
-            partitions,
-            replication_factor: 3,
-            min_insync_replicas: 2,
-            retention: Duration::from_secs(7 * 24 * 60 * 60),
-        }
-    }
-}
-
 /// Creates the topic that `options` name, and waits until it can be used. An existing topic stays as it
 /// is. Returns whether the topic was created.
 ///
@@ -64,7 +49,7 @@ impl TopicOptions {
 /// few brokers, or the user lacks a permission.
 pub async fn create_topic(options: &KafkaOptions, topic: &TopicOptions) -> Result<bool, PortError> {
     let created = create(options, topic).await;
-    created.map_err(|error| error.with_operation(CREATING))
+    created.map_err(|error| error.with_operation("creating the topic of the log"))
 }
 
 async fn create(options: &KafkaOptions, topic: &TopicOptions) -> Result<bool, Error> {

@@ -19,8 +19,6 @@ use tokio::sync::{oneshot, watch};
 use super::{blocking, context, error::Error, numbers::number, options::KafkaOptions};
 use crate::{record, system::SystemClock};
 
-const PUBLISHING: &str = "publishing ballots";
-
 /// The time between two replacements: what caused one fatal error may cause the next.
 const MIN_RECREATE_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -62,7 +60,7 @@ impl Producer {
                 Ok(delivery) => delivered(record, delivery).await,
                 Err(error) => Err(error),
             };
-            results.push(delivered.map_err(|error| error.with_operation(PUBLISHING)));
+            results.push(delivered.map_err(|error| error.with_operation("publishing ballots")));
         }
         results
     }

@@ -17,10 +17,6 @@ use super::{
     topic_settings::check_settings,
 };
 
-const CONNECTING: &str = "connecting to the log";
-const COUNTING: &str = "reading the number of partitions";
-const LAGGING: &str = "reading the lag of a group";
-
 /// How long a producer may take to get its id from the cluster. The client asks for it half a second
 /// after its start, and reports it a second later.
 const READY_DEADLINE: Duration = Duration::from_secs(3);
@@ -58,7 +54,7 @@ impl Topic {
         };
         let (sender, partitions) = connect
             .await
-            .map_err(|error| error.with_operation(CONNECTING))?;
+            .map_err(|error| error.with_operation("connecting to the log"))?;
         Ok(Self {
             producer: Producer::new(partitions, sender),
             partitions,
@@ -74,7 +70,7 @@ impl Topic {
             let why = "the topic had that many when this server started";
             expect(&self.options, found, self.partitions, why).map(|()| found)
         });
-        unchanged.map_err(|error| error.with_operation(COUNTING))
+        unchanged.map_err(|error| error.with_operation("reading the number of partitions"))
     }
 
     /// Refuses an offset from which a partition cannot be read without a gap; returns its watermarks.
@@ -100,7 +96,8 @@ impl Topic {
             });
             Ok::<_, Error>(lag.collect())
         };
-        ask.await.map_err(|error| error.with_operation(LAGGING))
+        ask.await
+            .map_err(|error| error.with_operation("reading the lag of a group"))
     }
 }
 

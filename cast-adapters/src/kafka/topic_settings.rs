@@ -64,24 +64,27 @@ async fn replicas(sender: &Arc<Sender>) -> Option<usize> {
 
 /// Refuses settings that lose records for certain.
 fn refuse(topic: &str, settings: &Settings) -> Result<(), Error> {
-    let refusal = |setting, instead, why| Error::TopicSetting {
-        topic: topic.to_owned(),
-        setting,
-        value: settings.get(setting).cloned().unwrap_or_default(),
-        instead,
-        why,
-    };
-    let is = |setting: &str, what: &str| {
-        let value = settings.get(setting);
-        value.is_some_and(|value| value.split(',').any(|one| one.trim() == what))
-    };
-    if is("cleanup.policy", "compact") {
-        let why = "compaction removes records, and with them votes";
-        return Err(refusal("cleanup.policy", "delete", why));
-    }
-    if is("compression.type", UNSUPPORTED_CODEC) {
-        let why = "this program cannot read records that are compressed like that";
-        return Err(refusal("compression.type", "producer", why));
+    let compacted = "compaction removes records, and with them votes";
+    let unreadable = "this program cannot read records that are compressed like that";
+    for (setting, refused, instead, why) in [
+        ("cleanup.policy", "compact", "delete", compacted),
+        (
+            "compression.type",
+            UNSUPPORTED_CODEC,
+            "producer",
+            unreadable,
+        ),
+    ] {
+        let value = settings.get(setting).cloned().unwrap_or_default();
+        if value.split(',').any(|one| one.trim() == refused) {
+            return Err(Error::TopicSetting {
+                topic: topic.to_owned(),
+                setting,
+                value,
+                instead,
+                why,
+            });
+        }
     }
     Ok(())
 }

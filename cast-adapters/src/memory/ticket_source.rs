@@ -174,17 +174,14 @@ fn redeemable<'a>(
     ticket: &Ticket,
     now: Timestamp,
 ) -> Result<&'a mut UseCounter, RedemptionRefusal> {
-    uses.get_mut(&ticket.issued_at())
-        // Another ticket of the same period may have been published first.
-        .filter(|counter| counter.ticket.ticket == *ticket && counter.ticket.valid_from() <= now)
-        .ok_or(RedemptionRefusal::Unknown)
-        .and_then(|counter| {
-            if now < counter.ticket.valid_until {
-                Ok(counter)
-            } else {
-                Err(RedemptionRefusal::Expired)
-            }
-        })
+    let counter = uses.get_mut(&ticket.issued_at());
+    // Another ticket of the same period may have been published first.
+    let is_this = |known: &PeriodTicket| known.ticket == *ticket && known.valid_from() <= now;
+    match counter.filter(|counter| is_this(&counter.ticket)) {
+        None => Err(RedemptionRefusal::Unknown),
+        Some(counter) if counter.ticket.valid_until <= now => Err(RedemptionRefusal::Expired),
+        Some(counter) => Ok(counter),
+    }
 }
 
 impl Claims {

@@ -11,7 +11,7 @@ pub(super) async fn connect(options: &PostgresOptions) -> Result<AsyncPgConnecti
     let tls = super::tls::connector(&options.tls).map_err(Error::Tls)?;
     // The options refuse every mode that needs TLS.
     #[cfg(not(feature = "postgres-tls"))]
-    let tls = tokio_postgres::NoTls;
+    let (tls, _) = (tokio_postgres::NoTls, &options.tls);
     let connected = options.driver_config().connect(tls).await;
     let (client, connection) = connected.map_err(Error::Connect)?;
     // A task drives the connection. It ends, and closes the socket, as soon as the `AsyncPgConnection`

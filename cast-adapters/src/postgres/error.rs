@@ -173,9 +173,7 @@ impl From<PoolError> for Error {
             },
             PoolError::ConnectionError(ConnectionError::CouldntSetupConfiguration(error))
             | PoolError::QueryError(error) => Self::Statement(error),
-            PoolError::ConnectionError(other) => {
-                Self::Statement(QueryError::QueryBuilderError(Box::new(other)))
-            }
+            PoolError::ConnectionError(other) => Self::Setup(other),
         }
     }
 }

@@ -21,7 +21,7 @@ statement! {
 }
 
 statement! {
-    /// The migrations that were run.
+    /// The migrations that were run; their table must exist.
     Versions() -> Text, "versions.sql"
 }
 
@@ -53,10 +53,11 @@ async fn migrate_in_turn(options: &PostgresOptions) -> Result<Vec<String>, Error
             "SET lock_timeout = '30s'; SELECT pg_advisory_lock(1667331956)",
         )
         .await?;
-    let (is_migrated, _, _, encoding) = found(&mut connection).await?;
+    let found = Schema {}.get_result(&mut connection).await?;
+    let (is_migrated, _, _, encoding): Found = found;
     refuse_encoding(&encoding)?;
     if is_migrated {
-        refuse_newer(&applied(&mut connection).await?)?;
+        refuse_newer(&Versions {}.get_results(&mut connection).await?)?;
     }
     // The harness blocks the thread that it runs on.
     let run = tokio::task::spawn_blocking(move || {
@@ -72,7 +73,8 @@ async fn migrate_in_turn(options: &PostgresOptions) -> Result<Vec<String>, Error
 
 /// Checks that the database has the schema of this binary; the error says what to do if not.
 pub(super) async fn check(connection: &mut AsyncPgConnection) -> Result<(), Error> {
-    let (is_migrated, missing, unreadable, encoding) = found(connection).await?;
+    let found = Schema {}.get_result(connection).await?;
+    let (is_migrated, missing, unreadable, encoding): Found = found;
     refuse_encoding(&encoding)?;
     if !is_migrated {
         return Err(Error::Schema(
@@ -85,7 +87,7 @@ pub(super) async fn check(connection: &mut AsyncPgConnection) -> Result<(), Erro
             unreadable.join(", ")
         )));
     }
-    let applied = applied(connection).await?;
+    let applied: Vec<String> = Versions {}.get_results(connection).await?;
     refuse_newer(&applied)?;
     if let Some(version) = known().into_iter().find(|known| !applied.contains(known)) {
         return Err(Error::Schema(format!(
@@ -106,10 +108,6 @@ pub(super) async fn check(connection: &mut AsyncPgConnection) -> Result<(), Erro
 /// the encoding.
 type Found = (bool, Vec<String>, Vec<String>, String);
 
-async fn found(connection: &mut AsyncPgConnection) -> Result<Found, Error> {
-    Ok(Schema {}.get_result(connection).await?)
-}
-
 /// Refuses an encoding that does not have all characters of names.
 fn refuse_encoding(encoding: &str) -> Result<(), Error> {
     if encoding == "UTF8" {
@@ -119,11 +117,6 @@ fn refuse_encoding(encoding: &str) -> Result<(), Error> {
         "the encoding of the database is {encoding}, and names need UTF8: create the database with \
          ENCODING 'UTF8'"
     )))
-}
-
-/// The migrations that were run; their table must exist.
-async fn applied(connection: &mut AsyncPgConnection) -> Result<Vec<String>, Error> {
-    Ok(Versions {}.get_results(connection).await?)
 }
 
 fn refuse_newer(applied: &[String]) -> Result<(), Error> {

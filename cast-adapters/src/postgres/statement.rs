@@ -5,53 +5,36 @@ use diesel::{QueryResult, pg::Pg, query_builder::AstPass};
 /// Writes one value of a statement.
 type Value<'a, 'b> = dyn Fn(AstPass<'_, 'b, Pg>) -> QueryResult<()> + 'a;
 
-/// The text of a statement between its placeholders, and which placeholder follows each part.
+/// Writes a statement, and a value where a placeholder appears for the first time.
 ///
-/// The placeholders `$1`, `$2` … must first appear in this order, in which they get their values.
-pub(super) struct Text {
-    parts: Vec<(String, usize)>,
-    end: String,
-}
-
-impl Text {
-    /// Splits a file at its placeholders. The comments are removed: they would hide the statement in
-    /// `pg_stat_activity`.
-    pub(super) fn parse(file: &str) -> Self {
-        let code = file.lines().filter(|line| !line.starts_with("--"));
-        let code = code.collect::<Vec<_>>().join("\n");
-        let mut pieces = code.split('$');
-        let mut before = pieces.next().unwrap_or_default().to_owned();
-        let mut parts = Vec::new();
+/// The placeholders `$1`, `$2` … must first appear in this order, in which they get their values. Comments
+/// are left out: they would hide the statement in `pg_stat_activity`.
+pub(super) fn write<'b>(
+    file: &str,
+    mut out: AstPass<'_, 'b, Pg>,
+    values: &[&Value<'_, 'b>],
+) -> QueryResult<()> {
+    let mut given = 0;
+    for line in file.lines().filter(|line| !line.starts_with("--")) {
+        let mut pieces = line.split('$');
+        out.push_sql(pieces.next().unwrap_or_default());
         for piece in pieces {
             let digits = piece.bytes().take_while(u8::is_ascii_digit).count();
             let (number, after) = piece.split_at(digits);
-            let number = number.parse().expect("a $ begins a placeholder");
-            parts.push((std::mem::replace(&mut before, after.to_owned()), number));
-        }
-        Self { parts, end: before }
-    }
-
-    /// Writes the statement, and a value where a placeholder appears for the first time.
-    pub(super) fn write<'b>(
-        &self,
-        mut out: AstPass<'_, 'b, Pg>,
-        values: &[&Value<'_, 'b>],
-    ) -> QueryResult<()> {
-        let mut given = 0;
-        for (sql, number) in &self.parts {
-            out.push_sql(sql);
-            if *number <= given {
+            let number: usize = number.parse().expect("a $ begins a placeholder");
+            if number <= given {
                 out.push_sql(&format!("${number}"));
             } else {
                 given += 1;
-                assert_eq!(*number, given, "placeholders first appear in order");
+                assert_eq!(number, given, "placeholders first appear in order");
                 values[given - 1](out.reborrow())?;
             }
+            out.push_sql(after);
         }
-        assert_eq!(values.len(), given, "each value has its placeholder");
-        out.push_sql(&self.end);
-        Ok(())
+        out.push_sql("\n");
     }
+    assert_eq!(values.len(), given, "each value has its placeholder");
+    Ok(())
 }
 
 /// Declares a statement: a struct with a field for each placeholder, the file with its text, and
@@ -69,15 +52,12 @@ macro_rules! statement {
                 &'b self,
                 out: diesel::query_builder::AstPass<'_, 'b, diesel::pg::Pg>,
             ) -> diesel::QueryResult<()> {
-                static TEXT: std::sync::LazyLock<$crate::postgres::statement::Text> =
-                    std::sync::LazyLock::new(|| {
-                        $crate::postgres::statement::Text::parse(include_str!(concat!(
-                            env!("CARGO_MANIFEST_DIR"),
-                            "/src/postgres/sql/",
-                            $file
-                        )))
-                    });
-                TEXT.write(out, &[$(&|mut out: diesel::query_builder::AstPass<'_, 'b, diesel::pg::Pg>| {
+                let file = include_str!(concat!(
+                    env!("CARGO_MANIFEST_DIR"),
+                    "/src/postgres/sql/",
+                    $file
+                ));
+                $crate::postgres::statement::write(file, out, &[$(&|mut out: diesel::query_builder::AstPass<'_, 'b, diesel::pg::Pg>| {
                     out.push_bind_param::<$sql_type, _>(&self.$value)
                 }),*])
             }
@@ -99,13 +79,35 @@ pub(super) use statement;
 
 #[cfg(test)]
 mod tests {
-    use super::Text;
+    use diesel::{
+        debug_query,
+        query_builder::{QueryFragment, QueryId},
+        sql_types::{BigInt, Text},
+    };
+
+    use super::*;
+
+    #[derive(QueryId)]
+    struct Probe(i64, &'static str);
+
+    impl QueryFragment<Pg> for Probe {
+        fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+            let file = "-- $1 is an id.\nSELECT $1 + $2,\n-- again\n$1 END";
+            write(
+                file,
+                out,
+                &[
+                    &|mut out: AstPass<'_, 'b, Pg>| out.push_bind_param::<BigInt, _>(&self.0),
+                    &|mut out: AstPass<'_, 'b, Pg>| out.push_bind_param::<Text, _>(self.1),
+                ],
+            )
+        }
+    }
 
     #[test]
-    fn a_file_is_split_at_its_placeholders_without_its_comments() {
-        let text = Text::parse("-- $1 is an id.\nSELECT $1 + $12,\n-- again\n$1 END");
-        let parts: Vec<_> = text.parts.iter().map(|(sql, n)| (&**sql, *n)).collect();
-        assert_eq!(parts, [("SELECT ", 1), (" + ", 12), (",\n", 1)]);
-        assert_eq!(text.end, " END");
+    fn a_file_is_written_with_its_values_and_without_its_comments() {
+        let written = debug_query::<Pg, _>(&Probe(7, "x")).to_string();
+        let expected = "SELECT $1 + $2,\n$1 END\n -- binds: [7, \"x\"]";
+        assert_eq!(written, expected);
     }
 }

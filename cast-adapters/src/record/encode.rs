@@ -8,20 +8,17 @@ use prost::{
 
 use super::schema::{self, MAX_BYTES, VERSION};
 
-/// A record that is too large for the log.
+/// A record that is too large for the log: it has more than [`MAX_BYTES`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum EncodeError {
-    /// It has more than [`MAX_BYTES`].
-    #[error(
-        "a record of {ballots} ballots has {bytes} bytes, and the limit is {MAX_BYTES} bytes: let a \
-         flush take fewer ballots"
-    )]
-    TooLarge {
-        /// How many ballots it has.
-        ballots: usize,
-        /// How many bytes it would have.
-        bytes: usize,
-    },
+#[error(
+    "a record of {ballots} ballots has {bytes} bytes, and the limit is {MAX_BYTES} bytes: let a flush \
+     take fewer ballots"
+)]
+pub struct EncodeError {
+    /// How many ballots it has.
+    pub ballots: usize,
+    /// How many bytes it would have.
+    pub bytes: usize,
 }
 
 /// The bytes of a record, for a log with this number of partitions.
@@ -43,7 +40,7 @@ pub fn encode(record: &Record, partitions: Partitions) -> Result<Vec<u8>, Encode
     };
     let bytes = message.encoded_len();
     if bytes > MAX_BYTES {
-        return Err(EncodeError::TooLarge {
+        return Err(EncodeError {
             ballots: ballots.len(),
             bytes,
         });

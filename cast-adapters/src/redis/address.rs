@@ -11,7 +11,7 @@ use super::{error::Cause, options::RedisOptions, slots::NodeAddress};
 pub(super) struct Endpoints {
     info: ConnectionInfo,
     /// At least one.
-    addresses: Vec<ConnectionAddr>,
+    pub(super) addresses: Vec<ConnectionAddr>,
 }
 
 impl Endpoints {
@@ -33,10 +33,6 @@ impl Endpoints {
             info,
             addresses: infos.iter().map(|info| info.addr().clone()).collect(),
         })
-    }
-
-    pub(super) fn addresses(&self) -> impl Iterator<Item = &ConnectionAddr> {
-        self.addresses.iter()
     }
 
     /// Several addresses are those of a cluster's nodes.

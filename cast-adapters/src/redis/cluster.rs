@@ -28,7 +28,7 @@ use super::{
 pub(super) const MAX_REDIRECTS: usize = 6;
 
 pub(super) struct Cluster {
-    options: RedisOptions,
+    options: Arc<RedisOptions>,
     endpoints: Endpoints,
     topology: Mutex<Topology>,
     on_slots: SlotsListener,
@@ -45,12 +45,12 @@ struct Topology {
 
 impl Cluster {
     /// Begins to connect to the first address of the URL, and does not wait for it.
-    pub(super) fn open(options: &RedisOptions) -> Result<Arc<Self>, Cause> {
+    pub(super) fn open(options: &Arc<RedisOptions>) -> Result<Arc<Self>, Cause> {
         let endpoints = Endpoints::parse(options)?;
         let cluster = Arc::new_cyclic(|cluster: &Weak<Self>| {
             let cluster = Weak::clone(cluster);
             Self {
-                options: options.clone(),
+                options: Arc::clone(options),
                 endpoints,
                 topology: Mutex::default(),
                 on_slots: Arc::new(move |answer, asked| match cluster.upgrade() {
@@ -59,7 +59,7 @@ impl Cluster {
                 }),
             }
         });
-        let nodes = cluster.endpoints.addresses();
+        let nodes = cluster.endpoints.addresses.iter();
         let nodes = nodes.map(|address| cluster.new_node(address.clone()));
         let nodes: Vec<_> = nodes.collect::<RedisResult<_>>().map_err(Cause::Address)?;
         let first = Arc::clone(&nodes[0]);
@@ -72,7 +72,7 @@ impl Cluster {
     /// Whether any node answers.
     pub(super) async fn ping(&self) -> Result<(), Cause> {
         let mut failed = Vec::new();
-        let mut node = self.topology.lock().master(None);
+        let mut node = self.master(None);
         loop {
             let Err(cause) = node.ping().await else {
                 return Ok(());
@@ -85,10 +85,10 @@ impl Cluster {
         }
     }
 
-    /// The node to send a command for each of `slots` to: its master, or a node that may know it.
-    pub(super) fn masters(&self, slots: impl Iterator<Item = Slot>) -> Vec<Arc<Node>> {
-        let topology = self.topology.lock();
-        slots.map(|slot| topology.master(Some(slot))).collect()
+    /// The node to send a command for a slot to: its master, or a node that may know it.
+    pub(super) fn master(&self, slot: Option<Slot>) -> Arc<Node> {
+        let best = self.topology.lock().best(slot, &[]);
+        best.expect("a topology has at least one node")
     }
 
     /// The node to send a command to when `failed` could not carry it out: the master of its slot, or
@@ -104,7 +104,7 @@ impl Cluster {
             let mut known = topology.nodes.iter().chain(failed);
             !known.any(|node| node.address == **address)
         };
-        let new = self.endpoints.addresses().find(is_new);
+        let new = self.endpoints.addresses.iter().find(is_new);
         let new = new.and_then(|address| self.new_node(address.clone()).ok());
         topology.nodes.extend(new.clone());
         new.or(best)
@@ -181,17 +181,12 @@ impl Cluster {
     fn new_node(&self, address: ConnectionAddr) -> RedisResult<Arc<Node>> {
         let roots = self.options.root_certificates.as_deref();
         let client = address::client(self.endpoints.connection_info(&address), roots)?;
-        let node = Node::new(address, client, &self.options, Arc::clone(&self.on_slots));
-        Ok(Arc::new(node))
+        let (options, on_slots) = (Arc::clone(&self.options), Arc::clone(&self.on_slots));
+        Ok(Arc::new(Node::new(address, client, options, on_slots)))
     }
 }
 
 impl Topology {
-    fn master(&self, slot: Option<Slot>) -> Arc<Node> {
-        let best = self.best(slot, &[]);
-        best.expect("a topology has at least one node")
-    }
-
     /// The best node that is not among `failed`: one that answers before one that is unreachable, then
     /// the master of the slot, then one that is connected to.
     fn best(&self, slot: Option<Slot>, failed: &[Arc<Node>]) -> Option<Arc<Node>> {

@@ -1,11 +1,8 @@
 //! One server and a few connections to it. Any number of commands share each connection.
 
-use std::{
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicBool, Ordering},
 };
 
 use bb8_redis::{
@@ -35,7 +32,6 @@ pub(super) struct Node {
     pub(super) address: ConnectionAddr,
     connector: Connector,
     pool: OnceLock<Pool<Connector>>,
-    connections: u32,
 }
 
 /// One connection. Clones share it.
@@ -44,54 +40,44 @@ pub(super) struct Connection {
     multiplexed: MultiplexedConnection,
     /// Set as soon as the connection is known to be of no further use.
     broken: Arc<AtomicBool>,
-    status: Arc<Status>,
-}
-
-/// What the last attempts to use a node came to.
-struct Status {
-    /// Set when the node does not answer, until a connection succeeds again.
-    unreachable: AtomicBool,
-    connect_error: watch::Sender<Option<RedisError>>,
+    /// That of its node.
+    unreachable: Arc<AtomicBool>,
 }
 
 #[derive(Clone)]
 struct Connector {
     client: Client,
-    connect_timeout: Duration,
-    response_timeout: Duration,
-    status: Arc<Status>,
+    options: Arc<RedisOptions>,
     on_slots: SlotsListener,
+    /// Set when the node does not answer, until a connection succeeds again.
+    unreachable: Arc<AtomicBool>,
+    connect_error: watch::Sender<Option<RedisError>>,
 }
 
 impl Node {
     pub(super) fn new(
         address: ConnectionAddr,
         client: Client,
-        options: &RedisOptions,
+        options: Arc<RedisOptions>,
         on_slots: SlotsListener,
     ) -> Self {
-        let status = Status {
-            unreachable: AtomicBool::new(false),
-            connect_error: watch::Sender::new(None),
-        };
         let connector = Connector {
             client,
-            connect_timeout: options.connect_timeout,
-            response_timeout: options.response_timeout,
-            status: Arc::new(status),
+            options,
             on_slots,
+            unreachable: Arc::default(),
+            connect_error: watch::Sender::new(None),
         };
         Self {
             address,
             connector,
             pool: OnceLock::new(),
-            connections: options.connections,
         }
     }
 
     /// Whether the last attempt to use the node got no answer.
     pub(super) fn is_unreachable(&self) -> bool {
-        self.connector.status.unreachable.load(Ordering::Relaxed)
+        self.connector.unreachable.load(Ordering::Relaxed)
     }
 
     pub(super) fn is_connected(&self) -> bool {
@@ -104,11 +90,12 @@ impl Node {
     }
 
     fn pool(&self) -> &Pool<Connector> {
+        let options = &self.connector.options;
         self.pool.get_or_init(|| {
             Pool::builder()
-                .max_size(self.connections)
-                .min_idle(self.connections)
-                .connection_timeout(self.connector.connect_timeout)
+                .max_size(options.connections)
+                .min_idle(options.connections)
+                .connection_timeout(options.connect_timeout)
                 .idle_timeout(None)
                 .build_unchecked(self.connector.clone())
         })
@@ -119,16 +106,15 @@ impl Node {
     /// It is borrowed from the pool only to be cloned: callers share it, so none waits for the answers
     /// of another.
     pub(super) async fn connection(&self) -> Result<Connection, Cause> {
-        let (pool, status) = (self.pool(), &self.connector.status);
-        let timed_out = Cause::ConnectTimeout(self.connector.connect_timeout);
-        let mut errors = status.connect_error.subscribe();
+        let timed_out = Cause::ConnectTimeout(self.connector.options.connect_timeout);
+        let mut errors = self.connector.connect_error.subscribe();
         tokio::select! {
             biased;
-            got = pool.get() => match got {
+            got = self.pool().get() => match got {
                 Ok(pooled) => Ok(pooled.clone()),
                 Err(RunError::User(error)) => Err(Cause::Connect(error)),
                 Err(RunError::TimedOut) => {
-                    status.unreachable.store(true, Ordering::Relaxed);
+                    self.connector.unreachable.store(true, Ordering::Relaxed);
                     Err(timed_out)
                 }
             },
@@ -161,15 +147,12 @@ impl Connection {
             .query_async(&mut self.multiplexed)
             .await;
         let is_broken = match &answers {
-            Ok(answers) => answers
-                .iter()
-                .filter_map(|one| one.as_ref().err())
-                .any(breaks),
+            Ok(answers) => answers.iter().any(|one| one.as_ref().is_err_and(breaks)),
             Err(error) => breaks(error),
         };
         if is_broken {
             self.broken.store(true, Ordering::Relaxed);
-            self.status.unreachable.store(true, Ordering::Relaxed);
+            self.unreachable.store(true, Ordering::Relaxed);
         }
         answers
     }
@@ -191,11 +174,9 @@ impl ManageConnection for Connector {
     async fn connect(&self) -> Result<Connection, RedisError> {
         let connected = self.open().await;
         let is_unreachable = connected.is_err();
-        self.status
-            .unreachable
-            .store(is_unreachable, Ordering::Relaxed);
+        self.unreachable.store(is_unreachable, Ordering::Relaxed);
         if let Err(error) = &connected {
-            self.status.connect_error.send_replace(Some(error.clone()));
+            self.connect_error.send_replace(Some(error.clone()));
         }
         connected
     }
@@ -218,8 +199,8 @@ impl Connector {
         let broken = Arc::new(AtomicBool::new(false));
         let closed = Arc::clone(&broken);
         let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(self.connect_timeout))
-            .set_response_timeout(Some(self.response_timeout))
+            .set_connection_timeout(Some(self.options.connect_timeout))
+            .set_response_timeout(Some(self.options.response_timeout))
             .set_write_backpressure_boundary(WRITE_BUFFER)
             .set_push_sender(move |push: PushInfo| {
                 if push.kind == PushKind::Disconnection {
@@ -237,7 +218,7 @@ impl Connector {
         Ok(Connection {
             multiplexed: connection,
             broken,
-            status: Arc::clone(&self.status),
+            unreachable: Arc::clone(&self.unreachable),
         })
     }
 }

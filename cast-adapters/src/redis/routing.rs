@@ -84,11 +84,10 @@ impl Cluster {
     }
 
     fn route_all(&self, calls: Vec<Call>) -> Vec<PendingCommand> {
-        let nodes = self.masters(calls.iter().map(Call::slot));
-        let calls = calls.into_iter().zip(nodes).enumerate();
+        let calls = calls.into_iter().enumerate();
         calls
-            .map(|(index, (call, node))| PendingCommand {
-                node,
+            .map(|(index, call)| PendingCommand {
+                node: self.master(Some(call.slot)),
                 index,
                 call,
                 redirected: false,
@@ -112,7 +111,7 @@ impl Cluster {
             _ if cause.did_nothing() && !command.redirected && !cause.is_misconfigured() => {
                 command.failed.push(Arc::clone(&command.node));
                 command.failure = Some(cause.clone());
-                self.next_node(Some(command.call.slot()), &command.failed)
+                self.next_node(Some(command.call.slot), &command.failed)
             }
             _ => None,
         };
@@ -163,7 +162,7 @@ async fn send_page(
     commands: &[PendingCommand],
 ) -> RedisResult<Vec<RedisResult<Value>>> {
     let all = commands.iter();
-    let all = all.map(|command| (command.asking, command.call.by_sha1()));
+    let all = all.map(|command| (command.asking, command.call.command.clone()));
     let mut answers = connection.pipeline(pipeline(all)).await?;
     let lacking: Vec<usize> = (0..answers.len())
         .filter(|&index| answers[index].as_ref().is_err_and(lacks_script))

@@ -49,23 +49,16 @@ impl Script {
 /// A call of a script.
 pub(super) struct Call {
     script: &'static Script,
-    slot: Slot,
-    command: Cmd,
+    /// That of its keys.
+    pub(super) slot: Slot,
+    /// For a server that has the script.
+    pub(super) command: Cmd,
 }
 
 impl Call {
     pub(super) fn arg(&mut self, argument: impl ToRedisArgs) -> &mut Self {
         self.command.arg(argument);
         self
-    }
-
-    pub(super) fn slot(&self) -> Slot {
-        self.slot
-    }
-
-    /// The command for a server that has the script.
-    pub(super) fn by_sha1(&self) -> Cmd {
-        self.command.clone()
     }
 
     /// The command for a server that does not have the script: it runs the source, and keeps it.
@@ -111,6 +104,6 @@ mod tests {
     #[test]
     fn the_slot_of_a_call_is_that_of_its_first_key() {
         let mut call = READ.call(&["{a}key", "{a}another"]);
-        assert_eq!(call.arg("{b}").slot(), Slot::for_key("a"));
+        assert_eq!(call.arg("{b}").slot, Slot::for_key("a"));
     }
 }

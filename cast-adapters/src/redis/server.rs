@@ -7,13 +7,14 @@ use cast_core::ports::PortError;
 use super::{cluster::Cluster, keys::Keys, options::RedisOptions};
 
 pub(super) struct Server {
-    pub(super) options: RedisOptions,
+    pub(super) options: Arc<RedisOptions>,
     pub(super) keys: Keys,
     pub(super) cluster: Arc<Cluster>,
 }
 
 impl Server {
     pub(super) fn open(options: RedisOptions) -> Result<Arc<Self>, PortError> {
+        let options = Arc::new(options);
         let cluster = options.check().and_then(|()| Cluster::open(&options));
         Ok(Arc::new(Self {
             cluster: cluster.map_err(|cause| cause.with_operation("opening Redis"))?,

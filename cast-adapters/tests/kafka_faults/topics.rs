@@ -62,7 +62,7 @@ async fn a_topic_is_created_once_with_its_settings() {
         replication_factor: 1,
         min_insync_replicas: 1,
         retention: Duration::from_secs(3_600),
-        ..TopicOptions::new(FIVE)
+        partitions: FIVE,
     };
     assert!(create_topic(&options, &topic).await.expect("it is made"));
     assert!(!create_topic(&options, &topic).await.expect("it is there"));
@@ -87,7 +87,10 @@ async fn a_topic_is_created_once_with_its_settings() {
     );
     assert_eq!(value("cleanup.policy").as_deref(), Some("delete"));
 
-    let too_many = TopicOptions::new(FIVE);
+    let too_many = TopicOptions {
+        replication_factor: 3,
+        ..topic
+    };
     let other: KafkaOptions = kafka.url(&servers::random_name()).parse().expect("a URL");
     let error = create_topic(&other, &too_many)
         .await

@@ -357,7 +357,7 @@ fn a_record_may_have_just_as_many_bytes_as_the_limit() {
     let error = record::encode(&record_of(MAX_BYTES + 1), PARTITIONS);
     let more = MAX_BYTES + 1;
     assert!(
-        matches!(error, Err(EncodeError::TooLarge { bytes, .. }) if bytes == more),
+        matches!(error, Err(EncodeError { bytes, .. }) if bytes == more),
         "{error:?}"
     );
 }

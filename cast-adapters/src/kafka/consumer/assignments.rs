@@ -74,13 +74,12 @@ impl Assignments {
 
     /// Called when the reading thread ends, also by a panic.
     pub(super) fn end(&self, because: PortError) {
-        {
-            let mut state = self.state.lock();
-            state.reader = None;
-            state.partitions.clear();
-            state.prefetched = BufferSize::default();
-            state.failure.get_or_insert(because);
-        }
+        let mut state = self.state.lock();
+        state.reader = None;
+        state.partitions.clear();
+        state.prefetched = BufferSize::default();
+        state.failure.get_or_insert(because);
+        drop(state);
         self.changed.notify_one();
     }
 
@@ -90,15 +89,14 @@ impl Assignments {
 
     /// Adds partitions that the group has assigned to this member.
     pub(super) fn assign(&self, partitions: &[Partition]) {
-        {
-            let mut state = self.state.lock();
-            for &partition in partitions {
-                state.remove(partition);
-                state.assignment_count += 1;
-                let assigned = AssignedPartition::new(state.assignment_count);
-                state.partitions.insert(partition, assigned);
-            }
+        let mut state = self.state.lock();
+        for &partition in partitions {
+            state.remove(partition);
+            state.assignment_count += 1;
+            let assigned = AssignedPartition::new(state.assignment_count);
+            state.partitions.insert(partition, assigned);
         }
+        drop(state);
         self.changed.notify_one();
     }
 
@@ -140,16 +138,14 @@ impl Assignments {
         partition: Partition,
         record: PrefetchedRecord,
     ) -> Result<(), LogFingerprint> {
-        {
-            let mut state = self.state.lock();
-            let is_failing = state.failure.is_some();
-            let Some(assigned) = state.partitions.get_mut(&partition).filter(|_| !is_failing)
-            else {
-                return Ok(());
-            };
-            let weight = assigned.push(record)?;
-            state.prefetched += weight;
-        }
+        let mut state = self.state.lock();
+        let is_failing = state.failure.is_some();
+        let Some(assigned) = state.partitions.get_mut(&partition).filter(|_| !is_failing) else {
+            return Ok(());
+        };
+        let weight = assigned.push(record)?;
+        state.prefetched += weight;
+        drop(state);
         self.changed.notify_one();
         Ok(())
     }

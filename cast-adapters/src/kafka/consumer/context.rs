@@ -35,7 +35,7 @@ pub(super) struct MemberContext {
     topic: String,
     assignments: Arc<Assignments>,
     /// The partitions that the client reads.
-    started: Mutex<BTreeSet<Partition>>,
+    pub(super) started: Mutex<BTreeSet<Partition>>,
     /// Counts the callbacks.
     events: AtomicU64,
     /// The text of the last error, which the error itself does not have.
@@ -62,30 +62,9 @@ impl MemberContext {
         self.reason.lock().clone()
     }
 
-    /// Notes that the client reads a partition.
-    pub(super) fn mark_started(&self, partition: Partition) {
-        self.started.lock().insert(partition);
-    }
-
-    /// Notes that the client no longer reads a partition; returns whether it did.
-    pub(super) fn mark_stopped(&self, partition: Partition) -> bool {
-        self.started.lock().remove(&partition)
-    }
-
-    /// Notes that the client no longer reads any partition; returns those that it did.
-    pub(super) fn mark_all_stopped(&self) -> TopicPartitionList {
-        let stopped = std::mem::take(&mut *self.started.lock());
-        self.list(
-            stopped
-                .into_iter()
-                .map(|partition| (partition, Offset::START)),
-        )
-    }
-
-    /// The partitions that the client reads.
-    pub(super) fn started(&self) -> TopicPartitionList {
-        let started = self.started.lock();
-        self.list(started.iter().map(|&partition| (partition, Offset::START)))
+    /// A list of partitions, for calls that need no offsets.
+    pub(super) fn list_of(&self, of: impl IntoIterator<Item = Partition>) -> TopicPartitionList {
+        self.list(of.into_iter().map(|partition| (partition, Offset::START)))
     }
 
     pub(super) fn list(
@@ -150,9 +129,9 @@ impl ConsumerContext for MemberContext {
             tracing::info!(?partitions, "partitions were revoked from this consumer");
             // This comes first: this member may not commit them after the revocation.
             self.commit(client, self.assignments.revoke(&partitions));
-            let read = partitions.into_iter().filter(|&one| self.mark_stopped(one));
-            let read: Vec<_> = read.map(|partition| (partition, Offset::START)).collect();
-            client.incremental_unassign(&self.list(read))
+            let read = partitions.into_iter();
+            let read = read.filter(|partition| self.started.lock().remove(partition));
+            client.incremental_unassign(&self.list_of(read))
         };
         if let Err(error) = answered {
             tracing::warn!(target: "kafka", %error, "the rebalance could not be acknowledged");

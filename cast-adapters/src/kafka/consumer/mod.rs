@@ -20,11 +20,6 @@ use self::{
 };
 use super::{blocking, error::Error, topic::Topic};
 
-const RESUMING: &str = "looking up the position to resume at";
-const SEEKING: &str = "seeking in the log";
-const JOINING: &str = "joining the group";
-const LEAVING: &str = "leaving the group";
-
 /// How long `close` waits until the member has left the group. The thread may take longer.
 const LEAVE_DEADLINE: Duration = Duration::from_secs(5);
 
@@ -67,7 +62,7 @@ impl KafkaSubscription {
         };
         let start = move || reader::start(&options, group.as_str(), assignments, left);
         let started = blocking::run(start).await;
-        started.map_err(|error| error.with_operation(JOINING))?;
+        started.map_err(|error| error.with_operation("joining the group"))?;
         Ok(member)
     }
 
@@ -93,7 +88,8 @@ async fn look_up_position(
 ) -> Result<ResumeLookup, PortError> {
     let mut at = resume.resume_from(partition).await?;
     let ends = topic.check(partition, at.next).await;
-    let ends = ends.map_err(|error| error.with_operation(RESUMING))?;
+    let ends =
+        ends.map_err(|error| error.with_operation("looking up the position to resume at"))?;
     // A record that retention removed cannot be compared.
     at.last = at.last.filter(|last| last.offset >= ends.start);
     let committed = topic.groups.committed(group, vec![partition]).await;
@@ -138,7 +134,7 @@ impl Subscription for KafkaSubscription {
     async fn seek(&mut self, partition: Partition, next: Offset) -> Result<(), PortError> {
         if self.assignments.holds(partition) {
             let checked = self.topic.check(partition, next).await;
-            checked.map_err(|error| error.with_operation(SEEKING))?;
+            checked.map_err(|error| error.with_operation("seeking in the log"))?;
             self.assignments.seek(partition, next);
         }
         Ok(())
@@ -154,7 +150,7 @@ impl Subscription for KafkaSubscription {
         match timeout(LEAVE_DEADLINE, &mut self.has_left).await {
             // The thread sent its message, or has ended.
             Ok(_) => Ok(()),
-            Err(_) => Err(Error::TimedOut.with_operation(LEAVING)),
+            Err(_) => Err(Error::TimedOut.with_operation("leaving the group")),
         }
     }
 }

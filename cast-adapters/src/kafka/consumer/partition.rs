@@ -16,14 +16,12 @@ pub(super) struct PrefetchedRecord {
     pub(super) size: BufferSize,
 }
 
-/// The records of a partition that were read and not taken yet, in the log's order.
-type PrefetchBuffer = VecDeque<PrefetchedRecord>;
-
 pub(super) struct AssignedPartition {
     /// The number of this assignment: the same partition may be revoked and assigned again.
     pub(super) assignment: u64,
     pub(super) state: PartitionState,
-    prefetched: PrefetchBuffer,
+    /// The records that were read and not taken yet, in the log's order.
+    prefetched: VecDeque<PrefetchedRecord>,
     /// The highest offset that was committed, or is to be committed.
     pub(super) committed: Offset,
     /// The offset to commit next.

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, thread, time::Duration};
 
-use cast_core::domain::{Clock as _, LogEntry, Offset, Partition};
+use cast_core::domain::{Clock as _, LogEntry};
 use rdkafka::{
     Message, TopicPartitionList,
     consumer::{BaseConsumer, Consumer as _},
@@ -75,7 +75,6 @@ pub(super) fn start(
 
 impl Reader {
     fn run(mut self) {
-        let _end = End(Arc::clone(&self.assignments));
         let this_thread = thread::current();
         self.assignments.begin(this_thread.clone());
         self.client
@@ -98,27 +97,22 @@ impl Reader {
     /// Starts to read the partitions whose positions have become known.
     fn begin(&self) {
         for (partition, at) in self.assignments.take_read_starts() {
-            let here = self.list([(partition, at)]);
+            let member = self.client.context();
+            let here = member.list([(partition, at)]);
             // After a seek the client must stop first: with that it discards the records of the partition
             // that it has buffered.
-            let member = self.client.context();
-            if member.mark_stopped(partition) {
+            if member.started.lock().remove(&partition) {
                 self.log_failure(
                     self.client.incremental_unassign(&here),
                     "could not stop reading a partition",
                 );
             }
             match self.client.incremental_assign(&here) {
-                Ok(()) => member.mark_started(partition),
+                Ok(()) => drop(member.started.lock().insert(partition)),
                 Err(error) => self.fail(Error::Read(error)),
             }
             // The client keeps the paused state of a partition while it does not read it.
-            let paced = if self.is_paused {
-                self.client.pause(&here)
-            } else {
-                self.client.resume(&here)
-            };
-            self.log_failure(paced, "could not pause or resume a partition");
+            self.pause_or_resume(&here);
         }
     }
 
@@ -134,14 +128,19 @@ impl Reader {
             return;
         }
         self.is_paused = should_pause;
-        let all = self.client.context().started();
-        // The client resumes after the last record that it returned.
-        let paced = if should_pause {
-            self.client.pause(&all)
+        let member = self.client.context();
+        let all = member.list_of(member.started.lock().iter().copied());
+        self.pause_or_resume(&all);
+    }
+
+    /// The client resumes after the last record that it returned.
+    fn pause_or_resume(&self, partitions: &TopicPartitionList) {
+        let done = if self.is_paused {
+            self.client.pause(partitions)
         } else {
-            self.client.resume(&all)
+            self.client.resume(partitions)
         };
-        self.log_failure(paced, "could not pause or resume the partitions");
+        self.log_failure(done, "could not pause or resume partitions");
     }
 
     /// Takes records from the client while there is room, up to a limit, so that the thread gets to its
@@ -199,7 +198,9 @@ impl Reader {
     /// Ends the reading with an error. The client stops too: its further records would be dropped, and it
     /// would report the same error again and again until the store has returned the positions.
     fn fail(&self, why: Error) {
-        let all = self.client.context().mark_all_stopped();
+        let member = self.client.context();
+        let all = std::mem::take(&mut *member.started.lock());
+        let all = member.list_of(all);
         if all.count() > 0 {
             self.log_failure(
                 self.client.incremental_unassign(&all),
@@ -219,10 +220,6 @@ impl Reader {
         }
     }
 
-    fn list(&self, of: impl IntoIterator<Item = (Partition, Offset)>) -> TopicPartitionList {
-        self.client.context().list(of)
-    }
-
     /// Logs a failure that needs no handling: it happens when the partition is about to be revoked.
     fn log_failure(&self, result: KafkaResult<()>, what: &str) {
         if let Err(error) = result {
@@ -232,10 +229,9 @@ impl Reader {
 }
 
 /// Reports the end of the thread to the subscription, also after a panic.
-struct End(Arc<Assignments>);
-
-impl Drop for End {
+impl Drop for Reader {
     fn drop(&mut self) {
-        self.0.end(Error::ReaderDied.with_operation(READING));
+        self.assignments
+            .end(Error::ReaderDied.with_operation(READING));
     }
 }

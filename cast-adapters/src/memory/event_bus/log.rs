@@ -38,7 +38,7 @@ impl Log {
     pub(super) fn lag(&self, group: &GroupName) -> Vec<PartitionLag> {
         let group = self.groups.get(group);
         let lag = |(number, log): (usize, &PartitionLog)| {
-            let committed = group.map_or(log.start(), |group| group.places[number].committed);
+            let committed = group.map_or(log.start, |group| group.places[number].committed);
             log.lag(committed)
         };
         self.logs.iter().enumerate().map(lag).collect()
@@ -95,7 +95,7 @@ impl Log {
         let groups = self.groups.values();
         let committed = groups.map(|group| group.places[number].committed).min();
         let log = &mut self.logs[number];
-        let floor = committed.unwrap_or(log.floor());
+        let floor = committed.unwrap_or(log.floor);
         let (ballots, trimmed) = log.advance_floor(floor, self.options.retained_records);
         self.waiting -= ballots;
         trimmed
@@ -107,7 +107,7 @@ impl Log {
             // It has committed nothing.
             let reopened = self.logs.iter_mut().map(PartitionLog::reopen);
             self.waiting += reopened.sum::<usize>();
-            Group::new(self.logs.iter().map(PartitionLog::start))
+            Group::new(self.logs.iter().map(|log| log.start))
         });
         group.join(wake)
     }

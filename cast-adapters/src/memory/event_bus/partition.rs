@@ -18,10 +18,10 @@ pub(super) fn weight(content: &Content) -> usize {
 pub(super) struct PartitionLog {
     partition: Partition,
     /// The offset of the first retained record.
-    start: u64,
+    pub(super) start: u64,
     records: VecDeque<Content>,
     /// Every group has committed the records before it.
-    floor: u64,
+    pub(super) floor: u64,
 }
 
 impl PartitionLog {
@@ -55,14 +55,6 @@ impl PartitionLog {
         let surplus = self.index(floor).saturating_sub(retained);
         self.start += u64::try_from(surplus).expect("no more records than offsets");
         (ballots, self.records.drain(..surplus).collect())
-    }
-
-    pub(super) const fn start(&self) -> u64 {
-        self.start
-    }
-
-    pub(super) const fn floor(&self) -> u64 {
-        self.floor
     }
 
     /// The lag of a group that has committed the records before `committed`.

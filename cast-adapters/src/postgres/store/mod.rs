@@ -4,7 +4,6 @@ mod fold;
 mod read;
 mod rows;
 mod statements;
-mod stored_ballots;
 
 use async_trait::async_trait;
 use cast_core::{
@@ -142,7 +141,7 @@ impl VoteStore for PostgresStore {
         let ids = ids.to_vec();
         let found = self
             .sessions
-            .read(move |connection| stored_ballots::stored_ballots(connection, ids).boxed());
+            .read(move |connection| read::stored_ballots(connection, ids).boxed());
         let found = found.await;
         found.map_err(|error| error.with_operation("reading ballots"))
     }
