@@ -97,9 +97,7 @@ impl CastBuilder {
         let (drain, stop) = (CancellationToken::new(), CancellationToken::new());
         if roles.api {
             tasks.spawn("intake", &drain, |drain| intake.run(drain));
-            tasks.spawn("refresher", &stop, |stop| async move {
-                refresher.run(stop).await;
-            });
+            tasks.spawn("refresher", &stop, |stop| refresher.run(stop));
         }
         if roles.generator {
             tasks.spawn("generator", &stop, |stop| generator.run(stop));
@@ -108,11 +106,7 @@ impl CastBuilder {
         for _ in 0..roles.consumers {
             let consumer = Consumer::new(&ports, settings.fold.clone());
             folds.push(consumer.outages());
-            tasks.spawn(
-                "consumer",
-                &stop,
-                |stop| async move { consumer.run(stop).await },
-            );
+            tasks.spawn("consumer", &stop, |stop| consumer.run(stop));
         }
         let guards = (drain.clone().drop_guard(), stop.clone().drop_guard());
         let inner = Inner {

@@ -91,9 +91,8 @@ impl Fault {
             FaultKind::Internal
         };
         Self {
-            kind,
-            ballot: None,
             source: Some(source),
+            ..Self::new(kind)
         }
     }
 
@@ -106,9 +105,8 @@ impl Fault {
             PortErrorKind::Corrupt | PortErrorKind::Misconfigured => FaultKind::Internal,
         };
         Self {
-            kind,
-            ballot: None,
             source: Some(source),
+            ..Self::new(kind)
         }
     }
 }

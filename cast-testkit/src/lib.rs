@@ -30,8 +30,8 @@
 //!
 //! struct MyHarness(Arc<MyStore>);
 //!
-//! async fn my_harness() -> MyHarness {
-//!     MyHarness(Arc::new(MyStore::new())) // for a server: a fresh database
+//! async fn my_harness() -> Result<MyHarness, Skipped> {
+//!     Ok(MyHarness(Arc::new(MyStore::new()))) // for a server: a fresh database
 //! }
 //!
 //! #[async_trait]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::finding::Finding;
+use super::{finding::Finding, report::AuditReport};
 use crate::{
     domain::{
         AppliedTotal, BallotId, Candidate, LogBatch, LogPosition, LoggedBallot, Offset, Partition,
@@ -17,16 +17,6 @@ pub(super) struct Fold {
     sums: BTreeMap<(Candidate, Partition), Sum>,
     /// Ballots that the store does not have. Each counts once.
     unknown: HashSet<BallotId>,
-    pub(super) tallied: Tallied,
-}
-
-/// The numbers of ballots and records that were read so far.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Tallied {
-    pub(super) ballots: u64,
-    pub(super) repeated: u64,
-    pub(super) rejected: u64,
-    pub(super) unreadable: u64,
 }
 
 /// The votes of a candidate in a partition, as far as it was read.
@@ -79,7 +69,6 @@ impl Fold {
             progress: recount.progress.iter().copied().collect(),
             sums: sums.collect(),
             unknown: HashSet::new(),
-            tallied: Tallied::default(),
         }
     }
 
@@ -104,16 +93,18 @@ impl Fold {
         }
     }
 
-    /// Adds the next batch and compares its ballots with the stored ones. Returns the differences.
+    /// Adds the next batch, counts its ballots and records in the report, and compares the ballots with the
+    /// stored ones. Returns the differences.
     pub(super) fn add(
         &mut self,
         batch: &LogBatch,
         stored: &HashMap<BallotId, StoredBallot>,
+        report: &mut AuditReport,
     ) -> Vec<Finding> {
         let mut findings = Vec::new();
         for entry in &batch.entries {
             let Ok(ballots) = &entry.content else {
-                self.tallied.unreadable += 1;
+                report.unreadable += 1;
                 continue;
             };
             let position = LogPosition {
@@ -125,10 +116,10 @@ impl Fold {
             for ballot in ballots.iter() {
                 let answer = stored.get(&ballot.id);
                 if !in_record.insert(ballot.id) {
-                    self.tallied.repeated += 1;
+                    report.repeated += 1;
                     continue;
                 }
-                if !self.counts_here(ballot.id, position, answer) {
+                if !self.counts_here(ballot.id, position, answer, report) {
                     continue;
                 }
                 // The store counts the first copy that it can hold, which is nearly always the first one.
@@ -143,6 +134,7 @@ impl Fold {
                     ballot: same.unwrap_or(ballot),
                     is_folded,
                 };
+                report.ballots += 1;
                 findings.extend(self.count(&counting, stored));
             }
         }
@@ -155,16 +147,17 @@ impl Fold {
         id: BallotId,
         here: LogPosition,
         stored: Option<&StoredBallot>,
+        report: &mut AuditReport,
     ) -> bool {
         match stored {
             Some(StoredBallot::Counted { position, .. }) if *position == here => true,
             Some(StoredBallot::Rejected { position }) if *position == here => {
-                self.tallied.rejected += 1;
+                report.rejected += 1;
                 false
             }
             None if self.unknown.insert(id) => true,
             _ => {
-                self.tallied.repeated += 1;
+                report.repeated += 1;
                 false
             }
         }
@@ -180,7 +173,6 @@ impl Fold {
             ballot,
             is_folded,
         } = *counting;
-        self.tallied.ballots += 1;
         for selection in ballot.selections.iter() {
             let sum = self.sum_of(&selection.candidate, position.partition);
             let votes = u64::from(selection.votes.get());

@@ -101,8 +101,7 @@ impl Audit {
         // Read after the store: its progress is not beyond these ends, if the log is the one it folded.
         let ends = self.ends().await?;
         let mut report = AuditReport::default();
-        for (partition, progress) in &recount.progress {
-            let (partition, progress) = (*partition, *progress);
+        for &(partition, progress) in &recount.progress {
             let end = ends.get(&partition).copied().unwrap_or_default();
             if progress > end {
                 let beyond = Finding::ProgressBeyondLog {
@@ -114,12 +113,8 @@ impl Audit {
             }
         }
         let fold = Fold::new(&recount);
-        for PartitionLag {
-            partition,
-            committed: start,
-            ..
-        } in lag.iter().copied()
-        {
+        for lag in &lag {
+            let (partition, start) = (lag.partition, lag.committed);
             let progress = fold.progress(partition);
             if progress < start {
                 let gone = Finding::RecordsGone {
@@ -194,8 +189,9 @@ impl Audit {
                 let known = ids.into_iter().zip(answers);
                 stored.extend(known.filter_map(|(id, stored)| Some((id, stored?))));
             }
-            for finding in comparison.fold.add(&batch, &stored) {
-                comparison.note(finding);
+            let Comparison { fold, report, .. } = comparison;
+            for finding in fold.add(&batch, &stored, report) {
+                report.note(self.settings.max_findings, finding);
             }
         }
         Ok(())
@@ -256,7 +252,6 @@ impl Audit {
 
     async fn finish(&self, comparison: Comparison) -> AuditReport {
         let Comparison {
-            fold,
             reader,
             mut partitions,
             report,
@@ -272,13 +267,8 @@ impl Audit {
                 "the audit could not leave its consumer group"
             );
         }
-        let tallied = fold.tallied;
         AuditReport {
             partitions,
-            ballots: tallied.ballots,
-            repeated: tallied.repeated,
-            rejected: tallied.rejected,
-            unreadable: tallied.unreadable,
             ..report
         }
     }

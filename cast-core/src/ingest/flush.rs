@@ -37,16 +37,11 @@ pub(super) struct Flusher {
     recent: Arc<RecentBallots>,
     partitions: Partitions,
     settings: IngestSettings,
-    outages: Outages,
+    redeem_outage: Outage,
+    publish_outage: Outage,
+    record_outage: Outage,
     /// The number of flushes: the minted ids of each belong to the next partition in turn.
     turn: AtomicU32,
-}
-
-/// The steps that may fail for a while.
-struct Outages {
-    redeem: Outage,
-    publish: Outage,
-    record: Outage,
 }
 
 impl Flusher {
@@ -57,26 +52,18 @@ impl Flusher {
         recent: Arc<RecentBallots>,
         settings: IngestSettings,
     ) -> Self {
+        let outage = |meaning| Outage::new(&ports.clock, meaning);
         Self {
             ports: ports.clone(),
             tallies,
             recent,
             partitions,
             settings,
-            outages: Outages {
-                redeem: Outage::new(
-                    &ports.clock,
-                    "votes are refused: tickets cannot be redeemed",
-                ),
-                publish: Outage::new(
-                    &ports.clock,
-                    "votes are not acknowledged: the log cannot be written",
-                ),
-                record: Outage::new(
-                    &ports.clock,
-                    "votes are logged but not shown yet: the counter does not answer",
-                ),
-            },
+            redeem_outage: outage("votes are refused: tickets cannot be redeemed"),
+            publish_outage: outage("votes are not acknowledged: the log cannot be written"),
+            record_outage: outage(
+                "votes are logged but not shown yet: the counter does not answer",
+            ),
             turn: AtomicU32::new(0),
         }
     }
@@ -148,7 +135,7 @@ impl Flusher {
         let limit = self.settings.redeem_deadline;
         let call = self.ports.tickets.redeem(&ticket, &claims);
         let result = self.ports.within(limit, Operation::Redeem, call).await;
-        self.outages.redeem.note(&result);
+        self.redeem_outage.note(&result);
         let redemptions = match result {
             Ok(redemptions) => redemptions,
             Err(error) => {
@@ -219,7 +206,7 @@ impl Flusher {
         );
         let mut acknowledged = Vec::new();
         for ((_, redeemed), result) in parts.into_iter().zip(results) {
-            self.outages.publish.note(&result);
+            self.publish_outage.note(&result);
             match result {
                 Ok(Published { position }) => acknowledged.extend(
                     redeemed
@@ -273,7 +260,7 @@ impl Flusher {
         let limit = self.settings.record_deadline;
         let record = self.ports.counter.record(&pending, &candidates);
         let result = self.ports.within(limit, Operation::Record, record).await;
-        self.outages.record.note(&result);
+        self.record_outage.note(&result);
         match result {
             Ok(readings) => self.tallies.refreshed(readings).await,
             Err(_) => self.shown_without_counter(&candidates, &pending).await,

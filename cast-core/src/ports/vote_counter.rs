@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::error::PortError;
-use crate::domain::{AppliedTotal, Candidate, LogPosition, Tally};
+use crate::domain::{AppliedTotal, Candidate, LogPosition, StoredTally, Tally};
 
 /// Shows tallies without delay: what the store has applied plus the votes that are pending behind it.
 ///
@@ -127,6 +127,17 @@ pub struct Checkpoint {
     /// none of its votes there. It removes nothing from the counter, because the checkpoint may be older
     /// than what the counter has.
     pub whole: bool,
+}
+
+/// All that the store has of a candidate.
+impl From<StoredTally> for Checkpoint {
+    fn from(stored: StoredTally) -> Self {
+        Self {
+            candidate: stored.candidate,
+            applied_totals: stored.applied_totals,
+            whole: true,
+        }
+    }
 }
 
 /// The tally of a candidate as the counter has it.

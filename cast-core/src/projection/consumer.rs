@@ -5,7 +5,7 @@ use std::{borrow::Cow, ops::ControlFlow, pin::pin, sync::Arc, time::Duration};
 use futures_util::future::{Either, select};
 use tokio_util::sync::CancellationToken;
 
-use super::{narrow::DryRun, progress::StoreProgress, reconciler::Reconciler};
+use super::{narrow::without_unholdable, progress::StoreProgress, reconciler::Reconciler};
 use crate::{
     backoff::Backoff,
     deadline::in_time,
@@ -332,11 +332,8 @@ impl Consumer {
             Err(record) => record,
         };
         let ballots = record.ballots.len();
-        let dry_run = DryRun {
-            ports: &self.ports,
-            limit: self.settings.apply_deadline,
-        };
-        let narrowed = dry_run.without_unholdable(record).await?;
+        let limit = self.settings.apply_deadline;
+        let narrowed = without_unholdable(&self.ports, limit, record).await?;
         if narrowed.ballots.len() == ballots {
             // The dry run succeeds and the step fails: there is nothing to reject.
             return Err(error);

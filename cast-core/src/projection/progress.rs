@@ -42,12 +42,7 @@ impl StoreProgress {
     /// restored, and what follows must be folded again. A partition is returned until its new progress is
     /// [noted](Self::note), because the caller may fail before it could seek.
     pub(super) async fn rewinds(&self) -> Result<Vec<(Partition, Offset)>, PortError> {
-        let known: Vec<_> = self
-            .known
-            .lock()
-            .iter()
-            .map(|(p, next)| (*p, *next))
-            .collect();
+        let known = self.known.lock().clone();
         let mut rewinds = Vec::new();
         for (partition, known) in known {
             let next = self.read(partition).await?.next;

@@ -90,11 +90,7 @@ impl Reconciler {
         let Ok(stored) = stored else {
             return self.note_failed(candidates.iter());
         };
-        let whole = stored.into_iter().map(|stored| Checkpoint {
-            candidate: stored.candidate,
-            applied_totals: stored.applied_totals,
-            whole: true,
-        });
+        let whole = stored.into_iter().map(Checkpoint::from);
         self.reconcile(&whole.collect::<Vec<_>>()).await;
     }
 

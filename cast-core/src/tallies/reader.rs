@@ -82,13 +82,10 @@ impl Tallies {
             .filter(|r| r.age.is_none())
             .cloned()
             .collect();
-        for reading in &readings {
-            if reading
-                .age
-                .is_some_and(|age| age >= self.settings.refresh_after)
-            {
-                self.refresher.want(&reading.tally.candidate);
-            }
+        let limit = self.settings.refresh_after;
+        let is_old = |reading: &&Reading| reading.age.is_some_and(|age| age >= limit);
+        for reading in readings.iter().filter(is_old) {
+            self.refresher.want(&reading.tally.candidate);
         }
         let (mut stale, mut error) = (false, None);
         if !missed.is_empty() {
@@ -128,11 +125,7 @@ impl Tallies {
             .of(&candidates)
             .await
             .map_or(leaders, |shown| shown.tallies);
-        tallies.sort_by(|a, b| {
-            b.votes
-                .cmp(&a.votes)
-                .then_with(|| a.candidate.cmp(&b.candidate))
-        });
+        tallies.sort_by(|a, b| (b.votes, &a.candidate).cmp(&(a.votes, &b.candidate)));
         Ok(tallies)
     }
 }

@@ -1,20 +1,13 @@
 //! Loads tallies from the store into the counter, where the counter has lost or may have missed votes.
 
-use std::{
-    collections::BTreeSet,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    domain::{Candidate, Clock, StoredTally, Tally},
+    domain::{Candidate, StoredTally, Tally},
     outage::Outage,
     ports::{Checkpoint, Operation, PortError, Ports, Reading},
     settings::TallySettings,
@@ -35,15 +28,10 @@ pub(crate) struct Refresher {
     /// requested twice.
     wanted: Mutex<BTreeSet<Candidate>>,
     asked: Notify,
-    /// When the store may be read again after a failure, in monotonic milliseconds.
-    store_paused_until_ms: AtomicU64,
-    outages: Outages,
-}
-
-/// The steps that may fail for a while.
-struct Outages {
-    background: Outage,
-    reconcile: Outage,
+    /// When the store may be read again after a failure, by the monotonic clock.
+    store_paused_until: Mutex<Duration>,
+    background_outage: Outage,
+    reconcile_outage: Outage,
 }
 
 /// Tallies that the counter did not have, as they can be shown now.
@@ -56,19 +44,17 @@ pub(crate) struct Refreshed {
 
 impl Refresher {
     pub(crate) fn new(ports: &Ports, settings: TallySettings) -> Self {
+        let outage = |meaning| Outage::new(&ports.clock, meaning);
         Self {
             ports: ports.clone(),
             settings,
             wanted: Mutex::default(),
             asked: Notify::new(),
-            store_paused_until_ms: AtomicU64::new(0),
-            outages: Outages {
-                background: Outage::new(&ports.clock, "old tallies are not refreshed"),
-                reconcile: Outage::new(
-                    &ports.clock,
-                    "tallies are those of the store: the counter cannot be reconciled",
-                ),
-            },
+            store_paused_until: Mutex::default(),
+            background_outage: outage("old tallies are not refreshed"),
+            reconcile_outage: outage(
+                "tallies are those of the store: the counter cannot be reconciled",
+            ),
         }
     }
 
@@ -92,7 +78,7 @@ impl Refresher {
             }
             let batch: Vec<_> = self.wanted.lock().iter().cloned().collect();
             for chunk in batch.chunks(CHUNK) {
-                self.outages.background.note(&self.load(chunk).await);
+                self.background_outage.note(&self.load(chunk).await);
             }
             let mut wanted = self.wanted.lock();
             for candidate in &batch {
@@ -116,7 +102,7 @@ impl Refresher {
             .filter(has_votes)
             .map(|(stored, _)| stored);
         let reconciled = self.reconciled(&candidates, known).await;
-        self.outages.reconcile.note(&reconciled);
+        self.reconcile_outage.note(&reconciled);
         Ok(match reconciled {
             Ok(readings) => Refreshed {
                 tallies: readings
@@ -155,17 +141,9 @@ impl Refresher {
         &self,
         known: impl Iterator<Item = &'a StoredTally>,
     ) -> Result<(), PortError> {
-        let checkpoints: Vec<_> = known
-            .map(|stored| Checkpoint {
-                candidate: stored.candidate.clone(),
-                applied_totals: stored.applied_totals.clone(),
-                whole: true,
-            })
-            .collect();
-        let (reconcile, limit) = (
-            self.ports.counter.reconcile(&checkpoints),
-            self.settings.read_deadline,
-        );
+        let checkpoints: Vec<_> = known.cloned().map(Checkpoint::from).collect();
+        let reconcile = self.ports.counter.reconcile(&checkpoints);
+        let limit = self.settings.read_deadline;
         self.ports
             .within(limit, Operation::Reconcile, reconcile)
             .await
@@ -189,14 +167,13 @@ impl Refresher {
         let stored = self.read_store(candidates).await;
         if stored.is_err() {
             let until = self.ports.clock.monotonic() + self.settings.store_pause;
-            self.store_paused_until_ms
-                .store(as_ms(until), Ordering::Relaxed);
+            *self.store_paused_until.lock() = until;
         }
         stored
     }
 
     fn check_pause(&self) -> Result<(), PortError> {
-        if monotonic_ms(&*self.ports.clock) < self.store_paused_until_ms.load(Ordering::Relaxed) {
+        if self.ports.clock.monotonic() < *self.store_paused_until.lock() {
             let why = "the store failed a moment ago";
             return Err(PortError::unavailable(Operation::Tallies.name(), why));
         }
@@ -210,12 +187,4 @@ impl Refresher {
         );
         self.ports.within(limit, Operation::Tallies, read).await
     }
-}
-
-fn monotonic_ms(clock: &dyn Clock) -> u64 {
-    as_ms(clock.monotonic())
-}
-
-fn as_ms(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -151,31 +151,6 @@ where
     race(racers, |racer| run(racer, Arc::clone(handles[racer % 2]))).await
 }
 
-/// What opening a harness gives: one, or the reason why there is none here.
-pub trait IntoHarness {
-    /// The harness.
-    type Harness: Harness;
-
-    /// The harness, or why the clause is skipped.
-    fn into_harness(self) -> Result<Self::Harness, Skipped>;
-}
-
-impl<H: Harness> IntoHarness for H {
-    type Harness = Self;
-
-    fn into_harness(self) -> Result<Self, Skipped> {
-        Ok(self)
-    }
-}
-
-impl<H: Harness> IntoHarness for Result<H, Skipped> {
-    type Harness = H;
-
-    fn into_harness(self) -> Self {
-        self
-    }
-}
-
 /// Runs one clause as a test: on a runtime of its own, telling of what was skipped.
 pub fn prove<H>(clause: &Clause<H>, make: impl AsyncFnOnce() -> Result<Box<H>, Skipped>)
 where

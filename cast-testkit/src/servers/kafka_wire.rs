@@ -75,31 +75,49 @@ pub(super) fn metadata(broker: &str) -> io::Result<Metadata> {
 }
 
 pub(super) fn create_topic(broker: &str, topic: &str, partitions: i32) -> io::Result<()> {
-    let mut answer = call(broker, CREATE_TOPICS, |request| {
+    change(broker, CREATE_TOPICS, true, |request| {
         request.int(1).text(topic).int(partitions).short(1);
         request.int(0).int(0); // neither assignments nor settings
         request.int(CHANGE_TIMEOUT_MS).bytes(&[0])
-    })?;
-    answer.int()?; // throttled for
-    answer.changes(true)
+    })
 }
 
 /// Gives a topic more partitions: so many in all.
 pub(super) fn create_partitions(broker: &str, topic: &str, partitions: i32) -> io::Result<()> {
-    let mut answer = call(broker, CREATE_PARTITIONS, |request| {
+    change(broker, CREATE_PARTITIONS, true, |request| {
         request.int(1).text(topic).int(partitions).int(-1);
         request.int(CHANGE_TIMEOUT_MS).bytes(&[0])
-    })?;
-    answer.int()?; // throttled for
-    answer.changes(true)
+    })
 }
 
 pub(super) fn delete_topic(broker: &str, topic: &str) -> io::Result<()> {
-    let mut answer = call(broker, DELETE_TOPICS, |request| {
+    change(broker, DELETE_TOPICS, false, |request| {
         request.int(1).text(topic).int(CHANGE_TIMEOUT_MS)
-    })?;
+    })
+}
+
+/// Asks for changes; what became of them is the first error.
+fn change(
+    broker: &str,
+    api: (i16, i16),
+    has_messages: bool,
+    body: impl FnOnce(&mut Request) -> &mut Request,
+) -> io::Result<()> {
+    let mut answer = call(broker, api, body)?;
     answer.int()?; // throttled for
-    answer.changes(false)
+    let errors = answer.list(|change| {
+        let (topic, error) = (change.text()?, change.short()?);
+        let message = if has_messages {
+            change.text()?
+        } else {
+            String::new()
+        };
+        Ok((error != 0).then(|| format!("{topic}: error {error} {message}")))
+    })?;
+    match errors.into_iter().flatten().next() {
+        Some(error) => Err(io::Error::other(error)),
+        None => Ok(()),
+    }
 }
 
 fn call(
@@ -193,23 +211,5 @@ impl Answer {
 
     fn list<T>(&mut self, mut one: impl FnMut(&mut Self) -> io::Result<T>) -> io::Result<Vec<T>> {
         (0..self.int()?).map(|_| one(self)).collect()
-    }
-
-    /// What became of the changes asked for: the first error.
-    fn changes(&mut self, with_messages: bool) -> io::Result<()> {
-        let errors = self.list(|change| {
-            let topic = change.text()?;
-            let error = change.short()?;
-            let message = if with_messages {
-                change.text()?
-            } else {
-                String::new()
-            };
-            Ok((error != 0).then(|| format!("{topic}: error {error} {message}")))
-        })?;
-        match errors.into_iter().flatten().next() {
-            Some(error) => Err(io::Error::other(error)),
-            None => Ok(()),
-        }
     }
 }

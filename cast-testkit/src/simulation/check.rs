@@ -6,11 +6,10 @@ use std::{
     time::Duration,
 };
 
-use async_trait::async_trait;
 use cast_core::{
     Audit, AuditSettings,
-    domain::{BallotId, Clock as _, LogPosition, LoggedBallot, Offset, Partition, Progress},
-    ports::{GroupName, PortError, Ports, ResumeFrom},
+    domain::{BallotId, Clock as _, LogPosition, LoggedBallot, Offset},
+    ports::{GroupName, PortError, Ports},
 };
 
 use super::{
@@ -20,6 +19,7 @@ use super::{
     truth::{Truth, Votes},
     world::{Promise, World},
 };
+use crate::fixtures::Progress;
 
 /// Compares log, store and counter with the ledger, by themselves and with each other.
 pub(super) async fn check(world: &World, processes: &Processes) {
@@ -41,15 +41,6 @@ pub(super) async fn check(world: &World, processes: &Processes) {
     }
 }
 
-struct FromStart;
-
-#[async_trait]
-impl ResumeFrom for FromStart {
-    async fn resume_from(&self, _: Partition) -> Result<Progress, PortError> {
-        Ok(Progress::at(Offset::START))
-    }
-}
-
 /// The log still has everything that it acknowledged, where it said, and nothing else.
 async fn check_log(world: &World, ports: &Ports) -> Result<(), PortError> {
     let group = GroupName::new("simulation");
@@ -61,7 +52,7 @@ async fn check_log(world: &World, ports: &Ports) -> Result<(), PortError> {
     }
     let mut log = ports
         .bus
-        .subscribe(&group, 100, Arc::new(FromStart))
+        .subscribe(&group, 100, Arc::new(Progress::at_start()))
         .await?;
     let mut read: BTreeMap<LogPosition, Vec<LoggedBallot>> = BTreeMap::new();
     while !ends.is_empty() {

@@ -101,8 +101,10 @@ states! {
 pub struct Coverage {
     pub(super) faults: BTreeMap<(Operation, &'static str), u64>,
     pub(super) states: BTreeMap<RareState, u64>,
-    pub(super) ballots: u64,
-    pub(super) calls: u64,
+    /// How many ballots voters sent; a retry is the same ballot.
+    pub ballots: u64,
+    /// How many calls of ports there were.
+    pub calls: u64,
 }
 
 /// The faults that histories inject, each of which must occur.
@@ -154,16 +156,6 @@ pub(super) fn is_possible(operation: Operation, fault: Fault) -> bool {
 }
 
 impl Coverage {
-    /// How many ballots voters sent; a retry is the same ballot.
-    pub const fn ballots(&self) -> u64 {
-        self.ballots
-    }
-
-    /// How many calls of ports there were.
-    pub const fn calls(&self) -> u64 {
-        self.calls
-    }
-
     /// How many faults there were.
     pub fn faults(&self) -> u64 {
         self.faults.values().sum()

@@ -27,29 +27,8 @@ use crate::{
 const LONGEST_HELD_MS: u64 = 3_000;
 
 tokio::task_local! {
-    /// How the calls of a task ended, for a task that asks for it.
-    pub(super) static CALL_STATS: Arc<CallStats>;
-}
-
-/// How many calls a task made, and how many of them had no fault and returned.
-#[derive(Default)]
-pub(super) struct CallStats {
-    started: AtomicU64,
-    without_fault: AtomicU64,
-    finished: AtomicU64,
-}
-
-impl CallStats {
-    /// Whether all calls returned, and none of them had a fault.
-    pub(super) fn all_succeeded(&self) -> bool {
-        let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        of(&self.started) == of(&self.without_fault) && of(&self.started) == of(&self.finished)
-    }
-}
-
-fn count(counter: impl FnOnce(&CallStats) -> &AtomicU64) {
-    // Most tasks do not ask for it.
-    let _ = CALL_STATS.try_with(|stats| counter(stats).fetch_add(1, Ordering::Relaxed));
+    /// How many calls of a task had a fault or have not returned, for a task that asks for it.
+    pub(super) static UNFINISHED: Arc<AtomicU64>;
 }
 
 /// Injects the faults of a history into the calls of one process.
@@ -111,15 +90,13 @@ impl FaultInjector {
             pending::<()>().await;
         }
         let nth = self.instance.count_call(operation);
-        count(|stats| &stats.started);
+        // Most tasks do not ask for it.
+        let _ = UNFINISHED.try_with(|calls| calls.fetch_add(1, Ordering::Relaxed));
         self.pass(operation, Moment::Before).await;
         let random = self.random(operation, nth);
         self.delay(&random).await;
         let fault = self.world.fault_of(operation, random.below(100));
         self.trace(operation, "calls", fault);
-        if fault == Fault::None {
-            count(|stats| &stats.without_fault);
-        }
         if let Fault::Delayed(delay) = fault {
             if operation == Operation::Publish {
                 self.world.reached(RareState::SlowLog);
@@ -137,7 +114,6 @@ impl FaultInjector {
         let nth = self.instance.calls(operation);
         self.delay(&self.random(operation, mix(nth))).await;
         self.instance.state.running().await;
-        count(|stats| &stats.finished);
     }
 
     /// Has a call that is held back happen later.
@@ -160,9 +136,12 @@ impl Interceptor for FaultInjector {
         let operation = call.operation;
         let fault = self.before(operation).await;
         let hold = |late| self.hold(operation, late);
-        fault
-            .carry_out(call, run, hold, self.after(operation))
-            .await
+        let reply = fault.carry_out(call, run, hold, self.after(operation));
+        let reply = reply.await;
+        if fault == Fault::None {
+            let _ = UNFINISHED.try_with(|calls| calls.fetch_sub(1, Ordering::Relaxed));
+        }
+        reply
     }
 }
 

@@ -48,8 +48,12 @@ impl Random {
         of[self.0.index(of.len())]
     }
 
+    fn below_hundred(&self) -> u64 {
+        self.0.below(100)
+    }
+
     fn percent(&self, of_a_hundred: u64) -> bool {
-        self.0.below(100) < of_a_hundred
+        self.below_hundred() < of_a_hundred
     }
 
     /// An index that is below `end`, or 0.
@@ -159,12 +163,6 @@ fn votes(random: &Random, setup: &Setup, events: &mut Vec<Event>) {
             again: random.percent(15),
         };
         events.push(at(when, What::Vote(vote)));
-    }
-}
-
-impl Random {
-    fn below_hundred(&self) -> u64 {
-        self.0.below(100)
     }
 }
 

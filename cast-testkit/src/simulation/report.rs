@@ -82,7 +82,7 @@ impl fmt::Display for Failure {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let coverage = &self.coverage;
-        let (ballots, calls, faults) = (coverage.ballots(), coverage.calls(), coverage.faults());
+        let (ballots, calls, faults) = (coverage.ballots, coverage.calls, coverage.faults());
         write!(f, "{coverage}")?;
         if let Some(failure) = &self.failure {
             writeln!(f, "\n{failure}")?;

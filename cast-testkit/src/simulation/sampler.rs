@@ -1,12 +1,18 @@
 //! Samples of the tallies shown, and of the fates of ballots: each must be true.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use cast_core::domain::{Candidate, Fate, Tally};
 
 use super::{
     coverage::RareState,
-    fault_injector::{CALL_STATS, CallStats},
+    fault_injector::UNFINISHED,
     instance::ProcessInstance,
     truth::Votes,
     world::{Promise, World},
@@ -16,7 +22,7 @@ use crate::entropy::mix;
 /// The least votes that must be shown of each candidate.
 #[derive(Clone)]
 pub(super) struct LowerBound {
-    least: Votes,
+    pub(super) least: Votes,
     losses: BTreeMap<Candidate, u64>,
 }
 
@@ -28,12 +34,6 @@ impl LowerBound {
         Self {
             least: ledger.least(&truth),
             losses: losses.collect(),
-        }
-    }
-
-    pub(super) fn add(&mut self, votes: &Votes) {
-        for (candidate, votes) in votes {
-            *self.least.entry(candidate.clone()).or_default() += votes;
         }
     }
 }
@@ -68,7 +68,7 @@ pub(super) fn check_shown(world: &World, tallies: &[Tally], lower_bound: Option<
 pub(super) async fn sample_tallies(world: &World, instance: &ProcessInstance, leaders: bool) {
     let Some(cast) = instance.cast() else { return };
     let lower_bound = LowerBound::now(world);
-    let stats = Arc::<CallStats>::default();
+    let unfinished = Arc::<AtomicU64>::default();
     let reading = async {
         instance.state.running().await;
         if leaders {
@@ -77,7 +77,7 @@ pub(super) async fn sample_tallies(world: &World, instance: &ProcessInstance, le
             cast.tallies(&world.candidates).await
         }
     };
-    let reading = CALL_STATS.scope(Arc::clone(&stats), reading);
+    let reading = UNFINISHED.scope(Arc::clone(&unfinished), reading);
     let Some(tallies) = instance.state.unless_ended(reading).await else {
         return;
     };
@@ -88,7 +88,7 @@ pub(super) async fn sample_tallies(world: &World, instance: &ProcessInstance, le
         format!("{instance} shows {tallies:?}")
     });
     if let Ok(tallies) = tallies {
-        let is_whole = !leaders && stats.all_succeeded();
+        let is_whole = !leaders && unfinished.load(Ordering::Relaxed) == 0;
         check_shown(world, &tallies, is_whole.then_some(&lower_bound));
     }
 }

@@ -145,7 +145,7 @@ impl Truth {
     }
 }
 
-fn add(sum: &mut Votes, votes: &Votes) {
+pub(super) fn add(sum: &mut Votes, votes: &Votes) {
     for (candidate, votes) in votes {
         *sum.entry(candidate.clone()).or_default() += votes;
     }

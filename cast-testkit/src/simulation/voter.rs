@@ -18,7 +18,7 @@ use super::{
     ledger::Variant,
     processes::Processes,
     sampler::{LowerBound, check_shown},
-    truth::Votes,
+    truth::{Votes, add},
     world::{Promise, World},
 };
 use crate::{clock::ManualClock, entropy::mix};
@@ -35,6 +35,7 @@ struct Attempt {
 }
 
 /// How an attempt ended.
+#[derive(Debug)]
 enum VoteResponse {
     Reply(Result<Outcome, Fault>),
     HungUp,
@@ -148,7 +149,7 @@ async fn attempt_at(
     world.ledger().send(sent, &ticket);
     let response = send(world, plan, instance, &cast, attempt.ballot.clone()).await;
     world.trace(mix(plan.voter.into()) ^ response.code(), || {
-        format!("{name} {}", response.in_words())
+        format!("{name} gets {response:?}")
     });
     world.ledger().answer(sent, &ticket, response.answer());
     handle(world, plan, &attempt, response)
@@ -297,7 +298,7 @@ fn accepted(world: &World, plan: &Vote, attempt: &Attempt, receipt: &Receipt) {
     let is_recorded = !receipt.repeated && receipt.position.is_some() && !world.truth().ids_lost;
     let mut lower_bound = (!receipt.stale).then(|| attempt.lower_bound.clone());
     if let (Some(lower_bound), true) = (&mut lower_bound, is_recorded) {
-        lower_bound.add(&own);
+        add(&mut lower_bound.least, &own);
     }
     check_shown(world, &receipt.tallies, lower_bound.as_ref());
     let bought = {
@@ -368,18 +369,6 @@ impl VoteResponse {
             }
             Self::Reply(Ok(Outcome::Refused { why, .. })) => mix(4 + why.to_string().len() as u64),
             Self::Reply(Err(fault)) => mix(5 + fault.kind() as u64),
-        }
-    }
-
-    fn in_words(&self) -> String {
-        match self {
-            Self::HungUp => "hangs up".into(),
-            Self::ConnectionLost => "loses the connection".into(),
-            Self::Reply(Ok(Outcome::Accepted(receipt))) => {
-                format!("gets: accepted {receipt:?}")
-            }
-            Self::Reply(Ok(Outcome::Refused { why, .. })) => format!("gets: {why}"),
-            Self::Reply(Err(fault)) => format!("gets: {fault}"),
         }
     }
 }

@@ -16,7 +16,7 @@ pub(super) struct Count {
     partitions: BTreeMap<Partition, PartitionCount>,
     /// When (monotonic) it was last reconciled with all totals of the store.
     reconciled_at: Option<Duration>,
-    /// Its place in the shard's order of idle candidates; `None` while it has pending votes.
+    /// Its place in the order of idle candidates; `None` while it has pending votes.
     pub(super) idle_rank: Option<u64>,
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use cast_core::{
     domain::{LogBatch, LogPosition, Offset, Partition},
-    ports::{EventBus, GroupName, PortError, ResumeFrom, Subscription},
+    ports::{EventBus, GroupName, ResumeFrom, Subscription},
 };
 use parking_lot::Mutex;
 use tokio::{sync::oneshot, task::JoinHandle};
@@ -154,15 +154,11 @@ async fn read_until_stopped(
         tokio::select! {
             biased;
             how = &mut stopped => break how.unwrap_or(Leave::Dropping),
-            batch = subscription.next() => note(readable(batch)),
+            batch = subscription.next() => note(batch.expect("a member reads")),
         }
     };
     match how {
         Leave::Closing => subscription.close().await.expect("a member leaves"),
         Leave::Dropping => drop(subscription),
     }
-}
-
-fn readable<T>(read: Result<T, PortError>) -> T {
-    read.unwrap_or_else(|error| panic!("a member cannot read: {}", error.chain()))
 }

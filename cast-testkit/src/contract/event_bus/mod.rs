@@ -11,8 +11,8 @@ mod scenario;
 mod subscribe;
 
 /// Expands to one `#[test]` for each clause of the contract of `EventBus`; takes the
-/// function that opens a harness: `async fn() -> H` or `async fn() -> Result<H, Skipped>`, where `H` is
-/// a [`EventBusHarness`](crate::contract::event_bus::EventBusHarness).
+/// function that opens a harness: `async fn() -> Result<H, Skipped>`, where `H` is a
+/// [`EventBusHarness`](crate::contract::event_bus::EventBusHarness).
 #[macro_export]
 macro_rules! event_bus_contract {
     ($make:expr) => {

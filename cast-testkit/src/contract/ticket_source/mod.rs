@@ -9,8 +9,8 @@ mod repeat;
 mod scenario;
 
 /// Expands to one `#[test]` for each clause of the contract of `TicketSource`; takes the
-/// function that opens a harness: `async fn() -> H` or `async fn() -> Result<H, Skipped>`, where `H` is
-/// a [`TicketSourceHarness`](crate::contract::ticket_source::TicketSourceHarness).
+/// function that opens a harness: `async fn() -> Result<H, Skipped>`, where `H` is a
+/// [`TicketSourceHarness`](crate::contract::ticket_source::TicketSourceHarness).
 #[macro_export]
 macro_rules! ticket_source_contract {
     ($make:expr) => {

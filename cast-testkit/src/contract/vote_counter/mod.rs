@@ -8,8 +8,8 @@ mod record;
 mod scenario;
 
 /// Expands to one `#[test]` for each clause of the contract of `VoteCounter`; takes the
-/// function that opens a harness: `async fn() -> H` or `async fn() -> Result<H, Skipped>`, where `H` is
-/// a [`VoteCounterHarness`](crate::contract::vote_counter::VoteCounterHarness).
+/// function that opens a harness: `async fn() -> Result<H, Skipped>`, where `H` is a
+/// [`VoteCounterHarness`](crate::contract::vote_counter::VoteCounterHarness).
 #[macro_export]
 macro_rules! vote_counter_contract {
     ($make:expr) => {

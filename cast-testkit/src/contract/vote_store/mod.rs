@@ -11,8 +11,8 @@ mod scenario;
 mod whole;
 
 /// Expands to one `#[test]` for each clause of the contract of `VoteStore`; takes the
-/// function that opens a harness: `async fn() -> H` or `async fn() -> Result<H, Skipped>`, where `H` is
-/// a [`VoteStoreHarness`](crate::contract::vote_store::VoteStoreHarness).
+/// function that opens a harness: `async fn() -> Result<H, Skipped>`, where `H` is a
+/// [`VoteStoreHarness`](crate::contract::vote_store::VoteStoreHarness).
 #[macro_export]
 macro_rules! vote_store_contract {
     ($make:expr) => {
