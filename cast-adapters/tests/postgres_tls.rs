@@ -1,15 +1,10 @@
 //! TLS connections: they are encrypted, and a server with another certificate is refused.
 
-use std::{
-    fs::{self, Permissions},
-    os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown},
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{fs, path::PathBuf};
 
 use cast_adapters::postgres::{PostgresStore, migrate};
 use cast_core::ports::{PortError, PortErrorKind};
-use cast_testkit::servers::{Postgres, Private};
+use cast_testkit::servers::{Postgres, Private, self_signed_certificate};
 
 use self::postgres::options;
 
@@ -19,41 +14,11 @@ mod postgres;
 async fn encrypted() -> Option<(Private<Postgres>, PathBuf)> {
     let mut server = Postgres::start().await?;
     let data = server.folder().join("data");
-    let certificate = certificate(&data, "server");
+    let certificate = self_signed_certificate(&data, "server");
     let settings = "ssl = on\nssl_cert_file = 'server.crt'\nssl_key_file = 'server.key'\n";
     fs::write(data.join("postgresql.auto.conf"), settings).expect("the folder is ours");
     server.restart().await;
     Some((server, certificate))
-}
-
-/// Creates a key and a certificate, as the owner of the folder.
-fn certificate(folder: &Path, name: &str) -> PathBuf {
-    let (key, certificate) = (
-        folder.join(format!("{name}.key")),
-        folder.join(format!("{name}.crt")),
-    );
-    let made = Command::new("openssl")
-        .args(["req", "-x509", "-nodes", "-days", "2", "-subj", "/CN=cast"])
-        .args(["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])
-        .args(["-addext", "subjectAltName=IP:127.0.0.1"])
-        .args(["-addext", "basicConstraints=critical,CA:FALSE"])
-        .arg("-keyout")
-        .arg(&key)
-        .arg("-out")
-        .arg(&certificate)
-        .output()
-        .expect("openssl is there: PostgreSQL's package needs it");
-    assert!(
-        made.status.success(),
-        "{}",
-        String::from_utf8_lossy(&made.stderr)
-    );
-    let owner = fs::metadata(folder).expect("it is there");
-    for file in [&key, &certificate] {
-        fs::set_permissions(file, Permissions::from_mode(0o600)).expect("it is ours");
-        chown(file, Some(owner.uid()), Some(owner.gid())).expect("it is ours to give away");
-    }
-    certificate
 }
 
 /// Connects once, and runs a query.
@@ -105,7 +70,8 @@ async fn a_server_with_another_certificate_is_refused() {
     };
     let url = server.url();
     migrate(&options(url)).await.expect("the tables are made");
-    let stranger = self::certificate(certificate.parent().expect("a folder"), "stranger");
+    let folder = certificate.parent().expect("a folder");
+    let stranger = self_signed_certificate(folder, "stranger");
     let by_name = url.replace("127.0.0.1", "localhost");
     for (url, root) in [(url, &stranger), (&*by_name, &certificate)] {
         let url = format!("{url}?sslmode=verify-full&sslrootcert={}", root.display());

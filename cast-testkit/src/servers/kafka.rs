@@ -11,6 +11,7 @@ use std::{
 use super::{
     Mode, Private, Proxy,
     blocking::blocking,
+    kafka_secure::SecureListeners,
     kafka_wire as wire,
     kind::{Kind, Sharable},
     places::{copy_files, free_address, program, random_name},
@@ -42,6 +43,7 @@ struct Own {
     /// Distinguishes it from another server that might listen there.
     cluster_id: String,
     mode: Mode,
+    secure: Option<SecureListeners>,
 }
 
 impl Kafka {
@@ -67,6 +69,20 @@ impl Kafka {
         Some((kafka, proxy))
     }
 
+    /// Starts one for this test alone, which has [`secure_listeners`](Self::secure_listeners) too; `None`
+    /// if this machine has none.
+    pub async fn start_secure() -> Option<Private<Self>> {
+        let place = || {
+            program("openssl").ok_or("openssl is not on the PATH")?;
+            let mut kafka = Self::place(Mode::Quick)?;
+            if let Some(own) = &mut kafka.own {
+                own.secure = Some(SecureListeners::free());
+            }
+            Ok(kafka)
+        };
+        Private::start(place).await
+    }
+
     fn place_at(listen: SocketAddr, brokers: &str, mode: Mode) -> Result<Self, String> {
         let java = program("java").ok_or("java is not on the PATH")?;
         let installed = installed_servers().join("kafka");
@@ -81,6 +97,7 @@ impl Kafka {
             controller: free_address(),
             cluster_id: random_name(),
             mode,
+            secure: None,
         };
         Ok(Self {
             brokers: brokers.to_owned(),
@@ -91,6 +108,16 @@ impl Kafka {
     /// `127.0.0.1:PORT`, or what `CAST_TEST_KAFKA_URL` says: for a driver's `bootstrap.servers`.
     pub fn brokers(&self) -> &str {
         &self.brokers
+    }
+
+    /// The listeners that need TLS.
+    ///
+    /// # Panics
+    ///
+    /// If it was not started by [`start_secure`](Self::start_secure).
+    pub fn secure_listeners(&self) -> SecureListeners {
+        let secure = self.own().secure;
+        secure.expect("it was started with such listeners")
     }
 
     /// `kafka://127.0.0.1:PORT/TOPIC`, for a topic that need not be there.
@@ -191,41 +218,29 @@ impl Sharable for Kafka {
     }
 }
 
-impl Kind for Kafka {
-    const NAME: &'static str = "Kafka";
-    /// An orderly end takes its time, and leaves nothing less behind.
-    const STOP_SIGNAL: &'static str = "KILL";
-
-    fn prepare(&self, folder: &Path) {
-        let own = self.own();
-        let data = folder.join("data");
-        copy_files(&own.installed.join("formatted"), &data).expect("it was formatted");
+impl Own {
+    /// Copies the formatted storage, which takes less time than to format one.
+    fn copy_formatted(&self, data: &Path) {
+        copy_files(&self.installed.join("formatted"), data).expect("it was formatted");
         // The one thing that differs from cluster to cluster.
         let properties = data.join("meta.properties");
         let formatted = fs::read_to_string(&properties).expect("formatting wrote it");
         let ours = formatted.lines().map(|line| match line.split_once('=') {
-            Some(("cluster.id", _)) => format!("cluster.id={}\n", own.cluster_id),
+            Some(("cluster.id", _)) => format!("cluster.id={}\n", self.cluster_id),
             _ => format!("{line}\n"),
         });
         fs::write(properties, ours.collect::<String>()).expect("the folder is ours");
-
-        let settings = include_str!("kafka.properties")
-            .replace("{data}", &data.display().to_string())
-            .replace("{listen}", &own.listen.to_string())
-            .replace("{controller}", &own.controller.to_string())
-            .replace("{advertised}", &self.brokers);
-        fs::write(folder.join("settings"), settings).expect("the folder is ours");
     }
 
-    fn command(&self, folder: &Path) -> Command {
-        let own = self.own();
-        let mut java = Command::new(&own.java);
-        match own.mode {
+    /// Java, with the classes of Kafka, in a folder.
+    fn java(&self, folder: &Path) -> Command {
+        let mut java = Command::new(&self.java);
+        match self.mode {
             // Compiled quickly, not well: a broker lives for seconds here.
             Mode::Quick => java.args(["-Xmx512m", "-XX:TieredStopAtLevel=1"]),
             Mode::Durable => java.arg("-Xmx1g"),
         };
-        let classes = own.installed.join("classes.jsa");
+        let classes = self.installed.join("classes.jsa");
         if classes.is_file() {
             java.arg(format!("-XX:SharedArchiveFile={}", classes.display()));
         }
@@ -234,9 +249,40 @@ impl Kind for Kafka {
         java.arg("-XX:-UsePerfData");
         java.arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn");
         java.arg("-Dorg.slf4j.simpleLogger.showDateTime=true");
-        java.arg("-cp").arg(own.installed.join("libs/*"));
-        java.arg("kafka.Kafka").arg(folder.join("settings"));
+        java.arg("-cp").arg(self.installed.join("libs/*"));
         java.current_dir(folder);
+        java
+    }
+}
+
+impl Kind for Kafka {
+    const NAME: &'static str = "Kafka";
+    /// An orderly end takes its time, and leaves nothing less behind.
+    const STOP_SIGNAL: &'static str = "KILL";
+
+    fn prepare(&self, folder: &Path) {
+        let own = self.own();
+        let mut settings = include_str!("kafka.properties").to_owned();
+        if let Some(secure) = &own.secure {
+            settings.push_str(&secure.settings(folder));
+        }
+        let data = folder.join("data");
+        let settings = settings
+            .replace("{data}", &data.display().to_string())
+            .replace("{listen}", &own.listen.to_string())
+            .replace("{controller}", &own.controller.to_string())
+            .replace("{advertised}", &self.brokers);
+        fs::write(folder.join("settings"), settings).expect("the folder is ours");
+        if own.secure.is_some() {
+            SecureListeners::prepare(folder, own.java(folder), &own.cluster_id);
+        } else {
+            own.copy_formatted(&data);
+        }
+    }
+
+    fn command(&self, folder: &Path) -> Command {
+        let mut java = self.own().java(folder);
+        java.arg("kafka.Kafka").arg(folder.join("settings"));
         java
     }
 

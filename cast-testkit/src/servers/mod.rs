@@ -57,10 +57,12 @@
 //! [`has_program`] for any other program that a test runs.
 
 mod blocking;
+mod certificate;
 mod cluster;
 mod database;
 mod instance;
 mod kafka;
+mod kafka_secure;
 mod kafka_wire;
 mod kind;
 mod missing;
@@ -75,9 +77,11 @@ mod url;
 
 use tokio::sync::OnceCell;
 
+pub use certificate::self_signed_certificate;
 pub use cluster::RedisCluster;
 pub use database::{Backup, Database};
 pub use kafka::{Kafka, Topic};
+pub use kafka_secure::SecureListeners;
 pub use kind::{Mode, Server};
 pub use missing::has_program;
 pub use places::random_name;
