@@ -20,6 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// `p@ss/w0rd`, as a URL has it.
 const PASSWORD: &str = "p%40ss%2Fw0rd";
 
+const WRONG_PASSWORD: &str = "hunter2";
+
 /// The broker of all tests here. It ends with the process.
 async fn broker() -> Option<&'static Private<Kafka>> {
     static BROKER: OnceCell<Private<Kafka>> = OnceCell::const_new();
@@ -86,16 +88,10 @@ async fn assert_refused(url: &str, texts: &[&str]) {
         for text in texts {
             assert!(message.contains(text), "without {text}: {message}");
         }
-        let password = options_password(url);
-        assert!(!message.contains(password), "{message}");
+        for secret in [WRONG_PASSWORD, PASSWORD, SecureListeners::PASSWORD] {
+            assert!(!message.contains(secret), "{message}");
+        }
     }
-}
-
-fn options_password(url: &str) -> &str {
-    let user = url
-        .split_once('@')
-        .map_or(":none-in-the-url", |(user, _)| user);
-    user.rsplit_once(':').map_or(user, |(_, password)| password)
 }
 
 #[tokio::test]
@@ -136,7 +132,7 @@ async fn a_wrong_password_is_named() {
         (SecureListeners::SCRAM_USER, ""),
         (SecureListeners::PLAIN_USER, "&sasl=plain"),
     ] {
-        let url = sasl_url(broker, user, "hunter2", parameters);
+        let url = sasl_url(broker, user, WRONG_PASSWORD, parameters);
         let texts = ["SASL authentication error", "user:password", "sasl="];
         assert_refused(&url, &texts).await;
     }

@@ -69,7 +69,8 @@ pub(super) async fn partitions(sender: &Arc<Sender>) -> Result<Partitions, Error
         let metadata = sender
             .client()
             .fetch_metadata(Some(topic), sender.options.request_timeout)
-            .map_err(Error::Ask)?;
+            .map_err(|error| sender.query_error(error))?;
+        sender.was_reached();
         let no_topic = || Error::NoTopic {
             topic: topic.clone(),
             brokers: brokers.clone(),
@@ -107,7 +108,7 @@ pub(super) async fn ends(
             let marks = sender
                 .client()
                 .fetch_watermarks(topic, number(*partition), timeout);
-            let (start, end) = marks.map_err(Error::Ask)?;
+            let (start, end) = marks.map_err(|error| sender.query_error(error))?;
             Ok(Ends {
                 start: offset(start).unwrap_or_default(),
                 end: offset(end).unwrap_or_default(),

@@ -73,29 +73,31 @@ async fn create(options: &KafkaOptions, topic: &TopicOptions) -> Result<bool, Er
         // without.
         .set("compression.type", "producer")
         .set("max.message.bytes", &max_message_bytes);
+    let sender = Sender::new(Arc::new(options.clone())).await?;
     let admin = Admin::open(options).await?;
     let answer = admin.client.create_topics([&new_topic], &admin.limits);
     let answer = answer.await;
     admin.close().await;
-    let is_new = match answer.map_err(Error::Ask)?.pop() {
+    // Only the sender's client reports why it has no connection.
+    let answer = answer.map_err(|error| sender.query_error(error));
+    let is_new = match answer?.pop() {
         Some(Ok(_)) => true,
         Some(Err((_, RDKafkaErrorCode::TopicAlreadyExists))) => false,
         Some(Err((_, code))) => return Err(Error::CreateTopic(code)),
         None => return Err(Error::TimedOut),
     };
-    wait_for_leaders(options).await?;
+    wait_for_leaders(&sender).await?;
     Ok(is_new)
 }
 
 /// Waits until every partition has a leader that answers, which takes a moment in a new topic.
-async fn wait_for_leaders(options: &KafkaOptions) -> Result<(), Error> {
-    let sender = Sender::new(Arc::new(options.clone())).await?;
+async fn wait_for_leaders(sender: &Arc<Sender>) -> Result<(), Error> {
     let began = SystemClock.monotonic();
     loop {
         let led = async {
-            let found = cluster::partitions(&sender).await?;
+            let found = cluster::partitions(sender).await?;
             let all: Vec<_> = found.iter().collect();
-            cluster::ends(&sender, &all).await
+            cluster::ends(sender, &all).await
         };
         let Err(error) = led.await else {
             return Ok(());

@@ -6,6 +6,7 @@ use cast_core::{
 };
 use rdkafka::{error::KafkaError, types::RDKafkaErrorCode as Code};
 
+use super::connection_error::ConnectionError;
 use crate::record::EncodeError;
 
 /// The text says what an operator can do, where there is something to do.
@@ -17,6 +18,9 @@ pub(super) enum Error {
     /// A query, which changes nothing.
     #[error("{0}")]
     Ask(KafkaError),
+    /// A query that no broker answered, probably because there is no connection.
+    #[error("no answer from a broker; the last connection error: {0}")]
+    Unreachable(ConnectionError),
     /// The record was not handed to the client.
     #[error("the record was not sent: {0}")]
     Enqueue(KafkaError),
@@ -176,9 +180,11 @@ impl Error {
             | Self::TopicSetting { .. } => Misconfigured,
             Self::Ask(error) | Self::Read(error) => of_code(error.rdkafka_error_code()),
             Self::CreateTopic(code) | Self::DescribeTopic(code) => of_code(Some(*code)),
-            Self::NoLeader { .. } | Self::ProducerDied(_) | Self::ReaderDied | Self::TimedOut => {
-                Unavailable
-            }
+            Self::Unreachable(_)
+            | Self::NoLeader { .. }
+            | Self::ProducerDied(_)
+            | Self::ReaderDied
+            | Self::TimedOut => Unavailable,
         }
     }
 }

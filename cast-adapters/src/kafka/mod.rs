@@ -44,6 +44,7 @@ mod blocking;
 mod client_settings;
 mod cluster;
 mod connection;
+mod connection_error;
 mod consumer;
 mod context;
 mod create_topic;

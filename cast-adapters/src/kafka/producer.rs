@@ -16,7 +16,14 @@ use rdkafka::{
 };
 use tokio::sync::{oneshot, watch};
 
-use super::{blocking, context, error::Error, numbers::number, options::KafkaOptions};
+use super::{
+    blocking,
+    connection_error::{ConnectionErrors, is_unreachable},
+    context,
+    error::Error,
+    numbers::number,
+    options::KafkaOptions,
+};
 use crate::{record, system::SystemClock};
 
 /// The time between two replacements: what caused one fatal error may cause the next.
@@ -139,6 +146,23 @@ impl Sender {
         self.producer().client()
     }
 
+    /// The error of a query of this or another client. If no broker was reached, it says why.
+    pub(super) fn query_error(&self, error: KafkaError) -> Error {
+        let code = match &error {
+            KafkaError::AdminOp(code) => Some(*code),
+            other => other.rdkafka_error_code(),
+        };
+        match self.callbacks.connection.last_error() {
+            Some(why) if code.is_some_and(is_unreachable) => Error::Unreachable(why),
+            _ => Error::Ask(error),
+        }
+    }
+
+    /// Forgets the last error of a connection: a broker was reached since.
+    pub(super) fn was_reached(&self) {
+        self.callbacks.connection.forget();
+    }
+
     /// Waits until the client has its id from the cluster, and could send at once.
     pub(super) async fn ready(&self) {
         let mut ready = self.callbacks.ready.subscribe();
@@ -229,15 +253,18 @@ async fn delivered(
 pub(super) struct ProducerCallbacks {
     /// Whether the client has its id from the cluster.
     ready: Arc<watch::Sender<bool>>,
+    connection: ConnectionErrors,
 }
 
 impl ClientContext for ProducerCallbacks {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         context::log(level, facility, message);
+        self.connection.note_log(facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
         context::note(&error, reason);
+        self.connection.note(&error, reason);
     }
 
     fn stats(&self, statistics: Statistics) {

@@ -33,7 +33,13 @@ url! {
     CounterUrl { counter_url }
 }
 url! {
-    /// The server of the log of ballots: `memory:`, or `kafka://host:port,host:port/topic`
+    /// The server of the log of ballots: `memory:`, or
+    /// `kafka://[user:password@]host:port,host:port/topic`; `kafkas://` with TLS. Parameters, as in
+    /// `kafkas://me:secret@kafka:9093/votes?sasl=plain&ca=/etc/ca.pem`: `sasl` (`scram-sha-512`, the
+    /// default, `scram-sha-256` or `plain`); `ca`, a PEM file with the authorities to trust (default:
+    /// the system's); `cert` and `key`, PEM files of a client certificate; `partitions`, the number
+    /// that the topic must have; `protocol` (`classic`, the default, or `consumer`) of the consumer
+    /// group. User, password and files are percent-encoded. TLS and SASL need the feature `kafka-tls`
     BusUrl { bus_url }
 }
 url! {
