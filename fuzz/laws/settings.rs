@@ -29,7 +29,7 @@ const ROLES: [&str; 6] = [
     "audit",
 ];
 
-/// Accepted settings can be used, and no error shows a secret.
+/// Using accepted settings does not panic, and no error shows a secret.
 pub(crate) fn check(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return;

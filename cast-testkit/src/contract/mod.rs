@@ -69,18 +69,18 @@ pub struct Clause<H: ?Sized> {
 pub type Verdict<'a> = Pin<Box<dyn Future<Output = Result<(), Skipped>> + 'a>>;
 
 /// What a clause gives: nothing, or whether it was skipped where it asks the harness for help.
-pub(crate) trait Tested {
-    fn tested(self) -> Result<(), Skipped>;
+pub(crate) trait IntoVerdict {
+    fn into_verdict(self) -> Result<(), Skipped>;
 }
 
-impl Tested for () {
-    fn tested(self) -> Result<(), Skipped> {
+impl IntoVerdict for () {
+    fn into_verdict(self) -> Result<(), Skipped> {
         Ok(())
     }
 }
 
-impl Tested for Result<(), Skipped> {
-    fn tested(self) -> Self {
+impl IntoVerdict for Result<(), Skipped> {
+    fn into_verdict(self) -> Self {
         self
     }
 }
@@ -138,7 +138,7 @@ fn tell_broken(text: &str) {
 }
 
 /// A race whose racers take turns with two handles to the same adapter.
-async fn race_of_two<P, T, F>(
+async fn race_over_two_handles<P, T, F>(
     racers: usize,
     handles: [&Arc<P>; 2],
     mut run: impl FnMut(usize, Arc<P>) -> F,
