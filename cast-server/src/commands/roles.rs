@@ -1,6 +1,6 @@
 //! The commands that listen: `serve` does everything in one process, the others one role of a deployment.
 
-use cast_core::{Roles, Settings, domain::KeyRing};
+use cast_core::{Ports, Roles, Settings, domain::KeyRing};
 
 use crate::{
     app::{App, settings},
@@ -13,31 +13,29 @@ use crate::{
 
 /// `serve`: everything in one process.
 pub(super) fn serve(config: &ServeConfig) -> Result<App, ConfigError> {
-    let checked = config.settings()?;
     let (urls, tickets) = (&config.vote_api.urls, &config.vote_api.tickets);
-    urls.check_log_lasts()?;
-    let keys = if urls.tickets_are_shared() {
-        // A temporary key would not know the tickets that this process left there before a restart.
-        Some(tickets.shared_key_ring()?)
-    } else {
-        tickets.key_ring()?
+    let keys = |ports: &Ports| {
+        urls.check_log_lasts()?;
+        if urls.tickets_are_shared() {
+            // A temporary key would not know the tickets that this process left there before a restart.
+            return tickets.shared_key_ring();
+        }
+        Ok(tickets.key_ring()?.unwrap_or_else(|| {
+            tracing::info!(
+                "generated a temporary ticket key; tickets become invalid when this process exits \
+                 (set --ticket-secret-file to keep it)"
+            );
+            temporary(ports)
+        }))
     };
-    let is_temporary = keys.is_none();
     let roles = Roles {
         consumers: config.fold.consumers,
         ..Roles::ALL
     };
     let process = (&config.vote_api.http, &config.observability);
-    let app = app(process, urls, keys, checked, roles)?;
-    if is_temporary {
-        tracing::info!(
-            "generated a temporary ticket key; tickets become invalid when this process exits (set \
-             --ticket-secret-file to keep it)"
-        );
-    }
     Ok(App {
         documents: settings::documents(&config.documents),
-        ..app
+        ..app(process, urls, config.settings()?, roles, keys)?
     })
 }
 
@@ -49,7 +47,7 @@ pub(super) fn api(config: &ApiConfig) -> Result<App, ConfigError> {
     let process = (&config.vote_api.http, &config.observability);
     Ok(App {
         documents: settings::documents(&config.documents),
-        ..app(process, &config.vote_api.urls, Some(keys), checked, roles)?
+        ..app(process, &config.vote_api.urls, checked, roles, |_| Ok(keys))?
     })
 }
 
@@ -67,13 +65,12 @@ pub(super) fn ticket_generator(config: &TicketGeneratorConfig) -> Result<App, Co
         ..NONE
     };
     let process = (&config.http, &config.observability);
-    app(process, &urls, Some(keys), checked, roles)
+    app(process, &urls, checked, roles, |_| Ok(keys))
 }
 
 /// `vote-consumer`: applies logged votes to the database, and reconciles the counter with it. It never
 /// checks a ticket: the secret stays with the roles that do.
 pub(super) fn vote_consumer(config: &VoteConsumerConfig) -> Result<App, ConfigError> {
-    let checked = config.settings()?;
     let urls = Urls {
         votes: config.urls.clone(),
         ..Urls::default()
@@ -83,7 +80,8 @@ pub(super) fn vote_consumer(config: &VoteConsumerConfig) -> Result<App, ConfigEr
         ..NONE
     };
     let process = (&config.http, &config.observability);
-    app(process, &urls, None, checked, roles)
+    let keys = |ports: &Ports| Ok(temporary(ports));
+    app(process, &urls, config.settings()?, roles, keys)
 }
 
 const NONE: Roles = Roles {
@@ -92,16 +90,21 @@ const NONE: Roles = Roles {
     consumers: 0,
 };
 
-/// An app on these servers; without a key ring, with a temporary key.
+/// A key ring that no other process has.
+fn temporary(ports: &Ports) -> KeyRing {
+    KeyRing::generate(&*ports.entropy)
+}
+
+/// An app on these servers.
 fn app(
     (http, observability): (&HttpConfig, &ObservabilityConfig),
     urls: &Urls,
-    keys: Option<KeyRing>,
     checked: Settings,
     roles: Roles,
+    keys: impl FnOnce(&Ports) -> Result<KeyRing, ConfigError>,
 ) -> Result<App, ConfigError> {
     let ports = wiring::ports(urls, &checked)?;
-    let keys = keys.unwrap_or_else(|| KeyRing::generate(&*ports.entropy));
+    let keys = keys(&ports)?;
     Ok(App {
         places: wiring::places(urls),
         http: settings::http(http),
