@@ -89,6 +89,8 @@ impl IntoVerdict for Result<(), Skipped> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Skipped {
     reason: Cow<'static, str>,
+    /// Whether standard error has a line about it already.
+    is_reported: bool,
 }
 
 impl Skipped {
@@ -96,6 +98,15 @@ impl Skipped {
     pub fn because(reason: impl Into<Cow<'static, str>>) -> Self {
         Self {
             reason: reason.into(),
+            is_reported: false,
+        }
+    }
+
+    /// There is no server, and the module `servers` has said so.
+    pub const fn without_server() -> Self {
+        Self {
+            reason: Cow::Borrowed("there is no server"),
+            is_reported: true,
         }
     }
 }
@@ -162,7 +173,9 @@ where
         .build()
         .expect("a runtime starts");
     let verdict = runtime.block_on(async { check(clause, &*make().await?).await });
-    if let Err(skipped) = verdict {
+    if let Err(skipped) = verdict
+        && !skipped.is_reported
+    {
         // Past the test runner's capture, which would hide it: the test did not fail.
         let line = format!("SKIPPED {}: {skipped}\n", clause.name);
         let _ = std::io::stderr().write_all(line.as_bytes());
