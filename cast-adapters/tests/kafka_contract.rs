@@ -35,7 +35,7 @@ struct Log {
 
 async fn log_with(protocol: GroupProtocol) -> Result<Log, Skipped> {
     let kafka = servers::kafka().await;
-    let kafka = kafka.ok_or(Skipped::because("there is no Apache Kafka here"))?;
+    let kafka = kafka.ok_or(Skipped::without_server())?;
     let topic = kafka.create_topic(3).await;
     let mut client = ClientConfig::new();
     client.set("bootstrap.servers", kafka.brokers());

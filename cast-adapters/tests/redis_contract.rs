@@ -5,16 +5,14 @@ use cast_testkit::{contract::Skipped, servers};
 
 mod redis;
 
-const NO_SERVER: &str = "there is no Redis here";
-
 async fn namespace() -> Result<redis::Namespace, Skipped> {
-    let server = servers::redis().await.ok_or(Skipped::because(NO_SERVER))?;
+    let server = servers::redis().await.ok_or(Skipped::without_server())?;
     Ok(redis::Namespace::on(server).await)
 }
 
 async fn namespace_on_a_cluster() -> Result<redis::Namespace, Skipped> {
     let cluster = servers::RedisCluster::shared().await;
-    let cluster = cluster.ok_or(Skipped::because(NO_SERVER))?;
+    let cluster = cluster.ok_or(Skipped::without_server())?;
     Ok(redis::Namespace::at(&cluster.urls()).await)
 }
 

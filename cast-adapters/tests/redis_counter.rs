@@ -17,7 +17,7 @@ use cast_testkit::{
     ManualClock, Seed, SeededEntropy, eventually, fixtures::Fixtures, race, servers,
 };
 
-use redis::{Namespace, PATIENCE};
+use self::redis::{Namespace, PATIENCE};
 
 fn pending_votes(partition: u32, offset: u64, votes: &[(&Candidate, u64)]) -> PendingVotes {
     PendingVotes {

@@ -26,7 +26,7 @@ use cast_testkit::{
     servers::{self, Mode},
 };
 
-use redis::{Namespace, PATIENCE};
+use self::redis::{Namespace, PATIENCE};
 
 /// A namespace on the server that these tests share; `None`, with a message, if there is none.
 async fn shared_namespace() -> Option<Namespace> {

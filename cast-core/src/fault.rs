@@ -1,6 +1,6 @@
 //! The error of a request to CAST.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use crate::{
     domain::BallotId,
@@ -20,22 +20,17 @@ pub struct Fault {
 }
 
 /// Whether the request may have had an effect, and what the client should do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FaultKind {
     /// The intake is full, or the ballot waited in it for too long. Nothing happened: retry later.
-    #[error("Too many votes at once: try again")]
     Overloaded,
     /// A server that is needed does not answer. The ballot was not counted: retry later.
-    #[error("Temporarily unavailable: try again")]
     Unavailable,
     /// The ballot may or may not count. Retry with the same ballot id: it counts once.
-    #[error("Whether the ballot counts is not known: send it again with the same ballot id")]
     OutcomeUnknown,
     /// There is no valid ticket now: retry in a moment.
-    #[error("No ticket is valid right now: try again")]
     NoTicket,
     /// Data or configuration is wrong. A retry cannot help; an operator finds the cause in the server's log.
-    #[error("Internal error")]
     Internal,
 }
 
@@ -114,6 +109,20 @@ impl Fault {
 impl From<PortError> for Fault {
     fn from(error: PortError) -> Self {
         Self::of_harmless(error)
+    }
+}
+
+impl fmt::Display for FaultKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Overloaded => "Too many votes at once: try again",
+            Self::Unavailable => "Temporarily unavailable: try again",
+            Self::OutcomeUnknown => {
+                "Whether the ballot counts is not known: send it again with the same ballot id"
+            }
+            Self::NoTicket => "No ticket is valid right now: try again",
+            Self::Internal => "Internal error",
+        })
     }
 }
 

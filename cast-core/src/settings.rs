@@ -1,6 +1,6 @@
 //! The settings, with their defaults.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use crate::ports::GroupName;
 
@@ -180,32 +180,39 @@ pub enum SettingsError {
 
 /// A setting that can be wrong. Its `Display` is the path of the field in [`Settings`]; each interface has
 /// its own names for them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Setting {
     /// [`TicketSettings::period`]
-    #[error("tickets.period")]
     TicketPeriod,
     /// [`TicketSettings::ttl`]
-    #[error("tickets.ttl")]
     TicketTtl,
     /// [`TicketSettings::uses`]
-    #[error("tickets.uses")]
     TicketUses,
     /// [`IngestSettings::intake_capacity`]
-    #[error("ingest.intake_capacity")]
     IntakeCapacity,
     /// [`IngestSettings::flush_limit`]
-    #[error("ingest.flush_limit")]
     FlushLimit,
     /// [`IngestSettings::flushes_in_flight`]
-    #[error("ingest.flushes_in_flight")]
     FlushesInFlight,
     /// [`IngestSettings::max_votes`]
-    #[error("ingest.max_votes")]
     MaxVotes,
     /// [`FoldSettings::max_ballots`]
-    #[error("fold.max_ballots")]
     FoldLimit,
+}
+
+impl fmt::Display for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TicketPeriod => "tickets.period",
+            Self::TicketTtl => "tickets.ttl",
+            Self::TicketUses => "tickets.uses",
+            Self::IntakeCapacity => "ingest.intake_capacity",
+            Self::FlushLimit => "ingest.flush_limit",
+            Self::FlushesInFlight => "ingest.flushes_in_flight",
+            Self::MaxVotes => "ingest.max_votes",
+            Self::FoldLimit => "fold.max_ballots",
+        })
+    }
 }
 
 impl Settings {

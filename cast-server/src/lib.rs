@@ -2,7 +2,7 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`commands`] | the command line, and what each command does: one file or folder each |
+//! | [`commands`] | the command line: `roles` builds the apps of the commands that listen; the others have one file or folder each |
 //! | [`app`] | a process that listens: start, readiness, drain, failure |
 //! | `process` | signals, exit codes, terminal: a leaf |
 //! | [`wiring`] | which adapter a URL means; nothing else names one |
@@ -11,7 +11,7 @@
 //! | [`endpoint`] | the routes: GraphQL over HTTP, health checks, `/metrics` |
 //! | [`schema`] | the GraphQL schema, a file an operation, and the engine that executes it |
 //! | [`telemetry`] | the log, what `/metrics` shows, and traces |
-//! | [`protocol`] | error codes, vote codes, request ids, routes: a leaf |
+//! | [`protocol`] | error codes, vote codes, request ids, routes, connection events: a leaf |
 //! | `client` | an HTTP client: for `bench`, `demo` and `health`, and for the exporter of traces |
 //! | `coalesced` | request coalescing: concurrent callers share one answer |
 //! | `failpoints` | points at which tests stop the process; a feature of its own |

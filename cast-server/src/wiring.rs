@@ -34,9 +34,9 @@ pub fn system() -> (Arc<dyn Clock>, Arc<dyn Entropy>) {
 pub fn places(urls: &Urls) -> ServerPlaces {
     let servers = [
         ("tickets", &urls.tickets.tickets_url),
-        ("counter", &urls.fold.counter.counter_url),
-        ("log", &urls.fold.bus.bus_url),
-        ("store", &urls.fold.store.store_url),
+        ("counter", &urls.votes.counter.counter_url),
+        ("log", &urls.votes.bus.bus_url),
+        ("store", &urls.votes.store.store_url),
     ];
     ServerPlaces::new(servers.map(|(name, url)| (name, url.place())))
 }
@@ -48,8 +48,8 @@ pub fn ports(urls: &Urls, settings: &Settings) -> Result<Ports, ConfigError> {
     let ports = Ports {
         tickets,
         counter,
-        bus: bus(&urls.fold.bus.bus_url, settings)?,
-        store: store(&urls.fold.store.store_url, settings)?,
+        bus: bus(&urls.votes.bus.bus_url, settings)?,
+        store: store(&urls.votes.store.store_url, settings)?,
         clock,
         entropy,
     };
@@ -82,7 +82,7 @@ fn tickets_and_counter(
         Some("redis" | "rediss") => Arc::new(redis(&mut opened, setting, url, settings)?.tickets()),
         other => return Err(unknown(setting, other, REDIS)),
     };
-    let (setting, url) = ("--counter-url", &urls.fold.counter.counter_url);
+    let (setting, url) = ("--counter-url", &urls.votes.counter.counter_url);
     let counter: Arc<dyn VoteCounter> = match url.scheme() {
         Some("memory") => Arc::new(MemoryCounter::new(Arc::clone(clock))),
         #[cfg(feature = "redis")]

@@ -72,8 +72,9 @@
 //! rejections that your adapter has stored.)
 //!
 //! A clause that needs something that a harness cannot do is skipped, and the test run prints that even
-//! where it captures output. A harness that cannot be opened at all, because there is no server, skips
-//! a clause by returning `Err(Skipped)`.
+//! where it captures output. A harness that cannot be opened at all skips a clause by returning
+//! `Err(Skipped)`; if that is because the module `servers` found no server and has printed so, by
+//! returning [`Skipped::without_server`](contract::Skipped::without_server), which prints no second line.
 //!
 //! # How do I test code that uses CAST?
 //!

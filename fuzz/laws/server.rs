@@ -4,7 +4,10 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use cast_adapters::memory;
-use cast_core::{Roles, Settings, domain::Entropy};
+use cast_core::{
+    Roles, Settings,
+    domain::{Entropy, KeyRing},
+};
 use cast_server::app::{App, Running};
 use cast_testkit::ManualClock;
 use serde_json::Value;
@@ -54,7 +57,8 @@ impl Server {
             consumers: 0,
             ..Roles::ALL
         };
-        let mut app = App::new(ports, Settings::default(), roles);
+        let keys = KeyRing::generate(&FixedEntropy);
+        let mut app = App::new(ports, keys, Settings::default(), roles);
         app.http.max_body_size = MAX_BODY_SIZE;
         let Ok(running) = runtime.block_on(app.start("127.0.0.1:0")) else {
             panic!("a server in memory starts");

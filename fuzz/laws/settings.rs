@@ -29,7 +29,7 @@ const ROLES: [&str; 6] = [
     "audit",
 ];
 
-/// Accepted settings can be used, and no error shows a secret.
+/// Using accepted settings does not panic, and no error shows a secret.
 pub(crate) fn check(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return;
@@ -95,21 +95,23 @@ fn is_scalar(value: &toml::Value) -> bool {
 
 /// Does with settings what a role does before it starts.
 fn use_settings(role: &Role) -> Result<(), String> {
-    let (settings, process) = match role {
+    let (settings, limits, observability) = match role {
         Role::Serve(config) => {
-            let _ = documents(&config.api.documents);
-            (config.settings(), &config.api.process)
+            let _ = documents(&config.documents);
+            let limits = &config.vote_api.http;
+            (config.settings(), limits, &config.observability)
         }
         Role::Api(config) => {
             let _ = documents(&config.documents);
-            (config.settings(), &config.process)
+            let limits = &config.vote_api.http;
+            (config.settings(), limits, &config.observability)
         }
-        Role::TicketGenerator(config) => (config.settings(), &config.process),
-        Role::VoteConsumer(config) => (config.settings(), &config.process),
+        Role::TicketGenerator(config) => (config.settings(), &config.http, &config.observability),
+        Role::VoteConsumer(config) => (config.settings(), &config.http, &config.observability),
         _ => return Ok(()),
     };
-    let _ = http(&process.http);
-    let telemetry = &process.telemetry;
+    let _ = http(limits);
+    let telemetry = &observability.telemetry;
     telemetry.check().map_err(|error| error.to_string())?;
     let settings = settings.map_err(|error| error.to_string())?;
     settings.check().map_err(|error| error.to_string())

@@ -51,10 +51,7 @@ impl KafkaOptions {
         config.set("queue.buffering.max.messages", "100000");
         // Successes are reported too: they carry the position of the record.
         config.set("delivery.report.only.error", "false");
-        config.set(
-            "statistics.interval.ms",
-            STATISTICS_INTERVAL.as_millis().to_string(),
-        );
+        config.set("statistics.interval.ms", ms(STATISTICS_INTERVAL));
         config
     }
 

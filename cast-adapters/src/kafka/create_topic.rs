@@ -23,7 +23,10 @@ use crate::{record::MAX_BYTES, system::SystemClock};
 /// How long a new topic may take until all its partitions have leaders.
 const LEADERS_DEADLINE: Duration = Duration::from_secs(15);
 
-/// The settings of a new topic. On three brokers or more: three replicas, two of which must acknowledge.
+/// The settings of a new topic.
+///
+/// Recommended on three brokers or more: three replicas, two of which must acknowledge. Recommended as
+/// the retention: seven days, which is also Kafka's default.
 #[derive(Clone, Copy, Debug)]
 pub struct TopicOptions {
     /// The number of partitions. It can never change: it decides the partition of each ballot.

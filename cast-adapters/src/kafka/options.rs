@@ -112,14 +112,22 @@ impl FromStr for KafkaOptions {
         let mut options = Self::new(url.hosts, url.topic);
         if let Some(text) = url.parameter("partitions") {
             let count = text.parse().ok().and_then(Partitions::new);
-            let invalid = KafkaUrlError::Parameter("partitions", "a number, at least 1");
+            let invalid = KafkaUrlError::Parameter {
+                name: "partitions",
+                must_be: "a number, at least 1",
+            };
             options.partitions = Some(count.ok_or(invalid)?);
         }
         if let Some(text) = url.parameter("protocol") {
             options.protocol = match text {
                 "classic" => GroupProtocol::Classic,
                 "consumer" => GroupProtocol::Consumer,
-                _ => return Err(KafkaUrlError::Parameter("protocol", "classic or consumer")),
+                _ => {
+                    return Err(KafkaUrlError::Parameter {
+                        name: "protocol",
+                        must_be: "classic or consumer",
+                    });
+                }
             };
         }
         #[cfg(feature = "kafka-tls")]

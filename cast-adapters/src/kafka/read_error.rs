@@ -13,7 +13,7 @@
 //! | `UnsupportedCompressionType`, `UnsupportedForMessageFormat` | a broker that cannot convert a batch for this client | fetches again | misconfigured |
 //! | `MessageSizeTooLarge`, `MessageBatchTooLarge` | a batch larger than the fetch limit | fetches again | misconfigured |
 //! | `AutoOffsetReset`, `OffsetOutOfRange`, `NoOffset`, `LogTruncation` | an offset that the log does not have | stops | misconfigured |
-//! | [`needs_operator`] | a broker that refuses: a permission, a topic, a group | retries, or stops | misconfigured |
+//! | [`needs_operator`](super::error::needs_operator) | a broker that refuses: a permission, a topic, a group | retries, or stops | misconfigured |
 //! | [`is_transient`] | a broker that is away or has moved; a rebalance | retries, at the same offset | no error |
 //! | any other | unknown | unknown | unavailable |
 //!
@@ -22,7 +22,7 @@
 
 use rdkafka::{error::KafkaError, types::RDKafkaErrorCode as Code};
 
-use super::error::{Error, is_changing_leader, needs_operator};
+use super::error::Error;
 
 /// A codec for topics that this client is built without.
 pub(super) const UNSUPPORTED_CODEC: &str = "zstd";
@@ -48,7 +48,7 @@ pub(super) fn classify(error: &KafkaError, reason: String) -> Option<Error> {
         Some(AutoOffsetReset | OffsetOutOfRange | NoOffset | LogTruncation) => {
             Some(Error::PositionLost(reason))
         }
-        Some(code) if !is_fatal && !needs_operator(code) && is_transient(code) => None,
+        Some(code) if !is_fatal && is_transient(code) => None,
         // The end of a partition is reported only on request; it is not an error, and has no code.
         None if matches!(error, KafkaError::PartitionEOF(_)) => None,
         _ => Some(Error::Read(error.clone())),
@@ -57,11 +57,10 @@ pub(super) fn classify(error: &KafkaError, reason: String) -> Option<Error> {
 
 /// Whether the client recovers by itself, at the same offset.
 const fn is_transient(code: Code) -> bool {
-    is_changing_leader(code)
-        || matches!(
-            code,
-            // A broker that is away, slow, or busy with itself.
-            Code::BrokerTransportFailure
+    matches!(
+        code,
+        // A broker that is away, slow, or busy with itself.
+        Code::BrokerTransportFailure
             | Code::AllBrokersDown
             | Code::BrokerDestroy
             | Code::DestroyBroker
@@ -80,6 +79,11 @@ const fn is_transient(code: Code) -> bool {
             | Code::RebootstrapRequired
             | Code::Retry
             // A partition that changes its leader.
+            | Code::LeaderNotAvailable
+            | Code::NotLeaderForPartition
+            | Code::ReplicaNotAvailable
+            | Code::FencedLeaderEpoch
+            | Code::UnknownLeaderEpoch
             | Code::OffsetNotAvailable
             | Code::UnknownTopicId
             | Code::PreferredLeaderNotAvailable
@@ -104,7 +108,7 @@ const fn is_transient(code: Code) -> bool {
             | Code::UnstableOffsetCommit
             | Code::InProgress
             | Code::PreviousInProgress
-        )
+    )
 }
 
 #[cfg(test)]
@@ -131,6 +135,8 @@ mod tests {
             (Code::MessageSizeTooLarge, Misconfigured),
             (Code::OffsetOutOfRange, Misconfigured),
             (Code::TopicAuthorizationFailed, Misconfigured),
+            (Code::UnknownTopicOrPartition, Misconfigured),
+            (Code::UnknownTopic, Misconfigured),
             // An unknown code is an error, and the partitions are read again.
             (Code::Unknown, Unavailable),
             (Code::Fail, Unavailable),
@@ -145,6 +151,7 @@ mod tests {
         for code in [
             Code::AllBrokersDown,
             Code::NotLeaderForPartition,
+            Code::UnknownLeaderEpoch,
             Code::PollExceeded,
         ] {
             assert_eq!(classified(code), None, "{code:?}");

@@ -2,9 +2,8 @@
 
 use std::fmt;
 
-use rdkafka::ClientConfig;
-
 use percent_encoding::percent_decode_str;
+use rdkafka::ClientConfig;
 
 use super::url::{KafkaUrlError, Url};
 
@@ -41,11 +40,19 @@ impl Security {
         let certificate = match (cert, key) {
             (Some(cert), Some(key)) => Some((cert, key)),
             (None, None) => None,
-            _ => return Err(KafkaUrlError::Parameter("cert", "given together with key")),
+            _ => {
+                return Err(KafkaUrlError::Parameter {
+                    name: "cert",
+                    must_be: "given together with key",
+                });
+            }
         };
         if !url.is_tls && (ca.is_some() || certificate.is_some()) {
             let must_be = "in a URL that begins with kafkas://";
-            return Err(KafkaUrlError::Parameter("ca, cert and key", must_be));
+            return Err(KafkaUrlError::Parameter {
+                name: "ca, cert and key",
+                must_be,
+            });
         }
         Ok(Self {
             tls: url.is_tls.then_some(Tls { ca, certificate }),
@@ -89,7 +96,10 @@ impl Sasl {
             Some("plain") => "PLAIN",
             Some(_) => {
                 let must_be = "plain, scram-sha-256 or scram-sha-512";
-                return Err(KafkaUrlError::Parameter("sasl", must_be));
+                return Err(KafkaUrlError::Parameter {
+                    name: "sasl",
+                    must_be,
+                });
             }
         };
         let (user, password) = user.split_once(':').ok_or(KafkaUrlError::Form)?;

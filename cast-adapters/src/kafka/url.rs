@@ -15,9 +15,14 @@ pub enum KafkaUrlError {
     /// A parameter that does not exist.
     #[error("unknown parameter {0} in a Kafka URL: the parameters are {known}", known = Url::KNOWN)]
     UnknownParameter(String),
-    /// A parameter with an invalid value: its name, and the valid values.
-    #[error("{0} in a Kafka URL must be {1}")]
-    Parameter(&'static str, &'static str),
+    /// A parameter with an invalid value.
+    #[error("{name} in a Kafka URL must be {must_be}")]
+    Parameter {
+        /// Its name.
+        name: &'static str,
+        /// The valid values.
+        must_be: &'static str,
+    },
     /// It asks for TLS or SASL.
     #[error(
         "kafkas:// and user:password@ need a program that was built with the feature kafka-tls"

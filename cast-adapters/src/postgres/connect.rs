@@ -6,7 +6,7 @@ use super::{error::Error, options::PostgresOptions};
 
 /// Opens a connection; the schema of the database is not checked.
 pub(super) async fn connect(options: &PostgresOptions) -> Result<AsyncPgConnection, Error> {
-    // Without a URL that asks for TLS, it is not used.
+    // With `sslmode=disable` the driver ignores the connector.
     #[cfg(feature = "postgres-tls")]
     let tls = super::tls::connector(&options.tls).map_err(Error::Tls)?;
     // The options refuse every mode that needs TLS.

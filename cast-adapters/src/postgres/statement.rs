@@ -3,35 +3,46 @@
 use diesel::{QueryResult, pg::Pg, query_builder::AstPass};
 
 /// Writes one value of a statement.
-type Value<'a, 'b> = dyn Fn(AstPass<'_, 'b, Pg>) -> QueryResult<()> + 'a;
+pub(super) type Value<'a, 'b> = dyn Fn(AstPass<'_, 'b, Pg>) -> QueryResult<()> + 'a;
+
+/// A placeholder, whose number is 0 where there is none, and the text after it.
+pub(super) type Piece = (usize, &'static str);
+
+/// Splits a file at its placeholders. Comments are left out: they would hide the statement in
+/// `pg_stat_activity`.
+pub(super) fn parse(file: &'static str) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    let lines = file.split_inclusive('\n');
+    for line in lines.filter(|line| !line.starts_with("--")) {
+        let mut parts = line.split('$');
+        pieces.push((0, parts.next().unwrap_or_default()));
+        for part in parts {
+            let digits = part.bytes().take_while(u8::is_ascii_digit).count();
+            let (number, after) = part.split_at(digits);
+            pieces.push((number.parse().expect("a $ begins a placeholder"), after));
+        }
+    }
+    pieces
+}
 
 /// Writes a statement, and a value where a placeholder appears for the first time.
 ///
-/// The placeholders `$1`, `$2` … must first appear in this order, in which they get their values. Comments
-/// are left out: they would hide the statement in `pg_stat_activity`.
+/// The placeholders `$1`, `$2` … must first appear in this order, in which they get their values.
 pub(super) fn write<'b>(
-    file: &str,
+    pieces: &[Piece],
     mut out: AstPass<'_, 'b, Pg>,
     values: &[&Value<'_, 'b>],
 ) -> QueryResult<()> {
     let mut given = 0;
-    for line in file.lines().filter(|line| !line.starts_with("--")) {
-        let mut pieces = line.split('$');
-        out.push_sql(pieces.next().unwrap_or_default());
-        for piece in pieces {
-            let digits = piece.bytes().take_while(u8::is_ascii_digit).count();
-            let (number, after) = piece.split_at(digits);
-            let number: usize = number.parse().expect("a $ begins a placeholder");
-            if number <= given {
-                out.push_sql(&format!("${number}"));
-            } else {
-                given += 1;
-                assert_eq!(number, given, "placeholders first appear in order");
-                values[given - 1](out.reborrow())?;
-            }
-            out.push_sql(after);
+    for &(number, text) in pieces {
+        if number > given {
+            given += 1;
+            assert_eq!(number, given, "placeholders first appear in order");
+            values[given - 1](out.reborrow())?;
+        } else if number > 0 {
+            out.push_sql(&format!("${number}"));
         }
-        out.push_sql("\n");
+        out.push_sql(text);
     }
     assert_eq!(values.len(), given, "each value has its placeholder");
     Ok(())
@@ -52,14 +63,19 @@ macro_rules! statement {
                 &'b self,
                 out: diesel::query_builder::AstPass<'_, 'b, diesel::pg::Pg>,
             ) -> diesel::QueryResult<()> {
-                let file = include_str!(concat!(
-                    env!("CARGO_MANIFEST_DIR"),
-                    "/src/postgres/sql/",
-                    $file
-                ));
-                $crate::postgres::statement::write(file, out, &[$(&|mut out: diesel::query_builder::AstPass<'_, 'b, diesel::pg::Pg>| {
-                    out.push_bind_param::<$sql_type, _>(&self.$value)
-                }),*])
+                use $crate::postgres::statement::{Piece, Value, parse, write};
+
+                static PIECES: std::sync::LazyLock<Vec<Piece>> = std::sync::LazyLock::new(|| {
+                    parse(include_str!(concat!(
+                        env!("CARGO_MANIFEST_DIR"),
+                        "/src/postgres/sql/",
+                        $file
+                    )))
+                });
+                let values: &[&Value<'_, 'b>] = &[
+                    $(&|mut out| out.push_bind_param::<$sql_type, _>(&self.$value)),*
+                ];
+                write(&PIECES, out, values)
             }
         }
 
@@ -92,22 +108,20 @@ mod tests {
 
     impl QueryFragment<Pg> for Probe {
         fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-            let file = "-- $1 is an id.\nSELECT $1 + $2,\n-- again\n$1 END";
-            write(
-                file,
-                out,
-                &[
-                    &|mut out: AstPass<'_, 'b, Pg>| out.push_bind_param::<BigInt, _>(&self.0),
-                    &|mut out: AstPass<'_, 'b, Pg>| out.push_bind_param::<Text, _>(self.1),
-                ],
-            )
+            let file =
+                "-- $1 is an id.\nSELECT $1 + $2,\n-- again\n$1, $3$4$5$6$7$8$9$10 $11 $10 END";
+            let id: &Value<'_, 'b> = &|mut out| out.push_bind_param::<BigInt, _>(&self.0);
+            let name: &Value<'_, 'b> = &|mut out| out.push_bind_param::<Text, _>(self.1);
+            let values = [id, name, id, id, id, id, id, id, id, id, name];
+            write(&parse(file), out, &values)
         }
     }
 
     #[test]
     fn a_file_is_written_with_its_values_and_without_its_comments() {
         let written = debug_query::<Pg, _>(&Probe(7, "x")).to_string();
-        let expected = "SELECT $1 + $2,\n$1 END\n -- binds: [7, \"x\"]";
+        let expected = "SELECT $1 + $2,\n$1, $3$4$5$6$7$8$9$10 $11 $10 END \
+                        -- binds: [7, \"x\", 7, 7, 7, 7, 7, 7, 7, 7, \"x\"]";
         assert_eq!(written, expected);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
+use cast_core::ports::BoxError;
 use rustls::{
     ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
@@ -9,8 +10,6 @@ use rustls::{
     pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject},
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
-
-use cast_core::ports::BoxError;
 
 use super::options::Tls;
 

@@ -7,14 +7,10 @@ use cast_core::domain::{
     NameError, Partitions, Selection, Selections, TicketStamp, Timestamp, TraceContext, Unreadable,
     Voter, Votes,
 };
-use prost::{
-    Message as _,
-    bytes::{Buf as _, Bytes},
-    encoding::{DecodeContext, WireType, decode_key, skip_field},
-};
+use prost::{Message as _, bytes::Bytes};
 use uuid::Uuid;
 
-use super::schema::{self, MAX_BYTES, TRACE, VERSION};
+use super::schema::{self, MAX_BYTES, VERSION};
 
 /// The contents of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,8 +131,7 @@ fn ballot(
     message: Bytes,
     candidates: &mut Candidates,
 ) -> Result<LoggedBallot, DecodeError> {
-    let mut ballot = schema::Ballot::default();
-    let decoded = merge(&mut ballot, message);
+    let (ballot, decoded) = fields(message);
     let id = ballot_id(&ballot.id);
     let known_id = id.as_ref().ok().copied();
     let checked = || {
@@ -150,19 +145,15 @@ fn ballot(
     })
 }
 
-/// Decodes the fields of a ballot as prost does, but for a `trace` of another wire type: it is skipped,
-/// as an unknown field is.
-fn merge(ballot: &mut schema::Ballot, mut message: Bytes) -> Result<(), prost::DecodeError> {
-    while message.has_remaining() {
-        let (tag, wire_type) = decode_key(&mut message)?;
-        let context = DecodeContext::default();
-        if tag == TRACE && wire_type != WireType::LengthDelimited {
-            skip_field(wire_type, tag, &mut message, context)?;
-        } else {
-            ballot.merge_field(tag, wire_type, &mut message, context)?;
-        }
+/// The fields of a ballot, up to the first that cannot be decoded. A `trace` of another wire type is no
+/// reason to reject a vote: without it, the ballot is decoded again.
+fn fields(message: Bytes) -> (schema::TracedBallot, Result<(), prost::DecodeError>) {
+    if let Ok(ballot) = schema::TracedBallot::decode(message.clone()) {
+        return (ballot, Ok(()));
     }
-    Ok(())
+    let mut ballot = schema::Ballot::default();
+    let decoded = ballot.merge(message);
+    (ballot.into(), decoded)
 }
 
 fn ballot_id(bytes: &[u8]) -> Result<BallotId, InvalidBallot> {
@@ -172,7 +163,7 @@ fn ballot_id(bytes: &[u8]) -> Result<BallotId, InvalidBallot> {
 
 fn checked_ballot(
     id: BallotId,
-    ballot: &schema::Ballot,
+    ballot: &schema::TracedBallot,
     candidates: &mut Candidates,
 ) -> Result<LoggedBallot, InvalidBallot> {
     let key_id =

@@ -52,10 +52,10 @@ pub fn encode(record: &Record, partitions: Partitions) -> Result<Vec<u8>, Encode
 struct Buffer(BytesMut);
 
 impl Buffer {
-    fn ballot(&mut self, ballot: &LoggedBallot) -> schema::Ballot {
+    fn ballot(&mut self, ballot: &LoggedBallot) -> schema::TracedBallot {
         let voter = ballot.voter.as_ref().map(|voter| voter.as_str().as_bytes());
         let trace = ballot.trace.as_ref().map(TraceContext::as_bytes);
-        schema::Ballot {
+        schema::TracedBallot {
             id: self.bytes(ballot.id.as_uuid().as_bytes()),
             ticket_key: ballot.ticket.key_id.get().into(),
             ticket_issued_at_ms: ballot.ticket.issued_at.as_unix_ms(),
@@ -78,7 +78,7 @@ impl Buffer {
     }
 
     /// The fields of a ballot, in the order of their numbers.
-    fn encoded(&mut self, message: &schema::Ballot) -> Bytes {
+    fn encoded(&mut self, message: &schema::TracedBallot) -> Bytes {
         let encoded = message.encode(&mut self.0);
         encoded.expect("the buffer grows as needed");
         self.0.split().freeze()

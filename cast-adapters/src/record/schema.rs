@@ -31,13 +31,14 @@ pub(super) struct Record {
     pub(super) version: u64,
     #[prost(uint64, tag = "2")]
     pub(super) partitions: u64,
-    /// Each a [`Ballot`].
+    /// Each a [`TracedBallot`].
     #[prost(bytes = "bytes", repeated, tag = "3")]
     pub(super) ballots: Vec<Bytes>,
 }
 
+/// A ballot with all its fields.
 #[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct Ballot {
+pub(super) struct TracedBallot {
     #[prost(bytes = "bytes", tag = "1")]
     pub(super) id: Bytes,
     #[prost(uint64, tag = "2")]
@@ -52,8 +53,33 @@ pub(super) struct Ballot {
     pub(super) trace: Bytes,
 }
 
-/// The number of a ballot's `trace`.
-pub(super) const TRACE: u32 = 6;
+/// A ballot without its `trace`, for one whose `trace` cannot be decoded.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Ballot {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub(super) id: Bytes,
+    #[prost(uint64, tag = "2")]
+    pub(super) ticket_key: u64,
+    #[prost(uint64, tag = "3")]
+    pub(super) ticket_issued_at_ms: u64,
+    #[prost(bytes = "bytes", tag = "4")]
+    pub(super) voter: Bytes,
+    #[prost(message, repeated, tag = "5")]
+    pub(super) selections: Vec<Selection>,
+}
+
+impl From<Ballot> for TracedBallot {
+    fn from(ballot: Ballot) -> Self {
+        Self {
+            id: ballot.id,
+            ticket_key: ballot.ticket_key,
+            ticket_issued_at_ms: ballot.ticket_issued_at_ms,
+            voter: ballot.voter,
+            selections: ballot.selections,
+            trace: Bytes::new(),
+        }
+    }
+}
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct Selection {

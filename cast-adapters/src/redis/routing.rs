@@ -4,7 +4,7 @@
 //! nothing and which node will (MOVED, ASK), or that it can do nothing now, or no connection was there.
 //! The caller gets every other error.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use bb8_redis::redis::{Cmd, Pipeline, RedisResult, ServerErrorKind, Value};
 use futures_util::future::join_all;
@@ -18,6 +18,9 @@ use super::{
 
 /// The most commands of one pipeline; more go in several, one after the other.
 const MAX_PIPELINE: usize = 1_000;
+
+/// The server answered fewer commands than it was sent.
+const NO_ANSWER: Cause = Cause::Answer("no answer");
 
 /// A command that has no answer yet.
 struct PendingCommand {
@@ -40,7 +43,7 @@ impl Cluster {
     /// Calls a script.
     pub(super) async fn call(&self, call: Call) -> Result<Value, Cause> {
         let answer = self.calls(vec![call]).await?.pop();
-        answer.ok_or(Cause::Answer("no answer"))
+        answer.ok_or(NO_ANSWER)
     }
 
     /// Calls scripts: those of one node in their order and in one round trip, all nodes at once. Each
@@ -50,7 +53,7 @@ impl Cluster {
         let mut failure: Option<Cause> = None;
         let mut pending = self.route_all(calls);
         for attempt in 1..=MAX_REDIRECTS {
-            let sent = by_node(pending).map(send_to_node);
+            let sent = by_node(pending).into_iter().map(send_to_node);
             pending = Vec::new();
             for (mut command, answer) in join_all(sent).await.into_iter().flatten() {
                 let cause = match answer {
@@ -77,7 +80,7 @@ impl Cluster {
             }
         }
         match failure {
-            None => Ok(answers.into_iter().flatten().collect()),
+            None => all_answered(answers),
             Some(cause) if answers.iter().all(Option::is_none) => Err(cause),
             Some(cause) => Err(Cause::Partly(Box::new(cause))),
         }
@@ -122,13 +125,24 @@ impl Cluster {
     }
 }
 
-fn by_node(commands: Vec<PendingCommand>) -> impl Iterator<Item = Vec<PendingCommand>> {
-    let mut groups: HashMap<usize, Vec<PendingCommand>> = HashMap::new();
+/// The answers of all calls, in their order. A call without one may have been carried out.
+fn all_answered<T>(answers: Vec<Option<T>>) -> Result<Vec<T>, Cause> {
+    let answers: Option<Vec<T>> = answers.into_iter().collect();
+    answers.ok_or(NO_ANSWER)
+}
+
+/// The commands of each node, in the order in which the nodes first appear.
+fn by_node(commands: Vec<PendingCommand>) -> Vec<Vec<PendingCommand>> {
+    let mut groups: Vec<Vec<PendingCommand>> = Vec::new();
     for command in commands {
-        let node = Arc::as_ptr(&command.node).addr();
-        groups.entry(node).or_default().push(command);
+        let node = &command.node;
+        let mut known = groups.iter_mut();
+        match known.find(|group| Arc::ptr_eq(&group[0].node, node)) {
+            Some(group) => group.push(command),
+            None => groups.push(vec![command]),
+        }
     }
-    groups.into_values()
+    groups
 }
 
 /// Sends commands for one node; each has an answer.
@@ -149,8 +163,7 @@ async fn send_pages(
 ) -> Result<(), Cause> {
     let mut connection = commands[0].node.connection().await?;
     for page in commands.chunks(MAX_PIPELINE) {
-        let page = send_page(&mut connection, page).await;
-        let page = page.map_err(Cause::Command)?.into_iter();
+        let page = send_page(&mut connection, page).await?.into_iter();
         answers.extend(page.map(|answer| answer.map_err(Cause::Command)));
     }
     Ok(())
@@ -160,22 +173,43 @@ async fn send_pages(
 async fn send_page(
     connection: &mut Connection,
     commands: &[PendingCommand],
-) -> RedisResult<Vec<RedisResult<Value>>> {
+) -> Result<Vec<RedisResult<Value>>, Cause> {
     let all = commands.iter();
     let all = all.map(|command| (command.asking, command.call.command.clone()));
-    let mut answers = connection.pipeline(pipeline(all)).await?;
+    let mut answers = send_all(connection, all).await?;
     let lacking: Vec<usize> = (0..answers.len())
         .filter(|&index| answers[index].as_ref().is_err_and(lacks_script))
         .collect();
     if !lacking.is_empty() {
         let again = lacking.iter().map(|&index| &commands[index]);
         let again = again.map(|command| (command.asking, command.call.with_source()));
-        let again = connection.pipeline(pipeline(again)).await?;
+        let again = send_all(connection, again).await?;
         for (index, answer) in lacking.into_iter().zip(again) {
             answers[index] = answer;
         }
     }
     Ok(answers)
+}
+
+/// Sends commands in one pipeline; each has its own answer or error.
+async fn send_all(
+    connection: &mut Connection,
+    commands: impl ExactSizeIterator<Item = (bool, Cmd)>,
+) -> Result<Vec<RedisResult<Value>>, Cause> {
+    let count = commands.len();
+    let answers = connection.pipeline(pipeline(commands)).await;
+    answers
+        .map_err(Cause::Command)
+        .and_then(|answers| one_for_each(count, answers))
+}
+
+/// Refuses a short reply, which does not say whose answers are missing.
+fn one_for_each<T>(count: usize, answers: Vec<T>) -> Result<Vec<T>, Cause> {
+    if answers.len() == count {
+        Ok(answers)
+    } else {
+        Err(NO_ANSWER)
+    }
 }
 
 /// A pipeline is written at once, so no command of another caller comes between an ASKING and the
@@ -189,4 +223,21 @@ fn pipeline(commands: impl Iterator<Item = (bool, Cmd)>) -> Pipeline {
         pipeline.add_command(command);
     }
     pipeline
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_without_an_answer_may_have_happened_and_no_other_answer_takes_its_place() {
+        assert_eq!(all_answered(vec![Some(1), Some(2)]).ok(), Some(vec![1, 2]));
+        let missing = all_answered(vec![Some(1), None, Some(3)]);
+        assert!(missing.expect_err("one is missing").is_unknown());
+        assert_eq!(one_for_each(2, vec![1, 2]).ok(), Some(vec![1, 2]));
+        for answers in [vec![], vec![1], vec![1, 2, 3]] {
+            let wrong = one_for_each(2, answers).expect_err("not one for each");
+            assert!(wrong.is_unknown());
+        }
+    }
 }

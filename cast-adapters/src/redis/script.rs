@@ -3,7 +3,7 @@
 //! A call names its script by its SHA-1. A server that has restarted, or ran SCRIPT FLUSH,
 //! answers NOSCRIPT, and is then sent the source.
 
-use std::sync::LazyLock;
+use std::{sync::LazyLock, time::Duration};
 
 use bb8_redis::redis::{
     Arg, Cmd, RedisError, ServerErrorKind, ToRedisArgs, cluster_routing::Slot, cmd,
@@ -72,6 +72,11 @@ impl Call {
         }
         command
     }
+}
+
+/// Whole milliseconds, as an argument. As text: the driver has no 128-bit integers.
+pub(super) fn ms(duration: Duration) -> String {
+    duration.as_millis().to_string()
 }
 
 /// Whether the server answered that it does not have the script, and so did nothing.

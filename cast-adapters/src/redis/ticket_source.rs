@@ -14,7 +14,7 @@ use cast_core::{
 
 use super::{
     error::Cause,
-    script::{CURRENT, NOW, PUBLISH, REDEEM},
+    script::{CURRENT, NOW, PUBLISH, REDEEM, ms},
     server::Server,
 };
 
@@ -137,11 +137,6 @@ impl TicketSource for RedisTickets {
 /// most 15 digits.
 fn period(valid_from: Timestamp) -> String {
     format!("{:016}", valid_from.as_unix_ms())
-}
-
-/// As a string: the driver has no 128-bit integers.
-fn ms(duration: std::time::Duration) -> String {
-    duration.as_millis().to_string()
 }
 
 fn redemption(letter: u8) -> Result<Redemption, Cause> {

@@ -11,7 +11,7 @@ use cast_core::{
 
 use super::{
     error::Cause,
-    script::{Call, READ, RECONCILE, RECORD, Script},
+    script::{Call, READ, RECONCILE, RECORD, Script, ms},
     server::Server,
 };
 
@@ -33,8 +33,7 @@ impl RedisCounter {
     fn call(&self, script: &'static Script, candidate: &Candidate) -> Call {
         let server = &self.server;
         let mut call = script.call(&[server.keys.tally(candidate)]);
-        // As a string: the driver has no 128-bit integers.
-        call.arg(server.options.idle_kept.as_millis().to_string());
+        call.arg(ms(server.options.idle_kept));
         call
     }
 

@@ -179,7 +179,9 @@ pub(crate) struct Counter {
     pub(crate) counter: Arc<MemoryCounter>,
 }
 
-const IDLE_CANDIDATES: usize = 2_048;
+/// More than any clause has at once; so few that [`save_memory`](VoteCounterHarness::save_memory) soon
+/// exceeds it.
+const IDLE_CANDIDATES: usize = 64;
 
 pub(crate) fn counter() -> Counter {
     let clock = Arc::new(ManualClock::new());

@@ -140,7 +140,7 @@ pub(crate) async fn votes(store: &PostgresStore, candidate: &Candidate) -> u64 {
 /// A harness for the contract suite.
 pub(crate) async fn store() -> Result<TestDb, Skipped> {
     let test_db = TestDb::shared().await;
-    test_db.ok_or(Skipped::because("there is no PostgreSQL here"))
+    test_db.ok_or(Skipped::without_server())
 }
 
 #[async_trait]

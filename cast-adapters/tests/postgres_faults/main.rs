@@ -13,7 +13,6 @@ use cast_testkit::{
     servers::{Link, Postgres, Proxy},
     within,
 };
-
 use tokio::task::JoinHandle;
 use tokio_postgres::Client;
 

@@ -78,6 +78,35 @@ fn a_trace_of_another_wire_type_is_ignored() {
 }
 
 #[test]
+fn another_broken_field_is_refused_with_and_without_a_broken_trace() {
+    let ballot = &a_record().ballots[1];
+    for (field, name) in [
+        (&[0x08, 1][..], "id"),        // a number
+        (&[0x12, 1, 2], "ticket_key"), // bytes
+        (&[0x20, 1], "voter"),         // a number
+        (&[0x28, 1], "selections"),    // a number
+    ] {
+        for trace in [&[][..], &[0x30, 1]] {
+            let fields = [trace, field].concat();
+            let reason = record::decode(&with_ballot(ballot, &fields))
+                .expect_err(name)
+                .reason;
+            let expected = format!(
+                "ballot 3 ({}): ",
+                uuid::Uuid::from_slice(&ballot.id).expect("an id")
+            );
+            assert!(reason.starts_with(&expected), "{reason}: {expected}");
+            assert!(
+                reason.contains(&format!("Ballot.{name}: ")),
+                "{reason}: {name}"
+            );
+        }
+    }
+    // A trace that is longer than its ballot.
+    assert!(record::decode(&with_ballot(ballot, &[0x32, 200])).is_err());
+}
+
+#[test]
 fn a_well_formed_unknown_group_is_skipped_and_another_is_refused() {
     let ballot = &a_record().ballots[1];
     // Field 15, with another group in it.

@@ -1,17 +1,15 @@
 //! The differences that an audit finds.
 
+use std::fmt;
+
 use crate::domain::{BallotId, Candidate, LogPosition, Offset, Partition};
 
 /// A difference. `Display` gives a sentence with both values.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
     /// The store's progress is beyond the end of the log: they do not belong together.
     ///
     /// Stop consumers and vote services until it is clear which of the two is the wrong one.
-    #[error(
-        "partition {}: the store has folded up to offset {}, and the log ends at {}",
-        .partition.get(), .progress.get(), .end.get()
-    )]
     ProgressBeyondLog {
         /// The partition.
         partition: Partition,
@@ -23,11 +21,6 @@ pub enum Finding {
     /// The log has deleted records that the store has not folded: their votes are lost.
     ///
     /// A newer backup of the store may have them.
-    #[error(
-        "partition {}: the store has folded up to offset {}, and the log begins at {}: the records \
-         between them are lost",
-        .partition.get(), .progress.get(), .start.get()
-    )]
     RecordsGone {
         /// The partition.
         partition: Partition,
@@ -40,7 +33,6 @@ pub enum Finding {
     /// progress was changed.
     ///
     /// A store that is restored from an earlier backup folds it again.
-    #[error("ballot {ballot}: the log has it at {position:?}, and the store does not have it")]
     BallotMissing {
         /// The ballot's id.
         ballot: BallotId,
@@ -48,7 +40,6 @@ pub enum Finding {
         position: LogPosition,
     },
     /// A ballot in the store differs from that in the log.
-    #[error("ballot {ballot}: the log has at {position:?} {log}, and the store {store}")]
     BallotAltered {
         /// The ballot's id.
         ballot: BallotId,
@@ -61,11 +52,6 @@ pub enum Finding {
     },
     /// The store's ballots have other votes than the same ballots of the log: some were added, or their
     /// positions or the progress were changed.
-    #[error(
-        "candidate {candidate:?}, partition {} up to offset {}: the log's ballots have {log} votes, and \
-         the store's have {store}",
-        .partition.get(), .progress.get()
-    )]
     BallotsDiffer {
         /// The candidate.
         candidate: Candidate,
@@ -82,11 +68,6 @@ pub enum Finding {
     /// A total of the store differs from its own ballots: one or the other was changed.
     ///
     /// If there is no finding about ballots, the ballots are right.
-    #[error(
-        "candidate {candidate:?}, partition {}: the store's total is {total} votes, and its ballots have \
-         {ballots}",
-        .partition.get()
-    )]
     TotalDiffers {
         /// The candidate.
         candidate: Candidate,
@@ -100,11 +81,6 @@ pub enum Finding {
     /// An applied total of the counter differs from the log: it was changed.
     ///
     /// The counter is disposable: delete the candidate's key, and the tally is loaded from the store.
-    #[error(
-        "candidate {candidate:?}, partition {} up to offset {} of {}: the counter's applied total is \
-         {counter} votes, and the log has {log}",
-        .partition.get(), .as_of.get(), .end.get()
-    )]
     AppliedTotalDiffers {
         /// The candidate.
         candidate: Candidate,
@@ -122,10 +98,6 @@ pub enum Finding {
     /// The counter shows more votes than the log has, each time it was read.
     ///
     /// The counter is disposable: delete the candidate's key, and the tally is loaded from the store.
-    #[error(
-        "candidate {candidate:?}: the counter shows {shown} votes, and the log has {most} ({least} of \
-         them folded)"
-    )]
     ShownTooHigh {
         /// The candidate.
         candidate: Candidate,
@@ -136,6 +108,98 @@ pub enum Finding {
         /// The votes in the log.
         most: u64,
     },
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ProgressBeyondLog {
+                partition,
+                progress,
+                end,
+            } => write!(
+                f,
+                "partition {}: the store has folded up to offset {}, and the log ends at {}",
+                partition.get(),
+                progress.get(),
+                end.get()
+            ),
+            Self::RecordsGone {
+                partition,
+                progress,
+                start,
+            } => write!(
+                f,
+                "partition {}: the store has folded up to offset {}, and the log begins at {}: \
+                 the records between them are lost",
+                partition.get(),
+                progress.get(),
+                start.get()
+            ),
+            Self::BallotMissing { ballot, position } => write!(
+                f,
+                "ballot {ballot}: the log has it at {position:?}, and the store does not have it"
+            ),
+            Self::BallotAltered {
+                ballot,
+                position,
+                log,
+                store,
+            } => write!(
+                f,
+                "ballot {ballot}: the log has at {position:?} {log}, and the store {store}"
+            ),
+            Self::BallotsDiffer {
+                candidate,
+                partition,
+                progress,
+                log,
+                store,
+            } => write!(
+                f,
+                "candidate {candidate:?}, partition {} up to offset {}: the log's ballots have \
+                 {log} votes, and the store's have {store}",
+                partition.get(),
+                progress.get()
+            ),
+            Self::TotalDiffers {
+                candidate,
+                partition,
+                total,
+                ballots,
+            } => write!(
+                f,
+                "candidate {candidate:?}, partition {}: the store's total is {total} votes, and \
+                 its ballots have {ballots}",
+                partition.get()
+            ),
+            Self::AppliedTotalDiffers {
+                candidate,
+                partition,
+                as_of,
+                end,
+                counter,
+                log,
+            } => write!(
+                f,
+                "candidate {candidate:?}, partition {} up to offset {} of {}: the counter's applied \
+                 total is {counter} votes, and the log has {log}",
+                partition.get(),
+                as_of.get(),
+                end.get()
+            ),
+            Self::ShownTooHigh {
+                candidate,
+                shown,
+                least,
+                most,
+            } => write!(
+                f,
+                "candidate {candidate:?}: the counter shows {shown} votes, and the log has {most} \
+                 ({least} of them folded)"
+            ),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -141,7 +141,8 @@ impl Fold {
         findings
     }
 
-    /// Whether a ballot counts at this position of the log, according to the store.
+    /// Whether a ballot counts at this position of the log, according to the store. One that does not is
+    /// counted in the report, as rejected or as repeated.
     fn counts_here(
         &mut self,
         id: BallotId,

@@ -5,8 +5,9 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use async_trait::async_trait;
 
 use crate::{
-    domain::{LogBatch, Offset, Partition, Progress},
-    ports::{GroupName, Operation, PartitionLag, PortError, Ports, ResumeFrom, Subscription},
+    deadline::within,
+    domain::{Clock, LogBatch, Offset, Partition, Progress},
+    ports::{EventBus, GroupName, Operation, PartitionLag, PortError, ResumeFrom, Subscription},
 };
 
 /// The end of each partition.
@@ -14,7 +15,7 @@ pub(super) type Ends = BTreeMap<Partition, Offset>;
 
 /// One pass over the log.
 pub(super) struct LogReader {
-    ports: Ports,
+    clock: Arc<dyn Clock>,
     limit: Duration,
     log: Box<dyn Subscription>,
     positions: BTreeMap<Partition, Offset>,
@@ -34,7 +35,8 @@ impl ResumeFrom for FirstRecords {
 
 impl LogReader {
     pub(super) async fn start(
-        ports: &Ports,
+        clock: &Arc<dyn Clock>,
+        bus: &dyn EventBus,
         group: &GroupName,
         limits: (usize, Duration),
         lag: &[PartitionLag],
@@ -42,14 +44,14 @@ impl LogReader {
         let (max_ballots, limit) = limits;
         let starts = lag.iter().map(|lag| (lag.partition, lag.committed));
         let positions: BTreeMap<_, _> = starts.collect();
-        let join = ports.bus.subscribe(
+        let join = bus.subscribe(
             group,
             max_ballots,
             Arc::new(FirstRecords(positions.clone())),
         );
-        let log = ports.within(limit, Operation::Subscribe, join).await?;
+        let log = within(&**clock, limit, Operation::Subscribe, join).await?;
         Ok(Self {
-            ports: ports.clone(),
+            clock: Arc::clone(clock),
             limit,
             log,
             positions,
@@ -66,7 +68,7 @@ impl LogReader {
             return Ok(None);
         }
         let next = self.log.next();
-        let batch = self.ports.within(self.limit, Operation::Next, next).await?;
+        let batch = within(&*self.clock, self.limit, Operation::Next, next).await?;
         self.positions.insert(batch.partition, batch.next);
         Ok(Some(batch))
     }
@@ -77,8 +79,6 @@ impl LogReader {
     }
 
     pub(super) async fn close(self) -> Result<(), PortError> {
-        self.ports
-            .within(self.limit, Operation::Close, self.log.close())
-            .await
+        within(&*self.clock, self.limit, Operation::Close, self.log.close()).await
     }
 }

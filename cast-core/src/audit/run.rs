@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
+    sync::Arc,
     time::Duration,
 };
 
@@ -13,8 +14,12 @@ use super::{
     report::{AuditReport, AuditedPartition},
 };
 use crate::{
-    domain::{BallotId, Candidate, LogBatch},
-    ports::{GroupName, Operation, PartitionLag, PortError, Ports, Reading, Recount},
+    deadline::within,
+    domain::{BallotId, Candidate, Clock, LogBatch},
+    ports::{
+        EventBus, GroupName, Operation, PartitionLag, PortError, Ports, Reading, Recount,
+        VoteCounter, VoteStore,
+    },
 };
 
 /// How many candidates are read from the counter in one call.
@@ -52,7 +57,10 @@ impl Default for AuditSettings {
 
 /// Recounts the log and compares the store and the counter with it.
 pub struct Audit {
-    ports: Ports,
+    clock: Arc<dyn Clock>,
+    bus: Arc<dyn EventBus>,
+    counter: Arc<dyn VoteCounter>,
+    store: Arc<dyn VoteStore>,
     settings: AuditSettings,
     group: GroupName,
 }
@@ -63,7 +71,10 @@ impl Audit {
         let mut random = [0; 8];
         ports.entropy.fill(&mut random);
         Self {
-            ports: ports.clone(),
+            clock: Arc::clone(&ports.clock),
+            bus: Arc::clone(&ports.bus),
+            counter: Arc::clone(&ports.counter),
+            store: Arc::clone(&ports.store),
             settings,
             // A group of its own, so that the consumers keep their partitions.
             group: GroupName::new(format!("cast-audit-{}", hex::encode(random))),
@@ -92,12 +103,9 @@ impl Audit {
 
     async fn begin(&self) -> Result<Comparison, PortError> {
         let lag = self.lag().await?;
-        let recount = self.ports.store.recount();
+        let recount = self.store.recount();
         let limit = self.settings.recount_deadline;
-        let recount = self
-            .ports
-            .within(limit, Operation::Recount, recount)
-            .await?;
+        let recount = within(&*self.clock, limit, Operation::Recount, recount).await?;
         // Read after the store: its progress is not beyond these ends, if the log is the one it folded.
         let ends = self.ends().await?;
         let mut report = AuditReport::default();
@@ -138,7 +146,7 @@ impl Audit {
                 .map(|c| ((c.candidate.clone(), c.partition), c.votes))
                 .collect(),
             partitions: partitions.collect(),
-            reader: LogReader::start(&self.ports, &self.group, limits, &lag).await?,
+            reader: LogReader::start(&self.clock, &*self.bus, &self.group, limits, &lag).await?,
             are_comparable: report.is_clean(),
             recount,
             fold,
@@ -154,7 +162,7 @@ impl Audit {
         let candidates: BTreeSet<Candidate> = candidates.cloned().collect();
         let candidates: Vec<_> = candidates.into_iter().collect();
         for some in candidates.chunks(CANDIDATES_A_CALL) {
-            let totals = self.ports.counter.applied_totals(some);
+            let totals = self.counter.applied_totals(some);
             let totals = self.within(Operation::AppliedTotals, totals).await?;
             for (candidate, totals) in some.iter().zip(totals) {
                 comparison.fold.mark(candidate, &totals);
@@ -172,7 +180,7 @@ impl Audit {
     async fn shown(&self, candidates: &[Candidate]) -> Result<Vec<Reading>, PortError> {
         let mut readings = Vec::with_capacity(candidates.len());
         for some in candidates.chunks(CANDIDATES_A_CALL) {
-            let read = self.ports.counter.read(some);
+            let read = self.counter.read(some);
             readings.extend(self.within(Operation::Read, read).await?);
         }
         Ok(readings)
@@ -184,7 +192,7 @@ impl Audit {
             let ids = ids(&batch);
             let mut stored = HashMap::with_capacity(ids.len());
             if !ids.is_empty() {
-                let answers = self.ports.store.stored_ballots(&ids);
+                let answers = self.store.stored_ballots(&ids);
                 let answers = self.within(Operation::StoredBallots, answers).await?;
                 let known = ids.into_iter().zip(answers);
                 stored.extend(known.filter_map(|(id, stored)| Some((id, stored?))));
@@ -228,7 +236,7 @@ impl Audit {
                 }
                 return Ok(());
             }
-            self.ports.clock.sleep(self.settings.pause).await;
+            self.clock.sleep(self.settings.pause).await;
             let candidates: Vec<_> = readings.into_iter().map(|r| r.tally.candidate).collect();
             readings = self.shown(&candidates).await?;
             self.read_log(comparison, &self.ends().await?).await?;
@@ -240,7 +248,7 @@ impl Audit {
     /// it, and be correct all the same.
     async fn check_progress(&self, recount: &Recount) -> Result<(), PortError> {
         for (partition, before) in &recount.progress {
-            let progress = self.ports.store.progress(*partition);
+            let progress = self.store.progress(*partition);
             let progress = self.within(Operation::Progress, progress).await?;
             if progress.next < *before {
                 let why = "the store was restored from a backup during the audit: audit again";
@@ -274,7 +282,7 @@ impl Audit {
     }
 
     async fn lag(&self) -> Result<Vec<PartitionLag>, PortError> {
-        let lag = self.ports.bus.lag(&self.group);
+        let lag = self.bus.lag(&self.group);
         self.within(Operation::Lag, lag).await
     }
 
@@ -288,9 +296,7 @@ impl Audit {
         operation: Operation,
         call: impl Future<Output = Result<T, PortError>>,
     ) -> Result<T, PortError> {
-        self.ports
-            .within(self.settings.deadline, operation, call)
-            .await
+        within(&*self.clock, self.settings.deadline, operation, call).await
     }
 }
 

@@ -255,22 +255,17 @@ pub enum BallotError {
 }
 
 /// The part of a ballot that is wrong. Each interface has its own names for them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BallotField {
     /// The list of selections.
-    #[error("the selections")]
     Selections,
     /// The candidate of the selection with this index, counted from 0.
-    #[error("the candidate of selection {0}")]
     Candidate(usize),
     /// The votes of the selection with this index, counted from 0.
-    #[error("the votes of selection {0}")]
     Votes(usize),
     /// The voter's name.
-    #[error("the voter")]
     Voter,
     /// The ballot's id.
-    #[error("the ballot id")]
     Id,
 }
 
@@ -311,6 +306,18 @@ impl fmt::Display for BallotError {
 }
 
 impl std::error::Error for BallotError {}
+
+impl fmt::Display for BallotField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Selections => f.write_str("the selections"),
+            Self::Candidate(at) => write!(f, "the candidate of selection {at}"),
+            Self::Votes(at) => write!(f, "the votes of selection {at}"),
+            Self::Voter => f.write_str("the voter"),
+            Self::Id => f.write_str("the ballot id"),
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -7,8 +7,8 @@ use tokio::sync::{mpsc, oneshot};
 use super::{answer::PendingBallot, recent::RecentBallots};
 use crate::{
     domain::{
-        Ballot, BallotError, BallotId, GenuineTicket, KeyRing, LogPosition, Outcome, Partition,
-        Partitions, Refusal,
+        Ballot, BallotError, BallotId, Clock, Entropy, GenuineTicket, KeyRing, LogPosition,
+        Outcome, Partition, Partitions, Refusal,
     },
     fault::{Fault, FaultKind},
     ports::Ports,
@@ -18,7 +18,8 @@ use crate::{
 /// Accepts ballots.
 pub(crate) struct VoteService {
     keys: KeyRing,
-    ports: Ports,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
     intake: mpsc::Sender<PendingBallot>,
     recent: Arc<RecentBallots>,
     max_votes: u32,
@@ -47,7 +48,8 @@ impl VoteService {
         let max_ticket_age = tickets.ttl + tickets.clock_skew;
         Self {
             keys,
-            ports: ports.clone(),
+            clock: Arc::clone(&ports.clock),
+            entropy: Arc::clone(&ports.entropy),
             intake,
             recent,
             max_votes: ingest.max_votes,
@@ -70,7 +72,7 @@ impl VoteService {
         let pending = PendingBallot {
             ballot,
             ticket,
-            since: self.ports.clock.monotonic(),
+            since: self.clock.monotonic(),
             reply,
         };
         self.intake.try_send(pending).map_err(|error| {
@@ -98,7 +100,7 @@ impl VoteService {
         }
         let ticket = ballot.ticket().and_then(|ticket| self.keys.verify(ticket));
         let ticket = ticket.ok_or(Refusal::TicketInvalid)?;
-        if self.ports.clock.now().since(ticket.issued_at()) >= self.max_ticket_age {
+        if self.clock.now().since(ticket.issued_at()) >= self.max_ticket_age {
             return Err(Refusal::TicketExpired);
         }
         Ok(ticket)
@@ -107,13 +109,8 @@ impl VoteService {
     /// An id for a ballot that is refused before a flush could give it one. The ballot has had no effect, so
     /// the id may belong to any partition.
     pub(crate) fn mint_ballot_id(&self) -> BallotId {
-        let now = self.ports.clock.now();
-        BallotId::mint(
-            Partition::new(0),
-            Partitions::ONE,
-            now,
-            &*self.ports.entropy,
-        )
+        let now = self.clock.now();
+        BallotId::mint(Partition::new(0), Partitions::ONE, now, &*self.entropy)
     }
 
     /// How many ballots wait for a flush.

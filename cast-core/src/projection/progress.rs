@@ -1,19 +1,23 @@
 //! The store's progress, as a consumer knows it.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
 
 use crate::{
-    domain::{Offset, Partition, Progress},
-    ports::{Operation, PortError, Ports, ResumeFrom},
+    deadline::within,
+    domain::{Clock, Offset, Partition, Progress},
+    ports::{Operation, PortError, Ports, ResumeFrom, VoteStore},
 };
 
 /// Resumes partitions at the store's progress, and remembers it: a store whose progress is behind that was
 /// restored from a backup.
+///
+/// It does not hold the log: a subscription of the log holds it.
 pub(super) struct StoreProgress {
-    ports: Ports,
+    clock: Arc<dyn Clock>,
+    store: Arc<dyn VoteStore>,
     limit: Duration,
     /// The last known progress of each partition that was assigned to this member.
     known: Mutex<BTreeMap<Partition, Offset>>,
@@ -22,7 +26,8 @@ pub(super) struct StoreProgress {
 impl StoreProgress {
     pub(super) fn new(ports: &Ports, limit: Duration) -> Self {
         Self {
-            ports: ports.clone(),
+            clock: Arc::clone(&ports.clock),
+            store: Arc::clone(&ports.store),
             limit,
             known: Mutex::default(),
         }
@@ -54,10 +59,8 @@ impl StoreProgress {
     }
 
     async fn read(&self, partition: Partition) -> Result<Progress, PortError> {
-        let progress = self.ports.store.progress(partition);
-        self.ports
-            .within(self.limit, Operation::Progress, progress)
-            .await
+        let progress = self.store.progress(partition);
+        within(&*self.clock, self.limit, Operation::Progress, progress).await
     }
 }
 

@@ -1,14 +1,15 @@
 //! The generator: publishes tickets so that one is valid at every moment.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     backoff::Backoff,
-    domain::{KeyRing, PeriodTicket, Timestamp},
+    deadline::within,
+    domain::{Clock, Entropy, KeyRing, PeriodTicket, Timestamp},
     outage::Outage,
-    ports::{Operation, PortError, Ports},
+    ports::{Operation, PortError, Ports, TicketSource},
     settings::TicketSettings,
 };
 
@@ -18,7 +19,9 @@ use crate::{
 /// generators adopt it. Because each ticket is published a period ahead, no generator may run for a whole
 /// period without effect on voters.
 pub struct Generator {
-    ports: Ports,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    tickets: Arc<dyn TicketSource>,
     keys: KeyRing,
     settings: TicketSettings,
     publish_outage: Outage,
@@ -29,7 +32,9 @@ impl Generator {
     /// A generator that issues tickets with the newest of `keys`.
     pub fn new(ports: &Ports, keys: KeyRing, settings: TicketSettings) -> Self {
         Self {
-            ports: ports.clone(),
+            clock: Arc::clone(&ports.clock),
+            entropy: Arc::clone(&ports.entropy),
+            tickets: Arc::clone(&ports.tickets),
             keys,
             settings,
             publish_outage: Outage::new(&ports.clock, "no tickets are published"),
@@ -47,9 +52,7 @@ impl Generator {
     /// a source that lost its memory has a valid ticket again after half a period.
     pub async fn tick(&self) -> Result<Duration, PortError> {
         let period = self.settings.period;
-        let now = self
-            .within(Operation::Now, self.ports.tickets.now())
-            .await?;
+        let now = self.within(Operation::Now, self.tickets.now()).await?;
         let running = now.period_start(period);
         self.publish(running).await?;
         self.publish(running.plus(period)).await?;
@@ -59,14 +62,12 @@ impl Generator {
 
     async fn publish(&self, valid_from: Timestamp) -> Result<(), PortError> {
         let ours = PeriodTicket {
-            ticket: *self.keys.issue(valid_from, &*self.ports.entropy).ticket(),
+            ticket: *self.keys.issue(valid_from, &*self.entropy).ticket(),
             valid_until: valid_from.plus(self.settings.ttl),
             use_limit: self.settings.uses,
         };
         let operation = Operation::PublishTicket;
-        let adopted = self
-            .within(operation, self.ports.tickets.publish(&ours))
-            .await?;
+        let adopted = self.within(operation, self.tickets.publish(&ours)).await?;
         if self.keys.verify(&adopted.ticket).is_none() {
             let why = format!(
                 "another generator issues tickets with key {}, which is not in the key ring here, or has \
@@ -94,9 +95,7 @@ impl Generator {
         operation: Operation,
         call: impl Future<Output = Result<T, PortError>>,
     ) -> Result<T, PortError> {
-        self.ports
-            .within(self.settings.period / 2, operation, call)
-            .await
+        within(&*self.clock, self.settings.period / 2, operation, call).await
     }
 
     /// Publishes tickets until `stop` is cancelled. A failure is logged, and retried after a pause.
@@ -118,7 +117,7 @@ impl Generator {
                 // It stops even where the next tick is due; and there is no unseeded randomness.
                 biased;
                 () = stop.cancelled() => return,
-                () = self.ports.clock.sleep(pause) => {}
+                () = self.clock.sleep(pause) => {}
             }
         }
     }

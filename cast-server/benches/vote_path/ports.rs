@@ -17,9 +17,9 @@ pub(crate) fn ports() -> Ports {
     let mut urls = Urls::default();
     for (variable, url) in [
         (TICKETS, &mut urls.tickets.tickets_url),
-        (COUNTER, &mut urls.fold.counter.counter_url),
-        (BUS, &mut urls.fold.bus.bus_url),
-        (STORE, &mut urls.fold.store.store_url),
+        (COUNTER, &mut urls.votes.counter.counter_url),
+        (BUS, &mut urls.votes.bus.bus_url),
+        (STORE, &mut urls.votes.store.store_url),
     ] {
         if let Ok(text) = std::env::var(variable) {
             *url = text.parse::<PortUrl>().expect("a URL");

@@ -5,7 +5,7 @@ use std::{io::Write as _, sync::Arc, time::Duration};
 use async_graphql::{EmptySubscription, Object, Schema, SimpleObject, ValidationMode};
 use async_graphql_poem::GraphQL;
 use cast_adapters::memory;
-use cast_core::{Cast, Ports, Roles, Settings};
+use cast_core::{Cast, Ports, Roles, Settings, domain::KeyRing};
 use cast_server::{
     app::{App, http},
     schema::{self, Backend, CastSchema, DocumentLimits, Engine},
@@ -111,7 +111,8 @@ fn app(ports: Ports, consumers: usize) -> App {
         consumers,
         ..Roles::ALL
     };
-    App::new(ports, settings, roles)
+    let keys = KeyRing::generate(&*ports.entropy);
+    App::new(ports, keys, settings, roles)
 }
 
 /// An engine over memory adapters, and a ticket to vote with.

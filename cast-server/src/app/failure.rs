@@ -87,7 +87,7 @@ fn start_error(error: &StartError) -> String {
 /// Reports a failure, whatever `--log` filters, and says how the process exits.
 pub(crate) fn exit_code(log: LogFormat, ended: Result<(), Failure>) -> ExitCode {
     let Err(failure) = ended else {
-        return exit::OK;
+        return exit::OK.into();
     };
     match log {
         // The log's filter lets this target pass at any level: see `telemetry::log`.
@@ -100,15 +100,15 @@ pub(crate) fn exit_code(log: LogFormat, ended: Result<(), Failure>) -> ExitCode 
         },
     }
     match failure {
-        Failure::Usage(_) => exit::usage(),
-        _ => exit::FAILED,
+        Failure::Usage(_) => exit::USAGE.into(),
+        _ => exit::FAILED.into(),
     }
 }
 
 /// Reports a wrong setting as clap reports a wrong command line.
 pub(crate) fn usage_error(error: &ConfigError) -> ExitCode {
     terminal::fail(&format!("{error}\n\nFor more information, try '--help'."));
-    exit::usage()
+    exit::USAGE.into()
 }
 
 #[cfg(test)]

@@ -17,8 +17,7 @@ use crate::protocol::ServerPlaces;
 /// A call that shows whether a server answers.
 type Probe<'a> = BoxFuture<'a, Result<(), PortError>>;
 
-/// The longest pause between two attempts: one that has tried for so long makes a person wonder what it
-/// waits for.
+/// The longest pause between two attempts. After it, `migrate` logs what it waits for.
 pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// How long a server may take to answer a check.

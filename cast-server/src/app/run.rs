@@ -11,7 +11,7 @@ use super::{
     start::{App, Running},
 };
 use crate::{
-    config::{ConfigError, LogFormat, ProcessConfig},
+    config::{ConfigError, HttpConfig, LogFormat, ObservabilityConfig},
     process::{open_files, signals::Signals, terminal},
     telemetry::traces,
 };
@@ -20,15 +20,11 @@ use crate::{
 /// the URL once the process is ready, unless standard error is for programs.
 pub(crate) fn run(
     clock: Arc<dyn Clock>,
-    process: &ProcessConfig,
+    (http, observability): (&HttpConfig, &ObservabilityConfig),
     app: impl FnOnce() -> Result<App, ConfigError>,
     banner: impl FnOnce(&str),
 ) -> ExitCode {
-    let ProcessConfig {
-        http,
-        telemetry,
-        log,
-    } = process;
+    let ObservabilityConfig { telemetry, log } = observability;
     settings::start_log(log);
     if let Err(error) = settings::start_traces(telemetry, clock) {
         return exit_code(log.log_format, Err(error.into()));

@@ -39,15 +39,15 @@ pub struct Running {
 }
 
 impl App {
-    /// One with a temporary key, and with defaults for all that is not about votes.
-    pub fn new(ports: Ports, settings: Settings, roles: Roles) -> Self {
+    /// One with defaults for all that is not about votes.
+    pub fn new(ports: Ports, keys: KeyRing, settings: Settings, roles: Roles) -> Self {
         Self {
             places: ServerPlaces::default(),
-            keys: KeyRing::generate(&*ports.entropy),
             http: HttpSettings::default(),
             documents: DocumentLimits::default(),
             metrics_interval: Duration::from_secs(5),
             ports,
+            keys,
             settings,
             roles,
         }

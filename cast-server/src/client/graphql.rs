@@ -13,7 +13,7 @@ use crate::protocol::HttpUrl;
 const PATH: &str = "/graphql";
 
 /// The body of a request.
-pub(crate) fn body(query: &str, variables: &Value) -> Bytes {
+fn body(query: &str, variables: &Value) -> Bytes {
     let body = json!({"query": query, "variables": variables});
     body.to_string().into()
 }

@@ -25,7 +25,7 @@ pub(super) fn run(config: &AuditConfig) -> ExitCode {
     let audited = block_on(async {
         config.check()?;
         let urls = Urls {
-            fold: config.urls.clone(),
+            votes: config.urls.clone(),
             ..Urls::default()
         };
         let ports = wiring::ports(&urls, &Settings::default())?;
@@ -46,11 +46,11 @@ async fn audit(ports: &Ports, as_json: bool) -> Result<(String, ExitCode), Failu
         as_text(&report)
     };
     let code = if report.is_clean() {
-        ExitCode::SUCCESS
+        exit::OK
     } else {
-        exit::DIFFERENCE.into()
+        exit::DIFFERENCE
     };
-    Ok((text, code))
+    Ok((text, code.into()))
 }
 
 /// A line for each partition, for the sums, and for each difference.

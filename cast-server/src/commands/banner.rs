@@ -8,7 +8,7 @@ use crate::{
 /// What a newcomer needs to know: the URL, where the data is, what bounds the votes, what to try.
 pub(super) fn show(config: &ServeConfig, url: &str) {
     let (bound, uses, period) = ticket_bound(config);
-    let places = config.api.urls.places();
+    let places = config.vote_api.urls.places();
     let data = if places.is_empty() {
         let lost = caution("votes are lost when this process ends");
         format!("in memory: {lost}")
@@ -28,7 +28,7 @@ pub(super) fn show(config: &ServeConfig, url: &str) {
 
 /// The votes a second that tickets allow, the uses of a ticket and its period.
 fn ticket_bound(config: &ServeConfig) -> (String, u32, String) {
-    let tickets = config.api.tickets.settings();
+    let tickets = config.vote_api.tickets.settings();
     let bound = f64::from(tickets.uses) / tickets.period.as_secs_f64();
     let bound = if bound < 10.0 {
         format!("{bound:.1}")

@@ -50,7 +50,7 @@ async fn migrate(
             return Err(Failure::Server { place, error });
         }
         let pause = backoff.next_pause();
-        if pause == LONGEST_PAUSE && !is_logged {
+        if pause >= LONGEST_PAUSE && !is_logged {
             is_logged = true;
             tracing::warn!(
                 place = migration.place,

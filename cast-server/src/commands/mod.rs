@@ -1,4 +1,5 @@
-//! What the program does: one file or folder a command, none of which imports another.
+//! What the program does. `roles` builds the apps of the commands that listen; the others have one file or
+//! folder each. None of them imports another.
 
 pub mod bench;
 pub mod demo;
@@ -86,8 +87,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             // Help goes to standard output, and is no failure.
             let _ = error.print();
             match error.exit_code() {
-                0 => exit::OK,
-                _ => exit::usage(),
+                0 => exit::OK.into(),
+                _ => exit::USAGE.into(),
             }
         }
         Err(Usage::Config(error)) => usage_error(&error),
@@ -110,19 +111,23 @@ fn dispatch(role: Role) -> ExitCode {
     let (clock, _) = wiring::system();
     let quiet = |_: &str| {};
     match role {
-        Role::Serve(it) => run(
-            clock,
-            &it.api.process,
-            || roles::serve(&it),
-            |url| {
-                banner::show(&it, url);
-            },
-        ),
-        Role::Api(it) => run(clock, &it.process, || roles::api(&it), quiet),
-        Role::TicketGenerator(it) => {
-            run(clock, &it.process, || roles::ticket_generator(&it), quiet)
+        Role::Serve(it) => {
+            let process = (&it.vote_api.http, &it.observability);
+            let banner = |url: &str| banner::show(&it, url);
+            run(clock, process, || roles::serve(&it), banner)
         }
-        Role::VoteConsumer(it) => run(clock, &it.process, || roles::vote_consumer(&it), quiet),
+        Role::Api(it) => {
+            let process = (&it.vote_api.http, &it.observability);
+            run(clock, process, || roles::api(&it), quiet)
+        }
+        Role::TicketGenerator(it) => {
+            let process = (&it.http, &it.observability);
+            run(clock, process, || roles::ticket_generator(&it), quiet)
+        }
+        Role::VoteConsumer(it) => {
+            let process = (&it.http, &it.observability);
+            run(clock, process, || roles::vote_consumer(&it), quiet)
+        }
         Role::Migrate(it) => migrate::run(&it),
         Role::Audit(it) => audit::run(&it),
         Role::Health(it) => health::run(&it),
@@ -136,7 +141,7 @@ fn dispatch(role: Role) -> ExitCode {
 #[cfg(test)]
 mod tests {
     use cast_adapters::memory;
-    use cast_core::{Roles, Settings};
+    use cast_core::{Roles, Settings, domain::KeyRing};
 
     use super::*;
     use crate::{
@@ -176,15 +181,17 @@ mod tests {
         let of_core = config.settings().unwrap();
         assert_eq!(shown(&of_core), shown(&Settings::default()));
         assert_eq!(
-            shown(&settings::http(&config.api.process.http)),
+            shown(&settings::http(&config.vote_api.http)),
             shown(&crate::transport::HttpSettings::default())
         );
         assert_eq!(
-            shown(&settings::documents(&config.api.documents)),
+            shown(&settings::documents(&config.documents)),
             shown(&crate::schema::DocumentLimits::default())
         );
-        let app = App::new(memory::ports(), of_core, Roles::ALL);
-        let interval = config.api.process.telemetry.metrics_interval;
+        let ports = memory::ports();
+        let keys = KeyRing::generate(&*ports.entropy);
+        let app = App::new(ports, keys, of_core, Roles::ALL);
+        let interval = config.observability.telemetry.metrics_interval;
         assert_eq!(interval, app.metrics_interval);
         assert_eq!(config.fold.consumers, Roles::ALL.consumers);
     }

@@ -1,55 +1,59 @@
 //! The commands that listen: `serve` does everything in one process, the others one role of a deployment.
 
-use cast_core::{Roles, Settings};
+use cast_core::{Ports, Roles, Settings, domain::KeyRing};
 
 use crate::{
     app::{App, settings},
     config::{
-        ApiConfig, ConfigError, ProcessConfig, ServeConfig, TicketGeneratorConfig, Urls,
-        VoteConsumerConfig,
+        ApiConfig, ConfigError, HttpConfig, ObservabilityConfig, ServeConfig,
+        TicketGeneratorConfig, Urls, VoteConsumerConfig,
     },
     wiring,
 };
 
 /// `serve`: everything in one process.
 pub(super) fn serve(config: &ServeConfig) -> Result<App, ConfigError> {
-    let ServeConfig { api, fold } = config;
+    let (urls, tickets) = (&config.vote_api.urls, &config.vote_api.tickets);
+    let keys = |ports: &Ports| {
+        urls.check_log_lasts()?;
+        if urls.tickets_are_shared() {
+            // A temporary key would not know the tickets that this process left there before a restart.
+            return tickets.shared_key_ring();
+        }
+        Ok(tickets.key_ring()?.unwrap_or_else(|| {
+            tracing::info!(
+                "generated a temporary ticket key; tickets become invalid when this process exits \
+                 (set --ticket-secret-file to keep it)"
+            );
+            temporary(ports)
+        }))
+    };
     let roles = Roles {
-        consumers: fold.consumers,
+        consumers: config.fold.consumers,
         ..Roles::ALL
     };
-    let mut app = app(&api.process, &api.urls, config.settings()?, roles)?;
-    api.urls.check_log_lasts()?;
-    if api.urls.tickets_are_shared() {
-        // A temporary key would not know the tickets that this process left there before a restart.
-        app.keys = api.tickets.shared_key_ring()?;
-    } else if let Some(given) = api.tickets.key_ring()? {
-        app.keys = given;
-    } else {
-        tracing::info!(
-            "generated a temporary ticket key; tickets become invalid when this process exits (set \
-             --ticket-secret-file to keep it)"
-        );
-    }
-    app.documents = settings::documents(&api.documents);
-    Ok(app)
+    let process = (&config.vote_api.http, &config.observability);
+    Ok(App {
+        documents: settings::documents(&config.documents),
+        ..app(process, urls, config.settings()?, roles, keys)?
+    })
 }
 
 /// `api`: accepts votes and shows tallies.
 pub(super) fn api(config: &ApiConfig) -> Result<App, ConfigError> {
-    let settings = config.settings()?;
-    let keys = config.tickets.shared_key_ring()?;
+    let checked = config.settings()?;
+    let keys = config.vote_api.tickets.shared_key_ring()?;
     let roles = Roles { api: true, ..NONE };
+    let process = (&config.vote_api.http, &config.observability);
     Ok(App {
-        keys,
         documents: settings::documents(&config.documents),
-        ..app(&config.process, &config.urls, settings, roles)?
+        ..app(process, &config.vote_api.urls, checked, roles, |_| Ok(keys))?
     })
 }
 
 /// `ticket-generator`: issues a ticket each period; several instances agree on one.
 pub(super) fn ticket_generator(config: &TicketGeneratorConfig) -> Result<App, ConfigError> {
-    let settings = config.settings()?;
+    let checked = config.settings()?;
     let keys = config.tickets.shared_key_ring()?;
     // It uses the tickets' server alone; the others are in memory, and cost nothing.
     let urls = Urls {
@@ -60,25 +64,24 @@ pub(super) fn ticket_generator(config: &TicketGeneratorConfig) -> Result<App, Co
         generator: true,
         ..NONE
     };
-    Ok(App {
-        keys,
-        ..app(&config.process, &urls, settings, roles)?
-    })
+    let process = (&config.http, &config.observability);
+    app(process, &urls, checked, roles, |_| Ok(keys))
 }
 
 /// `vote-consumer`: applies logged votes to the database, and reconciles the counter with it. It never
 /// checks a ticket: the secret stays with the roles that do.
 pub(super) fn vote_consumer(config: &VoteConsumerConfig) -> Result<App, ConfigError> {
-    let settings = config.settings()?;
     let urls = Urls {
-        fold: config.urls.clone(),
+        votes: config.urls.clone(),
         ..Urls::default()
     };
     let roles = Roles {
         consumers: config.fold.consumers,
         ..NONE
     };
-    app(&config.process, &urls, settings, roles)
+    let process = (&config.http, &config.observability);
+    let keys = |ports: &Ports| Ok(temporary(ports));
+    app(process, &urls, config.settings()?, roles, keys)
 }
 
 const NONE: Roles = Roles {
@@ -87,18 +90,25 @@ const NONE: Roles = Roles {
     consumers: 0,
 };
 
-/// An app on these servers, with a temporary key.
+/// A key ring that no other process has.
+fn temporary(ports: &Ports) -> KeyRing {
+    KeyRing::generate(&*ports.entropy)
+}
+
+/// An app on these servers.
 fn app(
-    process: &ProcessConfig,
+    (http, observability): (&HttpConfig, &ObservabilityConfig),
     urls: &Urls,
-    settings: Settings,
+    checked: Settings,
     roles: Roles,
+    keys: impl FnOnce(&Ports) -> Result<KeyRing, ConfigError>,
 ) -> Result<App, ConfigError> {
-    let ports = wiring::ports(urls, &settings)?;
+    let ports = wiring::ports(urls, &checked)?;
+    let keys = keys(&ports)?;
     Ok(App {
         places: wiring::places(urls),
-        http: settings::http(&process.http),
-        metrics_interval: process.telemetry.metrics_interval,
-        ..App::new(ports, settings, roles)
+        http: settings::http(http),
+        metrics_interval: observability.telemetry.metrics_interval,
+        ..App::new(ports, keys, checked, roles)
     })
 }

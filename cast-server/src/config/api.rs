@@ -4,14 +4,8 @@ use cast_core::{FoldSettings, Settings};
 use clap::Args;
 
 use super::{
-    check::{check_request_deadline, checked},
-    documents::DocumentConfig,
-    ingest::IngestConfig,
-    process::ProcessConfig,
-    tallies::TallyConfig,
-    tickets::TicketConfig,
-    urls::{Urls, check_shared},
-    values::ConfigError,
+    documents::DocumentConfig, observability::ObservabilityConfig, urls::check_shared,
+    values::ConfigError, vote_api::VoteApiConfig,
 };
 
 /// The settings of `api`.
@@ -19,35 +13,17 @@ use super::{
 #[expect(missing_docs, reason = "each field is documented at its type")]
 pub struct ApiConfig {
     #[command(flatten)]
-    pub process: ProcessConfig,
-    #[command(flatten)]
-    pub urls: Urls,
-    #[command(flatten)]
-    pub tickets: TicketConfig,
-    #[command(flatten)]
-    pub ingest: IngestConfig,
-    #[command(flatten)]
-    pub tallies: TallyConfig,
+    pub vote_api: VoteApiConfig,
     #[command(flatten)]
     pub documents: DocumentConfig,
+    #[command(flatten)]
+    pub observability: ObservabilityConfig,
 }
 
 impl ApiConfig {
     /// The settings of the use cases, checked.
     pub fn settings(&self) -> Result<Settings, ConfigError> {
-        check_shared("api", &self.urls.all())?;
-        self.settings_with(FoldSettings::default())
-    }
-
-    /// Likewise, of a process that may be the only one, and folds like this.
-    pub(super) fn settings_with(&self, fold: FoldSettings) -> Result<Settings, ConfigError> {
-        let settings = checked(Settings {
-            tickets: self.tickets.settings(),
-            ingest: self.ingest.settings(),
-            tallies: self.tallies.settings(),
-            fold,
-        })?;
-        check_request_deadline(&settings, &self.process.http)?;
-        Ok(settings)
+        check_shared("api", &self.vote_api.urls.all())?;
+        self.vote_api.settings(FoldSettings::default())
     }
 }

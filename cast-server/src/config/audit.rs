@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::{
     log::LogConfig,
-    urls::{FoldUrls, check_shared},
+    urls::{VoteUrls, check_shared},
     values::ConfigError,
 };
 
@@ -13,7 +13,7 @@ use super::{
 #[expect(missing_docs, reason = "each field is documented at its type")]
 pub struct AuditConfig {
     #[command(flatten)]
-    pub urls: FoldUrls,
+    pub urls: VoteUrls,
     /// Writes the report as one JSON object
     #[arg(long, help_heading = "Report")]
     pub json: bool,

@@ -6,8 +6,9 @@ use clap::Args;
 use super::{
     check::checked,
     fold::FoldConfig,
-    process::ProcessConfig,
-    urls::{FoldUrls, check_shared},
+    http::HttpConfig,
+    observability::ObservabilityConfig,
+    urls::{VoteUrls, check_shared},
     values::ConfigError,
 };
 
@@ -16,11 +17,13 @@ use super::{
 #[expect(missing_docs, reason = "each field is documented at its type")]
 pub struct VoteConsumerConfig {
     #[command(flatten)]
-    pub process: ProcessConfig,
+    pub http: HttpConfig,
     #[command(flatten)]
-    pub urls: FoldUrls,
+    pub urls: VoteUrls,
     #[command(flatten)]
     pub fold: FoldConfig,
+    #[command(flatten)]
+    pub observability: ObservabilityConfig,
 }
 
 impl VoteConsumerConfig {

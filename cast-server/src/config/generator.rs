@@ -5,7 +5,8 @@ use clap::Args;
 
 use super::{
     check::checked,
-    process::ProcessConfig,
+    http::HttpConfig,
+    observability::ObservabilityConfig,
     tickets::TicketConfig,
     urls::{TicketsUrl, check_shared},
     values::ConfigError,
@@ -16,11 +17,13 @@ use super::{
 #[expect(missing_docs, reason = "each field is documented at its type")]
 pub struct TicketGeneratorConfig {
     #[command(flatten)]
-    pub process: ProcessConfig,
+    pub http: HttpConfig,
     #[command(flatten)]
     pub url: TicketsUrl,
     #[command(flatten)]
     pub tickets: TicketConfig,
+    #[command(flatten)]
+    pub observability: ObservabilityConfig,
 }
 
 impl TicketGeneratorConfig {

@@ -23,7 +23,7 @@ mod http;
 mod ingest;
 mod log;
 mod migrate;
-mod process;
+mod observability;
 mod serve;
 mod sources;
 mod tallies;
@@ -31,6 +31,7 @@ mod telemetry;
 mod tickets;
 mod urls;
 mod values;
+mod vote_api;
 
 #[cfg(test)]
 pub(crate) use self::values::variable_of;
@@ -46,14 +47,15 @@ pub use self::{
     ingest::IngestConfig,
     log::{LogConfig, LogFormat},
     migrate::{MigrateConfig, TopicConfig},
-    process::ProcessConfig,
+    observability::ObservabilityConfig,
     serve::ServeConfig,
     sources::{Usage, is_setting_of},
     tallies::TallyConfig,
     telemetry::TelemetryConfig,
     tickets::TicketConfig,
-    urls::{BusUrl, CounterUrl, FoldUrls, StoreUrl, TicketsUrl, Urls},
+    urls::{BusUrl, CounterUrl, StoreUrl, TicketsUrl, Urls, VoteUrls},
     values::{ConfigError, PortUrl, Secret},
+    vote_api::VoteApiConfig,
 };
 pub(crate) use self::{
     sources::{matches, with_variables},

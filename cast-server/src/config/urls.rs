@@ -47,10 +47,10 @@ url! {
     StoreUrl { store_url }
 }
 
-/// The servers of the fold, and of its audit.
+/// The servers that hold votes.
 #[derive(Args, Clone, Debug, Default)]
 #[expect(missing_docs, reason = "each field is documented at its type")]
-pub struct FoldUrls {
+pub struct VoteUrls {
     #[command(flatten)]
     pub counter: CounterUrl,
     #[command(flatten)]
@@ -59,7 +59,7 @@ pub struct FoldUrls {
     pub store: StoreUrl,
 }
 
-impl FoldUrls {
+impl VoteUrls {
     /// Each with its flag.
     pub(super) const fn all(&self) -> [(&'static str, &PortUrl); 3] {
         [
@@ -77,14 +77,14 @@ pub struct Urls {
     #[command(flatten)]
     pub tickets: TicketsUrl,
     #[command(flatten)]
-    pub fold: FoldUrls,
+    pub votes: VoteUrls,
 }
 
 impl Urls {
     /// Refuses a store or counter that outlives the log: after a restart a log in memory begins
     /// again at offset 0, and a store that has progressed further would skip its records.
     pub fn check_log_lasts(&self) -> Result<(), ConfigError> {
-        let [counter, (_, bus), store] = self.fold.all();
+        let [counter, (_, bus), store] = self.votes.all();
         if !bus.is_memory() {
             return Ok(());
         }
@@ -113,7 +113,7 @@ impl Urls {
 
     /// Each with its flag.
     pub(super) const fn all(&self) -> [(&'static str, &PortUrl); 4] {
-        let [counter, bus, store] = self.fold.all();
+        let [counter, bus, store] = self.votes.all();
         [
             ("--tickets-url", &self.tickets.tickets_url),
             counter,

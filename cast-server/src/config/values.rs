@@ -90,7 +90,7 @@ pub(super) fn int(text: &str) -> Result<u32, String> {
 
 /// A share, from 0 to 1.
 pub(crate) fn share(text: &str) -> Result<f64, &'static str> {
-    const FORM: &str = "a share is a number from 0 to 1";
+    const FORM: &str = "a share is a number from 0 to 1, as in 0.01";
     let share: f64 = text.parse().map_err(|_| FORM)?;
     if (0.0..=1.0).contains(&share) {
         Ok(share)

@@ -31,7 +31,7 @@ pub struct EndpointSettings {
 /// The state that all requests share. A process listens before it can do its job, so that a probe finds
 /// it alive, and reads what it waits for.
 pub(super) struct AppState<E> {
-    /// Set once.
+    /// Set once the process can do its job.
     pub(super) opened: OnceLock<Opened<E>>,
     /// What a process that cannot do its job yet waits for, in a few words.
     pub(super) waiting: Mutex<String>,
@@ -43,7 +43,7 @@ pub(super) struct AppState<E> {
     pub(super) scrape: Scrape,
 }
 
-/// What is there once the process can do its job.
+/// What requests need beyond the state that is there from the start.
 pub(super) struct Opened<E> {
     /// `None` in a role without GraphQL.
     pub(super) engine: Option<Engine<E>>,
@@ -82,6 +82,6 @@ impl<E: Executor> AppState<E> {
         let text = self
             .scrape
             .text(self.clock.monotonic(), || self.metrics.render(cast));
-        response::text(StatusCode::OK, scrape::FORMAT, text)
+        response::uncached(StatusCode::OK, scrape::FORMAT, text)
     }
 }

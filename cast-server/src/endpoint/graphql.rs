@@ -34,7 +34,7 @@ use crate::{
 };
 
 /// Why there is no result.
-struct Rejection {
+struct RequestRejection {
     status: StatusCode,
     errors: Vec<ServerError>,
     /// Whether it is a GraphQL request: under `application/json` each gets a 200.
@@ -81,7 +81,7 @@ impl<E: Executor> AppState<E> {
         }
     }
 
-    async fn get(&self, engine: &Engine<E>, request: &Request) -> Result<Answer, Rejection> {
+    async fn get(&self, engine: &Engine<E>, request: &Request) -> Result<Answer, RequestRejection> {
         let query = request.params::<QueryString>().map_err(|_| {
             let form = "the query string must have `query`, once and in UTF-8";
             Malformed::Form(form.into())
@@ -89,10 +89,14 @@ impl<E: Executor> AppState<E> {
         self.execute(engine, query.parameters()?, true).await
     }
 
-    async fn post(&self, engine: &Engine<E>, request: &mut Request) -> Result<Answer, Rejection> {
+    async fn post(
+        &self,
+        engine: &Engine<E>,
+        request: &mut Request,
+    ) -> Result<Answer, RequestRejection> {
         if !negotiation::is_json(request.headers()) {
             let message = "Content-Type must be application/json, in UTF-8";
-            return Err(bad(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
+            return Err(bad_input(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
         }
         let limit = self.settings.max_body_size;
         // A client that announces far too much need not send it.
@@ -122,7 +126,7 @@ impl<E: Executor> AppState<E> {
         engine: &Engine<E>,
         parameters: Parameters<'_>,
         read_only: bool,
-    ) -> Result<Answer, Rejection> {
+    ) -> Result<Answer, RequestRejection> {
         let Parameters {
             query,
             operation_name,
@@ -148,7 +152,7 @@ fn content_length(headers: &HeaderMap) -> usize {
         .unwrap_or(0)
 }
 
-impl Rejection {
+impl RequestRejection {
     fn response(self, media_type: MediaType) -> Response {
         let status = match media_type {
             MediaType::Json if self.is_well_formed => StatusCode::OK,
@@ -163,8 +167,8 @@ impl Rejection {
     }
 }
 
-fn rejection(status: StatusCode, code: ErrorCode, message: impl Into<String>) -> Rejection {
-    Rejection {
+fn rejection(status: StatusCode, code: ErrorCode, message: impl Into<String>) -> RequestRejection {
+    RequestRejection {
         status,
         errors: vec![code.server_error(message)],
         is_well_formed: false,
@@ -172,33 +176,34 @@ fn rejection(status: StatusCode, code: ErrorCode, message: impl Into<String>) ->
     }
 }
 
-fn bad(status: StatusCode, message: impl Into<String>) -> Rejection {
+fn bad_input(status: StatusCode, message: impl Into<String>) -> RequestRejection {
     rejection(status, ErrorCode::BadUserInput, message)
 }
 
 /// The rest of the request is not read, so the connection cannot be used again.
-fn closing(rejection: Rejection) -> Rejection {
-    Rejection {
+fn closing(rejection: RequestRejection) -> RequestRejection {
+    RequestRejection {
         header: Some((header::CONNECTION, "close")),
         ..rejection
     }
 }
 
-fn not_allowed(message: &str, allowed: &'static str) -> Rejection {
-    Rejection {
+fn not_allowed(message: &str, allowed: &'static str) -> RequestRejection {
+    RequestRejection {
         header: Some((header::ALLOW, allowed)),
-        ..bad(StatusCode::METHOD_NOT_ALLOWED, message)
+        ..bad_input(StatusCode::METHOD_NOT_ALLOWED, message)
     }
 }
 
-fn too_large(limit: usize) -> Rejection {
+fn too_large(limit: usize) -> RequestRejection {
     let message = format!("The body is larger than {limit} bytes");
-    closing(bad(StatusCode::PAYLOAD_TOO_LARGE, message))
+    closing(bad_input(StatusCode::PAYLOAD_TOO_LARGE, message))
 }
 
-fn out_of_time(is_mutation: bool) -> Rejection {
+fn out_of_time(is_mutation: bool) -> RequestRejection {
     let (code, message) = if is_mutation {
-        let message = "No result in time: it is not known whether the ballot counts. If you sent a                        `ballotId`, send the same ballot again; without one it may count twice.";
+        let message = "No result in time: it is not known whether the ballot counts. If you sent a \
+                       `ballotId`, send the same ballot again; without one it may count twice.";
         (ErrorCode::OutcomeUnknown, message)
     } else {
         (ErrorCode::Unavailable, "No result in time: try again")
@@ -206,17 +211,17 @@ fn out_of_time(is_mutation: bool) -> Rejection {
     rejection(StatusCode::GATEWAY_TIMEOUT, code, message)
 }
 
-impl From<Malformed> for Rejection {
+impl From<Malformed> for RequestRejection {
     fn from(error: Malformed) -> Self {
         let (status, what) = match error {
             Malformed::Syntax(what) => (StatusCode::BAD_REQUEST, what),
             Malformed::Form(what) => (StatusCode::UNPROCESSABLE_ENTITY, what),
         };
-        bad(status, format!("Not a GraphQL request: {what}"))
+        bad_input(status, format!("Not a GraphQL request: {what}"))
     }
 }
 
-impl From<Refused> for Rejection {
+impl From<Refused> for RequestRejection {
     fn from(refused: Refused) -> Self {
         let (status, errors) = match refused {
             Refused::Parse(error) => (StatusCode::BAD_REQUEST, vec![error]),

@@ -78,5 +78,5 @@ fn describe(checks: &[Check], places: &ServerPlaces, is_ready: bool) -> String {
 }
 
 fn plain(status: StatusCode, text: String) -> Response {
-    response::text(status, "text/plain; charset=utf-8", text)
+    response::uncached(status, "text/plain; charset=utf-8", text)
 }

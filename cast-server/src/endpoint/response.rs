@@ -70,12 +70,12 @@ fn partial_success() -> StatusCode {
 fn write(media_type: MediaType, status: StatusCode, body: &Body<'_>) -> Response {
     let mut bytes = Vec::with_capacity(TYPICAL_LEN);
     serde_json::to_writer(&mut bytes, body).expect("a GraphQL value is JSON");
-    text(status, media_type.content_type(), bytes)
+    uncached(status, media_type.content_type(), bytes)
 }
 
 /// A response that no cache keeps: tallies change with each vote, `cas` returns a ticket, and health and
 /// metrics are those of now.
-pub(super) fn text(
+pub(super) fn uncached(
     status: StatusCode,
     content_type: &'static str,
     body: impl Into<poem::Body>,

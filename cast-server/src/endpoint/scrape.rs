@@ -11,7 +11,7 @@ use bytes::Bytes;
 /// scrapes must not delay votes.
 const MAX_AGE: Duration = Duration::from_millis(100);
 
-/// The content type.
+/// The `Content-Type` of version 0.0.4, which every scraper reads.
 pub(super) const FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Caches the last response, with the time of its rendering by the monotonic clock.

@@ -1,16 +1,10 @@
-//! The exit codes: 0 fine, 1 failed, 2 usage, 3 a difference.
-
-use std::process::ExitCode;
+//! The exit codes.
 
 /// The command did what it was asked to; of a server: it drained after a signal.
-pub(crate) const OK: ExitCode = ExitCode::SUCCESS;
+pub(crate) const OK: u8 = 0;
 /// The command failed.
-pub(crate) const FAILED: ExitCode = ExitCode::FAILURE;
-
+pub(crate) const FAILED: u8 = 1;
 /// The command line or a setting is wrong.
-pub(crate) fn usage() -> ExitCode {
-    ExitCode::from(2)
-}
-
+pub(crate) const USAGE: u8 = 2;
 /// An audit or a benchmark found a difference.
 pub(crate) const DIFFERENCE: u8 = 3;

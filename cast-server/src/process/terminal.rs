@@ -19,9 +19,9 @@ pub(crate) fn print(text: &str) -> ExitCode {
         .write_all(text.as_bytes())
         .and_then(|()| stdout.flush())
     {
-        Ok(()) => exit::OK,
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => exit::OK,
-        Err(_) => exit::FAILED,
+        Ok(()) => exit::OK.into(),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => exit::OK.into(),
+        Err(_) => exit::FAILED.into(),
     }
 }
 
@@ -30,7 +30,7 @@ pub(crate) fn fail(why: &str) -> ExitCode {
     let label = style("error:").for_stderr().red().bold();
     // Where even that cannot be written, the exit code says it.
     let _ = writeln!(io::stderr(), "{label} {}", why.trim_end());
-    exit::FAILED
+    exit::FAILED.into()
 }
 
 /// Writes text for people to standard error.

@@ -3,9 +3,9 @@
 use async_graphql::{Error, ErrorExtensionValues, ServerError, Value};
 use cast_core::FaultKind;
 
-use super::{labels::labels, request_id::RequestId};
+use super::{request_id::RequestId, text_enum::text_enum};
 
-labels! {
+text_enum! {
     /// Names what went wrong, in `extensions.code`.
     ErrorCode {
         Overloaded = "OVERLOADED",
@@ -21,7 +21,8 @@ labels! {
 }
 
 impl ErrorCode {
-    /// The code that an error was marked with: that of a resolver of ours was, that of the engine is not.
+    /// The code that an error is marked with. Errors of our resolvers are; the engine's are not until
+    /// `mark_bare`.
     pub(crate) fn of(error: &ServerError) -> Option<Self> {
         let marked = error.extensions.as_ref()?.get("code")?;
         let is_it = |code: &Self| matches!(marked, Value::String(text) if text == code.as_str());

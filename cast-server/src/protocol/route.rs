@@ -1,8 +1,8 @@
 //! The routes of requests.
 
-use super::labels::labels;
+use super::text_enum::text_enum;
 
-labels! {
+text_enum! {
     /// The route of a request, as logs and metrics name it: a client's own path stays out of them.
     Route {
         Graphql = "/graphql",
@@ -12,7 +12,7 @@ labels! {
         Metrics = "/metrics",
         /// An unknown path.
         Other = "other",
-        /// Bytes that are no HTTP request.
+        /// Bytes that are no HTTP request. It stays the last: `HttpMetrics` indexes the times of all others.
         None = "none",
     }
 }

@@ -5,9 +5,9 @@ use cast_core::{
     domain::{Outcome, Refusal},
 };
 
-use super::labels::labels;
+use super::text_enum::text_enum;
 
-labels! {
+text_enum! {
     /// The outcome of a vote: the code of its answer, in lower case.
     VoteCode {
         Accepted = "accepted",

@@ -28,17 +28,17 @@ pub struct Engine<E> {
     strict: E,
     fast: E,
     limits: DocumentLimits,
-    known: Cache<Arc<str>, Arc<ExecutableDocument>>,
+    cache: Cache<Arc<str>, Arc<ExecutableDocument>>,
 }
 
 /// A document that may be executed.
 pub struct Plan {
     document: ExecutableDocument,
-    /// It is known to be valid.
-    is_known: bool,
-    /// It is to be known, once it was executed. What depends on the variables or on the operation's name
-    /// too is never known.
-    is_keepable: bool,
+    /// It was found in the cache: it is valid.
+    is_cached: bool,
+    /// Cached after a valid execution. A document whose validity depends on the variables or on the
+    /// operation's name too is never cached.
+    is_cacheable: bool,
     /// Whether executing it may change something.
     pub is_mutation: bool,
 }
@@ -55,16 +55,17 @@ pub enum Refused {
 }
 
 /// The result of an execution.
-#[expect(missing_docs, reason = "as a response has them")]
 pub struct Answer {
+    /// `null` if an error reached the root.
     pub data: Value,
+    /// Those of fields; empty if all of them have a value.
     pub errors: Vec<ServerError>,
 }
 
 impl<E: Executor> Engine<E> {
     /// An engine over two executors of one schema: `strict` validates, `fast` need not.
     pub fn new(strict: E, fast: E, limits: DocumentLimits) -> Self {
-        let known = Cache::builder()
+        let cache = Cache::builder()
             .max_capacity(CACHE_SIZE)
             .weigher(|text: &Arc<str>, _| u32::try_from(text.len()).unwrap_or(u32::MAX))
             .build();
@@ -72,7 +73,7 @@ impl<E: Executor> Engine<E> {
             strict,
             fast,
             limits,
-            known,
+            cache,
         }
     }
 
@@ -83,9 +84,9 @@ impl<E: Executor> Engine<E> {
         operation: Option<&str>,
         read_only: bool,
     ) -> Result<Plan, Refused> {
-        let known = self.known.get(text);
-        let is_known = known.is_some();
-        let (document, is_keepable) = match known {
+        let cached = self.cache.get(text);
+        let is_cached = cached.is_some();
+        let (document, is_cacheable) = match cached {
             Some(document) => (ExecutableDocument::clone(&document), false),
             None => self.parse(text)?,
         };
@@ -97,21 +98,21 @@ impl<E: Executor> Engine<E> {
         }
         Ok(Plan {
             document,
-            is_known,
-            is_keepable,
+            is_cached,
+            is_cacheable,
             is_mutation,
         })
     }
 
-    /// The document, and whether it is worth to be known: whether its text alone says if it is valid.
+    /// The document, and whether it may be cached: whether its text alone says if it is valid.
     fn parse(&self, text: &str) -> Result<(ExecutableDocument, bool), Refused> {
         let limits = &self.limits;
         guard::check(text, limits.max_size, MAX_NESTING).map_err(|error| invalid(&error))?;
         let document = parse_query(text).map_err(|error| Refused::Parse(syntax_error(error)))?;
         variables::check_defaults(&document).map_err(|error| invalid(&error))?;
-        let is_keepable = document::check(&document, limits.max_cost);
-        let is_keepable = is_keepable.map_err(|error| invalid(&error))?;
-        Ok((document, is_keepable))
+        let is_cacheable = document::check(&document, limits.max_cost);
+        let is_cacheable = is_cacheable.map_err(|error| invalid(&error))?;
+        Ok((document, is_cacheable))
     }
 
     /// Executes a plan that was made for `text` and `operation`.
@@ -134,22 +135,22 @@ impl<E: Executor> Engine<E> {
         // Without the text: what is parsed is not parsed again.
         let mut request = Request::new(String::new()).variables(variables);
         request.operation_name = operation.map(Into::into);
-        if plan.is_known {
+        if plan.is_cached {
             request.set_parsed_query(document);
             return answer(self.fast.execute(request).await);
         }
-        let kept = plan.is_keepable.then(|| Arc::new(document.clone()));
+        let cacheable = plan.is_cacheable.then(|| Arc::new(document.clone()));
         request.set_parsed_query(document);
-        // Boxed, so that the future of a known document does not hold the room for it.
+        // Boxed, so that the future of a cached document does not hold the room for it.
         let answer = answer(Box::pin(self.strict.execute(request)).await)?;
         // What the resolvers of CAST refuse says nothing about the document.
-        if let Some(document) = kept
+        if let Some(document) = cacheable
             && answer
                 .errors
                 .iter()
                 .all(|error| ErrorCode::of(error).is_some())
         {
-            self.known.insert(text.into(), document);
+            self.cache.insert(text.into(), document);
         }
         Ok(answer)
     }

@@ -10,7 +10,7 @@ use cast_adapters::{
     memory,
     system::{SystemClock, SystemEntropy},
 };
-use cast_core::{Ports, Roles, Settings};
+use cast_core::{Ports, Roles, Settings, domain::KeyRing};
 use cast_server::app::{App, Running};
 use serde_json::{Value, json};
 use tokio::{
@@ -32,7 +32,8 @@ pub(crate) fn app_over(ports: Ports) -> App {
     settings.tickets.period = Duration::from_secs(3_600);
     settings.tickets.ttl = Duration::from_secs(7_200);
     settings.tickets.uses = 1_000_000;
-    App::new(ports, settings, Roles::ALL)
+    let keys = KeyRing::generate(&*ports.entropy);
+    App::new(ports, keys, settings, Roles::ALL)
 }
 
 /// A server in this process.

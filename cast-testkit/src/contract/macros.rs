@@ -15,7 +15,7 @@ macro_rules! __clause_table {
             pub fn $name(harness: &dyn $harness) -> $crate::contract::Verdict<'_> {
                 ::std::boxed::Box::pin(async move {
                     let scenario = scenario::Scenario::start(harness).await;
-                    $crate::contract::Tested::tested($module::$name(scenario).await)
+                    $crate::contract::IntoVerdict::into_verdict($module::$name(scenario).await)
                 })
             }
         )+)*

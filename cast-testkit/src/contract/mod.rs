@@ -69,18 +69,18 @@ pub struct Clause<H: ?Sized> {
 pub type Verdict<'a> = Pin<Box<dyn Future<Output = Result<(), Skipped>> + 'a>>;
 
 /// What a clause gives: nothing, or whether it was skipped where it asks the harness for help.
-pub(crate) trait Tested {
-    fn tested(self) -> Result<(), Skipped>;
+pub(crate) trait IntoVerdict {
+    fn into_verdict(self) -> Result<(), Skipped>;
 }
 
-impl Tested for () {
-    fn tested(self) -> Result<(), Skipped> {
+impl IntoVerdict for () {
+    fn into_verdict(self) -> Result<(), Skipped> {
         Ok(())
     }
 }
 
-impl Tested for Result<(), Skipped> {
-    fn tested(self) -> Self {
+impl IntoVerdict for Result<(), Skipped> {
+    fn into_verdict(self) -> Self {
         self
     }
 }
@@ -89,6 +89,8 @@ impl Tested for Result<(), Skipped> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Skipped {
     reason: Cow<'static, str>,
+    /// Whether standard error has a line about it already.
+    is_reported: bool,
 }
 
 impl Skipped {
@@ -96,6 +98,15 @@ impl Skipped {
     pub fn because(reason: impl Into<Cow<'static, str>>) -> Self {
         Self {
             reason: reason.into(),
+            is_reported: false,
+        }
+    }
+
+    /// There is no server, and the module `servers` has said so.
+    pub const fn without_server() -> Self {
+        Self {
+            reason: Cow::Borrowed("there is no server"),
+            is_reported: true,
         }
     }
 }
@@ -138,7 +149,7 @@ fn tell_broken(text: &str) {
 }
 
 /// A race whose racers take turns with two handles to the same adapter.
-async fn race_of_two<P, T, F>(
+async fn race_over_two_handles<P, T, F>(
     racers: usize,
     handles: [&Arc<P>; 2],
     mut run: impl FnMut(usize, Arc<P>) -> F,
@@ -162,7 +173,9 @@ where
         .build()
         .expect("a runtime starts");
     let verdict = runtime.block_on(async { check(clause, &*make().await?).await });
-    if let Err(skipped) = verdict {
+    if let Err(skipped) = verdict
+        && !skipped.is_reported
+    {
         // Past the test runner's capture, which would hide it: the test did not fail.
         let line = format!("SKIPPED {}: {skipped}\n", clause.name);
         let _ = std::io::stderr().write_all(line.as_bytes());

@@ -8,7 +8,7 @@ use cast_core::{
 };
 
 /// Opens fresh and empty adapters for each history.
-pub type Adapters = dyn Fn(&Opening) -> Arc<dyn Deployment> + Sync;
+pub type OpenAdapters = dyn Fn(&Opening) -> Arc<dyn Deployment> + Sync;
 
 /// What adapters are opened with.
 #[derive(Clone)]

@@ -28,7 +28,7 @@ const LONGEST_HELD_MS: u64 = 3_000;
 
 tokio::task_local! {
     /// How many calls of a task had a fault or have not returned, for a task that asks for it.
-    pub(super) static UNFINISHED: Arc<AtomicU64>;
+    pub(super) static UNSUCCESSFUL_CALLS: Arc<AtomicU64>;
 }
 
 /// Injects the faults of a history into the calls of one process.
@@ -91,7 +91,7 @@ impl FaultInjector {
         }
         let nth = self.instance.count_call(operation);
         // Most tasks do not ask for it.
-        let _ = UNFINISHED.try_with(|calls| calls.fetch_add(1, Ordering::Relaxed));
+        let _ = UNSUCCESSFUL_CALLS.try_with(|calls| calls.fetch_add(1, Ordering::Relaxed));
         self.pass(operation, Moment::Before).await;
         let random = self.random(operation, nth);
         self.delay(&random).await;
@@ -139,7 +139,7 @@ impl Interceptor for FaultInjector {
         let reply = fault.carry_out(call, run, hold, self.after(operation));
         let reply = reply.await;
         if fault == Fault::None {
-            let _ = UNFINISHED.try_with(|calls| calls.fetch_sub(1, Ordering::Relaxed));
+            let _ = UNSUCCESSFUL_CALLS.try_with(|calls| calls.fetch_sub(1, Ordering::Relaxed));
         }
         reply
     }

@@ -33,6 +33,14 @@ const POINTS: &[(Role, Operation)] = &[
     (Role::Generator, Operation::PublishTicket),
 ];
 
+/// An operation of each port.
+const ONE_OF_EACH_PORT: &[Operation] = &[
+    Operation::Redeem,
+    Operation::Publish,
+    Operation::Record,
+    Operation::Apply,
+];
+
 struct Random(SeededEntropy);
 
 impl Random {
@@ -208,7 +216,7 @@ fn with_random_delay(random: &Random, fault: Fault) -> Fault {
 
 fn period(random: &Random) -> FaultPeriod {
     FaultPeriod {
-        port: random.some(&["tickets", "bus", "counter", "store"]),
+        port: random.some(ONE_OF_EACH_PORT).port(),
         fault: with_random_delay(random, random.some(FAULTS)),
         percent: random.some(&[30, 100]),
         lasts: random.ms(50, 2_500),

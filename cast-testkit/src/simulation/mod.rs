@@ -93,7 +93,7 @@ use std::{
 
 pub use self::{
     coverage::{Coverage, RareState},
-    deployment::{Adapters, Deployment, Opening, ServerFault},
+    deployment::{Deployment, OpenAdapters, Opening, ServerFault},
     report::{Failure, Report},
     world::Promise,
 };
@@ -131,7 +131,7 @@ impl Default for Options {
 }
 
 /// Runs histories over adapters, and shrinks the first that breaks a promise.
-pub fn simulate(adapters: &Adapters, options: &Options) -> Report {
+pub fn simulate(adapters: &OpenAdapters, options: &Options) -> Report {
     let next = AtomicU64::new(0);
     let stop = AtomicBool::new(false);
     let total = Mutex::new(Total::default());
@@ -190,7 +190,7 @@ fn seed_of(options: &Options, number: u64) -> Seed {
 }
 
 /// Runs histories until there are no more.
-fn work(adapters: &Adapters, options: &Options, next: &AtomicU64, stop: &AtomicBool) -> Total {
+fn work(adapters: &OpenAdapters, options: &Options, next: &AtomicU64, stop: &AtomicBool) -> Total {
     let mut total = Total::default();
     while !stop.load(Ordering::Relaxed) {
         let number = next.fetch_add(1, Ordering::Relaxed);

@@ -109,8 +109,8 @@ impl Processes {
                 return;
             };
             if let Ok(cast) = started {
-                self.world.note(instance, "runs");
                 if !instance.state.is_dead() {
+                    self.world.note(instance, "runs");
                     instance.set_cast(cast);
                 }
                 return;

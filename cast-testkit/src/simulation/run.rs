@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use super::{
     check::check,
     coverage::RareState,
-    deployment::{Adapters, Deployment, Opening, ServerFault},
+    deployment::{Deployment, OpenAdapters, Opening, ServerFault},
     history::{Choice, History, Vote, What},
     processes::Processes,
     sampler, voter,
@@ -33,7 +33,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(50);
 const LAST_VOTERS: u32 = 1_000;
 
 /// Runs a history on a runtime of its own, whose time is virtual.
-pub(super) fn run(adapters: &Adapters, history: &History, is_traced: bool) -> Ran {
+pub(super) fn run(adapters: &OpenAdapters, history: &History, is_traced: bool) -> Ran {
     let world = Arc::new(World::new(history.seed, history.setup.clone(), is_traced));
     let (idle, clock) = (Arc::clone(&world), Arc::clone(&world.clock));
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -63,7 +63,7 @@ pub(super) fn run(adapters: &Adapters, history: &History, is_traced: bool) -> Ra
     world.outcome()
 }
 
-async fn drive(adapters: &Adapters, world: &Arc<World>, history: &History) {
+async fn drive(adapters: &OpenAdapters, world: &Arc<World>, history: &History) {
     let deployment = adapters(&Opening {
         clock: Arc::clone(&world.clock) as _,
         entropy: Arc::new(world.seed.part(5).entropy()),

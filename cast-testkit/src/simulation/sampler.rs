@@ -12,7 +12,7 @@ use cast_core::domain::{Candidate, Fate, Tally};
 
 use super::{
     coverage::RareState,
-    fault_injector::UNFINISHED,
+    fault_injector::UNSUCCESSFUL_CALLS,
     instance::ProcessInstance,
     truth::Votes,
     world::{Promise, World},
@@ -68,7 +68,7 @@ pub(super) fn check_shown(world: &World, tallies: &[Tally], lower_bound: Option<
 pub(super) async fn sample_tallies(world: &World, instance: &ProcessInstance, leaders: bool) {
     let Some(cast) = instance.cast() else { return };
     let lower_bound = LowerBound::now(world);
-    let unfinished = Arc::<AtomicU64>::default();
+    let unsuccessful = Arc::<AtomicU64>::default();
     let reading = async {
         instance.state.running().await;
         if leaders {
@@ -77,7 +77,7 @@ pub(super) async fn sample_tallies(world: &World, instance: &ProcessInstance, le
             cast.tallies(&world.candidates).await
         }
     };
-    let reading = UNFINISHED.scope(Arc::clone(&unfinished), reading);
+    let reading = UNSUCCESSFUL_CALLS.scope(Arc::clone(&unsuccessful), reading);
     let Some(tallies) = instance.state.unless_ended(reading).await else {
         return;
     };
@@ -88,7 +88,7 @@ pub(super) async fn sample_tallies(world: &World, instance: &ProcessInstance, le
         format!("{instance} shows {tallies:?}")
     });
     if let Ok(tallies) = tallies {
-        let is_whole = !leaders && unfinished.load(Ordering::Relaxed) == 0;
+        let is_whole = !leaders && unsuccessful.load(Ordering::Relaxed) == 0;
         check_shown(world, &tallies, is_whole.then_some(&lower_bound));
     }
 }

@@ -1,14 +1,14 @@
 //! Makes a history that breaks a promise smaller, for as long as it breaks one.
 
 use super::{
-    Adapters,
+    OpenAdapters,
     history::{History, Role, What},
     run::run,
     world::Ran,
 };
 
 /// Shrinks a failing history, in at most `tries` runs. Returns it with the traced result of its last run.
-pub(super) fn shrink(adapters: &Adapters, history: History, tries: usize) -> (History, Ran) {
+pub(super) fn shrink(adapters: &OpenAdapters, history: History, tries: usize) -> (History, Ran) {
     let mut shrinking = Shrinking {
         adapters,
         history,
@@ -26,7 +26,7 @@ pub(super) fn shrink(adapters: &Adapters, history: History, tries: usize) -> (Hi
 }
 
 struct Shrinking<'a> {
-    adapters: &'a Adapters,
+    adapters: &'a OpenAdapters,
     /// One that fails.
     history: History,
     tries_left: usize,

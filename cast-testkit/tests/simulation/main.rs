@@ -14,7 +14,9 @@ use std::sync::Arc;
 
 use cast_testkit::{
     Seed,
-    simulation::{Adapters, Deployment, Opening, Options, Promise, RareState, Report, simulate},
+    simulation::{
+        Deployment, OpenAdapters, Opening, Options, Promise, RareState, Report, simulate,
+    },
 };
 
 use self::{memory::InMemory, removed::Removed};
@@ -26,7 +28,7 @@ fn sound(opening: &Opening) -> Arc<dyn Deployment> {
     Arc::new(InMemory::open(opening))
 }
 
-fn run(adapters: &Adapters, seed: Seed, histories: u64) -> Report {
+fn run(adapters: &OpenAdapters, seed: Seed, histories: u64) -> Report {
     let options = Options {
         seed,
         histories,

@@ -144,9 +144,9 @@ impl Doubling {
         let mut step = step.clone();
         if step.start == progress {
             let mut seen = self.seen.lock();
-            for placed in &mut step.ballots {
-                if !seen.insert(placed.ballot.id) {
-                    placed.ballot.id = self.disguises.id();
+            for positioned in &mut step.ballots {
+                if !seen.insert(positioned.ballot.id) {
+                    positioned.ballot.id = self.disguises.id();
                 }
             }
         }

@@ -133,7 +133,8 @@ impl Reader {
         self.pause_or_resume(&all);
     }
 
-    /// The client resumes after the last record that it returned.
+    /// Pauses these partitions or resumes them, as `is_paused` says. The client resumes after the
+    /// last record that it returned.
     fn pause_or_resume(&self, partitions: &TopicPartitionList) {
         let done = if self.is_paused {
             self.client.pause(partitions)

@@ -1,18 +1,18 @@
-//! A group: its members, and where it stands in each partition.
+//! A group: its members, and what it has committed of each partition.
 
 use std::sync::Arc;
 
 use cast_core::domain::Partition;
 use tokio::sync::Notify;
 
-/// The members in the order in which they joined, and the place of the group in each partition.
+/// A group of the log's readers.
 pub(super) struct Group {
+    /// In the order in which they joined.
     members: Vec<Member>,
     next_member: u64,
     /// How often the partitions were assigned.
     generation: u64,
-    /// By partition.
-    pub(super) places: Vec<Place>,
+    pub(super) partitions: Vec<GroupPartition>,
 }
 
 struct Member {
@@ -20,8 +20,9 @@ struct Member {
     wake: Arc<Notify>,
 }
 
-/// The place of a group in a partition.
-pub(super) struct Place {
+/// A partition, as one group reads it.
+pub(super) struct GroupPartition {
+    /// The group has committed the records before this offset.
     pub(super) committed: u64,
     /// Whether the group has ever committed here.
     pub(super) has_committed: bool,
@@ -42,7 +43,7 @@ pub(super) struct Assignment {
 impl Group {
     /// A group without members, which has committed the records before these offsets.
     pub(super) fn new(starts: impl Iterator<Item = u64>) -> Self {
-        let place = |committed| Place {
+        let partition = |committed| GroupPartition {
             committed,
             has_committed: false,
             owner: None,
@@ -52,7 +53,7 @@ impl Group {
             members: Vec::new(),
             next_member: 0,
             generation: 0,
-            places: starts.map(place).collect(),
+            partitions: starts.map(partition).collect(),
         }
     }
 
@@ -76,11 +77,11 @@ impl Group {
     fn reassign(&mut self) {
         self.generation += 1;
         let mut ranks = self.members.iter().cycle();
-        for place in &mut self.places {
+        for partition in &mut self.partitions {
             let owner = ranks.next().map(|member| member.id);
-            if place.owner != owner {
-                place.owner = owner;
-                place.since = self.generation;
+            if partition.owner != owner {
+                partition.owner = owner;
+                partition.since = self.generation;
             }
         }
         for member in &self.members {
@@ -90,7 +91,7 @@ impl Group {
 
     /// Wakes the member that reads a partition.
     pub(super) fn wake_owner(&self, partition: usize) {
-        let owner = self.places[partition].owner;
+        let owner = self.partitions[partition].owner;
         let owner = self.members.iter().find(|member| Some(member.id) == owner);
         if let Some(owner) = owner {
             // Stores a permit if the member does not wait, so that no wake-up is lost between its read of
@@ -109,11 +110,11 @@ impl Group {
             return None;
         }
         let held = (0..)
-            .zip(&self.places)
-            .filter(|(_, place)| place.owner == Some(member))
-            .map(|(number, place)| Assignment {
+            .zip(&self.partitions)
+            .filter(|(_, partition)| partition.owner == Some(member))
+            .map(|(number, partition)| Assignment {
                 partition: Partition::new(number),
-                since: place.since,
+                since: partition.since,
             });
         Some((self.generation, held.collect()))
     }

@@ -16,8 +16,7 @@ use super::{
 
 pub(super) struct Log {
     options: BusOptions,
-    /// By partition.
-    logs: Vec<PartitionLog>,
+    partitions: Vec<PartitionLog>,
     groups: HashMap<GroupName, Group>,
     /// Ballots that some group has not committed.
     pub(super) waiting: usize,
@@ -28,7 +27,7 @@ impl Log {
     pub(super) fn new(partitions: Partitions, options: BusOptions) -> Self {
         Self {
             options,
-            logs: partitions.iter().map(PartitionLog::new).collect(),
+            partitions: partitions.iter().map(PartitionLog::new).collect(),
             groups: HashMap::new(),
             waiting: 0,
         }
@@ -37,11 +36,11 @@ impl Log {
     /// The lag of a group in each partition; one that never subscribed has committed nothing.
     pub(super) fn lag(&self, group: &GroupName) -> Vec<PartitionLag> {
         let group = self.groups.get(group);
-        let lag = |(number, log): (usize, &PartitionLog)| {
-            let committed = group.map_or(log.start, |group| group.places[number].committed);
+        let lag = |(index, log): (usize, &PartitionLog)| {
+            let committed = group.map_or(log.start, |group| group.partitions[index].committed);
             log.lag(committed)
         };
-        self.logs.iter().enumerate().map(lag).collect()
+        self.partitions.iter().enumerate().map(lag).collect()
     }
 
     pub(super) fn append(
@@ -50,7 +49,7 @@ impl Log {
         content: Content,
     ) -> Result<LogPosition, PortError> {
         const APPENDING: &str = "appending to the log";
-        let number = self.number(partition, APPENDING)?;
+        let index = self.index_of(partition, APPENDING)?;
         let (waiting, limit) = (self.waiting, self.options.max_waiting_ballots);
         let total = waiting.saturating_add(partition::weight(&content));
         if waiting > 0 && total > limit {
@@ -64,9 +63,9 @@ impl Log {
             ));
         }
         self.waiting = total;
-        let offset = self.logs[number].append(content);
+        let offset = self.partitions[index].append(content);
         for group in self.groups.values() {
-            group.wake_owner(number);
+            group.wake_owner(index);
         }
         Ok(LogPosition { partition, offset })
     }
@@ -79,22 +78,22 @@ impl Log {
         partition: Partition,
         next: Offset,
     ) -> Result<Vec<Content>, PortError> {
-        let number = self.number(partition, "committing to the log")?;
-        let next = next.get().min(self.logs[number].end());
+        let index = self.index_of(partition, "committing to the log")?;
+        let next = next.get().min(self.partitions[index].end());
         if let Some(group) = self.groups.get_mut(group) {
-            let place = &mut group.places[number];
-            place.committed = place.committed.max(next);
-            place.has_committed = true;
+            let partition = &mut group.partitions[index];
+            partition.committed = partition.committed.max(next);
+            partition.has_committed = true;
         }
-        Ok(self.trim(number))
+        Ok(self.trim(index))
     }
 
     /// Finds the records of a partition that every group has committed, and takes out those that are not
     /// retained.
-    fn trim(&mut self, number: usize) -> Vec<Content> {
+    fn trim(&mut self, index: usize) -> Vec<Content> {
         let groups = self.groups.values();
-        let committed = groups.map(|group| group.places[number].committed).min();
-        let log = &mut self.logs[number];
+        let committed = groups.map(|group| group.partitions[index].committed).min();
+        let log = &mut self.partitions[index];
         let floor = committed.unwrap_or(log.floor);
         let (ballots, trimmed) = log.advance_floor(floor, self.options.retained_records);
         self.waiting -= ballots;
@@ -105,26 +104,27 @@ impl Log {
     pub(super) fn join(&mut self, name: &GroupName, wake: Arc<Notify>) -> u64 {
         let group = self.groups.entry(name.clone()).or_insert_with(|| {
             // It has committed nothing.
-            let reopened = self.logs.iter_mut().map(PartitionLog::reopen);
+            let reopened = self.partitions.iter_mut().map(PartitionLog::reopen);
             self.waiting += reopened.sum::<usize>();
-            Group::new(self.logs.iter().map(|log| log.start))
+            Group::new(self.partitions.iter().map(|log| log.start))
         });
         group.join(wake)
     }
 
     /// Leaves a group; removes it, and the records that only it retained, if that was its last member and
-    /// it has never committed.
-    pub(super) fn leave(&mut self, name: &GroupName, member: u64) {
+    /// it has never committed. Returns those records, to be freed after the lock is released.
+    #[must_use]
+    pub(super) fn leave(&mut self, name: &GroupName, member: u64) -> Vec<Content> {
         let group = self.groups.get_mut(name);
         let is_unused = group.is_some_and(|group| {
-            group.leave(member) && !group.places.iter().any(|place| place.has_committed)
+            group.leave(member) && !group.partitions.iter().any(|one| one.has_committed)
         });
-        if is_unused {
-            self.groups.remove(name);
-            for number in 0..self.logs.len() {
-                self.trim(number);
-            }
+        if !is_unused {
+            return Vec::new();
         }
+        self.groups.remove(name);
+        let partitions = 0..self.partitions.len();
+        partitions.flat_map(|index| self.trim(index)).collect()
     }
 
     pub(super) fn group(&self, name: &GroupName) -> &Group {
@@ -137,13 +137,13 @@ impl Log {
         partition: Partition,
         operation: &'static str,
     ) -> Result<&PartitionLog, PortError> {
-        Ok(&self.logs[self.number(partition, operation)?])
+        Ok(&self.partitions[self.index_of(partition, operation)?])
     }
 
-    /// The place of a partition in `logs`.
-    fn number(&self, partition: Partition, operation: &'static str) -> Result<usize, PortError> {
-        let (number, count) = (partition.get(), self.logs.len());
-        let known = usize::try_from(number).ok().filter(|at| *at < count);
+    /// The index of a partition in `partitions`.
+    fn index_of(&self, partition: Partition, operation: &'static str) -> Result<usize, PortError> {
+        let (number, count) = (partition.get(), self.partitions.len());
+        let known = usize::try_from(number).ok().filter(|index| *index < count);
         known.ok_or_else(|| {
             PortError::misconfigured(
                 operation,

@@ -165,6 +165,8 @@ impl Subscription for MemorySubscription {
 
 impl Drop for MemorySubscription {
     fn drop(&mut self) {
-        self.log.lock().leave(&self.group, self.member);
+        let trimmed = self.log.lock().leave(&self.group, self.member);
+        // The lock is released here, before the trimmed records are freed.
+        drop(trimmed);
     }
 }

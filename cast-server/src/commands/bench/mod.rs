@@ -42,7 +42,7 @@ use self::{progress::Progress, report::Report, run::Run};
 use crate::{
     client::{Connection, not_cast},
     process::{
-        open_files,
+        exit, open_files,
         signals::Signals,
         terminal::{fail, print, warn},
     },
@@ -115,7 +115,7 @@ async fn bench(config: &BenchConfig) -> Result<ExitCode, String> {
         report::text(&report)
     });
     Ok(match report.exit_code() {
-        0 => printed,
+        exit::OK => printed,
         code => code.into(),
     })
 }

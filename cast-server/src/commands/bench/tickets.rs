@@ -53,6 +53,15 @@ impl Tickets {
             let is_new = |ticket: &Arc<Ticket>| refused.is_none_or(|it| ticket.number > it);
             !current.is_spent && current.ticket.as_ref().is_some_and(is_new)
         };
+        {
+            // The usual case: without a receiver of its own.
+            let current = self.current.borrow();
+            if is_good(&current)
+                && let Some(ticket) = &current.ticket
+            {
+                return Arc::clone(ticket);
+            }
+        }
         let mut current = self.current.subscribe();
         let current = current.wait_for(is_good).await;
         let current = current.expect("the sender is in self");

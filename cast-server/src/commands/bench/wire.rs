@@ -220,6 +220,15 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_has_one_field_which_may_be_null() {
+        let tallies = r#"{"tallies":[{"username":"a","votes":3}]}"#;
+        let tallies: Field<Vec<Tally>> = serde_json::from_str(tallies).unwrap();
+        assert_eq!(votes_of(&["a".into()], tallies.value), Ok(vec![3]));
+        let ballot: Field<Option<Ballot>> = serde_json::from_str(r#"{"ballot":null}"#).unwrap();
+        assert!(ballot.value.is_none());
+    }
+
+    #[test]
     fn tallies_are_of_the_names_that_were_asked_for() {
         let read = |names: &[&str]| {
             let tallies = [("a", 3), ("b", 0)].map(|(name, votes)| Tally {

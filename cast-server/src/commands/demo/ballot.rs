@@ -113,7 +113,8 @@ pub(super) fn same<T: PartialEq + std::fmt::Debug + ?Sized>(
 }
 
 impl Guide<'_> {
-    /// Votes with this ticket, again as long as there is no answer.
+    /// Votes with this ticket, again as long as there is no answer: the ballot has an id, so it counts once
+    /// however often it is sent.
     pub(super) async fn vote_once(
         &mut self,
         ballot: &Ballot,

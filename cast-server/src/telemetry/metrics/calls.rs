@@ -12,9 +12,9 @@ use cast_core::{
 use metrics::{Counter, Histogram};
 
 use super::{catalog, registry::Registry};
-use crate::protocol::labels;
+use crate::protocol::text_enum;
 
-labels! {
+text_enum! {
     /// How a call ended.
     CallOutcome {
         Ok = "ok",

@@ -14,7 +14,8 @@ use std::{sync::Arc, time::Duration};
 use cast_core::{
     Ports, Roles,
     deadline::within,
-    ports::{GroupName, Operation},
+    domain::Clock,
+    ports::{GroupName, Operation, TicketSource},
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -37,35 +38,38 @@ pub(crate) fn watch(
         let stop = stop.clone();
         tokio::spawn(async move { stop.run_until_cancelled(task).await });
     };
-    let shared = || (ports.clone(), Arc::clone(metrics));
-    let (own, metrics) = shared();
-    spawn(Box::pin(upkeep(own, metrics)));
+    let clock = || Arc::clone(&ports.clock);
+    let metrics = || Arc::clone(metrics);
+    spawn(Box::pin(upkeep(clock(), metrics())));
     if roles.api || roles.generator {
-        let (own, metrics) = shared();
-        spawn(Box::pin(ticket(own, interval, metrics)));
+        let tickets = Arc::clone(&ports.tickets);
+        spawn(Box::pin(ticket(clock(), tickets, interval, metrics())));
     }
     if roles.consumers > 0 {
-        let (own, metrics) = shared();
-        let watch = StoreWatch::new(own, group.clone(), metrics);
+        let watch = StoreWatch::new(ports.clone(), group.clone(), metrics());
         spawn(Box::pin(watch.run(interval)));
     }
     stop.drop_guard()
 }
 
-async fn upkeep(ports: Ports, metrics: Arc<Metrics>) {
+async fn upkeep(clock: Arc<dyn Clock>, metrics: Arc<Metrics>) {
     loop {
-        ports.clock.sleep(UPKEEP).await;
+        clock.sleep(UPKEEP).await;
         metrics.add_up();
     }
 }
 
-async fn ticket(ports: Ports, interval: Duration, metrics: Arc<Metrics>) {
-    let clock = &*ports.clock;
+async fn ticket(
+    clock: Arc<dyn Clock>,
+    tickets: Arc<dyn TicketSource>,
+    interval: Duration,
+    metrics: Arc<Metrics>,
+) {
     let is_current = metrics.gauge(&catalog::TICKET_CURRENT, &[]);
     let uses = metrics.gauge(&catalog::TICKET_USES_LEFT, &[]);
     loop {
-        let asked = ports.tickets.current();
-        let current = within(clock, DEADLINE, Operation::CurrentTicket, asked).await;
+        let asked = tickets.current();
+        let current = within(&*clock, DEADLINE, Operation::CurrentTicket, asked).await;
         // Without an answer there is no ticket: voters cannot get one either.
         let uses_left = current.ok().flatten().map(|ticket| ticket.uses_left);
         is_current.set(if uses_left.is_some() { 1.0 } else { 0.0 });

@@ -154,7 +154,10 @@ async fn read_until_stopped(
         tokio::select! {
             biased;
             how = &mut stopped => break how.unwrap_or(Leave::Dropping),
-            batch = subscription.next() => note(batch.expect("a member reads")),
+            batch = subscription.next() => match batch {
+                Ok(batch) => note(batch),
+                Err(error) => panic!("a member reads: {}", error.chain()),
+            },
         }
     };
     match how {

@@ -11,7 +11,7 @@ use cast_core::{
 };
 
 use super::scenario::{Scenario, assert_holds, position};
-use crate::contract::{RACERS, Skipped, race_of_two};
+use crate::contract::{RACERS, Skipped, race_over_two_handles};
 use crate::waiting::{dropped_after, race};
 
 pub(super) async fn there_is_one_result_for_each_record_in_order(scenario: Scenario<'_>) {
@@ -59,7 +59,7 @@ pub(super) async fn an_acknowledged_record_stays_at_its_position(scenario: Scena
 
 pub(super) async fn positions_grow_with_each_record(scenario: Scenario<'_>) {
     let other = scenario.harness.open().await;
-    let positions = race_of_two(RACERS, [&scenario.bus, &other], |_, bus| {
+    let positions = race_over_two_handles(RACERS, [&scenario.bus, &other], |_, bus| {
         let flushes: Vec<_> = (0..3).map(|_| scenario.records(3)).collect();
         async move {
             let mut positions = Vec::new();

@@ -1,7 +1,7 @@
 //! Publish.
 
 use super::scenario::{EXHAUSTED, GRANTED, Scenario, UNKNOWN};
-use crate::contract::{RACERS, race_of_two};
+use crate::contract::{RACERS, race_over_two_handles};
 
 pub(super) async fn the_first_ticket_of_a_period_wins(scenario: Scenario<'_>) {
     let first = scenario.issue(scenario.now().await, 100, 3);
@@ -25,7 +25,7 @@ pub(super) async fn generators_that_race_agree_on_one_ticket(scenario: Scenario<
         // Each period begins where another has not: a millisecond is enough.
         scenario.pass(std::time::Duration::from_millis(1)).await;
         let start = scenario.now().await;
-        let published = race_of_two(RACERS, [&scenario.source, &other], |_, source| {
+        let published = race_over_two_handles(RACERS, [&scenario.source, &other], |_, source| {
             let ticket = scenario.issue(start, 100, 5).period;
             async move {
                 source

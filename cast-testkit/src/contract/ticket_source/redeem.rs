@@ -5,7 +5,7 @@ use std::time::Duration;
 use cast_core::domain::Redemption;
 
 use super::scenario::{EXHAUSTED, EXPIRED, GRANTED, REPEATED, Scenario, UNKNOWN, count};
-use crate::contract::{RACERS, Skipped, race_of_two};
+use crate::contract::{RACERS, Skipped, race_over_two_handles};
 use crate::waiting::dropped_after;
 
 pub(super) async fn uses_are_granted_in_order_as_many_as_are_left(scenario: Scenario<'_>) {
@@ -22,7 +22,7 @@ pub(super) async fn racing_grants_add_up_to_the_limit(scenario: Scenario<'_>) {
         let start = scenario.now().await.plus(Duration::from_millis(1));
         scenario.until(start).await;
         let issued = scenario.issue_now(limit).await;
-        let answers = race_of_two(RACERS, [&scenario.source, &other], |racer, source| {
+        let answers = race_over_two_handles(RACERS, [&scenario.source, &other], |racer, source| {
             let claims: Vec<_> = (0..4)
                 .map(|_| scenario.fixtures.claims(1 + racer % 3))
                 .collect();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::scenario::{ALTERED, EXHAUSTED, GRANTED, Issued, REPEATED, Scenario, count};
-use crate::contract::{RACERS, race_of_two};
+use crate::contract::{RACERS, race_over_two_handles};
 
 pub(super) async fn a_repeated_id_costs_nothing_in_the_same_call(scenario: Scenario<'_>) {
     let issued = scenario.issue_now(2).await;
@@ -42,7 +42,7 @@ pub(super) async fn a_repeated_id_costs_nothing_when_its_copies_race(scenario: S
     let newer = scenario.issue_now(1_000).await;
     for _ in 0..20 {
         let claims = scenario.fixtures.claims(2);
-        let answers = race_of_two(RACERS, [&scenario.source, &other], |racer, source| {
+        let answers = race_over_two_handles(RACERS, [&scenario.source, &other], |racer, source| {
             let Issued { genuine, .. } = if racer % 3 == 0 { older } else { newer };
             let claims = claims.clone();
             async move {

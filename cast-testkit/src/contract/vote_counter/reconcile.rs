@@ -3,7 +3,7 @@
 use cast_core::ports::{Checkpoint, PendingVotes};
 
 use super::scenario::{P0, P1, Scenario, part, pending, total, whole};
-use crate::contract::{RACERS, race_of_two};
+use crate::contract::{RACERS, race_over_two_handles};
 
 pub(super) async fn reconciling_replaces_what_is_before_and_leaves_the_rest(
     scenario: Scenario<'_>,
@@ -68,7 +68,7 @@ pub(super) async fn reconciling_in_any_order_ends_the_same(scenario: Scenario<'_
         for call in &all {
             send(&*scenario.counter, call).await;
         }
-        race_of_two(RACERS / 4, [&scenario.counter, &other], |_, counter| {
+        race_over_two_handles(RACERS / 4, [&scenario.counter, &other], |_, counter| {
             scenario.fixtures.entropy().shuffle(&mut all);
             let all = all.clone();
             async move {

@@ -6,7 +6,7 @@ use cast_core::{
 };
 
 use super::scenario::{P0, P1, Scenario, pending, total};
-use crate::contract::{RACERS, race_of_two};
+use crate::contract::{RACERS, race_over_two_handles};
 use crate::waiting::dropped_after;
 
 pub(super) async fn the_version_sums_the_offsets_behind_the_last_records(scenario: Scenario<'_>) {
@@ -92,7 +92,7 @@ pub(super) async fn racing_recordings_count_each_position_once(scenario: Scenari
         })
         .collect();
     // Each racer records everything, in an order of its own.
-    race_of_two(RACERS, [&scenario.counter, &other], |racer, counter| {
+    race_over_two_handles(RACERS, [&scenario.counter, &other], |racer, counter| {
         scenario.fixtures.entropy().shuffle(&mut recordings);
         let flushes: Vec<Vec<PendingVotes>> = recordings
             .chunks(1 + racer % 9)

@@ -8,7 +8,7 @@ use cast_core::{
 };
 
 use super::scenario::{P0, P1, Scenario, at, counted, next, rejected, rejecting};
-use crate::contract::{RACERS, Skipped, race_of_two};
+use crate::contract::{RACERS, Skipped, race_over_two_handles};
 use crate::fixtures::step;
 use crate::waiting::race;
 
@@ -78,17 +78,18 @@ pub(super) async fn of_racing_steps_with_the_same_start_one_is_applied(scenario:
     let mut total = 0;
     for start in 0..8 {
         // The first round races for a partition that was never folded.
-        let applied = race_of_two(RACERS / 4, [&scenario.store, &other], |racer, store| {
-            let ballot = scenario.for_alice(u32::try_from(racer).expect("a few") + 1);
-            let step = next(P0, start, &[&ballot]);
-            async move {
-                (
-                    ballot,
-                    store.apply(&step).await.expect("the store applies a step"),
-                )
-            }
-        })
-        .await;
+        let applied =
+            race_over_two_handles(RACERS / 4, [&scenario.store, &other], |racer, store| {
+                let ballot = scenario.for_alice(u32::try_from(racer).expect("a few") + 1);
+                let step = next(P0, start, &[&ballot]);
+                async move {
+                    (
+                        ballot,
+                        store.apply(&step).await.expect("the store applies a step"),
+                    )
+                }
+            })
+            .await;
         let mut winners = 0;
         for (ballot, applied) in applied {
             match applied {

@@ -1,6 +1,9 @@
 //! What the clauses start from: the adapter under test, and what they do with it.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
 
 use async_trait::async_trait;
 use cast_core::{
@@ -93,16 +96,20 @@ impl<'a> Scenario<'a> {
         }
     }
 
-    /// Folds steps of one record, of a ballot for each of `candidates`, into both partitions, until all
-    /// readers have ended: a fast store folds more of them.
-    pub(super) async fn fold_while_read(
+    /// Folds steps of one record, of a ballot for each of `candidates`, into both partitions, while two readers
+    /// `read` without a pause until the last step is folded. A fast store folds more steps, until each reader has
+    /// read often enough.
+    pub(super) async fn fold_while_read<F>(
         &self,
-        readers: Vec<JoinHandle<()>>,
+        read: impl Fn() -> F + Clone + Send + 'static,
         candidates: &[Candidate],
-    ) {
+    ) where
+        F: Future<Output = ()> + Send,
+    {
         const LEAST_STEPS: u64 = 60;
+        let readers = [(), ()].map(|()| Reader::start(read.clone()));
         for start in 0.. {
-            if start >= LEAST_STEPS && readers.iter().all(JoinHandle::is_finished) {
+            if start >= LEAST_STEPS && readers.iter().all(Reader::has_read_enough) {
                 break;
             }
             for partition in [P0, P1] {
@@ -114,7 +121,7 @@ impl<'a> Scenario<'a> {
             }
         }
         for reader in readers {
-            reader.await.expect("a consistent view");
+            reader.stop().await;
         }
     }
 
@@ -157,6 +164,49 @@ impl<'a> Scenario<'a> {
             tallies: tallies.expect("the store reads tallies"),
             fates,
             recount: recount.expect("the store recounts").votes(),
+        }
+    }
+}
+
+/// Reads again and again, while others write.
+struct Reader {
+    reads: Arc<AtomicU64>,
+    done: Arc<AtomicBool>,
+    reading: JoinHandle<()>,
+}
+
+impl Reader {
+    fn start<F>(read: impl Fn() -> F + Send + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send,
+    {
+        let (reads, done) = (Arc::<AtomicU64>::default(), Arc::<AtomicBool>::default());
+        let (counted, stopped) = (Arc::clone(&reads), Arc::clone(&done));
+        let reading = tokio::spawn(async move {
+            while !stopped.load(Ordering::Relaxed) {
+                read().await;
+                counted.fetch_add(1, Ordering::Relaxed);
+                tokio::task::yield_now().await;
+            }
+        });
+        Self {
+            reads,
+            done,
+            reading,
+        }
+    }
+
+    /// Whether it has read often enough, or found what is wrong.
+    fn has_read_enough(&self) -> bool {
+        const LEAST_READS: u64 = 40;
+        self.reads.load(Ordering::Relaxed) >= LEAST_READS || self.reading.is_finished()
+    }
+
+    /// Ends it, and panics if it found something wrong.
+    async fn stop(self) {
+        self.done.store(true, Ordering::Relaxed);
+        if let Err(died) = self.reading.await {
+            std::panic::resume_unwind(died.into_panic());
         }
     }
 }

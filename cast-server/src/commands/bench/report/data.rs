@@ -42,8 +42,8 @@ impl Report<'_> {
     pub(in crate::commands::bench) fn exit_code(&self) -> u8 {
         match &self.verdict {
             Ok(verdict) if verdict.is_broken() => exit::DIFFERENCE,
-            Ok(verdict) if verdict.open == 0 && self.counting() > 0 => 0,
-            _ => 1,
+            Ok(verdict) if verdict.open == 0 && self.counting() > 0 => exit::OK,
+            _ => exit::FAILED,
         }
     }
 

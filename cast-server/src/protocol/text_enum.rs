@@ -1,7 +1,7 @@
-//! Enums whose variants are texts of the wire.
+//! Enums whose variants have texts.
 
 /// An enum, all of its variants in the order of their declaration, and the text of each.
-macro_rules! labels {
+macro_rules! text_enum {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)* }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,11 +21,11 @@ macro_rules! labels {
         }
     };
 }
-pub(crate) use labels;
+pub(crate) use text_enum;
 
 #[cfg(test)]
 mod tests {
-    labels! {
+    text_enum! {
         Colour {
             Red = "red",
             Blue = "blue",
