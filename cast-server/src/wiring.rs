@@ -271,8 +271,8 @@ fn unknown(setting: &str, scheme: Option<&str>, schemes: Schemes) -> ConfigError
     let [expected, _] = schemes;
     ConfigError(match scheme {
         Some(scheme) if schemes.contains(&scheme) => format!(
-            "{setting}: this program was built without the adapter for `{scheme}:` (build it with \
-             the feature {expected})"
+            "{setting}: this program was built without the adapter for `{scheme}:`; `cargo build \
+             --release -p cast-server`, with the default features, builds one that has it"
         ),
         Some(scheme) => format!(
             "{setting}: there is no adapter for `{scheme}:`; there are `memory:` and `{expected}:`"

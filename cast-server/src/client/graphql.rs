@@ -45,7 +45,7 @@ pub(crate) async fn post(
 
 /// The message for a URL at which there is no CAST server.
 pub(crate) fn not_cast(url: &HttpUrl, why: &str) -> String {
-    format!("{url}: {why}. Is that a CAST server? `cast-server serve` starts one")
+    format!("{url}: {why}. Is that a CAST server? The command `serve` starts one")
 }
 
 /// A GraphQL response.

@@ -2,7 +2,7 @@
 
 use crate::{
     config::ServeConfig,
-    process::terminal::{caution, label, note, title},
+    process::terminal::{caution, label, note, program, title},
 };
 
 /// What a newcomer needs to know: the URL, where the data is, what bounds the votes, what to try.
@@ -15,10 +15,11 @@ pub(super) fn show(config: &ServeConfig, url: &str) {
     } else {
         places.join(", ")
     };
+    let program = program();
     note(&format!(
-        "\n{title}\n\n  {data_label}     {data}\n  {tickets}  at most {bound} votes a second: {uses} \
-         votes every {period} (--ticket-uses, --ticket-period)\n  {attempt}      cast-server demo --url \
-         {url}\n           cast-server bench --url {url}\n\n",
+        "\n{title}\n\n  {data_label}     {data}\n  {tickets}  at most {bound} votes a second on average: {uses} \
+         votes every {period} (--ticket-uses, --ticket-period)\n  {attempt}      {program} demo --url \
+         {url}\n           {program} bench --url {url}\n\n",
         title = title(format!("{url}/graphql")),
         data_label = label("data"),
         tickets = label("tickets"),

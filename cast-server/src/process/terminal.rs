@@ -33,6 +33,15 @@ pub(crate) fn fail(why: &str) -> ExitCode {
     exit::FAILED.into()
 }
 
+/// This program as it was started, so that a command that names it can be typed as it is shown.
+pub(crate) fn program() -> String {
+    let program = std::env::args_os().next();
+    program.map_or_else(
+        || env!("CARGO_PKG_NAME").into(),
+        |program| program.to_string_lossy().into_owned(),
+    )
+}
+
 /// Writes text for people to standard error.
 pub(crate) fn note(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());

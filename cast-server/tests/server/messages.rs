@@ -77,9 +77,10 @@ async fn serve_shows_where_it_is_where_the_data_is_and_how_many_votes_tickets_al
     for words in [
         &format!("\n{url}/graphql\n"),
         "in memory: votes are lost when this process ends\n",
-        "at most 100 votes a second: 500 votes every 5s",
-        &format!("cast-server demo --url {url}\n"),
-        &format!("cast-server bench --url {url}\n"),
+        "at most 100 votes a second on average: 500 votes every 5s",
+        // As it was started, so that it can be typed as it is shown.
+        &format!("{} demo --url {url}\n", env!("CARGO_BIN_EXE_cast-server")),
+        &format!("{} bench --url {url}\n", env!("CARGO_BIN_EXE_cast-server")),
         "generated a temporary ticket key",
     ] {
         assert!(stderr.contains(words), "{words:?} is not in {stderr}");

@@ -94,7 +94,7 @@ async fn a_url_without_a_cast_behind_it_is_named_and_ends_with_1() {
         let urls = format!("{},{url}", server.client.url);
         let (code, stdout, stderr) = run(program(&["bench", "--url", &urls])).await;
         assert_eq!((code, &*stdout), (Some(1), ""));
-        for words in [url, words, "cast-server serve"] {
+        for words in [url, words, "The command `serve` starts one"] {
             assert!(stderr.contains(words), "{words:?} is not in {stderr}");
         }
     }
