@@ -23,7 +23,7 @@ pub struct IngestConfig {
     #[arg(long, value_name = "COUNT", default_value = "4", value_parser = count())]
     flushes_in_flight: usize,
 
-    /// The most votes for one name in one ballot
+    /// The most votes in one entry of `voteCount`
     #[arg(long, value_name = "COUNT", default_value = "1000", value_parser = int)]
     max_votes: u32,
 
