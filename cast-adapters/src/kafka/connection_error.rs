@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use parking_lot::Mutex;
 use rdkafka::{error::KafkaError, types::RDKafkaErrorCode as Code};
 
-/// The last error of a client's connections.
+/// Of the errors of a client's connections, the one that says most; of equal ones, the last.
 #[derive(Clone, Default)]
 pub(super) struct ConnectionErrors(Arc<Mutex<Option<ConnectionError>>>);
 
@@ -16,14 +16,22 @@ pub(super) struct ConnectionError {
     reason: String,
 }
 
+/// How much an error says. A host often has two addresses, and the client tries the second as soon as the
+/// first has refused it: that nothing listens there must not hide why the first did.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    NotConnected,
+    Disconnected,
+    Refused,
+}
+
 impl ConnectionErrors {
     /// Remembers an error that belongs to no call.
     pub(super) fn note(&self, error: &KafkaError, reason: &str) {
         let code = error.rdkafka_error_code();
         // That all brokers are down follows the error that says why.
         if let Some(code) = code.filter(|code| *code != Code::AllBrokersDown) {
-            let reason = reason.to_owned();
-            *self.0.lock() = Some(ConnectionError { code, reason });
+            self.keep(code, reason, |new, kept| new >= kept);
         }
     }
 
@@ -32,10 +40,21 @@ impl ConnectionErrors {
         if facility == "FAIL" {
             let (_thread, reason) = message.split_once("]: ").unwrap_or_default();
             // The log has errors too, without their codes.
-            self.0.lock().get_or_insert_with(|| ConnectionError {
-                code: Code::BrokerTransportFailure,
-                reason: reason.to_owned(),
-            });
+            self.keep(Code::BrokerTransportFailure, reason, |new, kept| new > kept);
+        }
+    }
+
+    fn keep(&self, code: Code, reason: &str, replaces: impl FnOnce(Rank, Rank) -> bool) {
+        let new = ConnectionError {
+            code,
+            reason: reason.to_owned(),
+        };
+        let mut kept = self.0.lock();
+        if kept
+            .as_ref()
+            .is_none_or(|kept| replaces(new.rank(), kept.rank()))
+        {
+            *kept = Some(new);
         }
     }
 
@@ -46,6 +65,17 @@ impl ConnectionErrors {
     /// A connection works again.
     pub(super) fn forget(&self) {
         *self.0.lock() = None;
+    }
+}
+
+impl ConnectionError {
+    fn rank(&self) -> Rank {
+        match self.code {
+            Code::Authentication | Code::SSL => Rank::Refused,
+            // The client has one code for both, and only its text tells them apart.
+            _ if self.reason.contains("Connect to ") => Rank::NotConnected,
+            _ => Rank::Disconnected,
+        }
     }
 }
 
@@ -74,6 +104,25 @@ pub(super) const fn is_unreachable(code: Code) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn that_nothing_listens_at_another_address_does_not_hide_the_cause() {
+        let errors = ConnectionErrors::default();
+        let last = || errors.last_error().map(|error| error.to_string());
+        let transport = KafkaError::Global(Code::BrokerTransportFailure);
+        let elsewhere = "a:1/bootstrap: Connect to ipv6#[::1]:1 failed: Connection refused";
+        errors.note(&transport, elsewhere);
+        assert!(last().is_some_and(|last| last.contains("Connect to")));
+        errors.note_log("FAIL", "[thrd:a:1/bootstrap]: a:1/bootstrap: Disconnected");
+        errors.note(&transport, elsewhere);
+        assert!(last().is_some_and(|last| last.contains("Disconnected")));
+        for refusal in [Code::Authentication, Code::SSL] {
+            errors.note(&KafkaError::Global(refusal), "refused");
+            errors.note(&transport, elsewhere);
+            errors.note_log("FAIL", "[thrd:a:1/bootstrap]: a:1/bootstrap: Disconnected");
+            assert!(last().is_some_and(|last| last.starts_with("refused. ")));
+        }
+    }
 
     #[test]
     fn the_last_error_is_the_cause_and_not_its_consequence() {
