@@ -1,5 +1,7 @@
 //! A private cluster, and which node has which keys.
 
+use std::collections::HashSet;
+
 use cast_core::{
     domain::Candidate,
     ports::{PortError, PortErrorKind, VoteCounter},
@@ -27,7 +29,8 @@ pub(crate) async fn namespace_on(cluster: &RedisCluster, node: usize) -> Namespa
     namespace
 }
 
-/// Candidates whose tallies are on a given node.
+/// Candidates whose tallies are on a given node, each in a slot of its own: a slot that two share would be
+/// migrated twice.
 pub(crate) async fn candidates_on(
     cluster: &RedisCluster,
     namespace: &Namespace,
@@ -35,9 +38,11 @@ pub(crate) async fn candidates_on(
     count: usize,
 ) -> Vec<Candidate> {
     let (fixtures, mut candidates) = (Fixtures::new(), Vec::new());
+    let mut slots = HashSet::new();
     for name in 0.. {
         let candidate = fixtures.candidate(&name.to_string());
-        if first_owner(cluster.slot(&namespace.tally(&candidate)).await) == node {
+        let slot = cluster.slot(&namespace.tally(&candidate)).await;
+        if first_owner(slot) == node && slots.insert(slot) {
             candidates.push(candidate);
         }
         if candidates.len() == count {
