@@ -2,12 +2,7 @@
 
 use tokio::net::TcpListener;
 
-use crate::support::{Process, SOON, program, run, timed};
-
-async fn health(args: &[&str]) -> (Option<i32>, String, String) {
-    let all: Vec<_> = ["health"].iter().chain(args).copied().collect();
-    run(program(&all)).await
-}
+use crate::support::{Process, SOON, health, program, run, timed};
 
 #[tokio::test]
 async fn a_server_that_is_ready_is_a_success_that_says_so() {
@@ -31,85 +26,6 @@ async fn a_process_that_listens_elsewhere_is_asked_there() {
     command.env("CAST_LISTEN", "127.0.0.1:1");
     let (code, _, stderr) = run(command).await;
     assert_eq!(code, Some(1), "{stderr}");
-}
-
-/// An address of this machine where nothing listens.
-async fn unused_address() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    listener.local_addr().unwrap().to_string()
-}
-
-/// The roles that wait, each with URLs where nothing listens.
-const WAITING: [(&str, &[&str]); 2] = [
-    (
-        "vote-consumer",
-        &[
-            "--counter-url",
-            "redis://127.0.0.1:1",
-            "--bus-url",
-            "kafka://127.0.0.1:1/votes",
-            "--store-url",
-            "postgres://127.0.0.1:1/cast",
-        ],
-    ),
-    (
-        "ticket-generator",
-        &["--tickets-url", "redis://127.0.0.1:1"],
-    ),
-];
-
-#[tokio::test]
-async fn a_server_that_waits_is_a_failure_that_names_what_it_waits_for() {
-    let address = unused_address().await;
-    let (role, urls) = WAITING[0];
-    let mut command = program(&[role, "--listen", &address]);
-    command.args(urls);
-    let _process = Process::launch(command);
-    let ready = format!("http://{address}/readyz");
-    until_live(&address).await;
-    cast_testkit::eventually(SOON, "the names of what is missing", || async {
-        let (code, stdout, stderr) = health(&["--url", &ready]).await;
-        assert_eq!((code, &*stdout), (Some(1), ""));
-        let head = format!("error: {ready}: not ready\n");
-        assert!(stderr.starts_with(&head), "{stderr}");
-        let servers = [
-            "log (kafka://127.0.0.1:1)",
-            "store (postgres://127.0.0.1:1)",
-        ];
-        servers
-            .iter()
-            .all(|name| stderr.contains(name))
-            .then_some(())
-    })
-    .await;
-}
-
-async fn until_live(address: &str) {
-    let url = format!("http://{address}/livez");
-    cast_testkit::eventually(SOON, "life", || async {
-        (health(&["--url", &url]).await.0 == Some(0)).then_some(())
-    })
-    .await;
-}
-
-/// The image's health check is `health --live`: it must not fail while another server is away.
-#[tokio::test]
-async fn a_role_that_waits_is_live_and_not_ready() {
-    for (role, urls) in WAITING {
-        let address = unused_address().await;
-        let mut command = program(&[role]);
-        let ring = format!("1:{}", "0f".repeat(32));
-        command.args(urls).env("CAST_TICKET_SECRET", ring);
-        command.env("CAST_LISTEN", &address);
-        let _process = Process::launch(command);
-        until_live(&address).await;
-        for (args, code) in [(&["health", "--live"][..], 0), (&["health"], 1)] {
-            let mut command = program(args);
-            command.env("CAST_LISTEN", &address);
-            let ended = run(command).await;
-            assert_eq!(ended.0, Some(code), "{role} {args:?} {ended:?}");
-        }
-    }
 }
 
 #[tokio::test]

@@ -29,4 +29,6 @@ mod rewriting_proxy;
 mod roles;
 mod schema;
 mod secrets;
+#[cfg(all(feature = "redis", feature = "kafka", feature = "postgres"))]
+mod servers_down;
 mod support;

@@ -19,7 +19,6 @@ use tokio::{
     process::Command,
 };
 
-pub(crate) use crate::program::process::Ended;
 pub(crate) use crate::program::{Client, Process, Reply, SOON, VOTE, program, run};
 
 /// An app in memory whose tickets outlast any test.
@@ -118,6 +117,19 @@ impl Process {
         process.line = process.next_line().await?;
         Some(process)
     }
+}
+
+/// Runs `cast-server health`: its exit code, and what it prints to stdout and stderr.
+pub(crate) async fn health(args: &[&str]) -> (Option<i32>, String, String) {
+    let all: Vec<_> = ["health"].iter().chain(args).copied().collect();
+    run(program(&all)).await
+}
+
+/// Runs a role, which must refuse to start; its error.
+pub(crate) async fn refused(args: &[&str]) -> String {
+    let (code, stdout, stderr) = run(program(args)).await;
+    assert_eq!((code, stdout.as_str()), (Some(2), ""), "{args:?}: {stderr}");
+    stderr
 }
 
 /// How long `work` took, beside what came of it.
