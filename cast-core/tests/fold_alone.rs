@@ -273,7 +273,7 @@ async fn joined_again_after(world: &World, plan: &Arc<FaultPlan>) -> Duration {
     let consumer = cast_core::Consumer::new(&ports, settings);
     let run = tokio::spawn(consumer.run(CancellationToken::new()));
     while world.clock.monotonic() < 100 * SECOND {
-        cast_testkit::within(SOON, "a pause", world.clock.until_sleepers(1)).await;
+        world.clock.until_sleepers(1).await;
         if counts.calls(Operation::Subscribe) > 1 {
             break;
         }
@@ -304,7 +304,7 @@ async fn a_log_that_cannot_be_read_is_joined_again_after_a_pause_and_one_that_re
 /// Lets the consumer look at the store again, so many times.
 async fn look_again(world: &World, times: usize) {
     for _ in 0..times {
-        cast_testkit::within(SOON, "it to wait", world.clock.until_sleepers(1)).await;
+        world.clock.until_sleepers(1).await;
         world.clock.advance(world.settings.fold.progress_interval);
         for _ in 0..20 {
             tokio::task::yield_now().await;

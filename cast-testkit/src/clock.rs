@@ -7,6 +7,8 @@ use cast_core::domain::{Clock, Timestamp};
 use parking_lot::Mutex;
 use tokio::sync::{oneshot, watch};
 
+use crate::waiting::{PATIENCE, within};
+
 /// A clock that stands still until a test moves it.
 ///
 /// It starts on 22 November 2025 at 15:40 UTC, which is the beginning of a period of two seconds.
@@ -101,9 +103,14 @@ impl ManualClock {
     }
 
     /// Waits until at least `count` tasks are asleep, so that a test moves time only when they are.
+    ///
+    /// # Panics
+    ///
+    /// When fewer are asleep after 20 seconds.
     pub async fn until_sleepers(&self, count: usize) {
         let mut sleepers = self.sleepers.subscribe();
-        let enough = sleepers.wait_for(|now| *now >= count).await;
+        let enough = sleepers.wait_for(|now| *now >= count);
+        let enough = within(PATIENCE, format_args!("{count} sleeping tasks"), enough).await;
         enough.expect("the clock outlives the wait");
     }
 

@@ -7,6 +7,9 @@ use tokio::{sync::Barrier, task::JoinSet, time::timeout};
 /// How often a condition is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
+/// How long the kit's own waits last before they fail: what is waited for takes milliseconds.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
 /// Waits until `condition` holds: until it gives something else than `None`.
 ///
 /// # Panics

@@ -8,6 +8,8 @@ use std::{
 use cast_core::ports::{Call, Interceptor, Operation, Reply};
 use tokio::sync::watch;
 
+use crate::waiting::{PATIENCE, within};
+
 /// Holds calls until they are released.
 ///
 /// Closed [before](Moment::Before), it makes a port slow: callers pile up, and nothing has happened.
@@ -71,11 +73,15 @@ impl Gate {
     }
 
     /// Waits until at least `count` calls are held.
+    ///
+    /// # Panics
+    ///
+    /// When fewer are held after 20 seconds.
     pub async fn until_waiting(&self, operation: Operation, moment: Moment, count: usize) {
         let mut state = self.state.subscribe();
-        let enough = state
-            .wait_for(|now| now.waiting_at((operation, moment)) >= count)
-            .await;
+        let enough = state.wait_for(|now| now.waiting_at((operation, moment)) >= count);
+        let what = format_args!("{count} calls held at the gate, {moment:?} {operation}");
+        let enough = within(PATIENCE, what, enough).await;
         drop(enough.expect("the gate outlives the wait"));
     }
 
