@@ -114,6 +114,7 @@ async fn migrate_gives_up_on_a_server_that_does_not_come() {
     assert!(words.iter().all(|it| stderr.contains(it)), "{stderr}");
     assert_eq!(stderr.lines().count(), 1, "{stderr}");
 }
+
 #[tokio::test]
 async fn a_server_that_waits_is_a_failure_that_names_what_it_waits_for() {
     let address = unused_address().await;
