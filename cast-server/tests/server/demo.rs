@@ -287,9 +287,7 @@ async fn a_server_that_does_something_else_fails_at_that_step() {
 
 #[tokio::test]
 async fn at_a_url_without_a_cast_server_it_says_so() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    drop(listener);
+    let url = format!("http://{}", cast_testkit::servers::free_address());
     let server = Process::serve(&[]).await;
     let elsewhere = format!("{}/elsewhere", server.url());
     for (url, words) in [

@@ -18,9 +18,9 @@ use cast_core::{
 use cast_testkit::{
     eventually,
     faults::{Fault, FaultPlan, Gate, Moment, Operation},
+    servers::free_address,
 };
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 
 use crate::support::{Client, Log, SOON, Server, VOTE, app_over, one_vote, ports, timed};
 
@@ -180,9 +180,7 @@ async fn a_start_that_fails_though_every_check_answers_says_which_call_fails() {
     let plan = FaultPlan::quiet(Arc::new(SystemClock));
     plan.always(Operation::PublishTicket, Fault::Refused);
     let app = app_over(ports().intercepted(&plan));
-    let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = free.local_addr().unwrap().to_string();
-    drop(free);
+    let address = free_address().to_string();
     let client = Client::new(&format!("http://{address}"));
     let starting = tokio::spawn(async move { app.start(&address).await });
     let text = eventually(SOON, "what it waits for", || async {

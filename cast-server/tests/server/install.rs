@@ -204,9 +204,7 @@ async fn a_vote_that_is_refused_is_a_failure() {
 #[tokio::test]
 async fn a_port_to_a_server_that_is_gone_is_a_failure() {
     let fakes = Fakes::make();
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port().to_string();
-    drop(listener);
+    let port = cast_testkit::servers::free_address().port().to_string();
     let (code, _, stderr) = fakes.install(&port, &["--image", "cast:test-1"]).await;
     assert_eq!(code, Some(1), "{stderr}");
     assert!(stderr.contains("the vote was not accepted"), "{stderr}");

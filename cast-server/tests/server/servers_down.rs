@@ -1,6 +1,6 @@
 //! The roles of a deployment whose servers are down, and what a health check says of them.
 
-use tokio::net::TcpListener;
+use cast_testkit::servers::free_address;
 
 use crate::{
     program::process::Ended,
@@ -21,12 +21,6 @@ const UNREACHABLE: [&str; 8] = [
     "postgres://127.0.0.1:1/cast",
 ];
 
-/// An address of this machine where nothing listens.
-async fn unused_address() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    listener.local_addr().unwrap().to_string()
-}
-
 #[tokio::test]
 async fn roles_that_check_tickets_refuse_to_start_without_a_key_ring() {
     let api: Vec<_> = ["api"].into_iter().chain(UNREACHABLE).collect();
@@ -42,7 +36,7 @@ async fn roles_that_check_tickets_refuse_to_start_without_a_key_ring() {
 
 /// Starts a role whose servers are down: what its `/readyz` says, and how it ends on SIGTERM.
 async fn waits(role: &str, args: &[&str]) -> (String, Ended) {
-    let address = unused_address().await;
+    let address = free_address().to_string();
     let mut command = program(&[role, "--listen", &address]);
     command.args(args).env("CAST_TICKET_SECRET", RING);
     let process = Process::launch(command);
@@ -117,7 +111,7 @@ async fn migrate_gives_up_on_a_server_that_does_not_come() {
 
 #[tokio::test]
 async fn a_server_that_waits_is_a_failure_that_names_what_it_waits_for() {
-    let address = unused_address().await;
+    let address = free_address().to_string();
     let mut command = program(&["vote-consumer", "--listen", &address]);
     command.args(&UNREACHABLE[2..]);
     let _process = Process::launch(command);
@@ -155,7 +149,7 @@ async fn a_role_that_waits_is_live_and_not_ready() {
         ("vote-consumer", &UNREACHABLE[2..]),
         ("ticket-generator", &UNREACHABLE[..2]),
     ] {
-        let address = unused_address().await;
+        let address = free_address().to_string();
         let mut command = program(&[role]);
         command.args(urls).env("CAST_TICKET_SECRET", RING);
         command.env("CAST_LISTEN", &address);

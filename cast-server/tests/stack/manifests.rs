@@ -4,11 +4,12 @@
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
+use cast_testkit::servers::free_address;
 use serde_json::Value;
 
 use crate::{
     program::{Client, Process, SOON, program, run},
-    stack::{Stack, free_address, until},
+    stack::{Stack, until},
 };
 
 const API: &str = include_str!("../../../k8s/base/api.yaml");
@@ -236,7 +237,7 @@ async fn the_roles_of_kubernetes_answer_their_probes_and_end_in_time() {
     let (ring, settings) = (Ring::write(), settings());
     let container = |manifest| {
         let mut container = Container::of_manifest(manifest, &settings);
-        container.in_test(&stack, &free_address(), &ring);
+        container.in_test(&stack, &free_address().to_string(), &ring);
         container
     };
     let migration = container(MIGRATION);
@@ -266,7 +267,7 @@ async fn the_services_of_compose_answer_and_end_in_time() {
     let ring = Ring::write();
     let service = |name| {
         let mut service = Container::of_service(name);
-        service.in_test(&stack, &free_address(), &ring);
+        service.in_test(&stack, &free_address().to_string(), &ring);
         service
     };
     let (code, _, stderr) = run(service("migrate").command()).await;

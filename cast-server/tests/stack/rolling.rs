@@ -3,13 +3,14 @@
 
 use std::process::Stdio;
 
+use cast_testkit::servers::free_address;
 use serde_json::Value;
 use tokio::process::Child;
 
 use crate::{
     check::{audited, tallies},
     program::{Client, Process},
-    stack::{LATER, Role, Stack, drain, free_address, until},
+    stack::{LATER, Role, Stack, drain, until},
 };
 
 /// Candidates of the load; its seed, which names them, is of no importance to a database of its own.
@@ -83,7 +84,7 @@ pub(crate) struct Pair {
 
 impl Pair {
     pub(crate) async fn start(stack: &Stack, role: Role) -> Self {
-        let addresses = [free_address(), free_address()];
+        let addresses = std::array::from_fn(|_| free_address().to_string());
         let at = |address| [("CAST_LISTEN", address)];
         let (first, second) = (at(&*addresses[0]), at(&*addresses[1]));
         let processes = tokio::join!(stack.run_with(role, &first), stack.run_with(role, &second));

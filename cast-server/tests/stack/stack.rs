@@ -230,13 +230,6 @@ fn settings(redis: &str, topic: &str, database: &str) -> Vec<(String, String)> {
     settings.map(named).into()
 }
 
-/// An address that is free now: for a process that is asked before it says where it is, or that comes
-/// back to where it was.
-pub(crate) fn free_address() -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().to_string()
-}
-
 /// What each deployment has.
 pub(crate) struct Deployment {
     pub(crate) generator: Process,

@@ -1,18 +1,18 @@
 //! Processes may be started in any order, and before the servers that they need.
 
-use cast_testkit::Seed;
+use cast_testkit::{Seed, servers::free_address};
 
 use crate::{
     check::check,
     program::{Client, Process},
-    stack::{Deployment, Own, Role, Stack, free_address, until, until_logged, until_ready},
+    stack::{Deployment, Own, Role, Stack, until, until_logged, until_ready},
     voters::Voters,
     workload::Workload,
 };
 
 /// A process that was started too early.
 async fn early(stack: &Stack, role: Role, waits_for: &str) -> (Process, Client) {
-    let address = free_address();
+    let address = free_address().to_string();
     let process = stack.launch(role, &[("CAST_LISTEN", &address)]);
     let client = Client::new(&format!("http://{address}"));
     let live = async || {

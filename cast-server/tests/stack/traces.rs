@@ -358,7 +358,7 @@ async fn a_share_of_what_is_untraced_is_traced_from_its_request_on() {
 
 #[tokio::test]
 async fn a_collector_that_is_not_there_does_no_harm_and_is_logged_once() {
-    let url = format!("http://{}/v1/traces", crate::stack::free_address());
+    let url = format!("http://{}/v1/traces", cast_testkit::servers::free_address());
     let process = serve(&url, &[("OTEL_BSP_MAX_QUEUE_SIZE", "8")]).await;
     let api = process.client();
     for trace in 1..=50 {

@@ -84,7 +84,7 @@ pub use kafka::{Kafka, Topic};
 pub use kafka_secure::SecureListeners;
 pub use kind::{Mode, Server};
 pub use missing::has_program;
-pub use places::random_name;
+pub use places::{free_address, random_name};
 pub use postgres::Postgres;
 pub use private::Private;
 pub use prometheus::Prometheus;

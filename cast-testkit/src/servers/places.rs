@@ -16,10 +16,10 @@ use crate::Seed;
 /// free, and not used by an outgoing connection.
 const PORTS: std::ops::Range<u16> = 20_000..32_000;
 
-/// A loopback address where no process listens.
+/// A loopback address where no process listens, and that this process gets once.
 ///
-/// Another process may take it before the server does; then the server is started at another.
-pub(super) fn free_address() -> SocketAddr {
+/// Another process may take it before it is used.
+pub fn free_address() -> SocketAddr {
     // Each process begins somewhere, and each call goes on from there: no two calls get the same.
     static NEXT: LazyLock<AtomicU16> = LazyLock::new(|| {
         let start = Seed::random().get() % u64::from(u16::MAX);

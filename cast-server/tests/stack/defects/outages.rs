@@ -1,6 +1,6 @@
 //! Servers that are gone, and errors of theirs: defects 1, 2, 3, 11 and 14.
 
-use cast_testkit::Seed;
+use cast_testkit::{Seed, servers::free_address};
 use serde_json::json;
 
 use super::{cas, lasting, publish_junk, sent, until_stored, vote, with_lasting_tickets};
@@ -8,7 +8,7 @@ use crate::{
     check::{Stored, check, drained, tallies},
     ledger::VoteResponse,
     program::Client,
-    stack::{Deployment, Own, Role, Stack, free_address, until, until_ready},
+    stack::{Deployment, Own, Role, Stack, until, until_ready},
     voters::{Voter, Voters},
     workload::{VoteInput, Workload},
 };
@@ -28,7 +28,7 @@ async fn defect_01_a_log_that_is_down_at_first_use_takes_no_vote_and_is_no_healt
     let _generator = stack.run(Role::Generator).await;
     stack.kafka.own().kill().await;
     // It prints no address before it is ready: it is given one.
-    let address = free_address();
+    let address = free_address().to_string();
     let mut process = stack.launch(Role::Api, &[("CAST_LISTEN", &address)]);
     let api = Client::new(&format!("http://{address}"));
     until("its first word", async || {
