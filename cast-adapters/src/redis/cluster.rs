@@ -23,9 +23,10 @@ use super::{
     slots::{NodeAddress, SlotRange, redirection, slot_ranges},
 };
 
-/// How many nodes a command is sent to, or waits for, at most: one that is gone, one that knows its
-/// successor, the successor, one that a slot migrates to, and two to spare.
-pub(super) const MAX_REDIRECTS: usize = 6;
+/// How often a command is sent, or waits for a node, at most: one that is gone, one that knows its
+/// successor, the successor, one that a slot migrates to, again to each of the last two for want of the
+/// script, and two to spare.
+pub(super) const MAX_ATTEMPTS: usize = 8;
 
 pub(super) struct Cluster {
     options: Arc<RedisOptions>,
@@ -79,7 +80,7 @@ impl Cluster {
             };
             failed.push(node);
             node = match self.next_node(None, &failed) {
-                Some(next) if failed.len() < MAX_REDIRECTS && !cause.is_misconfigured() => next,
+                Some(next) if failed.len() < MAX_ATTEMPTS && !cause.is_misconfigured() => next,
                 _ => return Err(cause),
             };
         }

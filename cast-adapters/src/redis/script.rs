@@ -51,7 +51,7 @@ pub(super) struct Call {
     script: &'static Script,
     /// That of its keys.
     pub(super) slot: Slot,
-    /// For a server that has the script.
+    /// With the SHA-1 of the script, for a server that has it.
     pub(super) command: Cmd,
 }
 
