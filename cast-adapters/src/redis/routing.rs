@@ -27,7 +27,7 @@ struct RoutedCommand {
     call: Call,
     /// The node that it is sent to next.
     node: Arc<Node>,
-    /// Whether it is sent to that node, for the first time or again.
+    /// Whether it is still to be sent to that node, for the first time or again.
     pending: bool,
     /// Whether another node named that one.
     redirected: bool,
