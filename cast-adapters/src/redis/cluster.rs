@@ -24,9 +24,9 @@ use super::{
 };
 
 /// How often a command is sent, or waits for a node, at most: one that is gone, one that knows its
-/// successor, the successor, one that a slot migrates to, again to each of the last two for want of the
-/// script, and two to spare.
-pub(super) const MAX_ATTEMPTS: usize = 8;
+/// successor, the successor, one that a slot migrates to, once more because a node lacks the script, and
+/// two to spare.
+pub(super) const MAX_REDIRECTS: usize = 7;
 
 pub(super) struct Cluster {
     options: Arc<RedisOptions>,
@@ -80,7 +80,7 @@ impl Cluster {
             };
             failed.push(node);
             node = match self.next_node(None, &failed) {
-                Some(next) if failed.len() < MAX_ATTEMPTS && !cause.is_misconfigured() => next,
+                Some(next) if failed.len() < MAX_REDIRECTS && !cause.is_misconfigured() => next,
                 _ => return Err(cause),
             };
         }

@@ -10,7 +10,7 @@ use bb8_redis::redis::{Pipeline, ServerErrorKind, Value};
 use futures_util::future::join_all;
 
 use super::{
-    cluster::{Cluster, MAX_ATTEMPTS, contains},
+    cluster::{Cluster, MAX_REDIRECTS, contains},
     error::Cause,
     node::Node,
     script::{Call, lacks_script},
@@ -22,8 +22,8 @@ const MAX_PIPELINE: usize = 1_000;
 /// The server answered fewer commands than it was sent.
 const NO_ANSWER: Cause = Cause::Answer("no answer");
 
-/// A command, and how far it is.
-struct RoutedCommand {
+/// A command and its progress.
+struct PendingCommand {
     call: Call,
     /// The node that it is sent to next.
     node: Arc<Node>,
@@ -52,22 +52,22 @@ impl Cluster {
     /// call is atomic, all together are not.
     pub(super) async fn calls(&self, calls: Vec<Call>) -> Result<Vec<Value>, Cause> {
         let commands = calls.into_iter().map(|call| self.route(call));
-        let mut commands: Vec<RoutedCommand> = commands.collect();
-        for _ in 0..MAX_ATTEMPTS {
+        let mut commands: Vec<PendingCommand> = commands.collect();
+        for _ in 0..MAX_REDIRECTS {
             let mut groups = by_node(&mut commands);
             if groups.is_empty() {
                 break;
             }
             join_all(groups.iter_mut().map(|group| send_to_node(group))).await;
             for command in groups.into_iter().flatten() {
-                self.redirect(command);
+                command.pending = self.can_redirect(command);
             }
         }
-        all_answered(commands.into_iter().map(RoutedCommand::into_answer))
+        all_answered(commands.into_iter().map(PendingCommand::into_answer))
     }
 
-    fn route(&self, call: Call) -> RoutedCommand {
-        RoutedCommand {
+    fn route(&self, call: Call) -> PendingCommand {
+        PendingCommand {
             node: self.master(Some(call.slot)),
             call,
             pending: true,
@@ -79,8 +79,8 @@ impl Cluster {
         }
     }
 
-    /// Decides whether an answered command is sent again, and to which node.
-    fn redirect(&self, command: &mut RoutedCommand) {
+    /// Whether an answered command may be sent again, and then to which node: its next one.
+    fn can_redirect(&self, command: &mut PendingCommand) -> bool {
         let next = match &command.answer {
             Err(Cause::Command(error)) if lacks_script(error) => {
                 command.call.command = command.call.with_source();
@@ -103,14 +103,13 @@ impl Cluster {
             _ => None,
         };
         let next = next.filter(|node| !contains(&command.failed, node));
-        command.pending = next.is_some();
-        if let Some(next) = next {
-            command.node = next;
-        }
+        let is_redirected = next.is_some();
+        command.node = next.unwrap_or_else(|| Arc::clone(&command.node));
+        is_redirected
     }
 }
 
-impl RoutedCommand {
+impl PendingCommand {
     fn into_answer(self) -> Result<Value, Cause> {
         self.answer.map_err(|cause| match self.failure {
             // Redirected to a node that had failed: its failure explains more.
@@ -140,8 +139,8 @@ fn all_answered<T>(results: impl Iterator<Item = Result<T, Cause>>) -> Result<Ve
 }
 
 /// The pending commands of each node, in the order in which the nodes first appear.
-fn by_node(commands: &mut [RoutedCommand]) -> Vec<Vec<&mut RoutedCommand>> {
-    let mut groups: Vec<Vec<&mut RoutedCommand>> = Vec::new();
+fn by_node(commands: &mut [PendingCommand]) -> Vec<Vec<&mut PendingCommand>> {
+    let mut groups: Vec<Vec<&mut PendingCommand>> = Vec::new();
     for command in commands.iter_mut().filter(|command| command.pending) {
         let mut known = groups.iter_mut();
         match known.find(|group| Arc::ptr_eq(&group[0].node, &command.node)) {
@@ -153,7 +152,7 @@ fn by_node(commands: &mut [RoutedCommand]) -> Vec<Vec<&mut RoutedCommand>> {
 }
 
 /// Sends commands for one node; each gets its answer.
-async fn send_to_node(commands: &mut [&mut RoutedCommand]) {
+async fn send_to_node(commands: &mut [&mut PendingCommand]) {
     let mut answers = Vec::with_capacity(commands.len());
     if let Err(cause) = send_pages(commands, &mut answers).await {
         answers.resize_with(commands.len(), || Err(cause.clone()));
@@ -165,7 +164,7 @@ async fn send_to_node(commands: &mut [&mut RoutedCommand]) {
 
 /// Sends page by page. Behind a page without answers nothing is sent: the connection is broken.
 async fn send_pages(
-    commands: &[&mut RoutedCommand],
+    commands: &[&mut PendingCommand],
     answers: &mut Vec<Result<Value, Cause>>,
 ) -> Result<(), Cause> {
     let mut connection = commands[0].node.connection().await?;
@@ -188,7 +187,7 @@ fn one_for_each<T>(count: usize, answers: Vec<T>) -> Result<Vec<T>, Cause> {
 
 /// A pipeline is written at once, so no command of another caller comes between an ASKING and the
 /// command that it is for.
-fn pipeline(commands: &[&mut RoutedCommand]) -> Pipeline {
+fn pipeline(commands: &[&mut PendingCommand]) -> Pipeline {
     let mut pipeline = Pipeline::with_capacity(commands.len());
     for command in commands {
         if command.asking {

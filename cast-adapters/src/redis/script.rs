@@ -51,7 +51,7 @@ pub(super) struct Call {
     script: &'static Script,
     /// That of its keys.
     pub(super) slot: Slot,
-    /// With the SHA-1 of the script, for a server that has it.
+    /// It names the script by its SHA-1, or has its source once a server lacked it.
     pub(super) command: Cmd,
 }
 
