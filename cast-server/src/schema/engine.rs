@@ -180,7 +180,13 @@ fn invalid(error: &dyn std::error::Error) -> Refused {
 /// One sentence: the parser's own message draws the line, with a marker beneath, over five lines.
 fn syntax_error(error: parser::Error) -> ServerError {
     let at = error.positions().next();
+    let is_nameless = matches!(error, parser::Error::MultipleOperations { .. });
     let mut error = ServerError::from(error);
+    if is_nameless {
+        error.message = "An operation without a name must be the only one of its document".into();
+        // The second is that of any other operation, because they come out of a hash map.
+        error.locations.truncate(1);
+    }
     if let (Some(Pos { line, column }), Some((_, what))) = (at, error.message.rsplit_once("= ")) {
         error.message = format!("Syntax error at line {line}, column {column}: {what}");
     }

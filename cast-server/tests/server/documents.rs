@@ -116,6 +116,23 @@ async fn defaults_and_nulls_mean_the_same() {
     }
 }
 
+/// The parser also names another operation, any of them; the same request would get different answers.
+#[tokio::test]
+async fn a_second_operation_beside_one_without_a_name_gets_the_same_answer_each_time() {
+    let server = Server::start().await;
+    let query = "query A {__typename} query B {__typename} query C {__typename} {__typename}";
+    let nameless = query.rfind('{').expect("it is the last");
+    for _ in 0..20 {
+        let answer = server.client.ask(query, Value::Null).await;
+        let error = &answer.body["errors"][0];
+        assert_eq!(error["extensions"]["code"], "GRAPHQL_PARSE_FAILED");
+        let message = "An operation without a name must be the only one of its document";
+        assert_eq!(error["message"], message);
+        let places = json!([{"line": 1, "column": nameless + 1}]);
+        assert_eq!(error["locations"], places);
+    }
+}
+
 #[tokio::test]
 async fn a_document_with_an_error_is_not_cached() {
     let server = Server::start().await;
