@@ -1,6 +1,8 @@
 //! The error of a failed call says whether it may have happened, and no command is sent twice to
 //! find out.
 
+#[path = "redis/calls.rs"]
+mod calls;
 #[path = "redis/faults.rs"]
 mod faults;
 mod redis;
@@ -23,6 +25,7 @@ use cast_testkit::{
 };
 
 use self::{
+    calls::calls_of,
     faults::{TIMEOUT, issue, pending, private_server, votes, with_short_timeouts},
     redis::PATIENCE,
 };
@@ -116,17 +119,7 @@ async fn a_call_without_an_answer_is_unknown_and_not_sent_again() {
         .expect("recorded");
 
     proxy.set(Link::Mute);
-    let calls = async || {
-        let stats: String = namespace.ask(&["INFO", "commandstats"]).await;
-        let calls = |line: &str| {
-            let (_, rest) = line.split_once(":calls=")?;
-            rest.split(',').next()?.parse::<u32>().ok()
-        };
-        let scripts = stats
-            .lines()
-            .filter(|line| line.starts_with("cmdstat_eval"));
-        scripts.filter_map(calls).sum::<u32>()
-    };
+    let calls = async || calls_of(&namespace, "cmdstat_eval").await;
     let before = calls().await;
     let claims = fixtures.claims(5);
     let redeemed = tickets.redeem(&ticket, &claims).await;

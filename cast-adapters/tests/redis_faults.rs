@@ -1,6 +1,8 @@
 //! Redis may lose its data at any moment, all or in part: under load no ticket exceeds its limit,
 //! and the tallies recover.
 
+#[path = "redis/calls.rs"]
+mod calls;
 #[path = "redis/faults.rs"]
 mod faults;
 #[path = "redis/load.rs"]
@@ -11,9 +13,10 @@ use cast_core::{
     domain::{Redemption::Refused, RedemptionRefusal::Unknown},
     ports::{PortErrorKind, TicketSource, VoteCounter as _},
 };
-use cast_testkit::eventually;
+use cast_testkit::{eventually, fixtures::Fixtures};
 
 use self::{
+    calls::calls_of,
     faults::{issue, private_server, with_short_timeouts},
     load::{Load, USES},
     redis::PATIENCE,
@@ -32,6 +35,27 @@ async fn forgotten_scripts_are_sent_again_unnoticed() {
     load.end(tasks).await;
     assert_eq!(load.errors(), [], "the scripts were sent again");
     load.tally_recovers(&namespace.open().counter()).await;
+}
+
+/// The sources of all calls after a restart would be more than the server reads in time.
+#[tokio::test]
+async fn a_forgotten_script_is_sent_once_for_all_calls_of_a_pipeline() {
+    let Some((_server, namespace)) = private_server().await else {
+        return;
+    };
+    let (counter, fixtures) = (namespace.open().counter(), Fixtures::new());
+    // More than one pipeline has.
+    let names = (0..2_500).map(|name| fixtures.candidate(&name.to_string()));
+    let candidates: Vec<_> = names.collect();
+    let sources = async || calls_of(&namespace, "cmdstat_eval:").await;
+    for _ in 0..2 {
+        let _: String = namespace.ask(&["SCRIPT", "FLUSH"]).await;
+        let before = sources().await;
+        let read = counter.read(&candidates).await.expect("read");
+        assert_eq!(read.len(), candidates.len());
+        let sent = sources().await - before;
+        assert!((1..=3).contains(&sent), "one a pipeline, and it was {sent}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

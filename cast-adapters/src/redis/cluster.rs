@@ -23,10 +23,9 @@ use super::{
     slots::{NodeAddress, SlotRange, redirection, slot_ranges},
 };
 
-/// How often a command is sent, or waits for a node, at most: one that is gone, one that knows its
-/// successor, the successor, one that a slot migrates to, once more because a node lacks the script, and
-/// two to spare.
-pub(super) const MAX_REDIRECTS: usize = 7;
+/// How many nodes a command is sent to, or waits for, at most: one that is gone, one that knows its
+/// successor, the successor, one that a slot migrates to, and two to spare.
+pub(super) const MAX_REDIRECTS: usize = 6;
 
 pub(super) struct Cluster {
     options: Arc<RedisOptions>,

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use bb8_redis::redis::{Pipeline, ServerErrorKind, Value};
+use bb8_redis::redis::{ErrorKind, Pipeline, ServerErrorKind, Value};
 use futures_util::future::join_all;
 
 use super::{
@@ -29,10 +29,10 @@ struct PendingCommand {
     node: Arc<Node>,
     /// Whether it is still to be sent to that node, for the first time or again.
     pending: bool,
-    /// Whether another node named that one.
-    redirected: bool,
-    /// Whether the slot is being migrated to that node, which serves it only after ASKING.
-    asking: bool,
+    /// The kind of the redirection, MOVED or ASK, if another node named that one.
+    redirection: Option<ErrorKind>,
+    /// Whether a node lacks the script.
+    lacks_script: bool,
     /// The nodes that could not carry it out, and did not name another one.
     failed: Vec<Arc<Node>>,
     /// Why the last of them could not.
@@ -53,7 +53,8 @@ impl Cluster {
     pub(super) async fn calls(&self, calls: Vec<Call>) -> Result<Vec<Value>, Cause> {
         let commands = calls.into_iter().map(|call| self.route(call));
         let mut commands: Vec<PendingCommand> = commands.collect();
-        for _ in 0..MAX_REDIRECTS {
+        // Once more than there may be nodes, because one may lack the script.
+        for _ in 0..=MAX_REDIRECTS {
             let mut groups = by_node(&mut commands);
             if groups.is_empty() {
                 break;
@@ -71,8 +72,8 @@ impl Cluster {
             node: self.master(Some(call.slot)),
             call,
             pending: true,
-            redirected: false,
-            asking: false,
+            redirection: None,
+            lacks_script: false,
             failed: Vec::new(),
             failure: None,
             answer: Err(NO_ANSWER),
@@ -83,18 +84,19 @@ impl Cluster {
     fn can_redirect(&self, command: &mut PendingCommand) -> bool {
         let next = match &command.answer {
             Err(Cause::Command(error)) if lacks_script(error) => {
-                command.call.command = command.call.with_source();
+                command.lacks_script = true;
                 Some(Arc::clone(&command.node))
             }
             Err(cause @ Cause::Command(error)) if cause.is_redirection() => {
-                command.redirected = true;
-                command.asking = error.kind() == ServerErrorKind::Ask.into();
+                command.redirection = Some(error.kind());
                 self.redirect_target(error, &command.node)
             }
             // Another node may know the successor of this one; but not if one has just named this one,
             // or if it would refuse us too.
             Err(cause)
-                if cause.did_nothing() && !command.redirected && !cause.is_misconfigured() =>
+                if cause.did_nothing()
+                    && command.redirection.is_none()
+                    && !cause.is_misconfigured() =>
             {
                 command.failed.push(Arc::clone(&command.node));
                 command.failure = Some(cause.clone());
@@ -102,10 +104,11 @@ impl Cluster {
             }
             _ => None,
         };
-        let next = next.filter(|node| !contains(&command.failed, node));
-        let is_redirected = next.is_some();
-        command.node = next.unwrap_or_else(|| Arc::clone(&command.node));
-        is_redirected
+        let Some(next) = next.filter(|node| !contains(&command.failed, node)) else {
+            return false;
+        };
+        command.node = next;
+        true
     }
 }
 
@@ -187,13 +190,23 @@ fn one_for_each<T>(count: usize, answers: Vec<T>) -> Result<Vec<T>, Cause> {
 
 /// A pipeline is written at once, so no command of another caller comes between an ASKING and the
 /// command that it is for.
+///
+/// A script that the node lacks goes with its first call, and is there for the others.
 fn pipeline(commands: &[&mut PendingCommand]) -> Pipeline {
     let mut pipeline = Pipeline::with_capacity(commands.len());
+    let mut sent: Vec<&Call> = Vec::new();
     for command in commands {
-        if command.asking {
+        let call = &command.call;
+        // The node serves the slot only after ASKING: it is being migrated.
+        if command.redirection == Some(ServerErrorKind::Ask.into()) {
             pipeline.cmd("ASKING").ignore();
         }
-        pipeline.add_command(command.call.command.clone());
+        if command.lacks_script && !sent.iter().any(|first| first.is_of_same_script(call)) {
+            sent.push(call);
+            pipeline.add_command(call.with_source());
+        } else {
+            pipeline.add_command(call.command.clone());
+        }
     }
     pipeline
 }

@@ -51,7 +51,7 @@ pub(super) struct Call {
     script: &'static Script,
     /// That of its keys.
     pub(super) slot: Slot,
-    /// It names the script by its SHA-1, or has its source once a server lacked it.
+    /// For a server that has the script.
     pub(super) command: Cmd,
 }
 
@@ -59,6 +59,10 @@ impl Call {
     pub(super) fn arg(&mut self, argument: impl ToRedisArgs) -> &mut Self {
         self.command.arg(argument);
         self
+    }
+
+    pub(super) fn is_of_same_script(&self, other: &Self) -> bool {
+        std::ptr::eq(self.script, other.script)
     }
 
     /// The command for a server that does not have the script: it runs the source, and keeps it.
