@@ -84,6 +84,10 @@ impl Cluster {
     fn can_redirect(&self, command: &mut PendingCommand) -> bool {
         let next = match &command.answer {
             Err(Cause::Command(error)) if lacks_script(error) => {
+                if command.lacks_script {
+                    // It was sent with another call, and is not there: it goes with this one too.
+                    command.call.command = command.call.with_source();
+                }
                 command.lacks_script = true;
                 Some(Arc::clone(&command.node))
             }

@@ -10,7 +10,8 @@ use std::{
 };
 
 use cast_adapters::redis::{Redis, RedisOptions, RedisTickets};
-use cast_core::ports::{PortErrorKind, TicketSource};
+use cast_core::ports::{PortErrorKind, TicketSource, VoteCounter as _};
+use cast_testkit::fixtures::Fixtures;
 
 use crate::{cluster::kind, redis::PATIENCE};
 
@@ -59,6 +60,8 @@ fn serve(link: &TcpStream, slots: &str, answer: Option<&str>, calls: &AtomicUsiz
                 let Some(answer) = answer else { return };
                 answer
             }
+            // A count of no votes.
+            "EVAL" => "*1\r\n:-1\r\n",
             _ => continue,
         };
         if answers.write_all(answer.as_bytes()).is_err() {
@@ -68,12 +71,16 @@ fn serve(link: &TcpStream, slots: &str, answer: Option<&str>, calls: &AtomicUsiz
 }
 
 fn tickets_at(port: u16) -> RedisTickets {
+    redis_at(port).tickets()
+}
+
+fn redis_at(port: u16) -> Redis {
     let redis = Redis::open(RedisOptions {
         connect_timeout: PATIENCE,
         response_timeout: PATIENCE,
         ..RedisOptions::at(format!("redis://127.0.0.1:{port}"))
     });
-    redis.expect("the options make sense").tickets()
+    redis.expect("the options make sense")
 }
 
 fn count(calls: &AtomicUsize) -> usize {
@@ -103,6 +110,20 @@ async fn a_call_without_an_answer_is_sent_to_no_other_node() {
     let tickets = tickets_at(nodes[0]);
     assert_eq!(kind(tickets.current().await), PortErrorKind::OutcomeUnknown);
     assert_eq!((count(&ones), count(&others)), (1, 0));
+}
+
+/// As behind a proxy that passes each call on to another server.
+#[tokio::test]
+async fn a_script_that_is_not_there_after_it_was_sent_is_sent_with_each_call() {
+    let node = Node::new();
+    let port = node.port;
+    let calls = node.answer(&[port], Some("-NOSCRIPT No matching script.\r\n".into()));
+    let (counter, fixtures) = (redis_at(port).counter(), Fixtures::new());
+    let names = (0..20).map(|name| fixtures.candidate(&name.to_string()));
+    let candidates: Vec<_> = names.collect();
+    let read = counter.read(&candidates).await.expect("read");
+    assert_eq!(read.len(), 20);
+    assert_eq!(count(&calls), 20 + 19, "by its SHA-1");
 }
 
 /// A node that is cut off from the cluster may have been replaced, and not know it.
