@@ -34,6 +34,7 @@ BELOW = {
         "redis": ["system"],
         "kafka": ["record", "system"],
         "postgres": ["system"],
+        "sqlite": ["record", "system"],
         "memory": ["system"],
         "record": [],
         "system": [],

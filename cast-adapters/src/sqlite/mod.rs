@@ -1,0 +1,10 @@
+//! The log and the store in two files of SQLite, for one machine.
+
+#![allow(dead_code, reason = "until the log and the store use all of it")]
+
+mod database;
+mod error;
+mod file;
+mod folder;
+mod readers;
+mod writer;
