@@ -48,12 +48,14 @@ mod backoff;
 mod cast;
 mod fault;
 mod ingest;
+mod log_reader;
 mod outage;
 mod projection;
 mod settings;
 mod tallies;
 mod tasks;
 mod tickets;
+mod transfer;
 
 pub use audit::{Audit, AuditReport, AuditSettings, AuditedPartition, CounterAudit, Finding};
 pub use backoff::Backoff;
@@ -67,3 +69,7 @@ pub use settings::{
 };
 pub use tasks::TaskDied;
 pub use tickets::Generator;
+pub use transfer::{
+    Destination, NumberedBallot, NumberedCandidate, NumberedRejection, Origin, Stage, Transfer,
+    TransferError, TransferReport, TransferSettings,
+};

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, HashMap};
 use super::{
     finding::Finding,
     fold::{Fold, Sum},
-    reader::LogReader,
     report::{AuditReport, AuditedPartition},
 };
 use crate::{
     domain::{Candidate, Offset, Partition},
+    log_reader::LogReader,
     ports::Recount,
 };
 

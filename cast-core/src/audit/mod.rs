@@ -29,7 +29,6 @@
 //! | file | does |
 //! |---|---|
 //! | `run` | reads the log, the store and the counter |
-//! | `reader` | reads the log from its first record |
 //! | `fold` | folds what was read |
 //! | `compare` | compares the fold with the store and the counter |
 //! | `finding`, `report` | the result |
@@ -37,7 +36,6 @@
 mod compare;
 mod finding;
 mod fold;
-mod reader;
 mod report;
 mod run;
 

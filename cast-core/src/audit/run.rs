@@ -10,12 +10,12 @@ use super::{
     compare::Comparison,
     finding::Finding,
     fold::Fold,
-    reader::{Ends, LogReader},
     report::{AuditReport, AuditedPartition},
 };
 use crate::{
     deadline::within,
     domain::{BallotId, Candidate, Clock, LogBatch},
+    log_reader::{Ends, LogReader},
     ports::{
         EventBus, GroupName, Operation, PartitionLag, PortError, Ports, Reading, Recount,
         VoteCounter, VoteStore,

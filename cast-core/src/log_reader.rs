@@ -11,10 +11,10 @@ use crate::{
 };
 
 /// The end of each partition.
-pub(super) type Ends = BTreeMap<Partition, Offset>;
+pub(crate) type Ends = BTreeMap<Partition, Offset>;
 
 /// One pass over the log.
-pub(super) struct LogReader {
+pub(crate) struct LogReader {
     clock: Arc<dyn Clock>,
     limit: Duration,
     log: Box<dyn Subscription>,
@@ -34,7 +34,7 @@ impl ResumeFrom for FirstRecords {
 }
 
 impl LogReader {
-    pub(super) async fn start(
+    pub(crate) async fn start(
         clock: &Arc<dyn Clock>,
         bus: &dyn EventBus,
         group: &GroupName,
@@ -60,7 +60,7 @@ impl LogReader {
 
     /// The next batch; `None` once everything before `ends` was read. A batch may be beyond the end of its
     /// partition, because votes are cast during the audit.
-    pub(super) async fn next_before(&mut self, ends: &Ends) -> Result<Option<LogBatch>, PortError> {
+    pub(crate) async fn next_before(&mut self, ends: &Ends) -> Result<Option<LogBatch>, PortError> {
         let is_read = |(partition, end): (&Partition, &Offset)| {
             self.positions.get(partition).is_some_and(|at| at >= end)
         };
@@ -74,11 +74,11 @@ impl LogReader {
     }
 
     /// The offset up to which a partition was read.
-    pub(super) fn position(&self, partition: Partition) -> Offset {
+    pub(crate) fn position(&self, partition: Partition) -> Offset {
         self.positions.get(&partition).copied().unwrap_or_default()
     }
 
-    pub(super) async fn close(self) -> Result<(), PortError> {
+    pub(crate) async fn close(self) -> Result<(), PortError> {
         within(&*self.clock, self.limit, Operation::Close, self.log.close()).await
     }
 }
