@@ -179,10 +179,10 @@ impl Move {
         let transfer = Transfer::new(origin, target, self.imported.clone(), settings);
         let note = |stage| self.stages.lock().expect("unpoisoned").push(stage);
         let mut running = Box::pin(transfer.run(published, &note));
-        let ended = eventually(DEADLINE, "the transfer to end", async || {
+        let ended = eventually(DEADLINE, "the transfer to end", || {
             // Every pause is one of this clock.
             self.world.clock.advance(Duration::from_millis(100));
-            running.as_mut().now_or_never()
+            std::future::ready(running.as_mut().now_or_never())
         });
         ended.await
     }
