@@ -76,6 +76,8 @@
 //! [`VoteStore`]: cast_core::ports::VoteStore
 #![forbid(unsafe_code)]
 
+#[cfg(any(feature = "memory", feature = "sqlite"))]
+mod groups;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 #[cfg(feature = "memory")]

@@ -9,10 +9,10 @@ use cast_core::{
 use tokio::sync::Notify;
 
 use super::{
-    group::Group,
     options::BusOptions,
     partition::{self, Content, PartitionLog},
 };
+use crate::groups::Group;
 
 pub(super) struct Log {
     options: BusOptions,

@@ -1,10 +1,9 @@
 //! The log: a queue for each partition, under one lock.
 
-mod group;
 mod log;
 mod options;
 mod partition;
-mod subscription;
+mod shared;
 
 use std::sync::Arc;
 
@@ -13,11 +12,11 @@ use cast_core::{
     domain::{LogPosition, Partition, Partitions, Record, Unreadable},
     ports::{EventBus, GroupName, PartitionLag, PortError, Published, ResumeFrom, Subscription},
 };
-use parking_lot::Mutex;
 
 pub use options::BusOptions;
 
-use self::{log::Log, subscription::MemorySubscription};
+use self::{log::Log, shared::SharedLog};
+use crate::groups::GroupSubscription;
 
 /// An [`EventBus`] in this process.
 ///
@@ -29,7 +28,7 @@ use self::{log::Log, subscription::MemorySubscription};
 /// reassigned whenever one joins or leaves.
 pub struct MemoryBus {
     partitions: Partitions,
-    log: Arc<Mutex<Log>>,
+    log: Arc<SharedLog>,
 }
 
 impl MemoryBus {
@@ -42,7 +41,7 @@ impl MemoryBus {
     pub fn with_options(partitions: Partitions, options: BusOptions) -> Self {
         Self {
             partitions,
-            log: Arc::new(Mutex::new(Log::new(partitions, options))),
+            log: Arc::new(SharedLog::new(Log::new(partitions, options))),
         }
     }
 
@@ -86,7 +85,7 @@ impl EventBus for MemoryBus {
         resume: Arc<dyn ResumeFrom>,
     ) -> Result<Box<dyn Subscription>, PortError> {
         let log = Arc::clone(&self.log);
-        let subscription = MemorySubscription::join(log, group, max_ballots, resume);
+        let subscription = GroupSubscription::join(log, group, max_ballots, resume);
         Ok(Box::new(subscription))
     }
 

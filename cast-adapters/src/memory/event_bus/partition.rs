@@ -7,6 +7,8 @@ use cast_core::{
     ports::{PartitionLag, PortError},
 };
 
+use crate::groups::Span;
+
 /// The ballots of a record, or an undecodable record.
 pub(super) type Content = Result<Arc<[LoggedBallot]>, Unreadable>;
 
@@ -68,47 +70,31 @@ impl PartitionLog {
 
     /// Refuses an offset from which this log cannot be read without a gap.
     pub(super) fn check(&self, from: Offset) -> Result<(), PortError> {
-        let (partition, from) = (self.partition.get(), from.get());
-        let (start, end) = (self.start, self.end());
-        let complaint = if from > end {
-            format!(
-                "the consumer must resume partition {partition} at offset {from}, but the partition \
-                 ends at {end}: the store belongs to another log. Start with the store of this log, or \
-                 with an empty one"
-            )
-        } else if from < start {
-            format!(
-                "the consumer must resume partition {partition} at offset {from}, but the records \
-                 before {start} are gone: start with a newer backup of the store, and raise \
-                 retained_records for the next time"
-            )
-        } else {
-            return Ok(());
-        };
-        Err(PortError::misconfigured("reading the log", complaint))
+        self.span().check(
+            from,
+            "start with a newer backup of the store, and raise retained_records for the next time",
+        )
     }
 
     /// Refuses a progress of another log, or from which this log cannot be read without a gap.
     pub(super) fn check_progress(&self, progress: Progress) -> Result<(), PortError> {
         self.check(progress.next)?;
-        let known = progress.last.filter(|last| last.offset.get() >= self.start);
-        let Some(fingerprint) = known else {
+        let span = self.span();
+        let Some(fingerprint) = span.known(progress) else {
             return Ok(());
         };
         let offset = fingerprint.offset;
         let record = self.records.get(self.index(offset.get()));
         let entry = record.cloned().map(|content| LogEntry { offset, content });
-        if entry.is_some_and(|entry| entry.is_at(fingerprint)) {
-            return Ok(());
+        span.check_fingerprint(fingerprint, entry.as_ref())
+    }
+
+    fn span(&self) -> Span {
+        Span {
+            partition: self.partition,
+            start: self.start,
+            end: self.end(),
         }
-        let complaint = format!(
-            "partition {} does not have the ballot {} at offset {}, where the store applied it: the \
-             store belongs to another log. Start with the store of this log, or with an empty one",
-            self.partition.get(),
-            fingerprint.ballot,
-            offset.get()
-        );
-        Err(PortError::misconfigured("reading the log", complaint))
     }
 
     /// The records from `from` on: at least one, and otherwise no more than `max_ballots` ballots.

@@ -8,6 +8,7 @@ use cast_core::{
     domain::{LogBatch, Offset, Progress as StoredProgress},
     ports::PortErrorKind,
 };
+use parking_lot::Mutex;
 use tokio::time::timeout;
 
 use super::*;

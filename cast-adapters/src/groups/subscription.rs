@@ -4,16 +4,63 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use cast_core::{
-    domain::{LogBatch, Offset, Partition},
+    domain::{LogBatch, Offset, Partition, Progress},
     ports::{GroupName, PortError, ResumeFrom, Subscription},
 };
-use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::{group::Assignment, log::Log};
+use super::group::Assignment;
 
-pub(super) struct MemorySubscription {
-    log: Arc<Mutex<Log>>,
+/// A log with groups, as their members use it.
+pub(crate) trait GroupedLog: Send + Sync + 'static {
+    /// Joins a group as a new member, to be woken by `wake`; returns the member's id.
+    fn join(&self, group: &GroupName, wake: Arc<Notify>) -> u64;
+
+    /// Leaves a group.
+    fn leave(&self, group: &GroupName, member: u64);
+
+    /// The partitions of a member and the generation of the assignment; `None` if that is still `seen`.
+    fn assignments_since(
+        &self,
+        group: &GroupName,
+        seen: u64,
+        member: u64,
+    ) -> Option<(u64, Vec<Assignment>)>;
+
+    /// The records of a partition from `from` on: at least one, and otherwise no more than `max_ballots`
+    /// ballots. `None` at the end of the log. The owner of a partition is woken after each append.
+    fn read(
+        &self,
+        partition: Partition,
+        from: Offset,
+        max_ballots: usize,
+    ) -> impl Future<Output = Result<Option<LogBatch>, PortError>> + Send;
+
+    /// Refuses an offset from which the partition cannot be read without a gap.
+    fn check(
+        &self,
+        partition: Partition,
+        from: Offset,
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
+
+    /// Refuses a progress of another log, or from which the partition cannot be read without a gap.
+    fn check_progress(
+        &self,
+        partition: Partition,
+        progress: Progress,
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
+
+    /// Moves a group's commit forward, to the end of the partition at most.
+    fn commit(
+        &self,
+        group: &GroupName,
+        partition: Partition,
+        next: Offset,
+    ) -> Result<(), PortError>;
+}
+
+pub(crate) struct GroupSubscription<L: GroupedLog> {
+    log: Arc<L>,
     group: GroupName,
     max_ballots: usize,
     resume: Arc<dyn ResumeFrom>,
@@ -40,15 +87,15 @@ enum Step {
     Wait,
 }
 
-impl MemorySubscription {
-    pub(super) fn join(
-        log: Arc<Mutex<Log>>,
+impl<L: GroupedLog> GroupSubscription<L> {
+    pub(crate) fn join(
+        log: Arc<L>,
         group: &GroupName,
         max_ballots: usize,
         resume: Arc<dyn ResumeFrom>,
     ) -> Self {
         let wake = Arc::new(Notify::new());
-        let member = log.lock().join(group, Arc::clone(&wake));
+        let member = log.join(group, Arc::clone(&wake));
         Self {
             log,
             group: group.clone(),
@@ -66,10 +113,8 @@ impl MemorySubscription {
     /// Takes the latest assignment of the group. A partition that stayed with this member continues at its
     /// position; the position of a new one is looked up.
     fn follow_group(&mut self) {
-        let log = self.log.lock();
-        let group = log.group(&self.group);
-        let changed = group.assignments_since(self.generation, self.member);
-        drop(log);
+        let seen = self.generation;
+        let changed = self.log.assignments_since(&self.group, seen, self.member);
         let Some((generation, assignments)) = changed else {
             return;
         };
@@ -88,7 +133,7 @@ impl MemorySubscription {
     }
 
     /// Looks at the readings round robin, from the one after the last that was served.
-    fn step(&mut self) -> Result<Step, PortError> {
+    async fn step(&mut self) -> Result<Step, PortError> {
         let count = self.readings.len();
         for at in (1..=count).map(|ahead| (self.last_served + ahead) % count) {
             let reading = &mut self.readings[at];
@@ -96,9 +141,8 @@ impl MemorySubscription {
                 self.last_served = at;
                 return Ok(Step::Resume(at));
             };
-            let log = self.log.lock();
-            let log = log.partition(reading.assignment.partition, "reading the log")?;
-            match log.read(position, self.max_ballots) {
+            let partition = reading.assignment.partition;
+            match self.log.read(partition, position, self.max_ballots).await {
                 Ok(None) => {}
                 Ok(Some(batch)) => {
                     self.last_served = at;
@@ -118,20 +162,18 @@ impl MemorySubscription {
 }
 
 #[async_trait]
-impl Subscription for MemorySubscription {
+impl<L: GroupedLog> Subscription for GroupSubscription<L> {
     async fn next(&mut self) -> Result<LogBatch, PortError> {
         // A position moves only in `step`, right before its batch is returned: wherever this
         // future is dropped, nothing is skipped.
         loop {
             self.follow_group();
-            match self.step()? {
+            match self.step().await? {
                 Step::Deliver(batch) => return Ok(batch),
                 Step::Resume(at) => {
                     let partition = self.readings[at].assignment.partition;
                     let progress = self.resume.resume_from(partition).await?;
-                    let log = self.log.lock();
-                    let log = log.partition(partition, "reading the log")?;
-                    log.check_progress(progress)?;
+                    self.log.check_progress(partition, progress).await?;
                     self.readings[at].position = Some(progress.next);
                 }
                 Step::Wait => self.wake.notified().await,
@@ -143,18 +185,14 @@ impl Subscription for MemorySubscription {
         self.follow_group();
         let is_its = |reading: &&mut Reading| reading.assignment.partition == partition;
         if let Some(reading) = self.readings.iter_mut().find(is_its) {
-            let log = self.log.lock();
-            log.partition(partition, "seeking in the log")?
-                .check(next)?;
+            self.log.check(partition, next).await?;
             reading.position = Some(next);
         }
         Ok(())
     }
 
     async fn commit(&mut self, partition: Partition, next: Offset) -> Result<(), PortError> {
-        let trimmed = self.log.lock().commit(&self.group, partition, next);
-        // The lock is released here, before the trimmed records are freed.
-        trimmed.map(drop)
+        self.log.commit(&self.group, partition, next)
     }
 
     async fn close(self: Box<Self>) -> Result<(), PortError> {
@@ -163,10 +201,8 @@ impl Subscription for MemorySubscription {
     }
 }
 
-impl Drop for MemorySubscription {
+impl<L: GroupedLog> Drop for GroupSubscription<L> {
     fn drop(&mut self) {
-        let trimmed = self.log.lock().leave(&self.group, self.member);
-        // The lock is released here, before the trimmed records are freed.
-        drop(trimmed);
+        self.log.leave(&self.group, self.member);
     }
 }

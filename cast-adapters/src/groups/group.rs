@@ -6,13 +6,13 @@ use cast_core::domain::Partition;
 use tokio::sync::Notify;
 
 /// A group of the log's readers.
-pub(super) struct Group {
+pub(crate) struct Group {
     /// In the order in which they joined.
     members: Vec<Member>,
     next_member: u64,
     /// How often the partitions were assigned.
     generation: u64,
-    pub(super) partitions: Vec<GroupPartition>,
+    pub(crate) partitions: Vec<GroupPartition>,
 }
 
 struct Member {
@@ -21,11 +21,11 @@ struct Member {
 }
 
 /// A partition, as one group reads it.
-pub(super) struct GroupPartition {
+pub(crate) struct GroupPartition {
     /// The group has committed the records before this offset.
-    pub(super) committed: u64,
+    pub(crate) committed: u64,
     /// Whether the group has ever committed here.
-    pub(super) has_committed: bool,
+    pub(crate) has_committed: bool,
     /// The member that reads the partition.
     owner: Option<u64>,
     /// The generation of the assignment to that member.
@@ -34,15 +34,15 @@ pub(super) struct GroupPartition {
 
 /// A partition that is assigned to a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Assignment {
-    pub(super) partition: Partition,
+pub(crate) struct Assignment {
+    pub(crate) partition: Partition,
     /// The generation of the assignment. In between another member may have read the partition.
-    pub(super) since: u64,
+    pub(crate) since: u64,
 }
 
 impl Group {
     /// A group without members, which has committed the records before these offsets.
-    pub(super) fn new(starts: impl Iterator<Item = u64>) -> Self {
+    pub(crate) fn new(starts: impl Iterator<Item = u64>) -> Self {
         let partition = |committed| GroupPartition {
             committed,
             has_committed: false,
@@ -58,7 +58,7 @@ impl Group {
     }
 
     /// Adds a member, to be woken by `wake`; returns its id.
-    pub(super) fn join(&mut self, wake: Arc<Notify>) -> u64 {
+    pub(crate) fn join(&mut self, wake: Arc<Notify>) -> u64 {
         let id = self.next_member;
         self.next_member += 1;
         self.members.push(Member { id, wake });
@@ -67,7 +67,7 @@ impl Group {
     }
 
     /// Removes a member; returns whether it was the last one.
-    pub(super) fn leave(&mut self, member: u64) -> bool {
+    pub(crate) fn leave(&mut self, member: u64) -> bool {
         self.members.retain(|other| other.id != member);
         self.reassign();
         self.members.is_empty()
@@ -90,7 +90,7 @@ impl Group {
     }
 
     /// Wakes the member that reads a partition.
-    pub(super) fn wake_owner(&self, partition: usize) {
+    pub(crate) fn wake_owner(&self, partition: usize) {
         let owner = self.partitions[partition].owner;
         let owner = self.members.iter().find(|member| Some(member.id) == owner);
         if let Some(owner) = owner {
@@ -101,7 +101,7 @@ impl Group {
     }
 
     /// The partitions of `member` and the current generation; `None` if that is still `seen`.
-    pub(super) fn assignments_since(
+    pub(crate) fn assignments_since(
         &self,
         seen: u64,
         member: u64,

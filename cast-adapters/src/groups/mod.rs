@@ -1,0 +1,9 @@
+//! Consumer groups whose members are all in this process.
+
+mod group;
+mod span;
+mod subscription;
+
+pub(crate) use group::{Assignment, Group};
+pub(crate) use span::Span;
+pub(crate) use subscription::{GroupSubscription, GroupedLog};
