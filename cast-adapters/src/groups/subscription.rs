@@ -50,6 +50,9 @@ pub(crate) trait GroupedLog: Send + Sync + 'static {
         progress: Progress,
     ) -> impl Future<Output = Result<(), PortError>> + Send;
 
+    /// Notes that a member of a group resumes a partition at `next`.
+    fn resumed(&self, _group: &GroupName, _partition: Partition, _next: Offset) {}
+
     /// Moves a group's commit forward, to the end of the partition at most.
     fn commit(
         &self,
@@ -174,6 +177,7 @@ impl<L: GroupedLog> Subscription for GroupSubscription<L> {
                     let partition = self.readings[at].assignment.partition;
                     let progress = self.resume.resume_from(partition).await?;
                     self.log.check_progress(partition, progress).await?;
+                    self.log.resumed(&self.group, partition, progress.next);
                     self.readings[at].position = Some(progress.next);
                 }
                 Step::Wait => self.wake.notified().await,

@@ -31,18 +31,25 @@ pub(super) struct Database {
 }
 
 impl Database {
-    /// Opens the file, and starts the thread that writes it. It blocks.
-    pub(super) fn open(file: File) -> Result<Self, Error> {
-        let connection = file.open_to_write()?;
+    /// Opens the file, calls `begin` in a transaction, and starts the thread that writes the file. It
+    /// blocks.
+    pub(super) fn open<T>(
+        file: File,
+        begin: impl FnOnce(&mut SqliteConnection) -> Result<T, Error>,
+    ) -> Result<(Self, T), Error> {
+        let mut connection = file.open_to_write()?;
+        let begun = connection.immediate_transaction(begin);
+        let begun = begun.map_err(|error| file.explained(error))?;
         let readers = Readers::new(file.clone());
         let (jobs, waiting) = mpsc::channel();
         writer::start(file.clone(), connection, readers.clone(), waiting)?;
-        Ok(Self {
+        let database = Self {
             file,
             readers,
             jobs,
             places: Arc::new(Semaphore::new(MAX_WAITING)),
-        })
+        };
+        Ok((database, begun))
     }
 
     pub(super) const fn file(&self) -> &File {
@@ -111,19 +118,20 @@ mod tests {
         page_bytes: 4_096,
         checkpoint_pages: 1_000,
         cache_kib: 1_024,
-        must_exist: false,
         migrations: EmbeddedMigrations::new(&[]),
     };
 
     fn file(folder: &TempDir) -> File {
         File {
-            folder: Arc::new(Folder::new(folder.path().into(), None)),
+            folder: Arc::new(Folder::new(folder.path().into(), None, None).0),
             purpose: &PURPOSE,
+            must_exist: false,
         }
     }
 
     fn open(folder: &TempDir) -> Database {
-        Database::open(file(folder)).expect("the file is opened")
+        let opened = Database::open(file(folder), |_| Ok(()));
+        opened.expect("the file is opened").0
     }
 
     async fn with_table(folder: &TempDir) -> Database {
@@ -258,13 +266,17 @@ mod tests {
             .batch_execute("PRAGMA application_id = 1; CREATE TABLE other (a)")
             .expect("a table");
         drop(other);
-        let refused = Database::open(file(&folder)).err().expect("refused");
+        let refused = Database::open(file(&folder), |_| Ok(()))
+            .err()
+            .expect("refused");
         assert!(
             refused.to_string().contains("of another program"),
             "{refused}"
         );
         std::fs::write(&path, [7_u8; 8_192]).expect("written");
-        let refused = Database::open(file(&folder)).err().expect("refused");
+        let refused = Database::open(file(&folder), |_| Ok(()))
+            .err()
+            .expect("refused");
         assert!(refused.to_string().contains("is damaged"), "{refused}");
     }
 }

@@ -32,8 +32,6 @@ pub(super) struct Purpose {
     pub(super) checkpoint_pages: u32,
     /// The most memory for pages, of each connection.
     pub(super) cache_kib: u32,
-    /// Whether the file must be there: then a missing one is an error, and not a new one.
-    pub(super) must_exist: bool,
     pub(super) migrations: EmbeddedMigrations,
 }
 
@@ -42,6 +40,8 @@ pub(super) struct Purpose {
 pub(super) struct File {
     pub(super) folder: Arc<Folder>,
     pub(super) purpose: &'static Purpose,
+    /// Whether a missing file is an error, and not a new one.
+    pub(super) must_exist: bool,
 }
 
 impl File {
@@ -57,7 +57,7 @@ impl File {
 
     fn opened_to_write(&self) -> Result<SqliteConnection, Error> {
         let is_new = !has_content(&self.path());
-        if is_new && self.purpose.must_exist {
+        if is_new && self.must_exist {
             return Err(Error::Refused(format!(
                 "{} is missing or empty: restore the folder from a backup",
                 self.path().display()
@@ -113,7 +113,7 @@ impl File {
             ))
         })?;
         connection.batch_execute(&format!(
-            "PRAGMA busy_timeout = 10000; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY; \
+            "PRAGMA busy_timeout = 2000; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY; \
              PRAGMA cell_size_check = ON; PRAGMA cache_size = -{}",
             self.purpose.cache_kib
         ))?;

@@ -1,9 +1,12 @@
 //! What the two files of a folder share.
 
 use std::{
+    fs,
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
 };
+
+use tokio::sync::oneshot;
 
 /// A folder with both files.
 pub(super) struct Folder {
@@ -11,17 +14,28 @@ pub(super) struct Folder {
     vfs: Option<String>,
     /// How often a commit to either file had an unknown outcome.
     doubts: AtomicU64,
+    /// Dropped with the folder, in this order: first the lock is released, then that is known.
+    _lock: Option<fs::File>,
+    _closed: oneshot::Sender<()>,
 }
 
 impl Folder {
-    /// The folder at this path. `vfs` names a VFS that was registered with SQLite; without it, SQLite
-    /// takes the system's.
-    pub(super) const fn new(path: PathBuf, vfs: Option<String>) -> Self {
-        Self {
+    /// The folder at this path, and what is cancelled when all its files are closed and the lock is
+    /// released. `vfs` names a VFS that was registered with SQLite; without it, SQLite takes the system's.
+    pub(super) fn new(
+        path: PathBuf,
+        vfs: Option<String>,
+        lock: Option<fs::File>,
+    ) -> (Self, oneshot::Receiver<()>) {
+        let (closed, is_closed) = oneshot::channel();
+        let folder = Self {
             path,
             vfs,
             doubts: AtomicU64::new(0),
-        }
+            _lock: lock,
+            _closed: closed,
+        };
+        (folder, is_closed)
     }
 
     pub(super) fn path(&self) -> &Path {

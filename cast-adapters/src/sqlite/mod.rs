@@ -3,8 +3,13 @@
 #![allow(dead_code, reason = "until the log and the store use all of it")]
 
 mod database;
+mod dir;
 mod error;
 mod file;
 mod folder;
+mod log;
 mod readers;
 mod writer;
+
+pub use dir::{DataDir, DataDirError, DataDirOptions};
+pub use log::SqliteBus;

@@ -224,7 +224,11 @@ impl Writer {
 /// Opens a file whose last commit may be there or not, and makes sure that the disk has what is read
 /// from it.
 fn reopen(file: &File) -> Result<SqliteConnection, Error> {
-    let mut connection = file.open_to_write()?;
+    let there = File {
+        must_exist: true,
+        ..file.clone()
+    };
+    let mut connection = there.open_to_write()?;
     let busy: i32 =
         sql::<Integer>("PRAGMA wal_checkpoint(TRUNCATE)").get_result(&mut connection)?;
     if busy != 0 {

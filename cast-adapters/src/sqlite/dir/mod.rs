@@ -1,0 +1,161 @@
+//! The data folder of one machine.
+//!
+//! | file | is |
+//! |---|---|
+//! | `lock` | locked by the process that uses the folder |
+//! | `format` | the version of the folder; written last, when all the others are there |
+//! | `keys` | the key ring of the tickets |
+//! | `log.db` | the log, with SQLite's `log.db-wal` and `log.db-shm` beside it while it is open |
+//! | `votes.db` | the store, likewise; made again from the log if it is deleted |
+
+mod durable;
+mod error;
+mod format;
+mod keys;
+mod lock;
+
+use std::{
+    fs, io,
+    os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use cast_core::domain::{Clock, Entropy, KeyRing, Partitions};
+use tokio::sync::oneshot;
+
+pub use error::DataDirError;
+
+use super::{folder::Folder, log::SqliteBus};
+
+/// How a folder is opened.
+#[derive(Clone, Debug)]
+pub struct DataDirOptions {
+    /// The partitions of a new log. The number of an old one stays as it is.
+    pub partitions: Partitions,
+    /// The name of a VFS that was registered with SQLite, for tests.
+    #[doc(hidden)]
+    pub vfs: Option<String>,
+}
+
+impl Default for DataDirOptions {
+    /// One partition: one process folds it faster than it takes votes, and the version of a tally is an
+    /// offset in the log.
+    fn default() -> Self {
+        Self {
+            partitions: Partitions::ONE,
+            vfs: None,
+        }
+    }
+}
+
+/// A folder that keeps the votes of one machine, and is locked by this process.
+///
+/// The lock is released when it and all handles to its log and its store are dropped and what they were
+/// given is written.
+pub struct DataDir {
+    path: PathBuf,
+    bus: SqliteBus,
+    closed: oneshot::Receiver<()>,
+}
+
+impl DataDir {
+    /// Opens a folder, and makes it if there is none. It blocks for a moment.
+    ///
+    /// # Errors
+    ///
+    /// With a sentence that says what to do, if another process uses the folder, the disk is read-only,
+    /// full or cannot lock, other users may write there, there are files of something else, the data is
+    /// of a newer version, or a file is damaged.
+    pub fn open(
+        path: impl Into<PathBuf>,
+        options: &DataDirOptions,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, DataDirError> {
+        let path = path.into();
+        make(&path)?;
+        check_owner(&path)?;
+        let lock = lock::take(&path)?;
+        let is_new = !format::is_marked(&path)?;
+        if is_new {
+            check_contents(&path)?;
+        }
+        let (folder, closed) = Folder::new(path.clone(), options.vfs.clone(), Some(lock));
+        let folder = Arc::new(folder);
+        let bus = SqliteBus::open(folder, is_new, options.partitions, clock)?;
+        if is_new {
+            format::mark(&path)?;
+        }
+        Ok(Self { path, bus, closed })
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its log.
+    pub fn bus(&self) -> SqliteBus {
+        self.bus.clone()
+    }
+
+    /// Its key ring. The first call for a folder makes one.
+    ///
+    /// # Errors
+    ///
+    /// With a sentence that says what to do, if other users may read the file or it is no key ring.
+    pub fn key_ring(&self, entropy: &dyn Entropy) -> Result<KeyRing, DataDirError> {
+        keys::read_or_make(&self.path, entropy)
+    }
+
+    /// Waits until everything is written and the lock is released. All handles to the log and the store
+    /// must be dropped before, or be dropped meanwhile.
+    pub async fn close(self) {
+        drop(self.bus);
+        // It is never sent, but dropped with the folder.
+        let _ = self.closed.await;
+    }
+}
+
+fn make(path: &Path) -> Result<(), DataDirError> {
+    let mut builder = fs::DirBuilder::new();
+    let made = builder.recursive(true).mode(0o700).create(path);
+    match made {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(DataDirError::because(
+            format!("{} is a file: give --data-dir a folder", path.display()),
+        )),
+        Err(error) => Err(DataDirError::of(&error, "making the folder", path)),
+    }
+}
+
+/// Refuses a folder in which other users may replace files.
+fn check_owner(path: &Path) -> Result<(), DataDirError> {
+    let found = fs::metadata(path);
+    let found = found.map_err(|error| DataDirError::of(&error, "reading", path))?;
+    if found.permissions().mode() & 0o022 == 0 {
+        return Ok(());
+    }
+    let path = path.display();
+    Err(DataDirError::because(format!(
+        "other users of this machine may write to {path}: run `chmod 700 {path}`"
+    )))
+}
+
+/// Refuses a folder that something else keeps its files in.
+fn check_contents(path: &Path) -> Result<(), DataDirError> {
+    let reading = |error| DataDirError::of(&error, "reading", path);
+    for entry in fs::read_dir(path).map_err(reading)? {
+        let name = entry.map_err(reading)?.file_name();
+        let name = name.to_string_lossy();
+        let stem = name.split(['-', '.']).next().unwrap_or_default();
+        let is_ours = [lock::NAME, format::NAME, keys::NAME, "log", "votes"].contains(&stem);
+        if !is_ours {
+            return Err(DataDirError::because(format!(
+                "{} has files of something else ({name}): give --data-dir a folder that is new or empty",
+                path.display()
+            )));
+        }
+    }
+    Ok(())
+}

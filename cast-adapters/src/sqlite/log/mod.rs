@@ -1,0 +1,203 @@
+//! The log: records in one file, each synced before it is acknowledged.
+
+mod append;
+mod chain;
+mod read;
+mod retention;
+mod schema;
+mod shared;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use cast_core::{
+    domain::{Clock, LogPosition, Offset, Partition, Partitions, Record},
+    ports::{EventBus, GroupName, PartitionLag, PortError, Published, ResumeFrom, Subscription},
+};
+use diesel_migrations::embed_migrations;
+
+use self::shared::SharedLog;
+use super::{
+    database::Database,
+    error::Error,
+    file::{File, Purpose},
+    folder::Folder,
+    writer::End,
+};
+use crate::{groups::GroupSubscription, record};
+
+const PUBLISHING: &str = "appending to the log";
+
+static LOG: Purpose = Purpose {
+    name: "log.db",
+    // "CSTl"
+    application_id: 0x4353_546c,
+    synchronous: "FULL",
+    page_bytes: 4_096,
+    checkpoint_pages: 4_000,
+    cache_kib: 8_192,
+    migrations: embed_migrations!("migrations/sqlite/log"),
+};
+
+/// An [`EventBus`] in a file of this machine.
+///
+/// A record is acknowledged after the file was synced; records that wait are synced together. Offsets
+/// begin at 0, without gaps, and never begin again. Each record has a checksum over itself and the one
+/// before, which is checked whenever it is read.
+///
+/// The groups are those of this process. Their partitions are assigned to the members in the order in
+/// which they joined. Commits are not stored: after a restart, a group has committed what its members
+/// resume at.
+#[derive(Clone)]
+pub struct SqliteBus {
+    log: Arc<SharedLog>,
+    clock: Arc<dyn Clock>,
+}
+
+impl SqliteBus {
+    /// Opens the log of a folder; a new one gets so many partitions. It blocks.
+    pub(super) fn open(
+        folder: Arc<Folder>,
+        is_new: bool,
+        partitions: Partitions,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, Error> {
+        let file = File {
+            folder,
+            purpose: &LOG,
+            must_exist: !is_new,
+        };
+        let database = Database::open(file, |connection| {
+            append::begin(connection, partitions)?;
+            let logs = read::partitions(connection)?;
+            Ok(logs.iter().map(|log| log.span).collect::<Vec<_>>())
+        });
+        let (database, spans) = database?;
+        Ok(Self {
+            log: Arc::new(SharedLog::new(database, &spans)),
+            clock,
+        })
+    }
+
+    /// Appends an undecodable record, as a faulty or newer writer might. For tests of consumers.
+    ///
+    /// # Errors
+    ///
+    /// As those of [`publish`](EventBus::publish).
+    pub async fn append_unreadable(
+        &self,
+        partition: Partition,
+        bytes: impl Into<Vec<u8>>,
+    ) -> Result<LogPosition, PortError> {
+        self.log.check_partition(partition, PUBLISHING)?;
+        let offsets = self.append(vec![(partition, bytes.into())]).await?;
+        let offset = offsets.first().copied().unwrap_or_default();
+        Ok(LogPosition { partition, offset })
+    }
+
+    /// Appends records in one transaction.
+    async fn append(&self, records: Vec<(Partition, Vec<u8>)>) -> Result<Vec<Offset>, PortError> {
+        let (log, clock) = (Arc::clone(&self.log), Arc::clone(&self.clock));
+        let partitions: Vec<_> = records.iter().map(|(partition, _)| *partition).collect();
+        let append = self.log.database().write_then(
+            move |connection| {
+                let now = clock.now();
+                let append = |(partition, bytes): &(Partition, Vec<u8>)| {
+                    append::append(connection, *partition, bytes.clone(), now)
+                };
+                let offsets = records.iter().map(append).collect::<Result<Vec<_>, _>>();
+                offsets.map(End::Keep)
+            },
+            move |appended| match appended {
+                Ok(offsets) => {
+                    for (partition, offset) in partitions.iter().zip(offsets) {
+                        log.appended(*partition, *offset);
+                    }
+                }
+                Err(Error::Commit(_)) => {
+                    for partition in partitions {
+                        log.may_have_appended(partition);
+                    }
+                }
+                Err(_) => {}
+            },
+        );
+        append
+            .await
+            .map_err(|error| error.with_operation(PUBLISHING))
+    }
+
+    fn encoded(&self, record: &Record) -> Result<(Partition, Vec<u8>), PortError> {
+        self.log.check_partition(record.partition(), PUBLISHING)?;
+        let encoded = record::encode(record, self.log.partitions());
+        let bytes = encoded.map_err(|error| PortError::corrupt(PUBLISHING, error))?;
+        Ok((record.partition(), bytes))
+    }
+}
+
+#[async_trait]
+impl EventBus for SqliteBus {
+    async fn partitions(&self) -> Result<Partitions, PortError> {
+        Ok(self.log.partitions())
+    }
+
+    async fn publish(&self, records: &[Record]) -> Vec<Result<Published, PortError>> {
+        let encoded: Vec<_> = records.iter().map(|record| self.encoded(record)).collect();
+        let mut rows = Vec::with_capacity(encoded.len());
+        let mut results = Vec::with_capacity(encoded.len());
+        for record in encoded {
+            results.push(record.map(|row| {
+                let partition = row.0;
+                rows.push(row);
+                partition
+            }));
+        }
+        let appended = if rows.is_empty() {
+            Ok(Vec::new())
+        } else {
+            self.append(rows).await
+        };
+        let mut offsets = appended.map(Vec::into_iter);
+        let published = |refused_or: Result<Partition, PortError>| {
+            let partition = refused_or?;
+            let offset = match &mut offsets {
+                Ok(offsets) => offsets.next().unwrap_or_default(),
+                Err(error) => {
+                    let copy = PortError::new(error.kind(), PUBLISHING);
+                    return Err(copy.because(error.chain()));
+                }
+            };
+            Ok(Published {
+                position: Some(LogPosition { partition, offset }),
+            })
+        };
+        results.into_iter().map(published).collect()
+    }
+
+    async fn subscribe(
+        &self,
+        group: &GroupName,
+        max_ballots: usize,
+        resume: Arc<dyn ResumeFrom>,
+    ) -> Result<Box<dyn Subscription>, PortError> {
+        let log = Arc::clone(&self.log);
+        let subscription = GroupSubscription::join(log, group, max_ballots, resume);
+        Ok(Box::new(subscription))
+    }
+
+    async fn lag(&self, group: &GroupName) -> Result<Vec<PartitionLag>, PortError> {
+        let committed = self.log.committed(group).unwrap_or_default();
+        let logs = self.log.database().read(read::partitions).await;
+        let logs = logs.map_err(|error| error.with_operation("reading the lag"))?;
+        let lag = |(index, log): (usize, &read::Chained)| PartitionLag {
+            partition: log.span.partition,
+            committed: Offset::new(
+                committed
+                    .get(index)
+                    .map_or(log.span.start, |committed| log.span.start.max(*committed)),
+            ),
+            end: Offset::new(log.span.end),
+        };
+        Ok(logs.iter().enumerate().map(lag).collect())
+    }
+}
