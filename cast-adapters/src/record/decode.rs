@@ -32,6 +32,23 @@ pub fn decode(bytes: &[u8]) -> Result<Decoded, Unreadable> {
     })
 }
 
+/// Decodes ballots that [`encode_ballot`](super::encode_ballot) encoded. The names of candidates are
+/// checked once, and shared.
+#[derive(Default)]
+pub struct BallotDecoder(Candidates);
+
+impl BallotDecoder {
+    /// The ballot with this id; or why the bytes are not a ballot.
+    pub fn decode(&mut self, id: BallotId, bytes: &[u8]) -> Result<LoggedBallot, String> {
+        let (ballot, decoded) = fields(Bytes::copy_from_slice(bytes));
+        let checked = || {
+            decoded?;
+            checked_ballot(id, &ballot, &mut self.0)
+        };
+        checked().map_err(|error: InvalidBallot| error.to_string())
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 enum DecodeError {
     #[error("the record has {0} bytes, and the limit is {MAX_BYTES} bytes")]

@@ -48,6 +48,15 @@ pub fn encode(record: &Record, partitions: Partitions) -> Result<Vec<u8>, Encode
     Ok(message.encode_to_vec())
 }
 
+/// The bytes of a ballot by itself: without its id and its trace, which a store keeps elsewhere or not at
+/// all.
+pub fn encode_ballot(ballot: &LoggedBallot) -> Vec<u8> {
+    let mut message = Buffer(BytesMut::with_capacity(128)).ballot(ballot);
+    message.id.clear();
+    message.trace.clear();
+    message.encode_to_vec()
+}
+
 /// The memory of all `bytes` fields of a record: one allocation instead of one for each field.
 struct Buffer(BytesMut);
 

@@ -14,6 +14,6 @@ mod decode;
 mod encode;
 mod schema;
 
-pub use decode::{Decoded, decode};
-pub use encode::{EncodeError, encode};
+pub use decode::{BallotDecoder, Decoded, decode};
+pub use encode::{EncodeError, encode, encode_ballot};
 pub use schema::{MAX_BYTES, VERSION};

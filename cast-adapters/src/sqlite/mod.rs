@@ -8,8 +8,11 @@ mod error;
 mod file;
 mod folder;
 mod log;
+mod position;
 mod readers;
+mod store;
 mod writer;
 
 pub use dir::{DataDir, DataDirError, DataDirOptions};
 pub use log::SqliteBus;
+pub use store::SqliteStore;

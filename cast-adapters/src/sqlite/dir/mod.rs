@@ -26,7 +26,7 @@ use tokio::sync::oneshot;
 
 pub use error::DataDirError;
 
-use super::{folder::Folder, log::SqliteBus};
+use super::{folder::Folder, log::SqliteBus, store::SqliteStore};
 
 /// How a folder is opened.
 #[derive(Clone, Debug)]
@@ -56,6 +56,7 @@ impl Default for DataDirOptions {
 pub struct DataDir {
     path: PathBuf,
     bus: SqliteBus,
+    store: SqliteStore,
     closed: oneshot::Receiver<()>,
 }
 
@@ -82,11 +83,18 @@ impl DataDir {
         }
         let (folder, closed) = Folder::new(path.clone(), options.vfs.clone(), Some(lock));
         let folder = Arc::new(folder);
-        let bus = SqliteBus::open(folder, is_new, options.partitions, clock)?;
+        let partitions = options.partitions;
+        let bus = SqliteBus::open(Arc::clone(&folder), is_new, partitions, Arc::clone(&clock))?;
+        let store = SqliteStore::open(folder, clock)?;
         if is_new {
             format::mark(&path)?;
         }
-        Ok(Self { path, bus, closed })
+        Ok(Self {
+            path,
+            bus,
+            store,
+            closed,
+        })
     }
 
     /// Its path.
@@ -97,6 +105,11 @@ impl DataDir {
     /// Its log.
     pub fn bus(&self) -> SqliteBus {
         self.bus.clone()
+    }
+
+    /// Its store.
+    pub fn store(&self) -> SqliteStore {
+        self.store.clone()
     }
 
     /// Its key ring. The first call for a folder makes one.
@@ -111,7 +124,7 @@ impl DataDir {
     /// Waits until everything is written and the lock is released. All handles to the log and the store
     /// must be dropped before, or be dropped meanwhile.
     pub async fn close(self) {
-        drop(self.bus);
+        drop((self.bus, self.store));
         // It is never sent, but dropped with the folder.
         let _ = self.closed.await;
     }

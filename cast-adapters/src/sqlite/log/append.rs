@@ -8,9 +8,12 @@ use diesel::{
 
 use super::{
     chain,
-    schema::{Row, number, offset, partitions, records, unsigned},
+    schema::{Row, partitions, records},
 };
-use crate::sqlite::error::Error;
+use crate::sqlite::{
+    error::Error,
+    position::{number, unsigned, whole},
+};
 
 /// Makes the partitions of a new log. Returns how many the log has: the number never changes.
 pub(super) fn begin(
@@ -94,12 +97,11 @@ pub(super) fn drop_some(
         .select(records::crc)
         .first(connection)
         .optional()?;
-    let crc = crc.ok_or_else(|| super::read::missing(partition, offset(last)))?;
+    let crc = crc.ok_or_else(|| super::read::missing(partition, Offset::new(kept - 1)))?;
     let first = number(partition, Offset::new(start))?;
     diesel::delete(records::table.filter(records::position.between(first, last)))
         .execute(connection)?;
-    let kept_from =
-        i64::try_from(kept).map_err(|_| super::read::missing(partition, offset(last)))?;
+    let kept_from = whole("an offset", kept)?;
     update(of_partition)
         .set((
             partitions::start.eq(kept_from),

@@ -8,9 +8,16 @@ use diesel::{
 
 use super::{
     chain,
-    schema::{Row, number, offset, partitions, records, unsigned},
+    schema::{Row, partitions, records},
 };
-use crate::{groups::Span, record, sqlite::error::Error};
+use crate::{
+    groups::Span,
+    record,
+    sqlite::{
+        error::Error,
+        position::{number, unsigned},
+    },
+};
 
 /// A partition's records and the checksums around them.
 #[derive(Clone, Copy)]
@@ -169,7 +176,7 @@ impl<'l> Reader<'l> {
             return Err(missing(partition, self.at));
         }
         if i64::from(chain::crc(self.before, row)) != row.crc {
-            return Err(broken(partition, offset(row.position)));
+            return Err(broken(partition, self.at));
         }
         Ok(())
     }
