@@ -1,4 +1,5 @@
-//! A data folder for the contract suites.
+//! Data folders, for the contract suites and other tests.
+#![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::{
     sync::{Arc, Mutex},
@@ -11,11 +12,17 @@ use cast_adapters::{
     system::SystemClock,
 };
 use cast_core::{
-    domain::{Offset, Partition, Partitions},
-    ports::EventBus,
+    domain::{LogPosition, LoggedBallot, Offset, Partition, Partitions},
+    ports::{EventBus, VoteStore},
 };
-use cast_testkit::contract::{Harness, Skipped, event_bus::EventBusHarness};
-use diesel::{Connection as _, SqliteConnection, connection::SimpleConnection as _};
+use cast_testkit::{
+    contract::{Harness, Skipped, event_bus::EventBusHarness, vote_store::VoteStoreHarness},
+    fixtures::Fixtures,
+};
+use diesel::{
+    Connection as _, RunQueryDsl as _, SqliteConnection, connection::SimpleConnection as _,
+    dsl::sql, sql_types::BigInt,
+};
 use tempfile::TempDir;
 
 pub(crate) const PARTITIONS: Partitions = Partitions::new(3).expect("three");
@@ -94,5 +101,37 @@ impl EventBusHarness for Folder {
         let dropped = self.data.bus().drop_before(partition, before).await;
         dropped.expect("the records are dropped");
         Ok(())
+    }
+}
+
+#[async_trait]
+impl VoteStoreHarness for Folder {
+    async fn open(&self) -> Arc<dyn VoteStore> {
+        Arc::new(self.data.store())
+    }
+
+    /// A ballot for a candidate that has the largest total in each partition.
+    async fn unholdable(&self, fixtures: &Fixtures) -> Result<LoggedBallot, Skipped> {
+        let full = fixtures.candidate("full");
+        let largest = i64::MAX;
+        let filled = connect(&self.path, "votes.db").batch_execute(&format!(
+            "INSERT INTO candidates (username, votes) VALUES ('{full}', {largest}); \
+             INSERT INTO totals (candidate, partition, votes, as_of) \
+             SELECT number, value, {largest}, 1 FROM candidates, json_each('[0, 1, 2, 3]') \
+             WHERE username = '{full}'"
+        ));
+        filled.expect("the totals are changed");
+        Ok(fixtures.ballot(&[(&full, 1)]))
+    }
+
+    async fn rejections(&self) -> Result<Vec<LogPosition>, Skipped> {
+        let rows = "SELECT position FROM rejected ORDER BY number";
+        let rows = sql::<BigInt>(rows).get_results(&mut connect(&self.path, "votes.db"));
+        let rows: Vec<i64> = rows.expect("the file answers");
+        let position = |number: i64| LogPosition {
+            partition: Partition::new(u32::try_from(number >> 48).expect("a partition")),
+            offset: Offset::new(number.unsigned_abs() % (1 << 48)),
+        };
+        Ok(rows.into_iter().map(position).collect())
     }
 }
