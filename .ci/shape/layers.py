@@ -36,7 +36,7 @@ BELOW = {
         "redis": ["system"],
         "kafka": ["record", "system"],
         "postgres": ["system"],
-        "sqlite": ["groups", "record", "system"],
+        "sqlite": ["groups", "memory", "record", "system"],
         "groups": [],
         "memory": ["groups", "system"],
         "record": [],

@@ -11,11 +11,12 @@ use std::sync::Arc;
 
 use cast_adapters::{
     memory::{MemoryBus, MemoryCounter, MemoryStore, MemoryTickets},
+    sqlite::{DataDir, DataDirError, DataDirOptions},
     system::{SystemClock, SystemEntropy},
 };
 use cast_core::{
     Ports, Settings,
-    domain::{Clock, Entropy, Partitions},
+    domain::{Clock, Entropy, KeyRing, Partitions},
     ports::{EventBus, PortError, TicketSource, VoteCounter, VoteStore},
 };
 use futures_util::future::BoxFuture;
@@ -41,21 +42,102 @@ pub fn places(urls: &Urls) -> ServerPlaces {
     ServerPlaces::new(servers.map(|(name, url)| (name, url.place())))
 }
 
-/// The ports that the URLs mean. To be called on the runtime that will use them.
-pub fn ports(urls: &Urls, settings: &Settings) -> Result<Ports, ConfigError> {
+/// The ports that the URLs mean, and the folder that they may be in.
+pub struct Wired {
+    /// The ports.
+    pub ports: Ports,
+    /// The folder that this process locks.
+    pub data: Option<Data>,
+}
+
+/// Why ports cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum WiringError {
+    /// Settings that cannot work.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The data folder cannot be used.
+    #[error(transparent)]
+    Data(#[from] DataDirError),
+}
+
+/// A folder that this process locks.
+pub struct Data(DataDir);
+
+impl Data {
+    /// The folder's key ring; a new one, if it has none.
+    pub fn key_ring(&self, entropy: &dyn Entropy) -> Result<KeyRing, WiringError> {
+        Ok(self.0.key_ring(entropy)?)
+    }
+
+    /// Waits until everything is written and the folder is free for another process.
+    pub async fn close(self) {
+        self.0.close().await;
+    }
+}
+
+/// How a folder is opened.
+#[derive(Clone, Copy)]
+enum Access {
+    /// Locked, to write it.
+    Lock,
+    /// To read it beside its server.
+    Inspect,
+}
+
+/// What the URLs mean. To be called on the runtime that will use it.
+pub fn wire(urls: &Urls, settings: &Settings) -> Result<Wired, WiringError> {
+    wired(urls, settings, Access::Lock)
+}
+
+/// The ports of a deployment, or of a folder beside its server, to be read alone.
+pub fn inspected(urls: &Urls, settings: &Settings) -> Result<Ports, WiringError> {
+    Ok(wired(urls, settings, Access::Inspect)?.ports)
+}
+
+fn wired(urls: &Urls, settings: &Settings, access: Access) -> Result<Wired, WiringError> {
     let (clock, entropy) = system();
     let (tickets, counter) = tickets_and_counter(urls, &clock, settings)?;
+    let data = folder(urls, &clock, access)?;
     let ports = Ports {
         tickets,
         counter,
-        bus: bus(&urls.votes.bus.bus_url, settings)?,
-        store: store(&urls.votes.store.store_url, settings)?,
+        bus: bus(&urls.votes.bus.bus_url, data.as_ref(), settings)?,
+        store: store(&urls.votes.store.store_url, data.as_ref(), settings)?,
         clock,
         entropy,
     };
     #[cfg(feature = "failpoints")]
     let ports = crate::failpoints::around(ports)?;
-    Ok(ports)
+    Ok(Wired {
+        ports,
+        data: data.map(Data),
+    })
+}
+
+/// Opens the folder of the log and the store, if they are in one.
+fn folder(
+    urls: &Urls,
+    clock: &Arc<dyn Clock>,
+    access: Access,
+) -> Result<Option<DataDir>, WiringError> {
+    let bus = urls.votes.bus.bus_url.folder();
+    let store = urls.votes.store.store_url.folder();
+    let folder = match (bus, store) {
+        (None, None) => return Ok(None),
+        (Some(bus), Some(store)) if bus == store => bus,
+        _ => {
+            let what = "--bus-url and --store-url must both be `sqlite:` with the same folder: one \
+                        process locks it, and its store is the fold of its log";
+            return Err(ConfigError(what.into()).into());
+        }
+    };
+    let clock = Arc::clone(clock);
+    let opened = match access {
+        Access::Lock => DataDir::open(folder, &DataDirOptions::default(), clock),
+        Access::Inspect => DataDir::inspect(folder, clock),
+    };
+    Ok(Some(opened?))
 }
 
 /// A deadline of the caller's, less a little: the adapter then gives up first, and its own error
@@ -120,7 +202,14 @@ fn redis(
     Ok(redis)
 }
 
-fn bus(url: &PortUrl, settings: &Settings) -> Result<Arc<dyn EventBus>, ConfigError> {
+fn bus(
+    url: &PortUrl,
+    data: Option<&DataDir>,
+    settings: &Settings,
+) -> Result<Arc<dyn EventBus>, ConfigError> {
+    if let (Some(_), Some(data)) = (url.folder(), data) {
+        return Ok(Arc::new(data.bus()));
+    }
     match url.scheme() {
         // One partition: a process in memory folds it faster than it takes votes.
         Some("memory") => Ok(Arc::new(MemoryBus::new(Partitions::ONE))),
@@ -134,7 +223,14 @@ fn bus(url: &PortUrl, settings: &Settings) -> Result<Arc<dyn EventBus>, ConfigEr
     }
 }
 
-fn store(url: &PortUrl, settings: &Settings) -> Result<Arc<dyn VoteStore>, ConfigError> {
+fn store(
+    url: &PortUrl,
+    data: Option<&DataDir>,
+    settings: &Settings,
+) -> Result<Arc<dyn VoteStore>, ConfigError> {
+    if let (Some(_), Some(data)) = (url.folder(), data) {
+        return Ok(Arc::new(data.store()));
+    }
     match url.scheme() {
         Some("memory") => Ok(Arc::new(MemoryStore::new())),
         #[cfg(feature = "postgres")]

@@ -60,7 +60,7 @@ fn the_settings_that_it_shows_are_taken() {
 /// A server that serves, and its URL.
 fn started(args: &[&str]) -> (Server, String) {
     let mut server = Command::new(env!("CARGO_BIN_EXE_cast-server"))
-        .arg("serve")
+        .args(["serve", "--in-memory"])
         .args(args)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

@@ -26,7 +26,8 @@ const MAX_WAITING: usize = 1_024;
 pub(super) struct Database {
     file: File,
     readers: Readers,
-    jobs: mpsc::Sender<Box<dyn Job>>,
+    /// `None` if the file is only read.
+    jobs: Option<mpsc::Sender<Box<dyn Job>>>,
     places: Arc<Semaphore>,
 }
 
@@ -46,12 +47,30 @@ impl Database {
         let database = Self {
             file,
             readers,
-            jobs,
+            jobs: Some(jobs),
             places: Arc::new(Semaphore::new(MAX_WAITING)),
         };
         Ok((database, begun))
     }
 
+    /// Opens the file to read it, beside a process that may be writing it, and calls `begin` in a
+    /// transaction. It blocks.
+    pub(super) fn inspect<T>(
+        file: File,
+        begin: impl FnOnce(&mut SqliteConnection) -> Result<T, Error>,
+    ) -> Result<(Self, T), Error> {
+        let readers = Readers::new(file.clone());
+        let begun = readers.read_now(begin)?;
+        let database = Self {
+            file,
+            readers,
+            jobs: None,
+            places: Arc::new(Semaphore::new(MAX_WAITING)),
+        };
+        Ok((database, begun))
+    }
+
+    #[cfg(test)]
     pub(super) const fn file(&self) -> &File {
         &self.file
     }
@@ -84,7 +103,11 @@ impl Database {
             // A caller that gave up needs no answer.
             let _ = answer.send(outcome);
         });
-        self.jobs.send(job).map_err(|_| ended())?;
+        let jobs = self.jobs.as_ref().ok_or_else(|| {
+            let path = self.file.path();
+            Error::Refused(format!("{} was opened to be read alone", path.display()))
+        })?;
+        jobs.send(job).map_err(|_| ended())?;
         answered.await.map_err(|_| ended())?
     }
 

@@ -57,11 +57,8 @@ impl File {
 
     fn opened_to_write(&self) -> Result<SqliteConnection, Error> {
         let is_new = !has_content(&self.path());
-        if is_new && self.must_exist {
-            return Err(Error::Refused(format!(
-                "{} is missing or empty: restore the folder from a backup",
-                self.path().display()
-            )));
+        if self.must_exist {
+            self.check_content()?;
         }
         let mut connection = self.connect()?;
         let Purpose {
@@ -98,9 +95,22 @@ impl File {
 
     /// Opens the file to read it.
     pub(super) fn open_to_read(&self) -> Result<SqliteConnection, Error> {
+        // SQLite would make one.
+        self.check_content()?;
         let mut connection = self.connect()?;
+        self.check_purpose(&mut connection)?;
         connection.batch_execute("PRAGMA query_only = ON")?;
         Ok(connection)
+    }
+
+    fn check_content(&self) -> Result<(), Error> {
+        if has_content(&self.path()) {
+            return Ok(());
+        }
+        Err(Error::Refused(format!(
+            "{} is missing or empty: restore the folder from a backup",
+            self.path().display()
+        )))
     }
 
     fn connect(&self) -> Result<SqliteConnection, Error> {

@@ -14,9 +14,10 @@ const MAX_READERS: usize = 4;
 /// A few connections, opened when they are first needed.
 #[derive(Clone)]
 pub(super) struct Readers {
-    file: File,
-    places: Arc<Semaphore>,
+    // Closed before the lock of the folder is released, with the last handle to `file`.
     pool: Arc<Pool>,
+    places: Arc<Semaphore>,
+    file: File,
 }
 
 #[derive(Default)]
@@ -61,7 +62,8 @@ impl Readers {
         })?
     }
 
-    fn read_now<T>(
+    /// Runs `job` at once, as [`read`](Self::read) does. It blocks.
+    pub(super) fn read_now<T>(
         &self,
         job: impl FnOnce(&mut SqliteConnection) -> Result<T, Error>,
     ) -> Result<T, Error> {

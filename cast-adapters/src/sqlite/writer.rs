@@ -110,13 +110,15 @@ pub(super) fn start(
     })
 }
 
+/// Its fields are dropped in this order: connections first, and the lock of the folder with the last
+/// handle to `file`.
 struct Writer {
-    file: File,
+    /// Or why it is closed.
+    connection: Result<SqliteConnection, Arc<str>>,
     readers: Readers,
     /// The doubts of the folder when the file was opened.
     doubts: u64,
-    /// Or why it is closed.
-    connection: Result<SqliteConnection, Arc<str>>,
+    file: File,
 }
 
 impl Writer {

@@ -25,5 +25,6 @@ pub(crate) fn ports() -> Ports {
             *url = text.parse::<PortUrl>().expect("a URL");
         }
     }
-    wiring::ports(&urls, &Settings::default()).expect("adapters")
+    let wired = wiring::wire(&urls, &Settings::default());
+    wired.expect("adapters").ports
 }

@@ -15,6 +15,9 @@ pub enum Failure {
     /// Settings that cannot work.
     #[error(transparent)]
     Usage(#[from] ConfigError),
+    /// The data folder cannot be used.
+    #[error("{0}")]
+    Data(String),
     /// The address to listen at cannot be used.
     #[error("{}", cannot_listen(.address, .error))]
     Listen {

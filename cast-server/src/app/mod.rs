@@ -19,5 +19,5 @@ mod start;
 pub use self::{
     failure::Failure,
     run::serve,
-    start::{App, Running},
+    start::{App, Closing, Running},
 };

@@ -11,7 +11,7 @@ use super::{
     start::{App, Running},
 };
 use crate::{
-    config::{ConfigError, HttpConfig, LogFormat, ObservabilityConfig},
+    config::{HttpConfig, LogFormat, ObservabilityConfig},
     process::{open_files, signals::Signals, terminal},
     telemetry::traces,
 };
@@ -21,7 +21,7 @@ use crate::{
 pub(crate) fn run(
     clock: Arc<dyn Clock>,
     (http, observability): (&HttpConfig, &ObservabilityConfig),
-    app: impl FnOnce() -> Result<App, ConfigError>,
+    app: impl FnOnce() -> Result<App, Failure>,
     banner: impl FnOnce(&str),
 ) -> ExitCode {
     let ObservabilityConfig { telemetry, log } = observability;
@@ -58,11 +58,12 @@ pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Res
 
 /// Serves until a signal asks for a graceful shutdown, or a part of the process fails.
 pub async fn serve(
-    app: App,
+    mut app: App,
     listen: &str,
     drain_timeout: Duration,
     ready: impl FnOnce(&str),
 ) -> Result<(), Failure> {
+    let closing = app.closing.take();
     let mut signals = Signals::new().map_err(system("listening for signals"))?;
     let clock = Arc::clone(&app.ports.clock);
     let mut running = tokio::select! {
@@ -81,8 +82,14 @@ pub async fn serve(
         }
     };
     let begun = clock.monotonic();
+    let drain = async {
+        running.drain().await;
+        if let Some(closing) = closing {
+            closing.await;
+        }
+    };
     tokio::select! {
-        () = running.drain() => {}
+        () = drain => {}
         () = clock.sleep(drain_timeout) => {
             return end.and(Err(Failure::DrainTimeout(drain_timeout)));
         }

@@ -1,6 +1,6 @@
 //! A process that listens: its use cases, and the HTTP server in front of them.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
 use cast_core::{Cast, Ports, Roles, Settings, StartError, domain::KeyRing};
 use tokio::net::TcpListener;
@@ -27,7 +27,12 @@ pub struct App {
     pub documents: DocumentLimits,
     /// How often the ticket, the log and the store are polled for `/metrics`.
     pub metrics_interval: Duration,
+    /// Waits, after the app has ended, until what it wrote is closed.
+    pub closing: Option<Closing>,
 }
+
+/// What an app waits for last.
+pub type Closing = Pin<Box<dyn Future<Output = ()> + Send + Sync>>;
 
 /// A running server.
 pub struct Running {
@@ -46,6 +51,7 @@ impl App {
             http: HttpSettings::default(),
             documents: DocumentLimits::default(),
             metrics_interval: Duration::from_secs(5),
+            closing: None,
             ports,
             keys,
             settings,

@@ -23,12 +23,11 @@ use crate::{
 pub(super) fn run(config: &AuditConfig) -> ExitCode {
     settings::start_log(&config.log);
     let audited = block_on(async {
-        config.check()?;
         let urls = Urls {
-            votes: config.urls.clone(),
+            votes: config.votes()?,
             ..Urls::default()
         };
-        let ports = wiring::ports(&urls, &Settings::default())?;
+        let ports = wiring::inspected(&urls, &Settings::default())?;
         let (text, code) = audit(&ports, config.json).await?;
         print(&text);
         Ok(code)

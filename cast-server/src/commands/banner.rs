@@ -1,5 +1,9 @@
 //! What `serve` says when it is ready.
 
+use std::{fs, path::Path};
+
+use bytesize::ByteSize;
+
 use crate::{
     config::ServeConfig,
     process::terminal::{caution, label, note, program, title},
@@ -8,8 +12,12 @@ use crate::{
 /// What a newcomer needs to know: the URL, where the data is, what bounds the votes, what to try.
 pub(super) fn show(config: &ServeConfig, url: &str) {
     let (bound, uses, period) = ticket_bound(config);
-    let places = config.vote_api.urls.places();
-    let data = if places.is_empty() {
+    let urls = config.urls().unwrap_or_default();
+    let folder = urls.votes.bus.bus_url.folder();
+    let places = urls.places();
+    let data = if let Some(folder) = folder {
+        in_folder(folder)
+    } else if places.is_empty() {
         let lost = caution("votes are lost when this process ends");
         format!("in memory: {lost}")
     } else {
@@ -25,6 +33,15 @@ pub(super) fn show(config: &ServeConfig, url: &str) {
         tickets = label("tickets"),
         attempt = label("try"),
     ));
+}
+
+/// Where the votes are, and how much space they take.
+fn in_folder(folder: &Path) -> String {
+    let files = fs::read_dir(folder).into_iter().flatten().flatten();
+    let bytes = files.filter_map(|file| Some(file.metadata().ok()?.len()));
+    let whole = fs::canonicalize(folder).unwrap_or_else(|_| folder.into());
+    let size = ByteSize::b(bytes.sum()).display().si();
+    format!("{} ({size}); `--in-memory` keeps nothing", whole.display())
 }
 
 /// The votes a second that tickets allow, the uses of a ticket and its period.

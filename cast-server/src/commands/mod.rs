@@ -17,13 +17,14 @@ use clap::{Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use self::{bench::BenchConfig, completions::CompletionsConfig, demo::DemoConfig};
 use crate::{
-    app::{failure::usage_error, run::run},
+    app::{Failure, failure::usage_error, run::run},
     config::{
         self, ApiConfig, AuditConfig, HealthConfig, MigrateConfig, ServeConfig,
         TicketGeneratorConfig, Usage, VoteConsumerConfig,
     },
     process::{exit, terminal::print},
-    schema, wiring,
+    schema,
+    wiring::{self, WiringError},
 };
 
 /// A voting backend: tickets, votes and tallies over GraphQL.
@@ -105,6 +106,15 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, Usage> {
 /// The command line as clap describes it, with the variable of each setting.
 pub fn command() -> Command {
     config::with_variables(Cli::command())
+}
+
+impl From<WiringError> for Failure {
+    fn from(error: WiringError) -> Self {
+        match error {
+            WiringError::Config(error) => error.into(),
+            WiringError::Data(error) => Self::Data(error.to_string()),
+        }
+    }
 }
 
 fn dispatch(role: Role) -> ExitCode {

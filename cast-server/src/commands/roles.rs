@@ -1,32 +1,37 @@
 //! The commands that listen: `serve` does everything in one process, the others one role of a deployment.
 
-use cast_core::{Ports, Roles, Settings, domain::KeyRing};
+use cast_core::{Roles, Settings, domain::KeyRing};
 
 use crate::{
-    app::{App, settings},
+    app::{App, Closing, Failure, settings},
     config::{
-        ApiConfig, ConfigError, HttpConfig, ObservabilityConfig, ServeConfig,
-        TicketGeneratorConfig, Urls, VoteConsumerConfig,
+        ApiConfig, HttpConfig, ObservabilityConfig, ServeConfig, TicketGeneratorConfig, Urls,
+        VoteConsumerConfig,
     },
-    wiring,
+    wiring::{self, Wired},
 };
 
 /// `serve`: everything in one process.
-pub(super) fn serve(config: &ServeConfig) -> Result<App, ConfigError> {
-    let (urls, tickets) = (&config.vote_api.urls, &config.vote_api.tickets);
-    let keys = |ports: &Ports| {
-        urls.check_log_lasts()?;
+pub(super) fn serve(config: &ServeConfig) -> Result<App, Failure> {
+    let (urls, tickets) = (&config.urls()?, &config.vote_api.tickets);
+    urls.check_log_lasts()?;
+    let keys = |wired: &Wired| {
         if urls.tickets_are_shared() {
             // A temporary key would not know the tickets that this process left there before a restart.
-            return tickets.shared_key_ring();
+            return Ok(tickets.shared_key_ring()?);
         }
-        Ok(tickets.key_ring()?.unwrap_or_else(|| {
-            tracing::info!(
-                "generated a temporary ticket key; tickets become invalid when this process exits \
-                 (set --ticket-secret-file to keep it)"
-            );
-            temporary(ports)
-        }))
+        let entropy = &*wired.ports.entropy;
+        match (tickets.key_ring()?, &wired.data) {
+            (Some(keys), _) => Ok(keys),
+            (None, Some(data)) => Ok(data.key_ring(entropy)?),
+            (None, None) => {
+                tracing::info!(
+                    "generated a temporary ticket key; tickets become invalid when this process \
+                     exits (set --ticket-secret-file to keep it)"
+                );
+                Ok(KeyRing::generate(entropy))
+            }
+        }
     };
     let roles = Roles {
         consumers: config.fold.consumers,
@@ -40,7 +45,7 @@ pub(super) fn serve(config: &ServeConfig) -> Result<App, ConfigError> {
 }
 
 /// `api`: accepts votes and shows tallies.
-pub(super) fn api(config: &ApiConfig) -> Result<App, ConfigError> {
+pub(super) fn api(config: &ApiConfig) -> Result<App, Failure> {
     let checked = config.settings()?;
     let keys = config.vote_api.tickets.shared_key_ring()?;
     let roles = Roles { api: true, ..NONE };
@@ -52,7 +57,7 @@ pub(super) fn api(config: &ApiConfig) -> Result<App, ConfigError> {
 }
 
 /// `ticket-generator`: issues a ticket each period; several instances agree on one.
-pub(super) fn ticket_generator(config: &TicketGeneratorConfig) -> Result<App, ConfigError> {
+pub(super) fn ticket_generator(config: &TicketGeneratorConfig) -> Result<App, Failure> {
     let checked = config.settings()?;
     let keys = config.tickets.shared_key_ring()?;
     // It uses the tickets' server alone; the others are in memory, and cost nothing.
@@ -70,7 +75,7 @@ pub(super) fn ticket_generator(config: &TicketGeneratorConfig) -> Result<App, Co
 
 /// `vote-consumer`: applies logged votes to the database, and reconciles the counter with it. It never
 /// checks a ticket: the secret stays with the roles that do.
-pub(super) fn vote_consumer(config: &VoteConsumerConfig) -> Result<App, ConfigError> {
+pub(super) fn vote_consumer(config: &VoteConsumerConfig) -> Result<App, Failure> {
     let urls = Urls {
         votes: config.urls.clone(),
         ..Urls::default()
@@ -80,7 +85,8 @@ pub(super) fn vote_consumer(config: &VoteConsumerConfig) -> Result<App, ConfigEr
         ..NONE
     };
     let process = (&config.http, &config.observability);
-    let keys = |ports: &Ports| Ok(temporary(ports));
+    // A key ring that no other process has.
+    let keys = |wired: &Wired| Ok(KeyRing::generate(&*wired.ports.entropy));
     app(process, &urls, config.settings()?, roles, keys)
 }
 
@@ -90,25 +96,22 @@ const NONE: Roles = Roles {
     consumers: 0,
 };
 
-/// A key ring that no other process has.
-fn temporary(ports: &Ports) -> KeyRing {
-    KeyRing::generate(&*ports.entropy)
-}
-
 /// An app on these servers.
 fn app(
     (http, observability): (&HttpConfig, &ObservabilityConfig),
     urls: &Urls,
     checked: Settings,
     roles: Roles,
-    keys: impl FnOnce(&Ports) -> Result<KeyRing, ConfigError>,
-) -> Result<App, ConfigError> {
-    let ports = wiring::ports(urls, &checked)?;
-    let keys = keys(&ports)?;
+    keys: impl FnOnce(&Wired) -> Result<KeyRing, Failure>,
+) -> Result<App, Failure> {
+    let wired = wiring::wire(urls, &checked)?;
+    let keys = keys(&wired)?;
+    let Wired { ports, data } = wired;
     Ok(App {
         places: wiring::places(urls),
         http: settings::http(http),
         metrics_interval: observability.telemetry.metrics_interval,
+        closing: data.map(|data| Box::pin(data.close()) as Closing),
         ..App::new(ports, keys, checked, roles)
     })
 }

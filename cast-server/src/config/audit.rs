@@ -1,5 +1,7 @@
 //! The settings of `audit`.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use super::{
@@ -14,6 +16,10 @@ use super::{
 pub struct AuditConfig {
     #[command(flatten)]
     pub urls: VoteUrls,
+    /// The data folder of a `serve`, running or stopped, in place of servers. The tallies that are
+    /// shown are in the memory of that process, and are not compared
+    #[arg(long, value_name = "FOLDER", help_heading = "Data")]
+    pub data_dir: Option<PathBuf>,
     /// Writes the report as one JSON object
     #[arg(long, help_heading = "Report")]
     pub json: bool,
@@ -22,8 +28,18 @@ pub struct AuditConfig {
 }
 
 impl AuditConfig {
-    /// Refuses servers in memory: an audit runs beside the processes that it checks.
-    pub fn check(&self) -> Result<(), ConfigError> {
-        check_shared("audit", &self.urls.all())
+    /// The servers or the folder to audit. Refuses servers in memory: an audit runs beside the processes
+    /// that it checks.
+    pub fn votes(&self) -> Result<VoteUrls, ConfigError> {
+        let Some(folder) = &self.data_dir else {
+            check_shared("audit", &self.urls.all())?;
+            return Ok(self.urls.clone());
+        };
+        if self.urls.all().iter().any(|(_, url)| !url.is_memory()) {
+            let what =
+                "give --data-dir or servers, not both: they are the places of different votes";
+            return Err(ConfigError(what.into()));
+        }
+        VoteUrls::in_folder(folder)
     }
 }

@@ -13,6 +13,7 @@ mod api;
 mod audit;
 mod check;
 mod consumer;
+mod data;
 mod documents;
 mod environment;
 mod file;
@@ -39,6 +40,7 @@ pub use self::{
     api::ApiConfig,
     audit::AuditConfig,
     consumer::VoteConsumerConfig,
+    data::DataConfig,
     documents::DocumentConfig,
     fold::FoldConfig,
     generator::TicketGeneratorConfig,

@@ -1,5 +1,7 @@
 //! The servers that a process uses.
 
+use std::path::Path;
+
 use clap::Args;
 
 use super::values::{ConfigError, PortUrl};
@@ -33,7 +35,7 @@ url! {
     CounterUrl { counter_url }
 }
 url! {
-    /// The server of the log of ballots: `memory:`, or
+    /// The server of the log of ballots: `memory:`; `sqlite:` and a folder of this machine; or
     /// `kafka://[user:password@]host:port,host:port/topic`; `kafkas://` with TLS. Parameters, as in
     /// `kafkas://me:secret@kafka:9093/votes?sasl=plain&ca=/etc/ca.pem`: `sasl` (`scram-sha-512`, the
     /// default, `scram-sha-256` or `plain`); `ca`, a PEM file with the authorities to trust (default:
@@ -43,7 +45,7 @@ url! {
     BusUrl { bus_url }
 }
 url! {
-    /// The database of the votes: `memory:`, or `postgres://user:password@host[:port]/database`
+    /// The database of the votes: `memory:`; `sqlite:` and the folder of the log; or `postgres://user:password@host[:port]/database`
     StoreUrl { store_url }
 }
 
@@ -60,6 +62,18 @@ pub struct VoteUrls {
 }
 
 impl VoteUrls {
+    /// Log and store in a folder of this machine.
+    pub(super) fn in_folder(folder: &Path) -> Result<Self, ConfigError> {
+        let url = PortUrl::of_folder(folder)?;
+        Ok(Self {
+            counter: CounterUrl::default(),
+            bus: BusUrl {
+                bus_url: url.clone(),
+            },
+            store: StoreUrl { store_url: url },
+        })
+    }
+
     /// Each with its flag.
     pub(super) const fn all(&self) -> [(&'static str, &PortUrl); 3] {
         [
@@ -124,8 +138,14 @@ impl Urls {
 }
 
 /// Refuses servers in memory, for a command that shares them with other processes: names all of
-/// them at once.
+/// them at once. A folder is one process's too.
 pub(super) fn check_shared(command: &str, urls: &[(&str, &PortUrl)]) -> Result<(), ConfigError> {
+    if let Some((flag, _)) = urls.iter().find(|(_, url)| url.folder().is_some()) {
+        return Err(ConfigError(format!(
+            "{command} shares {flag} with other processes, and `sqlite:` is locked by one: `serve` does \
+             everything in one process"
+        )));
+    }
     let in_memory = urls.iter().filter(|(_, url)| url.is_memory());
     let missing: Vec<_> = in_memory.map(|(flag, _)| *flag).collect();
     let Some((last, others)) = missing.split_last() else {

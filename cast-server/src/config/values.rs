@@ -1,6 +1,8 @@
 //! How values are written.
 
-use std::{collections::BTreeSet, convert::Infallible, fmt, str::FromStr, time::Duration};
+use std::{
+    collections::BTreeSet, convert::Infallible, fmt, path::Path, str::FromStr, time::Duration,
+};
 
 use bytesize::ByteSize;
 use zeroize::Zeroizing;
@@ -151,9 +153,32 @@ impl PortUrl {
         self.scheme() == Some("memory")
     }
 
-    /// The scheme and the hosts, for messages; without the hosts where a user or a password could
+    /// `sqlite:` with this folder.
+    ///
+    /// # Errors
+    ///
+    /// If the path is not UTF-8.
+    pub(super) fn of_folder(folder: &Path) -> Result<Self, ConfigError> {
+        let path = folder.to_str().ok_or_else(|| {
+            let path = folder.display();
+            ConfigError(format!(
+                "--data-dir {path} is not UTF-8: take another folder"
+            ))
+        })?;
+        Ok(Self(Secret(Zeroizing::new(format!("sqlite:{path}")))))
+    }
+
+    /// The folder of `sqlite:`.
+    pub fn folder(&self) -> Option<&Path> {
+        self.as_str().strip_prefix("sqlite:").map(Path::new)
+    }
+
+    /// The scheme and the hosts, or the folder, for messages; without the hosts where a user or a password could
     /// be taken for one.
     pub fn place(&self) -> String {
+        if self.folder().is_some() {
+            return self.as_str().to_owned();
+        }
         let Some((scheme, rest)) = self.as_str().split_once("://") else {
             return format!("{}:", self.scheme().unwrap_or_default());
         };

@@ -62,7 +62,10 @@ async fn refused(args: &[&str], variable: Option<(&str, &str)>, file: Option<&st
     let mut all = vec!["serve", "--listen", "127.0.0.1:0"];
     all.extend(args);
     let mut command = program(&all);
-    command.current_dir(&folder).envs(variable);
+    command
+        .current_dir(&folder)
+        .env_remove("CAST_IN_MEMORY")
+        .envs(variable);
     let (code, stdout, stderr) = run(command).await;
     assert_eq!(
         (code, stdout.as_str()),
@@ -118,16 +121,31 @@ async fn unknown_settings_are_errors_with_a_hint() {
 async fn what_would_forget_with_a_restart_is_refused_beside_what_would_not() {
     for (args, words) in [
         (
-            ["--store-url", "postgres://u:p@h/cast"],
+            &["--store-url", "postgres://u:p@h/cast"][..],
             ["--store-url outlives the log", "--bus-url"],
         ),
         (
-            ["--counter-url", "redis://h"],
+            &["--in-memory", "--counter-url", "redis://h"],
             ["--counter-url outlives the log", "--bus-url"],
         ),
-        (["--tickets-url", "redis://h"], ["ticket-secret", "restart"]),
+        (
+            &["--in-memory", "--store-url", "postgres://u:p@h/cast"],
+            ["--in-memory", "--store-url"],
+        ),
+        (
+            &["--bus-url", "sqlite:a", "--store-url", "sqlite:b"],
+            ["--bus-url and --store-url", "the same folder"],
+        ),
+        (
+            &["--bus-url", "sqlite:a"],
+            ["--bus-url and --store-url", "the same folder"],
+        ),
+        (
+            &["--tickets-url", "redis://h"],
+            ["ticket-secret", "restart"],
+        ),
     ] {
-        let said = refused(&args, None, None).await;
+        let said = refused(args, None, None).await;
         for word in words {
             assert!(said.contains(word), "{word:?} is not in {said}");
         }

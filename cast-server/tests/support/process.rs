@@ -34,7 +34,7 @@ pub(crate) struct Ended {
     pub(crate) stderr: String,
 }
 
-/// The program, in an empty folder and without variables of ours.
+/// The program, in an empty folder and without variables of ours: `serve` keeps nothing.
 pub(crate) fn program(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cast-server"));
     command
@@ -44,6 +44,8 @@ pub(crate) fn program(args: &[&str]) -> Command {
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CAST_")) {
         command.env_remove(name);
     }
+    // Tests of the data folder name one.
+    command.env("CAST_IN_MEMORY", "true");
     command
 }
 

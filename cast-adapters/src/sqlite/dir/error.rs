@@ -13,7 +13,7 @@ impl DataDirError {
     }
 
     /// Something that the operating system refused.
-    pub(super) fn of(error: &io::Error, doing: &str, path: &Path) -> Self {
+    pub(super) fn of(error: &io::Error, what: &str, path: &Path) -> Self {
         let advice = match error.kind() {
             io::ErrorKind::PermissionDenied => {
                 "run the server as the user whom the folder belongs to, or take another folder with \
@@ -26,7 +26,7 @@ impl DataDirError {
             _ => "look at the disk, or take a folder on another one with --data-dir",
         };
         let path = path.display();
-        Self(format!("{doing} {path} failed ({error}): {advice}"))
+        Self(format!("{what} {path} failed ({error}): {advice}"))
     }
 }
 

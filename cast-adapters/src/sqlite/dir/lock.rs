@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File, TryLockError},
     io::Write as _,
+    os::unix::fs::OpenOptionsExt as _,
     path::Path,
 };
 
@@ -17,6 +18,7 @@ pub(super) fn take(folder: &Path) -> Result<File, DataDirError> {
     let path = folder.join(NAME);
     let file = File::options()
         .create(true)
+        .mode(0o600)
         .truncate(false)
         .read(true)
         .write(true)

@@ -97,6 +97,34 @@ impl DataDir {
         })
     }
 
+    /// Opens a folder to read it, whether a server runs on it or not: it is not locked, and nothing in it
+    /// changes. It blocks for a moment.
+    ///
+    /// # Errors
+    ///
+    /// With a sentence that says what to do, if it is no data folder, a file is missing or damaged, or the
+    /// data is of a newer version.
+    pub fn inspect(path: impl Into<PathBuf>, clock: Arc<dyn Clock>) -> Result<Self, DataDirError> {
+        let path = path.into();
+        if !format::is_marked(&path)? {
+            return Err(DataDirError::because(format!(
+                "{} is no data folder: it has no file `{}`",
+                path.display(),
+                format::NAME
+            )));
+        }
+        let (folder, closed) = Folder::new(path.clone(), None, None);
+        let folder = Arc::new(folder);
+        let bus = SqliteBus::inspect(Arc::clone(&folder), Arc::clone(&clock))?;
+        let store = SqliteStore::inspect(folder, clock)?;
+        Ok(Self {
+            path,
+            bus,
+            store,
+            closed,
+        })
+    }
+
     /// Its path.
     pub fn path(&self) -> &Path {
         &self.path

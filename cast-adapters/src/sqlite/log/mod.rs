@@ -79,6 +79,21 @@ impl SqliteBus {
         })
     }
 
+    /// Opens the log of a folder to read it, beside a process that may be writing it. It blocks.
+    pub(super) fn inspect(folder: Arc<Folder>, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+        let file = File {
+            folder,
+            purpose: &LOG,
+            must_exist: true,
+        };
+        let (database, logs) = Database::inspect(file, read::partitions)?;
+        let log = SharedLog::inspected(database, logs.len());
+        Ok(Self {
+            log: Arc::new(log),
+            clock,
+        })
+    }
+
     /// Appends an undecodable record, as a faulty or newer writer might. For tests of consumers.
     ///
     /// # Errors

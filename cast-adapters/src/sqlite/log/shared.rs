@@ -25,7 +25,8 @@ use crate::{
 const GONE: &str =
     "restore log.db and votes.db from the same backup, and keep more records (--log-retention)";
 
-/// The end of a partition after a commit with an unknown outcome: it must be read again.
+/// The end of a partition that must be read again: another process appends to it, or a commit had an
+/// unknown outcome.
 const UNKNOWN: u64 = u64::MAX;
 
 pub(super) struct SharedLog {
@@ -43,6 +44,17 @@ impl SharedLog {
             database,
             partitions: count.unwrap_or(Partitions::ONE),
             ends: spans.iter().map(|span| AtomicU64::new(span.end)).collect(),
+            groups: Mutex::default(),
+        }
+    }
+
+    /// A log that another process appends to.
+    pub(super) fn inspected(database: Database, partitions: usize) -> Self {
+        let count = u32::try_from(partitions).ok().and_then(Partitions::new);
+        Self {
+            database,
+            partitions: count.unwrap_or(Partitions::ONE),
+            ends: (0..partitions).map(|_| AtomicU64::new(UNKNOWN)).collect(),
             groups: Mutex::default(),
         }
     }

@@ -59,6 +59,17 @@ impl SqliteStore {
         Ok(Self { database, clock })
     }
 
+    /// Opens the store of a folder to read it, beside a process that may be writing it. It blocks.
+    pub(super) fn inspect(folder: Arc<Folder>, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+        let file = File {
+            folder,
+            purpose: &VOTES,
+            must_exist: true,
+        };
+        let (database, ()) = Database::inspect(file, |_| Ok(()))?;
+        Ok(Self { database, clock })
+    }
+
     async fn step(&self, step: &FoldStep, keep: bool) -> Result<Applied, Error> {
         let rows = Rows::of(step, self.clock.now())?;
         let fold = move |connection: &mut SqliteConnection| {

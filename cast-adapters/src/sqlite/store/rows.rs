@@ -1,7 +1,7 @@
 //! A step of the fold as the rows that it writes.
 
 use cast_core::domain::{
-    BallotId, Candidate, FoldStep, LoggedBallot, Offset, Partition, Rejection, Timestamp,
+    BallotId, Candidate, FoldStep, LoggedBallot, Offset, Rejection, Timestamp,
 };
 
 use super::schema::{BallotRow, ProgressRow, RejectedRow};
@@ -15,7 +15,6 @@ use crate::{
 
 /// The rows of a step.
 pub(super) struct Rows {
-    pub(super) partition: Partition,
     pub(super) start: i64,
     /// The progress after the step; the last ballot is that of the step, or `None` where it has none.
     pub(super) progress: ProgressRow,
@@ -48,7 +47,6 @@ impl Rows {
             Ok(rejected_row(rejection, position, now))
         });
         Ok(Self {
-            partition: step.partition,
             start: whole("an offset", step.start.get())?,
             progress: ProgressRow {
                 partition: step.partition.get().into(),
