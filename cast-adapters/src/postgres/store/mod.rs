@@ -1,6 +1,7 @@
 //! The store. Each method is a transaction or a single statement.
 
 mod fold;
+mod import;
 mod read;
 mod rows;
 mod statements;

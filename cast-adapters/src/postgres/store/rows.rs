@@ -1,13 +1,14 @@
 //! A step of the fold as the parameters of its statements.
 
-use cast_core::domain::{
-    BallotId, Candidate, FoldStep, LoggedBallot, PositionedBallot, Rejection, Timestamp,
+use cast_core::{
+    NumberedRejection,
+    domain::{BallotId, Candidate, FoldStep, LoggedBallot, PositionedBallot, Rejection, Timestamp},
 };
 use diesel::pg::data_types::PgTimestamp;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::statements::{Advance, InsertBallots, Reject};
+use super::statements::{Advance, ImportRejections, InsertBallots, Reject};
 use crate::postgres::error::Error;
 
 /// The parameters of a step's transaction.
@@ -93,6 +94,28 @@ pub(super) fn insert(
 pub(super) fn ids<'a>(ballots: impl IntoIterator<Item = &'a PositionedBallot>) -> Vec<Uuid> {
     let ballots = ballots.into_iter();
     ballots.map(|placed| placed.ballot.id.as_uuid()).collect()
+}
+
+/// Rejections of another log, as rows.
+pub(super) fn import(rejections: &[NumberedRejection]) -> Result<ImportRejections, Error> {
+    let mut rows = ImportRejections::default();
+    for NumberedRejection {
+        partition,
+        rejection,
+        rejected_at,
+        ..
+    } in rejections
+    {
+        let row = reject(partition.get().into(), std::slice::from_ref(rejection))?;
+        rows.partitions.push(row.partition);
+        rows.offsets.extend(row.offsets);
+        rows.ballot_ids.extend(row.ballot_ids);
+        rows.ballots.extend(row.ballots);
+        rows.bytes.extend(row.bytes);
+        rows.reasons.extend(row.reasons);
+        rows.rejected_at.push(timestamp(*rejected_at)?);
+    }
+    Ok(rows)
 }
 
 fn reject(partition: i64, rejections: &[Rejection]) -> Result<Reject, Error> {

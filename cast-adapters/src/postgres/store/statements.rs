@@ -136,3 +136,29 @@ statement! {
         ids: Vec<Uuid> => Array<SqlUuid>
     ) -> (SqlUuid, BigInt, BigInt), "rejected_ballots.sql"
 }
+
+statement! {
+    /// Gives numbers to candidates.
+    ImportCandidates(
+        numbers: Vec<i64> => Array<BigInt>,
+        candidates: Vec<String> => Array<Text>
+    ) -> (), "import_candidates.sql"
+}
+
+statement! {
+    /// Numbers the next candidates after those that were imported.
+    NumberAfter() -> BigInt, "number_after.sql"
+}
+
+statement! {
+    /// Inserts rejections of another log.
+    ImportRejections(
+        partitions: Vec<i64> => Array<BigInt>,
+        offsets: Vec<i64> => Array<BigInt>,
+        ballot_ids: Vec<Option<Uuid>> => Array<Nullable<SqlUuid>>,
+        ballots: Vec<Option<String>> => Array<Nullable<Text>>,
+        bytes: Vec<Option<Vec<u8>>> => Array<Nullable<Binary>>,
+        reasons: Vec<String> => Array<Text>,
+        rejected_at: Vec<PgTimestamp> => Array<Timestamptz>
+    ) -> (), "import_rejections.sql"
+}

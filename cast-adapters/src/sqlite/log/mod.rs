@@ -74,7 +74,7 @@ impl SqliteBus {
         });
         let (database, spans) = database?;
         Ok(Self {
-            log: Arc::new(SharedLog::new(database, &spans)),
+            log: Arc::new(SharedLog::new(database, &spans, Arc::clone(&clock))),
             clock,
         })
     }
@@ -87,7 +87,7 @@ impl SqliteBus {
             must_exist: true,
         };
         let (database, logs) = Database::inspect(file, read::partitions)?;
-        let log = SharedLog::inspected(database, logs.len());
+        let log = SharedLog::inspected(database, logs.len(), Arc::clone(&clock));
         Ok(Self {
             log: Arc::new(log),
             clock,

@@ -7,7 +7,8 @@ use cast_core::{
     ports::Applied,
 };
 use diesel::{
-    ExpressionMethods as _, OptionalExtension as _, QueryDsl as _, RunQueryDsl as _,
+    BoolExpressionMethods as _, ExpressionMethods as _, JoinOnDsl as _,
+    NullableExpressionMethods as _, OptionalExtension as _, QueryDsl as _, RunQueryDsl as _,
     SqliteConnection, insert_into, insert_or_ignore_into, update, upsert::excluded,
 };
 
@@ -104,13 +105,26 @@ fn add_votes(
     candidate: &Candidate,
     votes: u64,
 ) -> Result<u64, Error> {
-    let number = number_of(connection, candidate)?;
-    let of_partition = totals::table.find((number, rows.progress.partition));
-    let before: Option<i64> = of_partition
-        .select(totals::votes)
+    let partition = rows.progress.partition;
+    let known: Option<(i64, i64, Option<i64>)> = candidates::table
+        .left_join(
+            totals::table.on(totals::candidate
+                .eq(candidates::number)
+                .and(totals::partition.eq(partition))),
+        )
+        .filter(candidates::username.eq(candidate.as_str()))
+        .select((
+            candidates::number,
+            candidates::votes,
+            totals::votes.nullable(),
+        ))
         .first(connection)
         .optional()?;
     let votes = whole("a number of votes", votes)?;
+    let (number, sum, before) = match known {
+        Some(known) => known,
+        None => (name(connection, candidate)?, 0, None),
+    };
     let total = before.unwrap_or_default().checked_add(votes);
     let total = total.ok_or_else(|| {
         Error::Unholdable(format!(
@@ -118,39 +132,28 @@ fn add_votes(
             i64::MAX
         ))
     })?;
-    let changed = (
-        totals::votes.eq(total),
-        totals::as_of.eq(rows.progress.next),
-    );
-    if before.is_some() {
-        update(of_partition).set(changed).execute(connection)?;
-    } else {
-        let key = (
+    insert_into(totals::table)
+        .values((
             totals::candidate.eq(number),
-            totals::partition.eq(rows.progress.partition),
-        );
-        insert_into(totals::table)
-            .values((key, changed))
-            .execute(connection)?;
-    }
-    let of_candidate = candidates::table.find(number);
-    let sum: i64 = of_candidate.select(candidates::votes).first(connection)?;
-    update(of_candidate)
+            totals::partition.eq(partition),
+            totals::votes.eq(total),
+            totals::as_of.eq(rows.progress.next),
+        ))
+        .on_conflict((totals::candidate, totals::partition))
+        .do_update()
+        .set((
+            totals::votes.eq(excluded(totals::votes)),
+            totals::as_of.eq(excluded(totals::as_of)),
+        ))
+        .execute(connection)?;
+    update(candidates::table.find(number))
         .set(candidates::votes.eq(sum.saturating_add(votes)))
         .execute(connection)?;
     unsigned("a total", total)
 }
 
-/// The number of a candidate, who gets one if there is none.
-fn number_of(connection: &mut SqliteConnection, candidate: &Candidate) -> Result<i64, Error> {
-    let known: Option<i64> = candidates::table
-        .filter(candidates::username.eq(candidate.as_str()))
-        .select(candidates::number)
-        .first(connection)
-        .optional()?;
-    if let Some(number) = known {
-        return Ok(number);
-    }
+/// Gives a number to a candidate who has none.
+fn name(connection: &mut SqliteConnection, candidate: &Candidate) -> Result<i64, Error> {
     let number = insert_into(candidates::table)
         .values((
             candidates::username.eq(candidate.as_str()),

@@ -2,6 +2,7 @@
 //! folded again.
 
 mod fold;
+mod listing;
 mod read;
 mod rows;
 mod schema;
