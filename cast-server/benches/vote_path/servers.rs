@@ -62,7 +62,7 @@ impl Servers {
                 settings.push((BUS, self.folded.url()));
                 settings.push((STORE, self.database.url().to_owned()));
             }
-            Side::Votes | Side::Nothing | Side::Defaults => {}
+            Side::Votes | Side::Folder | Side::Nothing | Side::Defaults => {}
         }
         settings
     }

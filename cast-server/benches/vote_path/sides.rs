@@ -4,7 +4,11 @@ use std::{io::Write as _, sync::Arc, time::Duration};
 
 use async_graphql::{EmptySubscription, Object, Schema, SimpleObject, ValidationMode};
 use async_graphql_poem::GraphQL;
-use cast_adapters::memory;
+use cast_adapters::{
+    memory,
+    sqlite::{self, DataDir, DataDirOptions},
+    system::SystemClock,
+};
 use cast_core::{Cast, Ports, Roles, Settings, domain::KeyRing};
 use cast_server::{
     app::{App, http},
@@ -20,6 +24,7 @@ use super::ports;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
     Votes,
+    Folder,
     Nothing,
     Defaults,
     Redis,
@@ -29,12 +34,13 @@ pub(crate) enum Side {
 
 impl Side {
     /// Those without servers of their own.
-    pub(crate) const ALONE: [Self; 3] = [Self::Votes, Self::Nothing, Self::Defaults];
+    pub(crate) const ALONE: [Self; 4] = [Self::Votes, Self::Folder, Self::Nothing, Self::Defaults];
     /// Those over real servers, and the baseline.
     pub(crate) const STACK: [Self; 4] = [Self::Nothing, Self::Redis, Self::Kafka, Self::Postgres];
 
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Votes,
+        Self::Folder,
         Self::Nothing,
         Self::Defaults,
         Self::Redis,
@@ -45,6 +51,7 @@ impl Side {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Votes => "votes",
+            Self::Folder => "folder",
             Self::Nothing => "nothing",
             Self::Defaults => "defaults",
             Self::Redis => "redis",
@@ -56,6 +63,7 @@ impl Side {
     pub(crate) const fn title(self) -> &'static str {
         match self {
             Self::Votes => "votes, memory adapters (mimalloc)",
+            Self::Folder => "votes, kept in a folder (mimalloc)",
             Self::Nothing => "our endpoint doing nothing (mimalloc)",
             Self::Defaults => "crates' endpoint doing nothing (system's)",
             Self::Redis => "votes, Redis, log in memory",
@@ -81,12 +89,21 @@ pub(crate) fn serve(side: Side) {
     runtime.block_on(async {
         match side {
             Side::Votes => votes(app(memory::ports(), 1)).await,
+            Side::Folder => folder().await,
             Side::Nothing => nothing().await,
             Side::Defaults => defaults().await,
             Side::Redis | Side::Postgres => votes(app(ports::ports(), 1)).await,
             Side::Kafka => votes(app(ports::ports(), 0)).await,
         }
     });
+}
+
+/// Votes that are kept in a new folder, which is deleted at the end.
+async fn folder() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let options = DataDirOptions::default();
+    let data = DataDir::open(folder.path(), &options, Arc::new(SystemClock)).unwrap();
+    votes(app(sqlite::ports(&data), 1)).await;
 }
 
 fn announce(address: impl std::fmt::Display, ticket: &str) {

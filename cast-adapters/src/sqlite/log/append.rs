@@ -44,7 +44,7 @@ pub(super) fn begin(
 pub(super) fn append(
     connection: &mut SqliteConnection,
     partition: Partition,
-    bytes: Vec<u8>,
+    bytes: &[u8],
     now: Timestamp,
 ) -> Result<Offset, Error> {
     let of_partition = partitions::table.find(i64::from(partition.get()));
@@ -58,7 +58,7 @@ pub(super) fn append(
         // The wall clock may go back, and the times of a partition may not.
         appended_at: now.max(last),
         crc: 0,
-        bytes,
+        bytes: bytes.to_vec(),
     };
     row.crc = chain::crc(chain::stored(crc)?, &row).into();
     update(of_partition)

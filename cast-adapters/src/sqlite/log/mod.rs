@@ -6,12 +6,13 @@ mod read;
 mod retention;
 mod schema;
 mod shared;
+mod tail;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use cast_core::{
-    domain::{Clock, LogPosition, Offset, Partition, Partitions, Record},
+    domain::{Clock, LogPosition, LoggedBallot, Offset, Partition, Partitions, Record},
     ports::{EventBus, GroupName, PartitionLag, PortError, Published, ResumeFrom, Subscription},
 };
 use diesel_migrations::embed_migrations;
@@ -105,49 +106,63 @@ impl SqliteBus {
         bytes: impl Into<Vec<u8>>,
     ) -> Result<LogPosition, PortError> {
         self.log.check_partition(partition, PUBLISHING)?;
-        let offsets = self.append(vec![(partition, bytes.into())]).await?;
+        let row = Row {
+            partition,
+            bytes: bytes.into(),
+            ballots: None,
+        };
+        let offsets = self.append(vec![row]).await?;
         let offset = offsets.first().copied().unwrap_or_default();
         Ok(LogPosition { partition, offset })
     }
 
     /// Appends records in one transaction.
-    async fn append(&self, records: Vec<(Partition, Vec<u8>)>) -> Result<Vec<Offset>, PortError> {
+    async fn append(&self, rows: Vec<Row>) -> Result<Vec<Offset>, PortError> {
         let (log, clock) = (Arc::clone(&self.log), Arc::clone(&self.clock));
-        let partitions: Vec<_> = records.iter().map(|(partition, _)| *partition).collect();
+        let rows: Arc<[Row]> = rows.into();
+        let appended = Arc::clone(&rows);
         let append = self.log.database().write_then(
             move |connection| {
                 let now = clock.now();
-                let append = |(partition, bytes): &(Partition, Vec<u8>)| {
-                    append::append(connection, *partition, bytes.clone(), now)
-                };
-                let offsets = records.iter().map(append).collect::<Result<Vec<_>, _>>();
+                let append = |row: &Row| append::append(connection, row.partition, &row.bytes, now);
+                let offsets = rows.iter().map(append).collect::<Result<Vec<_>, _>>();
                 offsets.map(End::Keep)
             },
-            move |appended| match appended {
+            move |offsets| match offsets {
                 Ok(offsets) => {
-                    for (partition, offset) in partitions.iter().zip(offsets) {
-                        log.appended(*partition, *offset);
+                    for (row, offset) in appended.iter().zip(offsets) {
+                        log.appended(row.partition, *offset, row.ballots.clone());
                     }
                 }
                 Err(Error::Commit(_)) => {
-                    for partition in partitions {
-                        log.may_have_appended(partition);
+                    for row in &*appended {
+                        log.may_have_appended(row.partition);
                     }
                 }
                 Err(_) => {}
             },
         );
-        append
-            .await
-            .map_err(|error| error.with_operation(PUBLISHING))
+        let appended = append.await;
+        appended.map_err(|error| error.with_operation(PUBLISHING))
     }
 
-    fn encoded(&self, record: &Record) -> Result<(Partition, Vec<u8>), PortError> {
+    fn row(&self, record: &Record) -> Result<Row, PortError> {
         self.log.check_partition(record.partition(), PUBLISHING)?;
         let encoded = record::encode(record, self.log.partitions());
-        let bytes = encoded.map_err(|error| PortError::corrupt(PUBLISHING, error))?;
-        Ok((record.partition(), bytes))
+        Ok(Row {
+            partition: record.partition(),
+            bytes: encoded.map_err(|error| PortError::corrupt(PUBLISHING, error))?,
+            ballots: Some(Arc::clone(record.ballots())),
+        })
     }
+}
+
+/// A record to be appended.
+struct Row {
+    partition: Partition,
+    bytes: Vec<u8>,
+    /// What the bytes decode to; `None` for those that are no record.
+    ballots: Option<Arc<[LoggedBallot]>>,
 }
 
 #[async_trait]
@@ -157,14 +172,12 @@ impl EventBus for SqliteBus {
     }
 
     async fn publish(&self, records: &[Record]) -> Vec<Result<Published, PortError>> {
-        let encoded: Vec<_> = records.iter().map(|record| self.encoded(record)).collect();
-        let mut rows = Vec::with_capacity(encoded.len());
-        let mut results = Vec::with_capacity(encoded.len());
-        for record in encoded {
-            results.push(record.map(|row| {
-                let partition = row.0;
+        let mut rows = Vec::with_capacity(records.len());
+        let mut results = Vec::with_capacity(records.len());
+        for record in records {
+            results.push(self.row(record).map(|row| {
                 rows.push(row);
-                partition
+                record.partition()
             }));
         }
         let appended = if rows.is_empty() {

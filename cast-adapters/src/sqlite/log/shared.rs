@@ -10,13 +10,13 @@ use std::{
 };
 
 use cast_core::{
-    domain::{Clock, LogBatch, Offset, Partition, Partitions, Progress},
+    domain::{Clock, LogBatch, LoggedBallot, Offset, Partition, Partitions, Progress},
     ports::{GroupName, PortError},
 };
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::read;
+use super::{read, tail::Tail};
 use crate::{
     groups::{Assignment, Group, GroupedLog, Span},
     sqlite::{database::Database, error::Error},
@@ -43,6 +43,7 @@ pub(super) struct SharedLog {
     partitions: Partitions,
     /// The ends of the partitions, so that a member that has read everything reads no file.
     ends: Vec<AtomicU64>,
+    tails: Vec<Mutex<Tail>>,
     /// When each partition was last read, as time of the monotonic clock.
     read_at: Mutex<Vec<Duration>>,
     groups: Mutex<HashMap<GroupName, Group>>,
@@ -55,6 +56,7 @@ impl SharedLog {
             database,
             partitions: count.unwrap_or(Partitions::ONE),
             ends: spans.iter().map(|span| AtomicU64::new(span.end)).collect(),
+            tails: spans.iter().map(|_| Mutex::default()).collect(),
             read_at: Mutex::new(vec![Duration::ZERO; spans.len()]),
             clock,
             groups: Mutex::default(),
@@ -68,6 +70,7 @@ impl SharedLog {
             database,
             partitions: count.unwrap_or(Partitions::ONE),
             ends: (0..partitions).map(|_| AtomicU64::new(UNKNOWN)).collect(),
+            tails: (0..partitions).map(|_| Mutex::default()).collect(),
             read_at: Mutex::new(vec![Duration::ZERO; partitions]),
             clock,
             groups: Mutex::default(),
@@ -82,8 +85,20 @@ impl SharedLog {
         self.partitions
     }
 
-    /// Notes that a record was appended, and wakes those who wait for it.
-    pub(super) fn appended(&self, partition: Partition, offset: Offset) {
+    /// Notes that a record was appended, and wakes those who wait for it. It is called in the order of the
+    /// log, with the ballots if the record is one of them.
+    pub(super) fn appended(
+        &self,
+        partition: Partition,
+        offset: Offset,
+        ballots: Option<Arc<[LoggedBallot]>>,
+    ) {
+        let mut tail = self.tails[index(partition)].lock();
+        match ballots {
+            Some(ballots) => tail.push(offset, ballots),
+            None => tail.clear(offset.next()),
+        }
+        drop(tail);
         self.ends[index(partition)].store(offset.get() + 1, Ordering::Release);
         self.wake(partition);
     }
@@ -201,6 +216,12 @@ impl GroupedLog for SharedLog {
             return Ok(None);
         }
         self.linger(partition, end.saturating_sub(from.get())).await;
+        let tail = self.tails[index(partition)]
+            .lock()
+            .read(partition, from, max_ballots);
+        if tail.is_some() {
+            return Ok(tail);
+        }
         let read = self.database.read(move |connection| {
             let log = read::partition(connection, partition)?;
             let entries = match log.span.check(from, GONE) {
