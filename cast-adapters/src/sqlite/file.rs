@@ -1,6 +1,10 @@
 //! One file of SQLite: how it is opened, and how it is known to be the right one.
 
-use std::{fs, path::PathBuf, sync::Arc};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use diesel::{
     Connection as _, QueryResult, RunQueryDsl as _, SqliteConnection,
@@ -58,7 +62,7 @@ impl File {
     fn opened_to_write(&self) -> Result<SqliteConnection, Error> {
         let is_new = !has_content(&self.path());
         if self.must_exist {
-            self.check_content()?;
+            check_content(&self.path())?;
         }
         let mut connection = self.connect()?;
         let Purpose {
@@ -96,57 +100,17 @@ impl File {
     /// Opens the file to read it.
     pub(super) fn open_to_read(&self) -> Result<SqliteConnection, Error> {
         // SQLite would make one.
-        self.check_content()?;
+        check_content(&self.path())?;
         let mut connection = self.connect()?;
         self.check_purpose(&mut connection)?;
         connection.batch_execute("PRAGMA query_only = ON")?;
         Ok(connection)
     }
 
-    fn check_content(&self) -> Result<(), Error> {
-        if has_content(&self.path()) {
-            return Ok(());
-        }
-        Err(Error::Refused(format!(
-            "{} is missing or empty: restore the folder from a backup",
-            self.path().display()
-        )))
-    }
-
     fn connect(&self) -> Result<SqliteConnection, Error> {
-        let path = self.path();
-        let url = self.url()?;
-        let mut connection = SqliteConnection::establish(&url).map_err(|error| {
-            Error::Refused(format!(
-                "{} cannot be opened ({error}): check who may read and write it, and its folder",
-                path.display()
-            ))
-        })?;
-        connection.batch_execute(&format!(
-            "PRAGMA busy_timeout = 2000; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY; \
-             PRAGMA cell_size_check = ON; PRAGMA cache_size = -{}",
-            self.purpose.cache_kib
-        ))?;
+        let mut connection = connect(&self.path(), self.folder.vfs())?;
+        connection.batch_execute(&format!("PRAGMA cache_size = -{}", self.purpose.cache_kib))?;
         Ok(connection)
-    }
-
-    /// The path, or a URI where a VFS is to be named.
-    fn url(&self) -> Result<String, Error> {
-        let path = std::path::absolute(self.path());
-        let path = path.ok().and_then(|path| path.to_str().map(str::to_owned));
-        let path = path.ok_or_else(|| {
-            Error::Refused(format!(
-                "{} is not a path in UTF-8, which SQLite needs: take another folder",
-                self.path().display()
-            ))
-        })?;
-        let Some(vfs) = self.folder.vfs() else {
-            // Absolute, so that no path is taken for a URI.
-            return Ok(path);
-        };
-        let escaped = path.replace('%', "%25").replace('?', "%3f");
-        let escaped = escaped.replace('#', "%23");
-        Ok(format!("file:{escaped}?vfs={vfs}"))
     }
 
     /// Refuses a file that is not a database, or is another one.
@@ -201,13 +165,63 @@ impl File {
     }
 }
 
+/// A connection to a file that must be there. What is not there, SQLite would make.
+pub(super) fn connect_to(path: &Path) -> Result<SqliteConnection, Error> {
+    check_content(path)?;
+    connect(path, None)
+}
+
+fn connect(path: &Path, vfs: Option<&str>) -> Result<SqliteConnection, Error> {
+    let url = url(path, vfs)?;
+    let mut connection = SqliteConnection::establish(&url).map_err(|error| {
+        Error::Refused(format!(
+            "{} cannot be opened ({error}): check who may read and write it, and its folder",
+            path.display()
+        ))
+    })?;
+    connection.batch_execute(
+        "PRAGMA busy_timeout = 2000; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY; \
+         PRAGMA cell_size_check = ON",
+    )?;
+    Ok(connection)
+}
+
+/// The path, or a URI where a VFS is to be named.
+fn url(path: &Path, vfs: Option<&str>) -> Result<String, Error> {
+    let whole = std::path::absolute(path).ok();
+    let whole = whole.and_then(|path| path.to_str().map(str::to_owned));
+    let whole = whole.ok_or_else(|| {
+        Error::Refused(format!(
+            "{} is not a path in UTF-8, which SQLite needs: take another folder",
+            path.display()
+        ))
+    })?;
+    let Some(vfs) = vfs else {
+        // Absolute, so that no path is taken for a URI.
+        return Ok(whole);
+    };
+    let escaped = whole.replace('%', "%25").replace('?', "%3f");
+    let escaped = escaped.replace('#', "%23");
+    Ok(format!("file:{escaped}?vfs={vfs}"))
+}
+
+fn check_content(path: &Path) -> Result<(), Error> {
+    if has_content(path) {
+        return Ok(());
+    }
+    Err(Error::Refused(format!(
+        "{} is missing or empty: restore the folder from a backup",
+        path.display()
+    )))
+}
+
 /// Whether the file is there and not empty.
-fn has_content(path: &std::path::Path) -> bool {
+fn has_content(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|found| found.len() > 0)
 }
 
 /// Syncs a folder, so that the names in it survive a power cut.
-pub(super) fn sync_folder(path: &std::path::Path) -> Result<(), Error> {
+pub(super) fn sync_folder(path: &Path) -> Result<(), Error> {
     let synced = fs::File::open(path).and_then(|folder| folder.sync_all());
     synced.map_err(|error| {
         Error::Refused(format!(

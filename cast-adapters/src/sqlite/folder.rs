@@ -8,6 +8,12 @@ use std::{
 
 use tokio::sync::oneshot;
 
+/// The file of the log.
+pub(super) const LOG: &str = "log.db";
+
+/// The file of the store.
+pub(super) const VOTES: &str = "votes.db";
+
 /// A folder with both files.
 pub(super) struct Folder {
     path: PathBuf,

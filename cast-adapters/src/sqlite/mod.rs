@@ -32,18 +32,23 @@
 //! | `database` | a file with a thread that writes it (`writer`) and connections that read it (`readers`) |
 //! | `file` | how a file is opened, and known to be the right one |
 
+mod backup;
+mod damage;
 mod database;
 mod dir;
 mod error;
 mod file;
 mod folder;
+mod inspect;
 mod log;
 mod position;
 mod readers;
 mod store;
 mod writer;
 
+pub use backup::{backup, restore};
 pub use dir::{DataDir, DataDirError, DataDirOptions};
+pub use inspect::{Findings, PartitionFindings, inspect};
 pub use log::SqliteBus;
 pub use store::SqliteStore;
 

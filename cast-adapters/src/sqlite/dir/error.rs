@@ -8,12 +8,12 @@ use std::{io, path::Path};
 pub struct DataDirError(String);
 
 impl DataDirError {
-    pub(super) fn because(sentence: impl Into<String>) -> Self {
+    pub(in crate::sqlite) fn because(sentence: impl Into<String>) -> Self {
         Self(sentence.into())
     }
 
     /// Something that the operating system refused.
-    pub(super) fn of(error: &io::Error, what: &str, path: &Path) -> Self {
+    pub(in crate::sqlite) fn of(error: &io::Error, what: &str, path: &Path) -> Self {
         let advice = match error.kind() {
             io::ErrorKind::PermissionDenied => {
                 "run the server as the user whom the folder belongs to, or take another folder with \

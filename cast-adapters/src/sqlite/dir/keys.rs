@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::{durable, error::DataDirError};
 
-pub(super) const NAME: &str = "keys";
+pub(in crate::sqlite) const NAME: &str = "keys";
 
 /// The key ring; a new one, if there is none yet.
 pub(super) fn read_or_make(folder: &Path, entropy: &dyn Entropy) -> Result<KeyRing, DataDirError> {

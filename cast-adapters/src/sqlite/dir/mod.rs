@@ -25,6 +25,7 @@ use cast_core::domain::{Clock, Entropy, KeyRing, Partitions};
 use tokio::sync::oneshot;
 
 pub use error::DataDirError;
+pub(super) use keys::NAME as KEYS;
 
 use super::{folder::Folder, log::SqliteBus, store::SqliteStore};
 
@@ -106,13 +107,7 @@ impl DataDir {
     /// data is of a newer version.
     pub fn inspect(path: impl Into<PathBuf>, clock: Arc<dyn Clock>) -> Result<Self, DataDirError> {
         let path = path.into();
-        if !format::is_marked(&path)? {
-            return Err(DataDirError::because(format!(
-                "{} is no data folder: it has no file `{}`",
-                path.display(),
-                format::NAME
-            )));
-        }
+        require_marked(&path)?;
         let (folder, closed) = Folder::new(path.clone(), None, None);
         let folder = Arc::new(folder);
         let bus = SqliteBus::inspect(Arc::clone(&folder), Arc::clone(&clock))?;
@@ -158,7 +153,25 @@ impl DataDir {
     }
 }
 
-fn make(path: &Path) -> Result<(), DataDirError> {
+/// Refuses what is no data folder.
+pub(super) fn require_marked(path: &Path) -> Result<(), DataDirError> {
+    if format::is_marked(path)? {
+        return Ok(());
+    }
+    Err(DataDirError::because(format!(
+        "{} is no data folder: it has no file `{}`",
+        path.display(),
+        format::NAME
+    )))
+}
+
+/// Marks a folder whose files are all there.
+pub(super) fn mark(path: &Path) -> Result<(), DataDirError> {
+    format::mark(path)
+}
+
+/// Makes a folder that only its owner can read, if there is none.
+pub(super) fn make(path: &Path) -> Result<(), DataDirError> {
     let mut builder = fs::DirBuilder::new();
     let made = builder.recursive(true).mode(0o700).create(path);
     match made {

@@ -2,11 +2,12 @@
 
 mod append;
 mod chain;
+mod latest;
 mod read;
 mod retention;
 mod schema;
 mod shared;
-mod tail;
+mod verify;
 
 use std::sync::Arc;
 
@@ -17,12 +18,14 @@ use cast_core::{
 };
 use diesel_migrations::embed_migrations;
 
+pub(super) use self::verify::{LogContents, verify};
+
 use self::shared::SharedLog;
 use super::{
     database::Database,
     error::Error,
     file::{File, Purpose},
-    folder::Folder,
+    folder::{self, Folder},
     writer::End,
 };
 use crate::{groups::GroupSubscription, record};
@@ -30,7 +33,7 @@ use crate::{groups::GroupSubscription, record};
 const PUBLISHING: &str = "appending to the log";
 
 static LOG: Purpose = Purpose {
-    name: "log.db",
+    name: folder::LOG,
     // "CSTl"
     application_id: 0x4353_546c,
     synchronous: "FULL",

@@ -29,6 +29,13 @@ pub(super) struct Chained {
     crc: u32,
 }
 
+impl Chained {
+    /// The checksum before the first record, and that of the last one.
+    pub(super) const fn ends(&self) -> (u32, u32) {
+        (self.start_crc, self.crc)
+    }
+}
+
 /// All partitions, in their order.
 pub(super) fn partitions(connection: &mut SqliteConnection) -> Result<Vec<Chained>, Error> {
     let rows: Vec<PartitionRow> = partitions::table

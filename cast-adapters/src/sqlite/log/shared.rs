@@ -16,7 +16,7 @@ use cast_core::{
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::{read, tail::Tail};
+use super::{latest::LatestRecords, read};
 use crate::{
     groups::{Assignment, Group, GroupedLog, Span},
     sqlite::{database::Database, error::Error},
@@ -43,7 +43,7 @@ pub(super) struct SharedLog {
     partitions: Partitions,
     /// The ends of the partitions, so that a member that has read everything reads no file.
     ends: Vec<AtomicU64>,
-    tails: Vec<Mutex<Tail>>,
+    latest: Vec<Mutex<LatestRecords>>,
     /// When each partition was last read, as time of the monotonic clock.
     read_at: Mutex<Vec<Duration>>,
     groups: Mutex<HashMap<GroupName, Group>>,
@@ -56,7 +56,7 @@ impl SharedLog {
             database,
             partitions: count.unwrap_or(Partitions::ONE),
             ends: spans.iter().map(|span| AtomicU64::new(span.end)).collect(),
-            tails: spans.iter().map(|_| Mutex::default()).collect(),
+            latest: spans.iter().map(|_| Mutex::default()).collect(),
             read_at: Mutex::new(vec![Duration::ZERO; spans.len()]),
             clock,
             groups: Mutex::default(),
@@ -70,7 +70,7 @@ impl SharedLog {
             database,
             partitions: count.unwrap_or(Partitions::ONE),
             ends: (0..partitions).map(|_| AtomicU64::new(UNKNOWN)).collect(),
-            tails: (0..partitions).map(|_| Mutex::default()).collect(),
+            latest: (0..partitions).map(|_| Mutex::default()).collect(),
             read_at: Mutex::new(vec![Duration::ZERO; partitions]),
             clock,
             groups: Mutex::default(),
@@ -93,12 +93,12 @@ impl SharedLog {
         offset: Offset,
         ballots: Option<Arc<[LoggedBallot]>>,
     ) {
-        let mut tail = self.tails[index(partition)].lock();
+        let mut latest = self.latest[index(partition)].lock();
         match ballots {
-            Some(ballots) => tail.push(offset, ballots),
-            None => tail.clear(offset.next()),
+            Some(ballots) => latest.push(offset, ballots),
+            None => latest.clear(offset.next()),
         }
-        drop(tail);
+        drop(latest);
         self.ends[index(partition)].store(offset.get() + 1, Ordering::Release);
         self.wake(partition);
     }
@@ -216,11 +216,11 @@ impl GroupedLog for SharedLog {
             return Ok(None);
         }
         self.linger(partition, end.saturating_sub(from.get())).await;
-        let tail = self.tails[index(partition)]
+        let batch = self.latest[index(partition)]
             .lock()
             .read(partition, from, max_ballots);
-        if tail.is_some() {
-            return Ok(tail);
+        if batch.is_some() {
+            return Ok(batch);
         }
         let read = self.database.read(move |connection| {
             let log = read::partition(connection, partition)?;

@@ -6,7 +6,7 @@ use cast_core::{
     domain::{PositionedBallot, Rejection, Timestamp, Unreadable},
     ports::PortError,
 };
-use diesel::{ExpressionMethods as _, QueryDsl as _, RunQueryDsl as _, SqliteConnection, dsl::max};
+use diesel::{ExpressionMethods as _, QueryDsl as _, RunQueryDsl as _, SqliteConnection};
 
 use super::{
     SqliteStore, read,
@@ -25,7 +25,7 @@ const LISTING: &str = "listing what the store has";
 #[async_trait]
 impl Origin for SqliteStore {
     async fn counted(&self) -> Result<u64, PortError> {
-        self.read(LISTING, counted).await
+        self.read(LISTING, read::counted).await
     }
 
     async fn ballots(&self, after: u64, limit: usize) -> Result<Vec<NumberedBallot>, PortError> {
@@ -50,14 +50,6 @@ impl Origin for SqliteStore {
         self.read(LISTING, move |c| list_rejections(c, after, limit))
             .await
     }
-}
-
-/// No ballot is ever deleted, so the last number is the count.
-fn counted(connection: &mut SqliteConnection) -> Result<u64, Error> {
-    let last: Option<i64> = ballots::table
-        .select(max(ballots::number))
-        .first(connection)?;
-    unsigned("a number", last.unwrap_or_default())
 }
 
 fn rows(limit: usize) -> i64 {

@@ -6,6 +6,7 @@ mod listing;
 mod read;
 mod rows;
 mod schema;
+mod verify;
 
 use std::sync::Arc;
 
@@ -17,17 +18,19 @@ use cast_core::{
 use diesel::SqliteConnection;
 use diesel_migrations::embed_migrations;
 
+pub(super) use self::verify::{StoreContents, verify};
+
 use self::rows::Rows;
 use super::{
     database::Database,
     error::Error,
     file::{File, Purpose},
-    folder::Folder,
+    folder::{self, Folder},
     writer::End,
 };
 
 static VOTES: Purpose = Purpose {
-    name: "votes.db",
+    name: folder::VOTES,
     // "CSTv"
     application_id: 0x4353_5476,
     synchronous: "NORMAL",

@@ -11,7 +11,7 @@ use cast_core::{
 };
 use diesel::{
     ExpressionMethods as _, JoinOnDsl as _, OptionalExtension as _, QueryDsl as _,
-    RunQueryDsl as _, SqliteConnection,
+    RunQueryDsl as _, SqliteConnection, dsl::max,
 };
 use uuid::Uuid;
 
@@ -232,7 +232,15 @@ fn count_ballots(
     Ok(())
 }
 
-fn partition_of(number: i64) -> Result<Partition, Error> {
+/// No ballot is ever deleted, so the last number is the count.
+pub(super) fn counted(connection: &mut SqliteConnection) -> Result<u64, Error> {
+    let last: Option<i64> = ballots::table
+        .select(max(ballots::number))
+        .first(connection)?;
+    unsigned("a number", last.unwrap_or_default())
+}
+
+pub(super) fn partition_of(number: i64) -> Result<Partition, Error> {
     let number = u32::try_from(number);
     let number = number.map_err(|_| Error::Damaged("votes.db has an invalid partition".into()))?;
     Ok(Partition::new(number))

@@ -5,19 +5,19 @@ use std::{collections::VecDeque, sync::Arc};
 
 use cast_core::domain::{LogBatch, LogEntry, LoggedBallot, Offset, Partition};
 
-/// Ballots that the tail of a partition keeps at most.
+/// Ballots of a partition that are kept at most.
 const MAX_BALLOTS: usize = 32_768;
 
 /// The records from some offset on, without gaps.
 #[derive(Default)]
-pub(super) struct Tail {
+pub(super) struct LatestRecords {
     start: u64,
     records: VecDeque<Arc<[LoggedBallot]>>,
     ballots: usize,
 }
 
-impl Tail {
-    /// Adds the record that was appended at `offset`. A gap before it begins a new tail.
+impl LatestRecords {
+    /// Adds the record that was appended at `offset`. A gap before it forgets those before.
     pub(super) fn push(&mut self, offset: Offset, ballots: Arc<[LoggedBallot]>) {
         let end = self.start + self.records.len() as u64;
         if offset.get() != end {
@@ -42,7 +42,7 @@ impl Tail {
     }
 
     /// The records from `from` on: at least one, and otherwise no more than `max_ballots` ballots. `None` if
-    /// the tail does not have the first of them.
+    /// the first of them is not here.
     pub(super) fn read(
         &self,
         partition: Partition,
@@ -86,35 +86,35 @@ mod tests {
         vec![ballot; count].into()
     }
 
-    fn span(tail: &Tail, from: u64, max_ballots: usize) -> Option<(u64, u64)> {
-        let batch = tail.read(P0, Offset::new(from), max_ballots)?;
+    fn span(latest: &LatestRecords, from: u64, max_ballots: usize) -> Option<(u64, u64)> {
+        let batch = latest.read(P0, Offset::new(from), max_ballots)?;
         Some((batch.start.get(), batch.next.get()))
     }
 
     #[test]
     fn it_has_the_records_since_the_last_gap() {
-        let mut tail = Tail::default();
+        let mut latest = LatestRecords::default();
         for offset in [4, 5, 6] {
-            tail.push(Offset::new(offset), ballots(2));
+            latest.push(Offset::new(offset), ballots(2));
         }
-        assert_eq!(span(&tail, 3, 100), None);
-        assert_eq!(span(&tail, 4, 100), Some((4, 7)));
-        assert_eq!(span(&tail, 5, 3), Some((5, 6)));
-        assert_eq!(span(&tail, 5, 1), Some((5, 6)), "one record at least");
-        assert_eq!(span(&tail, 7, 100), None);
-        assert_eq!(span(&tail, 9, 100), None);
-        tail.push(Offset::new(9), ballots(1));
-        assert_eq!(span(&tail, 6, 100), None);
-        assert_eq!(span(&tail, 9, 100), Some((9, 10)));
+        assert_eq!(span(&latest, 3, 100), None);
+        assert_eq!(span(&latest, 4, 100), Some((4, 7)));
+        assert_eq!(span(&latest, 5, 3), Some((5, 6)));
+        assert_eq!(span(&latest, 5, 1), Some((5, 6)), "one record at least");
+        assert_eq!(span(&latest, 7, 100), None);
+        assert_eq!(span(&latest, 9, 100), None);
+        latest.push(Offset::new(9), ballots(1));
+        assert_eq!(span(&latest, 6, 100), None);
+        assert_eq!(span(&latest, 9, 100), Some((9, 10)));
     }
 
     #[test]
     fn it_is_bounded_by_ballots() {
-        let mut tail = Tail::default();
+        let mut latest = LatestRecords::default();
         for offset in 0..3 {
-            tail.push(Offset::new(offset), ballots(MAX_BALLOTS / 2));
+            latest.push(Offset::new(offset), ballots(MAX_BALLOTS / 2));
         }
-        assert_eq!(span(&tail, 0, 1), None);
-        assert_eq!(span(&tail, 1, usize::MAX), Some((1, 3)));
+        assert_eq!(span(&latest, 0, 1), None);
+        assert_eq!(span(&latest, 1, usize::MAX), Some((1, 3)));
     }
 }
