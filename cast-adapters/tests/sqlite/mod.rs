@@ -1,6 +1,8 @@
 //! Data folders, for the contract suites and other tests.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
+pub(crate) mod voting;
+
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
