@@ -71,5 +71,5 @@ pub use tasks::TaskDied;
 pub use tickets::Generator;
 pub use transfer::{
     Destination, NumberedBallot, NumberedCandidate, NumberedRejection, Origin, Stage, Transfer,
-    TransferError, TransferReport, TransferSettings,
+    TransferError, TransferReport, TransferSettings, fold_to_end,
 };

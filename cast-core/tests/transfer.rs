@@ -241,7 +241,9 @@ async fn a_transfer_that_is_run_again_goes_on_and_counts_nothing_twice() {
         .await
         .expect_err("the store does not answer");
     assert!(
-        interrupted.to_string().contains("folding the target's log"),
+        interrupted
+            .to_string()
+            .contains("folding the log to its end"),
         "{interrupted}"
     );
     plan.clear();

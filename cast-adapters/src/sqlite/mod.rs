@@ -47,7 +47,7 @@ mod store;
 mod writer;
 
 pub use backup::{backup, restore};
-pub use dir::{DataDir, DataDirError, DataDirOptions};
+pub use dir::{DataDir, DataDirError, DataDirOptions, MoveLedger};
 pub use inspect::{Findings, PartitionFindings, inspect};
 pub use log::SqliteBus;
 pub use store::SqliteStore;

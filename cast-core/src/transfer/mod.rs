@@ -18,11 +18,13 @@
 
 mod compare;
 mod error;
+mod fold;
 mod origin;
 mod publish;
 mod run;
 mod verify;
 
 pub use error::TransferError;
+pub use fold::fold_to_end;
 pub use origin::{Destination, NumberedBallot, NumberedCandidate, NumberedRejection, Origin};
 pub use run::{Stage, Transfer, TransferReport, TransferSettings};

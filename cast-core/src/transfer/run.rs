@@ -2,17 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio_util::sync::CancellationToken;
-
 use super::{
     error::TransferError,
+    fold::fold_to_end,
     origin::{Destination, Origin},
 };
 use crate::{
     domain::Candidate,
-    log_reader::Ends,
     ports::{GroupName, Operation, PartitionLag, PortError, Ports, VoteStore},
-    projection::Consumer,
     settings::FoldSettings,
 };
 
@@ -114,7 +111,9 @@ impl Transfer {
         self.name_candidates().await?;
         self.publish(published, watch).await?;
         let rejections = self.reject().await?;
-        self.fold(watch).await?;
+        let folding = |behind| watch(Stage::Folding(behind));
+        let fold = &self.settings.fold;
+        fold_to_end(&self.target, fold, self.settings.patience, &folding).await?;
         let report = self.verify(watch).await?;
         Ok(TransferReport {
             rejections,
@@ -149,62 +148,10 @@ impl Transfer {
         }
     }
 
-    /// Folds the target's log up to its present end, beside the target's own consumers if they run.
-    async fn fold(&self, watch: &(dyn Fn(Stage) + Sync)) -> Result<(), PortError> {
-        let ends = self.ends().await?;
-        let stop = CancellationToken::new();
-        let consumer = Consumer::new(&self.target, self.settings.fold.clone());
-        let reaching = async {
-            let reached = self.reach(&ends, watch).await;
-            stop.cancel();
-            reached
-        };
-        let ((), reached) = tokio::join!(consumer.run(stop.clone()), reaching);
-        reached
-    }
-
-    /// Waits until the target's store has folded everything before `ends`.
-    async fn reach(&self, ends: &Ends, watch: &(dyn Fn(Stage) + Sync)) -> Result<(), PortError> {
-        const PAUSE: Duration = Duration::from_millis(100);
-        let clock = &self.target.clock;
-        let (mut least, mut moved_at) = (u64::MAX, clock.monotonic());
-        loop {
-            let mut behind = 0;
-            for (&partition, end) in ends {
-                let progress = self.target.store.progress(partition);
-                let limit = self.settings.deadline;
-                let progress = self
-                    .target
-                    .within(limit, Operation::Progress, progress)
-                    .await?;
-                behind += end.get().saturating_sub(progress.next.get());
-            }
-            watch(Stage::Folding(behind));
-            if behind == 0 {
-                return Ok(());
-            }
-            let now = clock.monotonic();
-            if behind < least {
-                (least, moved_at) = (behind, now);
-            } else if now.saturating_sub(moved_at) > self.settings.patience {
-                return Err(PortError::unavailable(
-                    "folding the target's log",
-                    format!("its store has stayed {behind} records behind: see the warnings above"),
-                ));
-            }
-            clock.sleep(PAUSE).await;
-        }
-    }
-
     pub(super) async fn lag(&self, group: &GroupName) -> Result<Vec<PartitionLag>, PortError> {
         let lag = self.target.bus.lag(group);
         let limit = self.settings.deadline;
         self.target.within(limit, Operation::Lag, lag).await
-    }
-
-    async fn ends(&self) -> Result<Ends, PortError> {
-        let lag = self.lag(&self.settings.fold.group).await?;
-        Ok(lag.iter().map(|lag| (lag.partition, lag.end)).collect())
     }
 
     /// An error of a candidate whose votes differ.

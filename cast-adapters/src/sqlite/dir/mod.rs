@@ -6,12 +6,14 @@
 //! | `format` | the version of the folder; written last, when all the others are there |
 //! | `keys` | the key ring of the tickets |
 //! | `log.db` | the log, with SQLite's `log.db-wal` and `log.db-shm` beside it while it is open |
+//! | `moved` | how far `cast-server move` is, once it was begun |
 //! | `votes.db` | the store, likewise; made again from the log if it is deleted |
 
 mod durable;
 mod error;
 mod format;
 mod keys;
+mod ledger;
 mod lock;
 
 use std::{
@@ -26,6 +28,7 @@ use tokio::sync::oneshot;
 
 pub use error::DataDirError;
 pub(super) use keys::NAME as KEYS;
+pub use ledger::MoveLedger;
 
 use super::{folder::Folder, log::SqliteBus, store::SqliteStore};
 
@@ -34,6 +37,8 @@ use super::{folder::Folder, log::SqliteBus, store::SqliteStore};
 pub struct DataDirOptions {
     /// The partitions of a new log. The number of an old one stays as it is.
     pub partitions: Partitions,
+    /// Whether to open a folder whose votes were moved, or are being moved.
+    pub moved: bool,
     /// The name of a VFS that was registered with SQLite, for tests.
     #[doc(hidden)]
     pub vfs: Option<String>,
@@ -45,6 +50,7 @@ impl Default for DataDirOptions {
     fn default() -> Self {
         Self {
             partitions: Partitions::ONE,
+            moved: false,
             vfs: None,
         }
     }
@@ -81,6 +87,9 @@ impl DataDir {
         let is_new = !format::is_marked(&path)?;
         if is_new {
             check_contents(&path)?;
+        }
+        if !options.moved {
+            ledger::refuse_moved(&path)?;
         }
         let (folder, closed) = Folder::new(path.clone(), options.vfs.clone(), Some(lock));
         let folder = Arc::new(folder);
@@ -144,6 +153,25 @@ impl DataDir {
         keys::read_or_make(&self.path, entropy)
     }
 
+    /// How far a move of its votes is; `None` if none was begun.
+    ///
+    /// # Errors
+    ///
+    /// If the ledger cannot be read.
+    pub fn move_ledger(&self) -> Result<Option<MoveLedger>, DataDirError> {
+        ledger::read(&self.path)
+    }
+
+    /// Notes how far a move of its votes is. From the first time on, the folder is refused without
+    /// [`DataDirOptions::moved`].
+    ///
+    /// # Errors
+    ///
+    /// If the ledger cannot be written.
+    pub fn note_move(&self, ledger: &MoveLedger) -> Result<(), DataDirError> {
+        ledger::write(&self.path, ledger)
+    }
+
     /// Waits until everything is written and the lock is released. All handles to the log and the store
     /// must be dropped before, or be dropped meanwhile.
     pub async fn close(self) {
@@ -203,7 +231,15 @@ fn check_contents(path: &Path) -> Result<(), DataDirError> {
         let name = entry.map_err(reading)?.file_name();
         let name = name.to_string_lossy();
         let stem = name.split(['-', '.']).next().unwrap_or_default();
-        let is_ours = [lock::NAME, format::NAME, keys::NAME, "log", "votes"].contains(&stem);
+        let is_ours = [
+            lock::NAME,
+            format::NAME,
+            keys::NAME,
+            ledger::NAME,
+            "log",
+            "votes",
+        ]
+        .contains(&stem);
         if !is_ours {
             return Err(DataDirError::because(format!(
                 "{} has files of something else ({name}): give --data-dir a folder that is new or empty",
