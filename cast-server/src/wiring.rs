@@ -7,15 +7,16 @@
     expect(unused_variables, reason = "only servers have settings")
 )]
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
+pub use cast_adapters::sqlite::{Findings, MoveLedger, backup, inspect, restore};
 use cast_adapters::{
     memory::{MemoryBus, MemoryCounter, MemoryStore, MemoryTickets},
-    sqlite::{DataDir, DataDirError, DataDirOptions},
+    sqlite::{self, DataDir, DataDirError, DataDirOptions, SqliteStore},
     system::{SystemClock, SystemEntropy},
 };
 use cast_core::{
-    Ports, Settings,
+    Destination, Ports, Settings,
     domain::{Clock, Entropy, KeyRing, Partitions},
     ports::{EventBus, PortError, TicketSource, VoteCounter, VoteStore},
 };
@@ -73,6 +74,55 @@ impl Data {
     /// Waits until everything is written and the folder is free for another process.
     pub async fn close(self) {
         self.0.close().await;
+    }
+}
+
+/// What a folder has, to be listed beside its server.
+pub fn listed(folder: &Path) -> Result<Arc<SqliteStore>, WiringError> {
+    let (clock, _) = system();
+    Ok(Arc::new(DataDir::inspect(folder, clock)?.store()))
+}
+
+/// A folder whose votes are moved, and where to.
+pub struct Moving {
+    /// The folder, which this process locks.
+    pub data: DataDir,
+    /// The folder's ports.
+    pub origin: Ports,
+    /// The deployment's.
+    pub target: Ports,
+    /// The deployment's store.
+    pub destination: Arc<dyn Destination>,
+}
+
+/// Locks a folder, to move its votes to the servers of the URLs.
+pub fn moving(folder: &Path, target: &Urls, settings: &Settings) -> Result<Moving, WiringError> {
+    let destination = destination(&target.votes.store.store_url, settings)?;
+    let target = wire(target, settings)?.ports;
+    let (clock, _) = system();
+    let options = DataDirOptions {
+        moved: true,
+        ..DataDirOptions::default()
+    };
+    let data = DataDir::open(folder, &options, clock)?;
+    Ok(Moving {
+        origin: sqlite::ports(&data),
+        data,
+        target,
+        destination,
+    })
+}
+
+fn destination(url: &PortUrl, settings: &Settings) -> Result<Arc<dyn Destination>, ConfigError> {
+    match url.scheme() {
+        #[cfg(feature = "postgres")]
+        Some("postgres" | "postgresql") => {
+            let options = postgres(url)?;
+            Ok(Arc::new(cast_adapters::postgres::PostgresStore::new(
+                options,
+            )))
+        }
+        other => Err(unknown("--to-store", other, POSTGRES)),
     }
 }
 

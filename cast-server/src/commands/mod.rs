@@ -3,10 +3,12 @@
 
 pub mod bench;
 pub mod demo;
+mod failure;
 
 mod audit;
 mod banner;
 mod completions;
+mod data;
 mod health;
 mod migrate;
 mod roles;
@@ -17,14 +19,14 @@ use clap::{Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use self::{bench::BenchConfig, completions::CompletionsConfig, demo::DemoConfig};
 use crate::{
-    app::{Failure, failure::usage_error, run::run},
+    app::{failure::usage_error, run::run},
     config::{
-        self, ApiConfig, AuditConfig, HealthConfig, MigrateConfig, ServeConfig,
-        TicketGeneratorConfig, Usage, VoteConsumerConfig,
+        self, ApiConfig, AuditConfig, BackupConfig, CheckConfig, ExportConfig, HealthConfig,
+        MigrateConfig, MoveConfig, RestoreConfig, ServeConfig, TicketGeneratorConfig, Usage,
+        VoteConsumerConfig,
     },
     process::{exit, terminal::print},
-    schema,
-    wiring::{self, WiringError},
+    schema, wiring,
 };
 
 /// A voting backend: tickets, votes and tallies over GraphQL.
@@ -58,6 +60,23 @@ pub enum Role {
     Migrate(Box<MigrateConfig>),
     /// Compares database, counter and log; exits with 3 where they differ
     Audit(Box<AuditConfig>),
+    /// Copies the folder of a `serve`, running or stopped, and verifies the copy
+    ///
+    /// The backup is a data folder itself. It has the ticket keys: keep it as secret as them.
+    Backup(BackupConfig),
+    /// Makes the folder of a `serve` from a backup
+    Restore(RestoreConfig),
+    /// Reads everything in the folder of a `serve`, running or stopped, and says what is damaged and what
+    /// to do; exits with 3 if something is
+    Check(CheckConfig),
+    /// Writes the ballots or the tallies of a folder to standard output
+    Export(ExportConfig),
+    /// Moves the votes of a folder into a deployment, and verifies them there
+    ///
+    /// No server may run on the folder, and the deployment is empty, or was begun by this command:
+    /// after an interruption, run it again. Migrate the deployment first, and start its API servers
+    /// afterwards, with the ticket keys of the folder.
+    Move(Box<MoveConfig>),
     /// Health check: exits with 1 if a process is not ready or does not answer
     Health(Box<HealthConfig>),
     /// Prints the GraphQL schema in its own language
@@ -108,15 +127,6 @@ pub fn command() -> Command {
     config::with_variables(Cli::command())
 }
 
-impl From<WiringError> for Failure {
-    fn from(error: WiringError) -> Self {
-        match error {
-            WiringError::Config(error) => error.into(),
-            WiringError::Data(error) => Self::Data(error.to_string()),
-        }
-    }
-}
-
 fn dispatch(role: Role) -> ExitCode {
     let (clock, _) = wiring::system();
     let quiet = |_: &str| {};
@@ -140,6 +150,11 @@ fn dispatch(role: Role) -> ExitCode {
         }
         Role::Migrate(it) => migrate::run(&it),
         Role::Audit(it) => audit::run(&it),
+        Role::Backup(it) => data::backup(&it),
+        Role::Restore(it) => data::restore(&it),
+        Role::Check(it) => data::check(&it),
+        Role::Export(it) => data::export(&it),
+        Role::Move(it) => data::transfer(&it),
         Role::Health(it) => health::run(&it),
         Role::Schema => print(&schema::sdl()),
         Role::Completions(it) => completions::run(&it, command()),

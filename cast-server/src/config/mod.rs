@@ -40,7 +40,10 @@ pub use self::{
     api::ApiConfig,
     audit::AuditConfig,
     consumer::VoteConsumerConfig,
-    data::DataConfig,
+    data::{
+        BackupConfig, CheckConfig, DataConfig, ExportConfig, ExportFormat, Exported, FolderConfig,
+        MoveConfig, RestoreConfig,
+    },
     documents::DocumentConfig,
     fold::FoldConfig,
     generator::TicketGeneratorConfig,
