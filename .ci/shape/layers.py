@@ -35,8 +35,9 @@ BELOW = {
     "cast_adapters": {
         "redis": ["system"],
         "kafka": ["record", "system"],
-        "postgres": ["system"],
-        "sqlite": ["groups", "memory", "record", "system"],
+        "postgres": ["statement", "system"],
+        "sqlite": ["groups", "memory", "record", "statement", "system"],
+        "statement": [],
         "groups": [],
         "memory": ["groups", "system"],
         "record": [],

@@ -43,6 +43,7 @@ mod inspect;
 mod log;
 mod position;
 mod readers;
+mod statement;
 mod store;
 mod writer;
 

@@ -9,6 +9,7 @@ use diesel::{
 use super::{
     chain,
     schema::{Row, partitions, records},
+    statements::{AdvancePartition, InsertRecord, PartitionEnd},
 };
 use crate::sqlite::{
     error::Error,
@@ -47,30 +48,35 @@ pub(super) fn append(
     bytes: &[u8],
     now: Timestamp,
 ) -> Result<Offset, Error> {
-    let of_partition = partitions::table.find(i64::from(partition.get()));
-    let (next, crc, last): (i64, i64, i64) = of_partition
-        .select((partitions::next, partitions::crc, partitions::appended_at))
-        .first(connection)?;
+    let partition_number = i64::from(partition.get());
+    let end = PartitionEnd {
+        partition: partition_number,
+    };
+    let (next, crc, last): (i64, i64, i64) = end.get_result(connection)?;
     let at = Offset::new(unsigned("an offset", next)?);
     let now = i64::try_from(now.as_unix_ms()).unwrap_or(i64::MAX);
-    let mut row = Row {
+    let row = Row {
         position: number(partition, at)?,
         // The wall clock may go back, and the times of a partition may not.
         appended_at: now.max(last),
         crc: 0,
         bytes: bytes.to_vec(),
     };
-    row.crc = chain::crc(chain::stored(crc)?, &row).into();
-    update(of_partition)
-        .set((
-            partitions::next.eq(next + 1),
-            partitions::crc.eq(row.crc),
-            partitions::appended_at.eq(row.appended_at),
-        ))
-        .execute(connection)?;
-    insert_into(records::table)
-        .values(&row)
-        .execute(connection)?;
+    let crc = i64::from(chain::crc(chain::stored(crc)?, &row));
+    let advance = AdvancePartition {
+        next: next + 1,
+        crc,
+        appended_at: row.appended_at,
+        partition: partition_number,
+    };
+    advance.execute(connection)?;
+    let insert = InsertRecord {
+        position: row.position,
+        appended_at: row.appended_at,
+        crc,
+        bytes: row.bytes,
+    };
+    insert.execute(connection)?;
     Ok(at)
 }
 

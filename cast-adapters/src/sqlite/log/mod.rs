@@ -7,6 +7,7 @@ mod read;
 mod retention;
 mod schema;
 mod shared;
+mod statements;
 mod verify;
 
 use std::sync::Arc;

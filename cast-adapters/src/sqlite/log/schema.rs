@@ -1,6 +1,6 @@
 //! The tables.
 
-use diesel::{Insertable, Queryable, Selectable};
+use diesel::{Queryable, Selectable};
 
 diesel::table! {
     partitions (partition) {
@@ -23,7 +23,7 @@ diesel::table! {
 }
 
 /// A record, as it is stored.
-#[derive(Insertable, Queryable, Selectable)]
+#[derive(Queryable, Selectable)]
 #[diesel(table_name = records)]
 pub(super) struct Row {
     pub(super) position: i64,

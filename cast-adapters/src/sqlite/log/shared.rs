@@ -32,10 +32,10 @@ const UNKNOWN: u64 = u64::MAX;
 
 /// How long a member that has just read waits for more records, if few are there: a step of the fold costs
 /// by its candidates, and many ballots share them.
-const LINGER: Duration = Duration::from_millis(25);
+const LINGER: Duration = Duration::from_millis(50);
 
 /// Records that are read without waiting for more.
-const MANY: u64 = 32;
+const MANY: u64 = 128;
 
 pub(super) struct SharedLog {
     database: Database,

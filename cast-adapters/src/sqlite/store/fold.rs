@@ -7,14 +7,14 @@ use cast_core::{
     ports::Applied,
 };
 use diesel::{
-    BoolExpressionMethods as _, ExpressionMethods as _, JoinOnDsl as _,
-    NullableExpressionMethods as _, OptionalExtension as _, QueryDsl as _, RunQueryDsl as _,
-    SqliteConnection, insert_into, insert_or_ignore_into, update, upsert::excluded,
+    ExpressionMethods as _, OptionalExtension as _, QueryDsl as _, RunQueryDsl as _,
+    SqliteConnection, insert_into, upsert::excluded,
 };
 
 use super::{
     rows::Rows,
-    schema::{ballots, candidates, progress, rejected, totals},
+    schema::{candidates, progress, rejected, totals},
+    statements::{FindCandidate, PutTotal, PutVotes, Total},
 };
 use crate::sqlite::{
     error::Error,
@@ -88,10 +88,7 @@ fn insert_new<'r>(
 ) -> Result<Vec<&'r LoggedBallot>, Error> {
     let mut new = Vec::with_capacity(rows.ballots.len());
     for (row, ballot) in &rows.ballots {
-        let inserted = insert_or_ignore_into(ballots::table)
-            .values(row)
-            .execute(connection)?;
-        if inserted == 1 {
+        if row.execute(connection)? == 1 {
             new.push(ballot);
         }
     }
@@ -106,25 +103,20 @@ fn add_votes(
     votes: u64,
 ) -> Result<u64, Error> {
     let partition = rows.progress.partition;
-    let known: Option<(i64, i64, Option<i64>)> = candidates::table
-        .left_join(
-            totals::table.on(totals::candidate
-                .eq(candidates::number)
-                .and(totals::partition.eq(partition))),
-        )
-        .filter(candidates::username.eq(candidate.as_str()))
-        .select((
-            candidates::number,
-            candidates::votes,
-            totals::votes.nullable(),
-        ))
-        .first(connection)
-        .optional()?;
-    let votes = whole("a number of votes", votes)?;
-    let (number, sum, before) = match known {
-        Some(known) => known,
-        None => (name(connection, candidate)?, 0, None),
+    let known = FindCandidate {
+        username: candidate.to_string(),
     };
+    let known: Option<(i64, i64)> = known.get_result(connection).optional()?;
+    let (candidate_number, sum) = match known {
+        Some(known) => known,
+        None => (name(connection, candidate)?, 0),
+    };
+    let total = Total {
+        candidate: candidate_number,
+        partition,
+    };
+    let before: Option<i64> = total.get_result(connection).optional()?;
+    let votes = whole("a number of votes", votes)?;
     let total = before.unwrap_or_default().checked_add(votes);
     let total = total.ok_or_else(|| {
         Error::Unholdable(format!(
@@ -132,23 +124,18 @@ fn add_votes(
             i64::MAX
         ))
     })?;
-    insert_into(totals::table)
-        .values((
-            totals::candidate.eq(number),
-            totals::partition.eq(partition),
-            totals::votes.eq(total),
-            totals::as_of.eq(rows.progress.next),
-        ))
-        .on_conflict((totals::candidate, totals::partition))
-        .do_update()
-        .set((
-            totals::votes.eq(excluded(totals::votes)),
-            totals::as_of.eq(excluded(totals::as_of)),
-        ))
-        .execute(connection)?;
-    update(candidates::table.find(number))
-        .set(candidates::votes.eq(sum.saturating_add(votes)))
-        .execute(connection)?;
+    let put = PutTotal {
+        candidate: candidate_number,
+        partition,
+        votes: total,
+        as_of: rows.progress.next,
+    };
+    put.execute(connection)?;
+    let sum = PutVotes {
+        votes: sum.saturating_add(votes),
+        number: candidate_number,
+    };
+    sum.execute(connection)?;
     unsigned("a total", total)
 }
 

@@ -6,6 +6,7 @@ mod listing;
 mod read;
 mod rows;
 mod schema;
+mod statements;
 mod verify;
 
 use std::sync::Arc;

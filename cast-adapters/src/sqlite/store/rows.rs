@@ -4,7 +4,10 @@ use cast_core::domain::{
     BallotId, Candidate, FoldStep, LoggedBallot, Offset, Rejection, Timestamp,
 };
 
-use super::schema::{BallotRow, ProgressRow, RejectedRow};
+use super::{
+    schema::{ProgressRow, RejectedRow},
+    statements::InsertBallot,
+};
 use crate::{
     record,
     sqlite::{
@@ -19,7 +22,7 @@ pub(super) struct Rows {
     /// The progress after the step; the last ballot is that of the step, or `None` where it has none.
     pub(super) progress: ProgressRow,
     /// In the order of the log, each with its votes.
-    pub(super) ballots: Vec<(BallotRow, LoggedBallot)>,
+    pub(super) ballots: Vec<(InsertBallot, LoggedBallot)>,
     /// In the order of the log.
     pub(super) rejected: Vec<RejectedRow>,
 }
@@ -33,7 +36,7 @@ impl Rows {
         let place = |offset: Offset| number(step.partition, offset);
         place(step.next)?;
         let ballots = step.ballots.iter().map(|placed| {
-            let row = BallotRow {
+            let row = InsertBallot {
                 id: id(placed.ballot.id),
                 position: place(placed.offset)?,
                 content: record::encode_ballot(&placed.ballot),

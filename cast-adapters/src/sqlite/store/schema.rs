@@ -62,15 +62,6 @@ pub(super) struct ProgressRow {
     pub(super) last_offset: Option<i64>,
 }
 
-/// A ballot that may be new.
-#[derive(Clone, Insertable)]
-#[diesel(table_name = ballots)]
-pub(super) struct BallotRow {
-    pub(super) id: Vec<u8>,
-    pub(super) position: i64,
-    pub(super) content: Vec<u8>,
-}
-
 /// Something that was rejected.
 #[derive(Clone, Insertable)]
 #[diesel(table_name = rejected)]
