@@ -125,7 +125,7 @@ async fn batch(
     resume.put(P0, progress);
     let resume = Arc::new(resume) as Arc<dyn ResumeFrom>;
     let group = GroupName::new("folding");
-    let mut log = data.bus().subscribe(&group, 4, resume).await?;
+    let mut log = data.bus().subscribe(&group, 100, resume).await?;
     within(DEADLINE, "a batch", log.next()).await
 }
 
@@ -170,7 +170,7 @@ pub(crate) async fn lost(path: &Path, known: &Known) -> Result<(), String> {
     check_fold(&data, &log, progress.next).await?;
     fold(&data).await.map_err(|error| error.chain())?;
     check_fold(&data, &log, Offset::new(log.len() as u64)).await?;
-    goes_on(&data, log.len() as u64).await
+    next_follows(&data, log.len() as u64).await
 }
 
 /// The store must be the fold of the records before `next`.
@@ -195,7 +195,7 @@ async fn check_fold(
 }
 
 /// The next record follows the last one.
-async fn goes_on(data: &DataDir, end: u64) -> Result<(), String> {
+async fn next_follows(data: &DataDir, end: u64) -> Result<(), String> {
     let fixtures = Fixtures::new();
     let record = fixtures.record(P0, Partitions::ONE, 1);
     let published = data.bus().publish(&[record]).await.remove(0);

@@ -80,7 +80,7 @@ impl Disk {
     }
 
     /// Ends the faults. After a power cut there is no end.
-    pub fn heal(&self) {
+    pub fn recover(&self) {
         self.state.lock().plan = None;
     }
 
