@@ -10,6 +10,7 @@ mod clients;
 mod config;
 mod connections;
 mod contract;
+mod data_folder;
 mod demo;
 mod docs;
 mod documents;

@@ -22,6 +22,7 @@ mod manifests;
 mod monitoring;
 mod operations;
 mod outage;
+mod outgrow;
 #[path = "../support/mod.rs"]
 mod program;
 mod rolling;

@@ -3,8 +3,9 @@
 use std::{process::ExitCode, sync::Arc};
 
 use cast_core::{
-    Origin as _, Settings, Stage, Transfer, TransferError, TransferReport, TransferSettings,
+    Origin as _, Ports, Settings, Stage, Transfer, TransferError, TransferReport, TransferSettings,
     fold_to_end,
+    ports::{GroupName, PortError},
 };
 
 use super::progress::Progress;
@@ -43,7 +44,7 @@ async fn run(moving: Moving, place: &str) -> Result<TransferReport, Failure> {
     } = moving;
     let mut ledger = ledger_of(data.move_ledger().map_err(failed)?, place)?;
     data.note_move(&ledger).map_err(failed)?;
-    let settings = TransferSettings::default();
+    let settings = settings_of(&target);
     note("folding what the folder's log has and its store does not\n");
     let patience = settings.patience;
     fold_to_end(&origin, &settings.fold, patience, &|_| {})
@@ -76,6 +77,16 @@ async fn run(moving: Moving, place: &str) -> Result<TransferReport, Failure> {
     Ok(report)
 }
 
+/// With a consumer group of its own, so that the deployment's keeps its partitions: of two that fold the
+/// same records, the store takes each once.
+fn settings_of(target: &Ports) -> TransferSettings {
+    let mut random = [0; 8];
+    target.entropy.fill(&mut random);
+    let mut settings = TransferSettings::default();
+    settings.fold.group = GroupName::new(format!("cast-move-{}", hex::encode(random)));
+    settings
+}
+
 /// The ledger of an earlier run, or a new one.
 fn ledger_of(found: Option<MoveLedger>, place: &str) -> Result<MoveLedger, Failure> {
     match found {
@@ -93,7 +104,7 @@ fn failed(error: impl std::fmt::Display) -> Failure {
     Failure::Data(error.to_string())
 }
 
-fn server(error: cast_core::ports::PortError) -> Failure {
+fn server(error: PortError) -> Failure {
     unmoved(error.into())
 }
 
