@@ -44,7 +44,10 @@ async fn the_votes_of_a_folder_are_moved_once_and_nothing_else() {
     drain(process).await;
 
     let transfer = || {
-        let (bus, store) = (stack.setting("BUS_URL"), stack.setting("STORE_URL"));
+        let (bus, store) = (
+            stack.setting("CAST_BUS_URL"),
+            stack.setting("CAST_STORE_URL"),
+        );
         program(&[
             "move",
             "--to-bus",
