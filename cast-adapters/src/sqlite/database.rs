@@ -118,6 +118,14 @@ impl Database {
     ) -> Result<T, Error> {
         self.readers.read(job).await
     }
+
+    /// Runs `job` as [`read`](Self::read) does, in this thread. It blocks.
+    pub(super) fn read_now<T>(
+        &self,
+        job: impl FnOnce(&mut SqliteConnection) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.readers.read_now(job)
+    }
 }
 
 #[cfg(test)]
