@@ -12,7 +12,7 @@ use cast_core::ports::PortErrorKind;
 use diesel::connection::SimpleConnection as _;
 use sqlite::{
     connect,
-    voting::{cast_on, close, counted, new_folder, open, read, vote, voted, votes},
+    votes::{cast_on, close, counted, new_folder, open, read, vote, voted, votes},
 };
 
 /// Changes one byte in the middle of the first place in a file that has `text`.

@@ -19,7 +19,7 @@ use cast_testkit::{
 use diesel::connection::SimpleConnection as _;
 use sqlite::{
     connect,
-    voting::{DEADLINE, P0, cast_on, close, counted, new_folder, open, read, vote, voted, votes},
+    votes::{DEADLINE, P0, cast_on, close, counted, new_folder, open, read, vote, voted, votes},
 };
 
 fn refusal(path: &Path) -> String {

@@ -119,16 +119,19 @@
 //! | [`Seed`] | the seed of randomised tests: printed, and taken from a variable to repeat a run |
 //! | [`fixtures`] | key rings, tickets, ballots, records and candidates with unique names |
 //! | `properties`, a feature | strategies for proptest: any ticket, ballot and record, from a [`Seed`] |
+//! | `disk`, a feature | a disk for SQLite that loses what was not synced, fails, is full, or lies |
 //! | `servers`, a feature | real Redis, `PostgreSQL` and Apache Kafka, to share and to break |
 //! | [`eventually`], [`within`], [`race`], [`dropped_after`] | waiting for a condition instead of a time; races of many tasks; deadlines that pass at a chosen moment |
 //!
 //! Architecture invariant: the kit depends on `cast-core` alone, so that an adapter in any repository can be
 //! tested without the adapters that come with CAST. That each clause can fail is tested too: `tests/broken`
 //! has an adapter that breaks it.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod clock;
 pub mod contract;
+#[cfg(feature = "disk")]
+pub mod disk;
 mod entropy;
 pub mod faults;
 pub mod fixtures;

@@ -11,7 +11,7 @@ use diesel::{
     connection::SimpleConnection as _,
     dsl::sql,
     migration::{Migration, MigrationSource},
-    sql_types::{Integer, Text},
+    sql_types::{BigInt, Integer, Text},
     sqlite::Sqlite,
 };
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness as _};
@@ -60,7 +60,6 @@ impl File {
     }
 
     fn opened_to_write(&self) -> Result<SqliteConnection, Error> {
-        let is_new = !has_content(&self.path());
         if self.must_exist {
             check_content(&self.path())?;
         }
@@ -72,6 +71,7 @@ impl File {
             checkpoint_pages,
             ..
         } = self.purpose;
+        let is_new = !self.must_exist && is_blank(&mut connection)?;
         if is_new {
             connection.batch_execute(&format!(
                 "PRAGMA page_size = {page_bytes}; PRAGMA application_id = {application_id}"
@@ -175,6 +175,14 @@ impl File {
             error => error,
         }
     }
+}
+
+/// Whether a file is empty, or was begun by a process that ended before it had made anything in it.
+fn is_blank(connection: &mut SqliteConnection) -> Result<bool, Error> {
+    let id: i32 = sql::<Integer>("PRAGMA application_id").get_result(connection)?;
+    let tables = sql::<BigInt>("SELECT count(*) FROM sqlite_schema");
+    let tables: i64 = tables.get_result(connection)?;
+    Ok(id == 0 && tables == 0)
 }
 
 /// A connection to a file that must be there. What is not there, SQLite would make.

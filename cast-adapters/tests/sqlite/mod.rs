@@ -1,7 +1,7 @@
 //! Data folders, for the contract suites and other tests.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
-pub(crate) mod voting;
+pub(crate) mod votes;
 
 use std::{
     sync::{Arc, Mutex},

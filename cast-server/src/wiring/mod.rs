@@ -7,19 +7,26 @@
     expect(unused_variables, reason = "only servers have settings")
 )]
 
+mod data;
+mod error;
+
 use std::{path::Path, sync::Arc};
 
 pub use cast_adapters::sqlite::{Findings, MoveLedger, backup, inspect, restore};
+pub use data::{Data, listed};
+pub use error::WiringError;
+
 use cast_adapters::{
     memory::{MemoryBus, MemoryCounter, MemoryStore, MemoryTickets},
-    sqlite::{self, DataDir, DataDirError, DataDirOptions, SqliteStore},
+    sqlite::{self, DataDir},
     system::{SystemClock, SystemEntropy},
 };
 use cast_core::{
     Destination, Ports, Settings,
-    domain::{Clock, Entropy, KeyRing, Partitions},
+    domain::{Clock, Entropy, Partitions},
     ports::{EventBus, PortError, TicketSource, VoteCounter, VoteStore},
 };
+use data::Access;
 use futures_util::future::BoxFuture;
 
 use crate::{
@@ -51,38 +58,6 @@ pub struct Wired {
     pub data: Option<Data>,
 }
 
-/// Why ports cannot be made.
-#[derive(Debug, thiserror::Error)]
-pub enum WiringError {
-    /// Settings that cannot work.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The data folder cannot be used.
-    #[error(transparent)]
-    Data(#[from] DataDirError),
-}
-
-/// A folder that this process locks.
-pub struct Data(DataDir);
-
-impl Data {
-    /// The folder's key ring; a new one, if it has none.
-    pub fn key_ring(&self, entropy: &dyn Entropy) -> Result<KeyRing, WiringError> {
-        Ok(self.0.key_ring(entropy)?)
-    }
-
-    /// Waits until everything is written and the folder is free for another process.
-    pub async fn close(self) {
-        self.0.close().await;
-    }
-}
-
-/// What a folder has, to be listed beside its server.
-pub fn listed(folder: &Path) -> Result<Arc<SqliteStore>, WiringError> {
-    let (clock, _) = system();
-    Ok(Arc::new(DataDir::inspect(folder, clock)?.store()))
-}
-
 /// A folder whose votes are moved, and where to.
 pub struct Moving {
     /// The folder, which this process locks.
@@ -99,12 +74,7 @@ pub struct Moving {
 pub fn moving(folder: &Path, target: &Urls, settings: &Settings) -> Result<Moving, WiringError> {
     let destination = destination(&target.votes.store.store_url, settings)?;
     let target = wire(target, settings)?.ports;
-    let (clock, _) = system();
-    let options = DataDirOptions {
-        moved: true,
-        ..DataDirOptions::default()
-    };
-    let data = DataDir::open(folder, &options, clock)?;
+    let data = data::moving(folder)?;
     Ok(Moving {
         origin: sqlite::ports(&data),
         data,
@@ -126,15 +96,6 @@ fn destination(url: &PortUrl, settings: &Settings) -> Result<Arc<dyn Destination
     }
 }
 
-/// How a folder is opened.
-#[derive(Clone, Copy)]
-enum Access {
-    /// Locked, to write it.
-    Lock,
-    /// To read it beside its server.
-    Inspect,
-}
-
 /// What the URLs mean. To be called on the runtime that will use it.
 pub fn wire(urls: &Urls, settings: &Settings) -> Result<Wired, WiringError> {
     wired(urls, settings, Access::Lock)
@@ -148,7 +109,7 @@ pub fn inspected(urls: &Urls, settings: &Settings) -> Result<Ports, WiringError>
 fn wired(urls: &Urls, settings: &Settings, access: Access) -> Result<Wired, WiringError> {
     let (clock, entropy) = system();
     let (tickets, counter) = tickets_and_counter(urls, &clock, settings)?;
-    let data = folder(urls, &clock, access)?;
+    let data = data::folder(urls, &clock, access)?;
     let ports = Ports {
         tickets,
         counter,
@@ -161,33 +122,8 @@ fn wired(urls: &Urls, settings: &Settings, access: Access) -> Result<Wired, Wiri
     let ports = crate::failpoints::around(ports)?;
     Ok(Wired {
         ports,
-        data: data.map(Data),
+        data: data.map(Data::of),
     })
-}
-
-/// Opens the folder of the log and the store, if they are in one.
-fn folder(
-    urls: &Urls,
-    clock: &Arc<dyn Clock>,
-    access: Access,
-) -> Result<Option<DataDir>, WiringError> {
-    let bus = urls.votes.bus.bus_url.folder();
-    let store = urls.votes.store.store_url.folder();
-    let folder = match (bus, store) {
-        (None, None) => return Ok(None),
-        (Some(bus), Some(store)) if bus == store => bus,
-        _ => {
-            let what = "--bus-url and --store-url must both be `sqlite:` with the same folder: one \
-                        process locks it, and its store is the fold of its log";
-            return Err(ConfigError(what.into()).into());
-        }
-    };
-    let clock = Arc::clone(clock);
-    let opened = match access {
-        Access::Lock => DataDir::open(folder, &DataDirOptions::default(), clock),
-        Access::Inspect => DataDir::inspect(folder, clock),
-    };
-    Ok(Some(opened?))
 }
 
 /// A deadline of the caller's, less a little: the adapter then gives up first, and its own error
