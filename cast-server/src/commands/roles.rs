@@ -14,8 +14,8 @@ use crate::{
 /// `serve`: everything in one process.
 pub(super) fn serve(config: &ServeConfig) -> Result<App, Failure> {
     let (urls, tickets) = (&config.urls()?, &config.vote_api.tickets);
-    urls.check_log_lasts()?;
     let keys = |wired: &Wired| {
+        urls.check_log_lasts()?;
         if urls.tickets_are_shared() {
             // A temporary key would not know the tickets that this process left there before a restart.
             return Ok(tickets.shared_key_ring()?);

@@ -72,7 +72,7 @@ pub struct Moving {
 
 /// Locks a folder, to move its votes to the servers of the URLs.
 pub fn moving(folder: &Path, target: &Urls, settings: &Settings) -> Result<Moving, WiringError> {
-    let destination = destination(&target.votes.store.store_url, settings)?;
+    let destination = destination(&target.votes.store.store_url)?;
     let target = wire(target, settings)?.ports;
     let data = data::moving(folder)?;
     Ok(Moving {
@@ -83,7 +83,7 @@ pub fn moving(folder: &Path, target: &Urls, settings: &Settings) -> Result<Movin
     })
 }
 
-fn destination(url: &PortUrl, settings: &Settings) -> Result<Arc<dyn Destination>, ConfigError> {
+fn destination(url: &PortUrl) -> Result<Arc<dyn Destination>, ConfigError> {
     match url.scheme() {
         #[cfg(feature = "postgres")]
         Some("postgres" | "postgresql") => {
