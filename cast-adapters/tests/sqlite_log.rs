@@ -1,4 +1,4 @@
-//! The log in a file: many who append to it, and damage that nobody reads.
+//! The log in a file: many who append to it, and damage where no component reads.
 
 mod sqlite;
 
@@ -35,7 +35,7 @@ async fn filled(records: usize) -> Folder {
 }
 
 #[tokio::test]
-async fn damage_is_found_that_nobody_reads() {
+async fn damage_is_found_where_no_component_reads() {
     let whole = filled(5).await;
     let bus = whole.data.bus();
     let read = eventually(DEADLINE, "the log to be read", async || {

@@ -1,6 +1,6 @@
 //! Reads the whole log from time to time, slowly, and says what is damaged.
 //!
-//! The fold takes the newest records from memory, and nobody reads the old ones before they are needed:
+//! The fold takes the newest records from memory, and no component reads the old ones before they are needed:
 //! then it is too late for a backup from before the damage.
 
 use std::{
@@ -101,8 +101,8 @@ struct Pass {
     partition: usize,
     expected: Option<Expected>,
     damage: Damage,
-    /// Sentences about it that were told.
-    told: usize,
+    /// Sentences about it that were reported.
+    reported: usize,
 }
 
 impl Pass {
@@ -134,11 +134,11 @@ impl Pass {
 
     /// Says what was found since the last time.
     fn tell(&mut self, found: &Mutex<Scrubbed>) {
-        for damage in self.damage.first.iter().skip(self.told) {
+        for damage in self.damage.first.iter().skip(self.reported) {
             tracing::error!(%damage, "{ADVICE}");
             found.lock().damage.get_or_insert_with(|| damage.clone());
         }
-        self.told = self.damage.first.len();
+        self.reported = self.damage.first.len();
     }
 }
 

@@ -30,11 +30,11 @@ use tokio::runtime::Runtime;
 use self::model::{Answer, Content, Model, Step, content};
 use crate::small;
 
-/// A wall clock that says what it is told, and nobody waits for.
-struct ToldClock(AtomicU64);
+/// A wall clock that a test sets; a sleep on it ends at once.
+struct SetClock(AtomicU64);
 
 #[async_trait]
-impl Clock for ToldClock {
+impl Clock for SetClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_unix_ms(self.0.load(Ordering::Relaxed))
     }
@@ -50,7 +50,7 @@ impl Clock for ToldClock {
 struct Logging {
     runtime: Runtime,
     folder: TempDir,
-    clock: Arc<ToldClock>,
+    clock: Arc<SetClock>,
     data: Option<DataDir>,
 }
 
@@ -65,7 +65,7 @@ impl Logging {
         let mut logging = Self {
             runtime: small::runtime(),
             folder: TempDir::new().expect("a folder"),
-            clock: Arc::new(ToldClock(AtomicU64::new(0))),
+            clock: Arc::new(SetClock(AtomicU64::new(0))),
             data: None,
         };
         logging.open().expect("the folder is opened");
