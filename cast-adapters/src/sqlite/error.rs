@@ -93,7 +93,8 @@ pub(super) fn is_damage(error: &QueryError) -> bool {
     is(error, sqlite::SQLITE_CORRUPT) || is(error, sqlite::SQLITE_NOTADB) || is_of_the_schema(error)
 }
 
-/// Whether SQLite does not understand the tables of the file. It is a SQLITE_CORRUPT that names the table.
+/// Whether SQLite does not understand the tables of the file. It is damage, with a message that names
+/// the table.
 fn is_of_the_schema(error: &QueryError) -> bool {
     message(error).is_some_and(|message| message.starts_with("malformed database schema"))
 }
