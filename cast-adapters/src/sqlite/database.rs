@@ -40,7 +40,7 @@ impl Database {
     ) -> Result<(Self, T), Error> {
         let mut connection = file.open_to_write()?;
         let begun = connection.immediate_transaction(begin);
-        let begun = begun.map_err(|error| file.explained(error))?;
+        let begun = begun.map_err(|error| file.explained_at_start(error))?;
         let readers = Readers::new(file.clone());
         let (jobs, waiting) = mpsc::channel();
         writer::start(file.clone(), connection, readers.clone(), waiting)?;
@@ -117,6 +117,14 @@ impl Database {
         job: impl FnOnce(&mut SqliteConnection) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         self.readers.read(job).await
+    }
+
+    /// Runs `job` as [`read`](Self::read) does, in this thread. It blocks.
+    pub(super) fn read_now<T>(
+        &self,
+        job: impl FnOnce(&mut SqliteConnection) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.readers.read_now(job)
     }
 }
 

@@ -68,13 +68,8 @@ impl Error {
 /// Nothing was written. A full disk may get room again, and a failing one may answer again; a file
 /// that is damaged, or may not be written, needs an operator.
 fn kind_of_statement(error: &QueryError) -> PortErrorKind {
-    const NEEDS_AN_OPERATOR: [i32; 3] = [
-        sqlite::SQLITE_CORRUPT,
-        sqlite::SQLITE_NOTADB,
-        sqlite::SQLITE_READONLY,
-    ];
     match error {
-        QueryError::DatabaseError(..) if NEEDS_AN_OPERATOR.iter().any(|code| is(error, *code)) => {
+        error if is_damage(error) || is(error, sqlite::SQLITE_READONLY) => {
             PortErrorKind::Misconfigured
         }
         QueryError::DatabaseError(..) => PortErrorKind::Unavailable,
@@ -95,16 +90,26 @@ pub(super) fn is_full(error: &QueryError) -> bool {
 
 /// Whether the file is not one of SQLite's, or a page of it is not.
 pub(super) fn is_damage(error: &QueryError) -> bool {
-    is(error, sqlite::SQLITE_CORRUPT) || is(error, sqlite::SQLITE_NOTADB)
+    is(error, sqlite::SQLITE_CORRUPT) || is(error, sqlite::SQLITE_NOTADB) || is_of_the_schema(error)
+}
+
+/// Whether SQLite does not understand the tables of the file. It is damage, with a message that names
+/// the table.
+fn is_of_the_schema(error: &QueryError) -> bool {
+    message(error).is_some_and(|message| message.starts_with("malformed database schema"))
 }
 
 /// Whether the error has this code. diesel passes on only the text,
 /// which is SQLite's own for these codes.
 fn is(error: &QueryError, code: i32) -> bool {
-    let QueryError::DatabaseError(_, information) = error else {
-        return false;
-    };
-    information.message() == sqlite::code_to_str(code)
+    message(error) == Some(sqlite::code_to_str(code))
+}
+
+fn message(error: &QueryError) -> Option<&str> {
+    match error {
+        QueryError::DatabaseError(_, information) => Some(information.message()),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -127,6 +132,9 @@ mod tests {
         assert_eq!(kind(sqlite::SQLITE_CORRUPT), PortErrorKind::Misconfigured);
         assert_eq!(kind(sqlite::SQLITE_NOTADB), PortErrorKind::Misconfigured);
         assert_eq!(kind(sqlite::SQLITE_READONLY), PortErrorKind::Misconfigured);
+        let message: Box<String> = Box::new("malformed database schema (records)".into());
+        let tables = QueryError::DatabaseError(DatabaseErrorKind::Unknown, message);
+        assert_eq!(kind_of_statement(&tables), PortErrorKind::Misconfigured);
         let row = kind_of_statement(&QueryError::NotFound);
         assert_eq!(row, PortErrorKind::Corrupt);
     }

@@ -56,7 +56,7 @@ impl File {
     /// Opens the file to write it: creates it, where that is allowed, and runs the pending migrations.
     pub(super) fn open_to_write(&self) -> Result<SqliteConnection, Error> {
         self.opened_to_write()
-            .map_err(|error| self.explained(error))
+            .map_err(|error| self.explained_at_start(error))
     }
 
     fn opened_to_write(&self) -> Result<SqliteConnection, Error> {
@@ -151,6 +151,18 @@ impl File {
             connection.run_migration(&**migration).map_err(failed)?;
         }
         Ok(())
+    }
+
+    /// The error, with what to do about it where the file is not open yet.
+    pub(super) fn explained_at_start(&self, error: Error) -> Error {
+        match self.explained(error) {
+            Error::Statement(error) => Error::Refused(format!(
+                "{} cannot be opened ({error}): make sure that its disk works and has room, and run \
+                 `cast-server check`",
+                self.path().display()
+            )),
+            error => error,
+        }
     }
 
     /// The error, with what to do about it if SQLite cannot read the file.

@@ -50,7 +50,7 @@ mod writer;
 pub use backup::{backup, restore};
 pub use dir::{DataDir, DataDirError, DataDirOptions, MoveLedger};
 pub use inspect::{Findings, PartitionFindings, inspect};
-pub use log::SqliteBus;
+pub use log::{Scrubbed, SqliteBus};
 pub use store::SqliteStore;
 
 use std::{path::PathBuf, sync::Arc};

@@ -2,6 +2,8 @@
 //! encoding of records.
 
 mod counter;
+#[cfg(feature = "sqlite")]
+mod log;
 #[cfg(feature = "record")]
 mod record;
 mod small;

@@ -6,6 +6,7 @@ mod latest;
 mod read;
 mod retention;
 mod schema;
+mod scrub;
 mod shared;
 mod statements;
 mod verify;
@@ -19,9 +20,10 @@ use cast_core::{
 };
 use diesel_migrations::embed_migrations;
 
+pub use self::scrub::Scrubbed;
 pub(super) use self::verify::{LogContents, verify};
 
-use self::shared::SharedLog;
+use self::{scrub::Scrub, shared::SharedLog};
 use super::{
     database::Database,
     error::Error,
@@ -48,7 +50,8 @@ static LOG: Purpose = Purpose {
 ///
 /// A record is acknowledged after the file was synced; records that wait are synced together. Offsets
 /// begin at 0, without gaps, and never begin again. Each record has a checksum over itself and the one
-/// before, which is checked whenever it is read.
+/// before, which is checked whenever it is read, and from time to time by a thread that reads the whole log
+/// slowly.
 ///
 /// The groups are those of this process. Their partitions are assigned to the members in the order in
 /// which they joined. Commits are not stored: after a restart, a group has committed what its members
@@ -57,6 +60,8 @@ static LOG: Purpose = Purpose {
 pub struct SqliteBus {
     log: Arc<SharedLog>,
     clock: Arc<dyn Clock>,
+    /// `None` where another process writes the log, and checks it.
+    scrub: Option<Arc<Scrub>>,
 }
 
 impl SqliteBus {
@@ -79,6 +84,7 @@ impl SqliteBus {
         });
         let (database, spans) = database?;
         Ok(Self {
+            scrub: Some(Arc::new(Scrub::start(database.clone())?)),
             log: Arc::new(SharedLog::new(database, &spans, Arc::clone(&clock))),
             clock,
         })
@@ -96,7 +102,14 @@ impl SqliteBus {
         Ok(Self {
             log: Arc::new(log),
             clock,
+            scrub: None,
         })
+    }
+
+    /// What the thread has found that checks the whole log from time to time. It logs each damage, too.
+    pub fn scrubbed(&self) -> Scrubbed {
+        let scrub = self.scrub.as_ref();
+        scrub.map(|scrub| scrub.found()).unwrap_or_default()
     }
 
     /// Appends an undecodable record, as a faulty or newer writer might. For tests of consumers.

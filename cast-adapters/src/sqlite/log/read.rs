@@ -150,23 +150,19 @@ impl<'l> Reader<'l> {
         connection: &mut SqliteConnection,
         mut take: impl FnMut(Offset, &Row) -> bool,
     ) -> Result<bool, Error> {
-        let Span { partition, end, .. } = self.log.span;
-        if self.at.get() < end {
-            let last = number(partition, Offset::new(end - 1))?;
-            let rows = records::table
-                .filter(records::position.between(number(partition, self.at)?, last))
-                .select(Row::as_select())
-                .order(records::position)
-                .load_iter::<Row, _>(connection)?;
-            for row in rows {
-                let row = row?;
-                self.check(&row)?;
-                if !take(self.at, &row) {
-                    return Ok(false);
-                }
-                self.at = self.at.next();
-                self.before = chain::stored(row.crc)?;
+        let span = self.log.span;
+        let Span { partition, end, .. } = span;
+        let took_all = each_row(connection, span, self.at.get(), |row| {
+            self.check(row)?;
+            if !take(self.at, row) {
+                return Ok(false);
             }
+            self.at = self.at.next();
+            self.before = chain::stored(row.crc)?;
+            Ok(true)
+        })?;
+        if !took_all {
+            return Ok(false);
         }
         if self.at.get() < end {
             return Err(missing(partition, self.at));
@@ -187,6 +183,32 @@ impl<'l> Reader<'l> {
         }
         Ok(())
     }
+}
+
+/// Calls `take` with the rows of a partition from `from` on, in their order, until it returns false.
+/// Returns whether it never did.
+pub(super) fn each_row(
+    connection: &mut SqliteConnection,
+    span: Span,
+    from: u64,
+    mut take: impl FnMut(&Row) -> Result<bool, Error>,
+) -> Result<bool, Error> {
+    if from >= span.end {
+        return Ok(true);
+    }
+    let first = number(span.partition, Offset::new(from))?;
+    let last = number(span.partition, Offset::new(span.end - 1))?;
+    let rows = records::table
+        .filter(records::position.between(first, last))
+        .select(Row::as_select())
+        .order(records::position)
+        .load_iter::<Row, _>(connection)?;
+    for row in rows {
+        if !take(&row?)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// The error of a record that is not there.

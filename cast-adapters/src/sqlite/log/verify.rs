@@ -1,23 +1,17 @@
 //! Checks every record of the log, the damaged ones and those after them.
 
-use cast_core::domain::{Offset, Partition};
-use diesel::{
-    ExpressionMethods as _, QueryDsl as _, RunQueryDsl as _, SelectableHelper as _,
-    SqliteConnection,
-};
+use cast_core::domain::Partition;
+use diesel::SqliteConnection;
 
 use super::{
-    chain, read,
-    schema::{Row, records},
+    chain,
+    read::{self, Chained},
+    schema::Row,
 };
 use crate::{
     groups::Span,
     record,
-    sqlite::{
-        damage::Damage,
-        error::Error,
-        position::{number, position},
-    },
+    sqlite::{damage::Damage, error::Error, position::position},
 };
 
 /// What a log holds.
@@ -37,32 +31,24 @@ pub(in crate::sqlite) fn verify(
     let mut contents = LogContents::default();
     let logs = read::partitions(connection)?;
     for log in &logs {
-        let span = log.span;
-        let (first, last) = log.ends();
-        let mut next = Expected {
-            partition: span.partition,
-            at: span.start,
-            before: Some(first),
-        };
-        if span.start < span.end {
-            let from = number(span.partition, Offset::new(span.start))?;
-            let upto = number(span.partition, Offset::new(span.end - 1))?;
-            let rows = records::table
-                .filter(records::position.between(from, upto))
-                .select(Row::as_select())
-                .order(records::position)
-                .load_iter::<Row, _>(connection)?;
-            for row in rows {
-                next.take(&row?, &mut contents, damage)?;
+        let mut expected = Expected::first_of(log);
+        read::each_row(connection, log.span, log.span.start, |row| {
+            if expected.check(row, damage)? {
+                contents.records += 1;
+                match record::decode(&row.bytes) {
+                    Ok(decoded) => contents.ballots += decoded.ballots.len() as u64,
+                    Err(_) => contents.undecodable += 1,
+                }
             }
-        }
-        next.end(span.end, last, damage);
+            Ok(true)
+        })?;
+        expected.end(log, damage);
     }
     Ok((contents, logs.iter().map(|log| log.span).collect()))
 }
 
 /// The next record of a partition.
-struct Expected {
+pub(super) struct Expected {
     partition: Partition,
     at: u64,
     /// The checksum of the record before; `None` if that is missing.
@@ -70,29 +56,34 @@ struct Expected {
 }
 
 impl Expected {
-    fn take(
-        &mut self,
-        row: &Row,
-        contents: &mut LogContents,
-        damage: &mut Damage,
-    ) -> Result<(), Error> {
+    pub(super) const fn first_of(log: &Chained) -> Self {
+        let (first, _) = log.ends();
+        Self {
+            partition: log.span.partition,
+            at: log.span.start,
+            before: Some(first),
+        }
+    }
+
+    /// Its offset.
+    pub(super) const fn offset(&self) -> u64 {
+        self.at
+    }
+
+    /// Takes the next row that there is, and notes what is wrong with it or missing before it. Returns
+    /// whether it is as it was written.
+    pub(super) fn check(&mut self, row: &Row, damage: &mut Damage) -> Result<bool, Error> {
         let at = position(row.position)?.offset.get();
         self.missing_before(at, damage);
         let is_whole = self
             .before
             .is_none_or(|before| i64::from(chain::crc(before, row)) == row.crc);
-        if is_whole {
-            contents.records += 1;
-            match record::decode(&row.bytes) {
-                Ok(decoded) => contents.ballots += decoded.ballots.len() as u64,
-                Err(_) => contents.undecodable += 1,
-            }
-        } else {
+        if !is_whole {
             damage.note(format!("{}: its checksum is wrong", self.name(at)));
         }
         self.at = at + 1;
         self.before = Some(chain::stored(row.crc)?);
-        Ok(())
+        Ok(is_whole)
     }
 
     fn missing_before(&mut self, at: u64, damage: &mut Damage) {
@@ -106,7 +97,9 @@ impl Expected {
         }
     }
 
-    fn end(mut self, end: u64, last: u32, damage: &mut Damage) {
+    /// Notes what is wrong about the end, after the last row.
+    pub(super) fn end(mut self, log: &Chained, damage: &mut Damage) {
+        let (end, (_, last)) = (log.span.end, log.ends());
         self.missing_before(end, damage);
         if self.before.is_some_and(|before| before != last) {
             damage.note(format!(
