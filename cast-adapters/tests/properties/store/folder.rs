@@ -24,19 +24,19 @@ use crate::small;
 /// SQLite's largest number.
 type Reference = Model<{ i64::MAX.unsigned_abs() }>;
 
-struct Kept {
+struct StoringInFile {
     runtime: Runtime,
     folder: TempDir,
     data: Option<DataDir>,
 }
 
-impl fmt::Debug for Kept {
+impl fmt::Debug for StoringInFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.folder.path().display())
     }
 }
 
-impl Kept {
+impl StoringInFile {
     fn new() -> Self {
         let mut kept = Self {
             runtime: Runtime::new().expect("threads"),
@@ -93,7 +93,7 @@ impl Kept {
     }
 }
 
-impl StateMachineTest for Kept {
+impl StateMachineTest for StoringInFile {
     type SystemUnderTest = Self;
     type Reference = Reference;
 
@@ -140,5 +140,5 @@ prop_state_machine! {
     #![proptest_config(properties::config(12))]
 
     #[test]
-    fn a_file_holds_exactly_the_fold_of_the_applied_steps(sequential 1..30 => Kept);
+    fn a_file_holds_exactly_the_fold_of_the_applied_steps(sequential 1..30 => StoringInFile);
 }
