@@ -1,4 +1,4 @@
-//! The store in a folder, whose file is closed and opened again, copied and put back.
+//! The store in a folder, whose file is closed and opened again, copied and replaced by the copy.
 
 use std::{fmt, fs, path::PathBuf, sync::Arc};
 
