@@ -77,7 +77,7 @@ pub(crate) async fn run_siege(options: &Options) -> ExitCode {
     }
     voters.until_acknowledged(20).await;
     voters.stop().await;
-    machine.settled(&workload).await;
+    machine.all_counted(&workload).await;
     let Machine {
         slowest, events, ..
     } = &machine;
@@ -167,15 +167,15 @@ impl Machine {
     }
 
     /// Waits until everything is counted, and compares it with what the voters know.
-    async fn settled(&self, workload: &Workload) {
+    async fn all_counted(&self, workload: &Workload) {
         let left = Left::default();
-        let settled = eventually(DEADLINE, &left, async || {
-            let counted = self.counted().await;
-            let findings = workload.read(|ledger| ledger.answers.check_ballots(counted));
+        let counted = eventually(DEADLINE, &left, async || {
+            let ballots = self.counted().await;
+            let findings = workload.read(|ledger| ledger.answers.check_ballots(ballots));
             left.set(&findings);
             findings.is_empty().then_some(())
         });
-        settled.await;
+        counted.await;
         let (code, report, stderr) = run(self.command(&["audit"])).await;
         assert_eq!(code, Some(0), "{report}{stderr}");
         let (code, report, stderr) = run(self.command(&["check"])).await;
