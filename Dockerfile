@@ -27,7 +27,8 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,target=/src/target,sharing=locked \
     LIBZ_SYS_STATIC=1 \
     cargo build --locked --profile dist --package cast-server --features "${CAST_FEATURES}" \
-    && install -D target/dist/cast-server /out/cast-server
+    && install -D target/dist/cast-server /out/cast-server \
+    && install -d -m 700 /out/data
 
 FROM ${RUNTIME_IMAGE}
 ARG VERSION=0.1.0
@@ -40,10 +41,13 @@ LABEL org.opencontainers.image.title="CAST" \
 COPY --from=build /out/cast-server /usr/local/bin/cast-server
 # Fails the build if a shared library that the program needs is missing from the runtime image.
 RUN ["/usr/local/bin/cast-server", "--version"]
+# What `serve` keeps without servers.
+COPY --from=build --chown=65532:65532 /out/data /data
+VOLUME ["/data"]
 # By number: Kubernetes' runAsNonRoot cannot check a user name.
 USER 65532:65532
 # Inside a container, 127.0.0.1 cannot be reached from outside of it.
-ENV CAST_LISTEN=0.0.0.0:8000
+ENV CAST_LISTEN=0.0.0.0:8000 CAST_DATA_DIR=/data
 EXPOSE 8000
 STOPSIGNAL SIGTERM
 # Liveness: a process that waits for other servers is healthy.

@@ -29,7 +29,11 @@ fn the_vote_that_is_cast_with_curl_is_in_the_tally() {
         serve.trim(),
         "cargo run --release -p cast-server --no-default-features -- serve"
     );
-    let (_server, url) = started(&["--listen", "127.0.0.1:0"]);
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let data = folder.path().join("cast-data");
+    let serve = ["--listen", "127.0.0.1:0", "--data-dir"];
+    let serve = [&serve[..], &[data.to_str().expect("UTF-8")]].concat();
+    let (server, url) = started(&serve);
     let script = blocks(README, "sh")[1].replace("http://127.0.0.1:8000", &url);
     let shown: String = blocks(README, "json")[0].split_whitespace().collect();
     // A period may end between fetching the ticket and voting with it, and the vote is refused.
@@ -37,6 +41,20 @@ fn the_vote_that_is_cast_with_curl_is_in_the_tally() {
         .map(|_| run(&script))
         .find(|printed| !printed.contains("Ticketexpired"));
     assert_eq!(printed.as_ref(), Some(&shown));
+
+    // "Start it again with the same command, and the last query still answers 1."
+    drop(server);
+    let (_server, again) = started(&serve);
+    let function = script
+        .lines()
+        .next()
+        .expect("graphql()")
+        .replace(&url, &again);
+    let query = script.lines().last().expect("the query");
+    let answer = shown.lines().last().map_or_else(String::new, |all| {
+        all[all.rfind("{\"data\"").expect("an answer")..].to_owned()
+    });
+    assert_eq!(run(&format!("{function}\n{query}")), answer);
 }
 
 #[test]
@@ -48,7 +66,8 @@ fn the_settings_that_it_shows_are_taken() {
     let on_a_free_port = settings.replace("127.0.0.1:9000", "127.0.0.1:0");
     assert_ne!(settings, on_a_free_port);
     std::fs::write(&file, on_a_free_port).expect("a file");
-    let (_server, url) = started(&["--config", file.to_str().expect("text")]);
+    let config = file.to_str().expect("text");
+    let (_server, url) = started(&["--in-memory", "--config", config]);
     let ask = format!(
         "curl -s {url}/graphql -H 'content-type: application/json' \
          -d '{{\"query\":\"{{ cas {{ remainingUsage }} }}\"}}'"
@@ -60,7 +79,7 @@ fn the_settings_that_it_shows_are_taken() {
 /// A server that serves, and its URL.
 fn started(args: &[&str]) -> (Server, String) {
     let mut server = Command::new(env!("CARGO_BIN_EXE_cast-server"))
-        .args(["serve", "--in-memory"])
+        .arg("serve")
         .args(args)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
