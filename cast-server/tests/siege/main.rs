@@ -9,6 +9,8 @@
 //! then everything breaks; then all is put in order, and everything is compared with everything: what
 //! the answers to the voters, the log, the tables, the tallies shown. Without `--duration` there is one
 //! round.
+//!
+//! `--one-machine` breaks `serve` on a folder instead, without any server.
 
 #![expect(clippy::unwrap_used, reason = "in a test it fails the test")]
 #![expect(
@@ -32,6 +34,7 @@ mod history;
 mod ledger;
 #[path = "../stack/logged.rs"]
 mod logged;
+mod one_machine;
 mod options;
 #[expect(dead_code, reason = "the tests of the stack use the rest")]
 #[path = "../support/mod.rs"]
@@ -66,5 +69,11 @@ fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();
-    runtime.unwrap().block_on(siege::run(&options))
+    runtime.unwrap().block_on(async {
+        if options.one_machine {
+            one_machine::run_siege(&options).await
+        } else {
+            siege::run(&options).await
+        }
+    })
 }

@@ -21,6 +21,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "COUNT", default_value = "16")]
     pub(crate) voters: usize,
 
+    /// Breaks one machine that keeps its votes in a folder, and not a deployment
+    #[arg(long)]
+    pub(crate) one_machine: bool,
+
     #[command(flatten)]
     harness: Harness,
 }

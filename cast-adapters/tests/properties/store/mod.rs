@@ -1,5 +1,7 @@
 //! The store, compared with a fold that starts from the beginning of the log each time.
 
+#[cfg(feature = "sqlite")]
+mod folder;
 mod model;
 
 use std::fmt;
@@ -7,7 +9,7 @@ use std::fmt;
 use cast_adapters::memory::{MemoryStore, StoreOptions, StoreSnapshot};
 use cast_core::{
     domain::{BallotId, FoldStep, Partition},
-    ports::{PortErrorKind, VoteStore},
+    ports::{Applied, PortError, PortErrorKind, VoteStore},
 };
 use cast_testkit::properties;
 use proptest::{collection::vec, prelude::*};
@@ -44,19 +46,67 @@ impl Storing {
     }
 
     fn apply(&self, step: &FoldStep) -> Answer {
-        match self.runtime.block_on(self.store.apply(step)) {
-            Ok(applied) => Answer::Applied(applied),
-            Err(error) if error.kind() == PortErrorKind::Corrupt => Answer::Corrupt,
-            Err(error) => panic!("{error}"),
-        }
+        applied(self.runtime.block_on(self.store.apply(step)))
     }
 
     fn dry_run(&self, step: &FoldStep) -> Answer {
-        match self.runtime.block_on(self.store.dry_run(step)) {
-            Ok(()) => Answer::DryRun,
-            Err(error) if error.kind() == PortErrorKind::Corrupt => Answer::Corrupt,
-            Err(error) => panic!("{error}"),
+        dry(self.runtime.block_on(self.store.dry_run(step)))
+    }
+}
+
+/// Compares everything that a store can be asked.
+fn check<const LARGEST: u64>(runtime: &Runtime, store: &dyn VoteStore, model: &Model<LARGEST>) {
+    let candidates = small::candidates();
+    let ids: Vec<BallotId> = (0..small::BALLOTS).map(small::id).collect();
+    runtime.block_on(async {
+        for partition in (0..small::PARTITIONS).map(Partition::new) {
+            let progress = store.progress(partition).await.expect("answered");
+            let expected = (model.progress(partition), model.last_ballot(partition));
+            assert_eq!((progress.next, progress.last), expected);
         }
+        let expected: Vec<_> = candidates
+            .iter()
+            .map(|candidate| model.tally(candidate))
+            .collect();
+        assert_eq!(
+            store.tallies(&candidates).await.expect("answered"),
+            expected
+        );
+        for first in 0..4 {
+            assert_eq!(
+                store.leaders(first).await.expect("answered"),
+                model.leaders(first)
+            );
+        }
+        for id in &ids {
+            assert_eq!(
+                store.ballot(*id).await.expect("answered"),
+                model.fate(*id),
+                "{id}"
+            );
+        }
+        let kept: Vec<_> = ids.iter().map(|id| model.stored_ballots(*id)).collect();
+        assert_eq!(store.stored_ballots(&ids).await.expect("answered"), kept);
+        let recount = store.recount().await.expect("answered");
+        assert_eq!(recount.counts, model.recount());
+        let progress = model.folded().into_iter().map(|p| (p, model.progress(p)));
+        assert_eq!(recount.progress, progress.collect::<Vec<_>>());
+    });
+}
+
+fn applied(applied: Result<Applied, PortError>) -> Answer {
+    match applied {
+        Ok(applied) => Answer::Applied(applied),
+        Err(error) if error.kind() == PortErrorKind::Corrupt => Answer::Corrupt,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+fn dry(run: Result<(), PortError>) -> Answer {
+    match run {
+        Ok(()) => Answer::DryRun,
+        Err(error) if error.kind() == PortErrorKind::Corrupt => Answer::Corrupt,
+        Err(error) => panic!("{error}"),
     }
 }
 
@@ -94,42 +144,7 @@ impl StateMachineTest for Storing {
     }
 
     fn check_invariants(storing: &Self, model: &Model) {
-        let (store, candidates) = (&storing.store, small::candidates());
-        let ids: Vec<BallotId> = (0..small::BALLOTS).map(small::id).collect();
-        storing.runtime.block_on(async {
-            for partition in (0..small::PARTITIONS).map(Partition::new) {
-                let progress = store.progress(partition).await.expect("answered");
-                let expected = (model.progress(partition), model.last_ballot(partition));
-                assert_eq!((progress.next, progress.last), expected);
-            }
-            let expected: Vec<_> = candidates
-                .iter()
-                .map(|candidate| model.tally(candidate))
-                .collect();
-            assert_eq!(
-                store.tallies(&candidates).await.expect("answered"),
-                expected
-            );
-            for first in 0..4 {
-                assert_eq!(
-                    store.leaders(first).await.expect("answered"),
-                    model.leaders(first)
-                );
-            }
-            for id in &ids {
-                assert_eq!(
-                    store.ballot(*id).await.expect("answered"),
-                    model.fate(*id),
-                    "{id}"
-                );
-            }
-            let kept: Vec<_> = ids.iter().map(|id| model.stored_ballots(*id)).collect();
-            assert_eq!(store.stored_ballots(&ids).await.expect("answered"), kept);
-            let recount = store.recount().await.expect("answered");
-            assert_eq!(recount.counts, model.recount());
-            let progress = model.folded().into_iter().map(|p| (p, model.progress(p)));
-            assert_eq!(recount.progress, progress.collect::<Vec<_>>());
-        });
+        check(&storing.runtime, &storing.store, model);
     }
 }
 

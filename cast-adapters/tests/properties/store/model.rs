@@ -44,9 +44,9 @@ pub(super) enum Step {
     Restore,
 }
 
-/// A log, and which steps of it were applied: all else follows.
+/// A log, and which steps of it were applied to a store whose largest total is `LARGEST`: all else follows.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Model {
+pub(super) struct Model<const LARGEST: u64 = LARGEST_TOTAL> {
     pub(super) log: BTreeMap<Partition, Vec<Content>>,
     /// In the order in which they were.
     pub(super) applied: Vec<FoldStep>,
@@ -62,7 +62,7 @@ pub(super) enum Answer {
     Corrupt,
 }
 
-impl Model {
+impl<const LARGEST: u64> Model<LARGEST> {
     pub(super) fn step(&self, partition: Partition, start: u64, len: u64) -> FoldStep {
         let log = self.log.get(&partition).map_or(&[][..], Vec::as_slice);
         let mut step = FoldStep {
@@ -145,7 +145,7 @@ impl Model {
             (who, total)
         };
         let totals: Vec<_> = step.candidates().into_iter().map(total).collect();
-        if totals.iter().any(|(_, total)| *total > LARGEST_TOTAL) {
+        if totals.iter().any(|(_, total)| *total > LARGEST) {
             return Err(());
         }
         let counted = after.counted().len() - self.counted().len();
@@ -255,7 +255,7 @@ pub(super) fn content() -> impl Strategy<Value = Content> {
     prop_oneof![9 => vec(entry, 1..4).prop_map(Ok), 1 => Just(Err(unreadable))]
 }
 
-impl ReferenceStateMachine for Model {
+impl<const LARGEST: u64> ReferenceStateMachine for Model<LARGEST> {
     type State = Self;
     type Transition = Step;
 
