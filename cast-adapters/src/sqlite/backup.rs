@@ -12,19 +12,22 @@ use super::{
     dir::{self, DataDirError},
     file, folder,
     inspect::{self, Findings},
+    log::{self, LogEnd},
 };
 
 /// Makes a backup of `source`, a data folder with or without a server that runs on it, in the folder
 /// `target`, which must be new or empty. It blocks, for as long as it takes to write the votes twice.
 ///
 /// The store is copied before the log, so that it is not ahead of it in the backup. Everything is synced
-/// and read again before the backup is marked as whole; a backup without the mark is no data folder.
+/// and read again before the backup is marked as whole; a backup without the mark is no data folder. Then
+/// it is noted in `source` which records the backup has: [`Retention`](super::Retention) may drop those.
 ///
 /// # Errors
 ///
 /// With a sentence that says what to do.
 pub fn backup(source: &Path, target: &Path) -> Result<Findings, DataDirError> {
     dir::require_marked(source)?;
+    let _kept = dir::keep(source)?;
     prepare(target)?;
     for name in [folder::VOTES, folder::LOG] {
         copy_database(source, target, name)?;
@@ -32,9 +35,16 @@ pub fn backup(source: &Path, target: &Path) -> Result<Findings, DataDirError> {
     copy(source, target, dir::KEYS)?;
     let findings = inspect::look_at(target);
     require_whole(&findings, target)?;
+    let ends = ends_of_log(target)?;
     dir::mark(target)?;
     sync_parent(target)?;
+    dir::note_backup(source, &ends)?;
     Ok(findings)
+}
+
+fn ends_of_log(target: &Path) -> Result<Vec<LogEnd>, DataDirError> {
+    let mut connection = file::connect_to(&target.join(folder::LOG))?;
+    Ok(log::ends(&mut connection)?)
 }
 
 /// Makes the data folder `target` from a backup. It must be new or empty. It blocks.

@@ -119,6 +119,18 @@ impl Database {
         self.readers.read(job).await
     }
 
+    /// Makes the disk have all that was committed before. Returns whether it does: not, while others use
+    /// the file for longer than a moment.
+    pub(super) async fn sync(&self) -> Result<bool, Error> {
+        let file = self.file.clone();
+        let syncing = tokio::task::spawn_blocking(move || {
+            let synced = file.sync();
+            synced.map_err(|error| file.explained(error))
+        });
+        let ended = |_| Error::Ended(self.file.path());
+        syncing.await.map_err(ended)?
+    }
+
     /// Runs `job` as [`read`](Self::read) does, in this thread. It blocks.
     pub(super) fn read_now<T>(
         &self,

@@ -127,6 +127,17 @@ impl File {
         }
     }
 
+    /// Moves the WAL into the file, and syncs both. Returns whether all of it was moved: not, while others
+    /// use the file for longer than a moment. It blocks.
+    pub(super) fn sync(&self) -> Result<bool, Error> {
+        check_content(&self.path())?;
+        let mut connection = self.connect()?;
+        let (busy, frames, moved): (i32, i32, i32) =
+            sql::<(Integer, Integer, Integer)>("PRAGMA wal_checkpoint(FULL)")
+                .get_result(&mut connection)?;
+        Ok(busy == 0 && frames == moved)
+    }
+
     /// Runs the pending migrations; refuses a file of a newer version.
     fn migrate(&self, connection: &mut SqliteConnection) -> Result<(), Error> {
         let failed = |source| Error::Migration {

@@ -62,6 +62,7 @@ pub struct PartitionFindings {
 /// If the folder is no data folder. A damaged file is no error.
 pub fn inspect(folder: &Path) -> Result<Findings, DataDirError> {
     dir::require_marked(folder)?;
+    let _kept = dir::keep(folder)?;
     Ok(look_at(folder))
 }
 
@@ -82,6 +83,15 @@ pub(super) fn look_at(folder: &Path) -> Findings {
                 one.partition.get(),
                 one.end.get(),
                 one.progress.get()
+            ));
+        }
+        if one.progress < one.start {
+            of_store.note(format!(
+                "votes.db, partition {}: the store has folded the log up to offset {}, and the log has \
+                 lost the records before {}",
+                one.partition.get(),
+                one.progress.get(),
+                one.start.get()
             ));
         }
     }

@@ -43,6 +43,7 @@ mod inspect;
 mod log;
 mod position;
 mod readers;
+mod retention;
 mod statement;
 mod store;
 mod writer;
@@ -51,6 +52,7 @@ pub use backup::{backup, restore};
 pub use dir::{DataDir, DataDirError, DataDirOptions, MoveLedger};
 pub use inspect::{Findings, PartitionFindings, inspect};
 pub use log::{Scrubbed, SqliteBus};
+pub use retention::Retention;
 pub use store::SqliteStore;
 
 use std::{path::PathBuf, sync::Arc};

@@ -38,9 +38,15 @@ pub(super) fn serve(config: &ServeConfig) -> Result<App, Failure> {
         ..Roles::ALL
     };
     let process = (&config.vote_api.http, &config.observability);
+    let prepare = |wired: &mut Wired| {
+        if let (Some(data), Some(age)) = (&mut wired.data, config.data.log_retention) {
+            data.drop_older_than(age);
+        }
+        keys(wired)
+    };
     Ok(App {
         documents: settings::documents(&config.documents),
-        ..app(process, urls, config.settings()?, roles, keys)?
+        ..app(process, urls, config.settings()?, roles, prepare)?
     })
 }
 
@@ -86,7 +92,7 @@ pub(super) fn vote_consumer(config: &VoteConsumerConfig) -> Result<App, Failure>
     };
     let process = (&config.http, &config.observability);
     // A key ring that no other process has.
-    let keys = |wired: &Wired| Ok(KeyRing::generate(&*wired.ports.entropy));
+    let keys = |wired: &mut Wired| Ok(KeyRing::generate(&*wired.ports.entropy));
     app(process, &urls, config.settings()?, roles, keys)
 }
 
@@ -96,16 +102,16 @@ const NONE: Roles = Roles {
     consumers: 0,
 };
 
-/// An app on these servers.
+/// An app on these servers, with the key ring that `prepare` returns.
 fn app(
     (http, observability): (&HttpConfig, &ObservabilityConfig),
     urls: &Urls,
     checked: Settings,
     roles: Roles,
-    keys: impl FnOnce(&Wired) -> Result<KeyRing, Failure>,
+    prepare: impl FnOnce(&mut Wired) -> Result<KeyRing, Failure>,
 ) -> Result<App, Failure> {
-    let wired = wiring::wire(urls, &checked)?;
-    let keys = keys(&wired)?;
+    let mut wired = wiring::wire(urls, &checked)?;
+    let keys = prepare(&mut wired)?;
     let Wired { ports, data } = wired;
     Ok(App {
         places: wiring::places(urls),

@@ -1,13 +1,13 @@
 //! Where one machine keeps its votes, and the commands on that folder.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum};
 
 use super::{
     log::LogConfig,
     urls::{Urls, VoteUrls},
-    values::{ConfigError, PortUrl},
+    values::{ConfigError, PortUrl, duration},
 };
 
 /// The folder of one machine.
@@ -31,6 +31,11 @@ pub struct DataConfig {
     /// Keeps nothing: the votes are lost when the process ends
     #[arg(long)]
     pub in_memory: bool,
+    /// Drops older records of the folder's log, once a verified `backup` has them and the votes are
+    /// synced; without it, all are kept. A backup that is older than the oldest record is restored
+    /// whole
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub log_retention: Option<Duration>,
 }
 
 impl DataConfig {
@@ -42,6 +47,11 @@ impl DataConfig {
         if self.in_memory && has_server {
             let what =
                 "--in-memory keeps nothing, and --bus-url or --store-url does: give one of them";
+            return Err(ConfigError(what.into()));
+        }
+        if self.log_retention.is_some() && (self.in_memory || has_server) {
+            let what = "--log-retention is about the log in --data-dir, and --in-memory, --bus-url or \
+                        --store-url keep it elsewhere: leave it out";
             return Err(ConfigError(what.into()));
         }
         if !self.in_memory && !has_server {

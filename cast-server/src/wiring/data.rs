@@ -1,32 +1,68 @@
 //! The folder of one machine.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use cast_adapters::{
     sqlite::{DataDir, DataDirError, DataDirOptions, SqliteStore},
     system::SystemClock,
 };
 use cast_core::domain::{Clock, Entropy, KeyRing};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::error::WiringError;
 use crate::config::{ConfigError, Urls};
 
+/// How often old records are dropped.
+const DROP_EVERY: Duration = Duration::from_mins(10);
+
 /// A folder that this process locks.
-pub struct Data(DataDir);
+pub struct Data {
+    folder: DataDir,
+    /// Drops old records, until it is aborted.
+    dropping: Option<AbortOnDropHandle<()>>,
+}
 
 impl Data {
     pub(super) const fn of(folder: DataDir) -> Self {
-        Self(folder)
+        Self {
+            folder,
+            dropping: None,
+        }
+    }
+
+    /// Drops records of the log from now on that are older than `age`, and that the last backup has. To be
+    /// called on the runtime.
+    pub fn drop_older_than(&mut self, age: Duration) {
+        let retention = self.folder.retention(age);
+        let dropping = tokio::spawn(async move {
+            loop {
+                match retention.drop_old().await {
+                    Ok(0) => {}
+                    Ok(records) => tracing::info!(records, "old records of the log were dropped"),
+                    Err(error) => tracing::warn!(
+                        cause = error.chain(),
+                        "old records of the log are kept for now"
+                    ),
+                }
+                SystemClock.sleep(DROP_EVERY).await;
+            }
+        });
+        self.dropping = Some(AbortOnDropHandle::new(dropping));
     }
 
     /// The folder's key ring; a new one, if it has none.
     pub fn key_ring(&self, entropy: &dyn Entropy) -> Result<KeyRing, WiringError> {
-        Ok(self.0.key_ring(entropy)?)
+        Ok(self.folder.key_ring(entropy)?)
     }
 
     /// Waits until everything is written and the folder is free for another process.
     pub async fn close(self) {
-        self.0.close().await;
+        if let Some(dropping) = self.dropping {
+            dropping.abort();
+            // It has ended when it has no handle to the folder.
+            let _ = dropping.await;
+        }
+        self.folder.close().await;
     }
 }
 

@@ -133,6 +133,10 @@ async fn what_would_forget_with_a_restart_is_refused_beside_what_would_not() {
             ["--in-memory", "--store-url"],
         ),
         (
+            &["--in-memory", "--log-retention", "7d"],
+            ["--log-retention", "--data-dir"],
+        ),
+        (
             &["--bus-url", "sqlite:a", "--store-url", "sqlite:b"],
             ["--bus-url and --store-url", "the same folder"],
         ),

@@ -85,9 +85,11 @@ async fn a_second_server_is_refused_and_the_commands_are_not() {
     let process = Process::start(serve(&folder)).await;
     let client = process.client();
     let ticket = client.ticket().await;
-    for name in ["alice", "=SUM(A1)", "bob"] {
+    // One after the other: candidates of one step are numbered by their names.
+    for (name, ballots) in [("alice", 1), ("=SUM(A1)", 2), ("bob", 3)] {
         let result = client.vote(one_vote(&ticket, name)).await;
         assert_eq!(result["success"], true, "{result}");
+        exported(&folder, ballots).await;
     }
     let (code, stdout, stderr) = run(serve(&folder)).await;
     assert_eq!((code, stdout.as_str()), (Some(1), ""), "{stderr}");
@@ -122,6 +124,39 @@ async fn a_second_server_is_refused_and_the_commands_are_not() {
     assert_eq!(code, Some(0), "{report}{stderr}");
     let process = Process::start(serve(&restored)).await;
     assert_eq!(process.client().tally("bob").await, 1);
+    interrupted(process).await;
+}
+
+#[tokio::test]
+async fn old_records_that_a_backup_has_are_dropped() {
+    let (parent, folder) = new_folder();
+    let process = Process::start(serve(&folder)).await;
+    let ticket = process.client().ticket().await;
+    process.client().vote(one_vote(&ticket, "alice")).await;
+    exported(&folder, 1).await;
+    let copy = parent.path().join("copy");
+    let args = ["backup", copy.to_str().unwrap()];
+    let (code, report, stderr) = run(on_folder(&args, &folder)).await;
+    assert_eq!(code, Some(0), "{report}{stderr}");
+    interrupted(process).await;
+
+    let mut command = serve(&folder);
+    command.args(["--log-retention", "1ms"]);
+    let process = Process::start(command).await;
+    let dropped = eventually(DEADLINE, "the record to be dropped", async || {
+        let said = process.said();
+        said.contains("old records of the log were dropped")
+            .then_some(())
+    });
+    dropped.await;
+    let ticket = process.client().ticket().await;
+    process.client().vote(one_vote(&ticket, "alice")).await;
+    exported(&folder, 2).await;
+    interrupted(process).await;
+    let (code, report, stderr) = run(on_folder(&["check"], &folder)).await;
+    assert_eq!(code, Some(0), "{report}{stderr}");
+    let process = Process::start(serve(&folder)).await;
+    assert_eq!(process.client().tally("alice").await, 2);
     interrupted(process).await;
 }
 

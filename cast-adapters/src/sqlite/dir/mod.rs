@@ -5,13 +5,16 @@
 //! | `lock` | locked by the process that uses the folder |
 //! | `format` | the version of the folder; written last, when all the others are there |
 //! | `keys` | the key ring of the tickets |
+//! | `backup` | which records the last backup has |
 //! | `log.db` | the log, with SQLite's `log.db-wal` and `log.db-shm` beside it while it is open |
 //! | `moved` | how far `cast-server move` is, once it was begun |
 //! | `votes.db` | the store, likewise; made again from the log if it is deleted |
 
+mod backed_up;
 mod durable;
 mod error;
 mod format;
+mod hold;
 mod keys;
 mod ledger;
 mod lock;
@@ -21,16 +24,19 @@ use std::{
     os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use cast_core::domain::{Clock, Entropy, KeyRing, Partitions};
 use tokio::sync::oneshot;
 
+pub(super) use backed_up::{read as backed_up, write as note_backup};
 pub use error::DataDirError;
+pub(super) use hold::{drop_records, keep};
 pub(super) use keys::NAME as KEYS;
 pub use ledger::MoveLedger;
 
-use super::{folder::Folder, log::SqliteBus, store::SqliteStore};
+use super::{folder::Folder, log::SqliteBus, retention::Retention, store::SqliteStore};
 
 /// How a folder is opened.
 #[derive(Clone, Debug)]
@@ -153,6 +159,16 @@ impl DataDir {
         keys::read_or_make(&self.path, entropy)
     }
 
+    /// What drops records of its log that are older than `age`, and that the last backup has.
+    pub fn retention(&self, age: Duration) -> Retention {
+        Retention {
+            folder: self.path.clone(),
+            bus: self.bus(),
+            store: self.store(),
+            age,
+        }
+    }
+
     /// How far a move of its votes is; `None` if none was begun.
     ///
     /// # Errors
@@ -236,6 +252,7 @@ fn check_contents(path: &Path) -> Result<(), DataDirError> {
             format::NAME,
             keys::NAME,
             ledger::NAME,
+            backed_up::NAME,
             "log",
             "votes",
         ]

@@ -21,7 +21,10 @@ use cast_core::{
 use diesel_migrations::embed_migrations;
 
 pub use self::scrub::Scrubbed;
-pub(super) use self::verify::{LogContents, verify};
+pub(super) use self::{
+    retention::{LogEnd, ends},
+    verify::{LogContents, verify},
+};
 
 use self::{scrub::Scrub, shared::SharedLog};
 use super::{

@@ -31,9 +31,6 @@ const PAUSE_AFTER_AN_ERROR: Duration = Duration::from_secs(2);
 /// From the end of a pass to the next one.
 const PAUSE_AFTER_A_PASS: Duration = Duration::from_hours(6);
 
-const ADVICE: &str = "the log is damaged: stop the server, run `cast-server check`, and keep the older \
-                      backups";
-
 /// What the scrub of a log has found since the log was opened.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scrubbed {
@@ -135,7 +132,10 @@ impl Pass {
     /// Says what was found since the last time.
     fn tell(&mut self, found: &Mutex<Scrubbed>) {
         for damage in self.damage.first.iter().skip(self.reported) {
-            tracing::error!(%damage, "{ADVICE}");
+            tracing::error!(
+                %damage,
+                "a check of the log found damage: run `cast-server check`, and keep the older backups"
+            );
             found.lock().damage.get_or_insert_with(|| damage.clone());
         }
         self.reported = self.damage.first.len();

@@ -75,6 +75,13 @@ impl SqliteStore {
         Ok(Self { database, clock })
     }
 
+    /// Makes the disk have all that was folded before. Returns whether it does: not, while others use the
+    /// file for longer than a moment.
+    pub(super) async fn sync(&self) -> Result<bool, PortError> {
+        let synced = self.database.sync().await;
+        synced.map_err(|error| error.with_operation("syncing the store"))
+    }
+
     async fn step(&self, step: &FoldStep, keep: bool) -> Result<Applied, Error> {
         let rows = Rows::of(step, self.clock.now())?;
         let fold = move |connection: &mut SqliteConnection| {
