@@ -9,10 +9,11 @@ use cast_adapters::{
     system::SystemClock,
 };
 use cast_core::ports::PortErrorKind;
+use cast_testkit::eventually;
 use diesel::connection::SimpleConnection as _;
 use sqlite::{
     connect,
-    votes::{cast_on, close, counted, new_folder, open, read, vote, voted, votes},
+    votes::{DEADLINE, cast_on, close, counted, new_folder, open, read, vote, voted, votes},
 };
 
 /// Changes one byte in the middle of the first place in a file that has `text`.
@@ -21,6 +22,11 @@ fn flip(path: &Path, text: &[u8]) {
     let at = bytes.windows(text.len()).position(|window| window == text);
     bytes[at.expect("the file has the text") + text.len() / 2] ^= 1;
     fs::write(path, bytes).expect("written");
+}
+
+fn refusal(path: &Path) -> String {
+    let opened = DataDir::open(path, &DataDirOptions::default(), Arc::new(SystemClock));
+    opened.err().expect("the folder is refused").to_string()
 }
 
 #[tokio::test]
@@ -72,7 +78,6 @@ async fn a_record_that_is_removed_or_moved_is_found() {
          UPDATE records SET position = position - 1 WHERE position = 13",
         "UPDATE records SET bytes = (SELECT bytes FROM records WHERE position = 0) WHERE position = 2",
         "UPDATE records SET appended_at = appended_at + 1 WHERE position = 2",
-        "UPDATE partitions SET next = next - 1; DELETE FROM records WHERE position = 3",
         "DELETE FROM records WHERE position = 3",
     ] {
         let folder = voted(4).await;
@@ -89,6 +94,18 @@ async fn a_record_that_is_removed_or_moved_is_found() {
             error.chain()
         );
     }
+}
+
+#[tokio::test]
+async fn a_log_whose_end_is_removed_as_a_whole_is_refused() {
+    let folder = voted(4).await;
+    let statement = "UPDATE partitions SET next = next - 1; DELETE FROM records WHERE position = 3";
+    let changed = connect(&folder, "log.db").batch_execute(statement);
+    changed.expect("removed");
+    let findings = inspect(folder.path()).expect("looked at");
+    assert!(findings.damage_count > 0, "{findings:?}");
+    let said = refusal(folder.path());
+    assert!(said.contains("the log has lost its end"), "{said}");
 }
 
 #[tokio::test]
@@ -110,13 +127,41 @@ async fn a_store_that_is_ahead_of_its_log_is_refused() {
         findings.damage[0].contains("the log has lost its end"),
         "{findings:?}"
     );
+    let said = refusal(folder.path());
+    assert!(said.contains("the log has lost its end"), "{said}");
+    assert!(said.contains("restore the newest backup"), "{said}");
+}
+
+#[tokio::test]
+async fn a_store_without_its_log_is_refused_each_time() {
+    let whole = voted(2).await;
+    let folder = new_folder();
+    let votes = |folder: &Path| folder.join("votes.db");
+    fs::copy(votes(whole.path()), votes(folder.path())).expect("copied");
+    let said = refusal(folder.path());
+    assert!(said.contains("the log has lost its end"), "{said}");
+    // There is an empty log now. The lock is released when the writers of both files have ended.
+    let refused = eventually(DEADLINE, "the same refusal", async || {
+        let said = refusal(folder.path());
+        (!said.contains("is used by")).then_some(said)
+    });
+    let said = refused.await;
+    assert!(said.contains("the log has lost its end"), "{said}");
+}
+
+#[tokio::test]
+async fn a_folder_in_use_is_restored_with_all_its_votes() {
+    let folder = new_folder();
     let data = open(&folder);
-    let error = read(&data, 3).await.expect_err("behind the end");
-    assert!(
-        error.chain().contains("the store belongs to another log"),
-        "{}",
-        error.chain()
-    );
+    let cast = cast_on(&data).await;
+    let id = vote(&cast, "alice").await;
+    counted(&data, id).await;
+    let places = new_folder();
+    let target = places.path().join("restored");
+    let findings = restore(folder.path(), &target).expect("restored");
+    assert_eq!((findings.counted, findings.ballots_in_log), (1, 1));
+    let opened = DataDir::open(&target, &DataDirOptions::default(), Arc::new(SystemClock));
+    assert_eq!(votes(&opened.expect("opened"), "alice").await, 1);
 }
 
 #[tokio::test]

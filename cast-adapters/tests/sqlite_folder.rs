@@ -2,10 +2,15 @@
 
 mod sqlite;
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc};
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown},
+    path::Path,
+    sync::Arc,
+};
 
 use cast_adapters::{
-    sqlite::{DataDir, DataDirOptions},
+    sqlite::{DataDir, DataDirOptions, backup},
     system::{SystemClock, SystemEntropy},
 };
 use cast_core::{
@@ -103,6 +108,22 @@ async fn a_folder_that_cannot_be_right_is_refused_with_what_to_do() {
 
     let unreachable = refusal(Path::new("/proc/cast-data"));
     assert!(unreachable.contains("--data-dir"), "{unreachable}");
+}
+
+#[tokio::test]
+async fn a_folder_of_another_user_is_refused_and_root_s_backup_leaves_it_readable() {
+    let folder = voted(1).await;
+    let other = 65_534;
+    // Only root can give a folder away.
+    if chown(folder.path(), Some(other), Some(other)).is_err() {
+        return;
+    }
+    let said = refusal(folder.path());
+    assert!(said.contains("belongs to another user (65534"), "{said}");
+    let places = new_folder();
+    backup(folder.path(), &places.path().join("copy")).expect("a backup");
+    let note = fs::metadata(folder.path().join("backup")).expect("noted");
+    assert_eq!((note.uid(), note.gid()), (other, other));
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     io,
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use diesel::connection::SimpleConnection as _;
@@ -27,18 +27,23 @@ use super::{
 /// With a sentence that says what to do.
 pub fn backup(source: &Path, target: &Path) -> Result<Findings, DataDirError> {
     dir::require_marked(source)?;
+    let findings = copy_whole(source, target)?;
+    let ends = ends_of_log(target)?;
+    dir::mark(target)?;
+    dir::note_backup(source, &ends)?;
+    Ok(findings)
+}
+
+/// Copies a folder, with or without a server that runs on it, and reads the copy, which is not marked yet.
+fn copy_whole(source: &Path, target: &Path) -> Result<Findings, DataDirError> {
     let _kept = dir::keep(source)?;
     prepare(target)?;
     for name in [folder::VOTES, folder::LOG] {
         copy_database(source, target, name)?;
     }
-    copy(source, target, dir::KEYS)?;
+    copy_keys(source, target)?;
     let findings = inspect::look_at(target);
     require_whole(&findings, target)?;
-    let ends = ends_of_log(target)?;
-    dir::mark(target)?;
-    sync_parent(target)?;
-    dir::note_backup(source, &ends)?;
     Ok(findings)
 }
 
@@ -54,14 +59,10 @@ fn ends_of_log(target: &Path) -> Result<Vec<LogEnd>, DataDirError> {
 /// With a sentence that says what to do; a folder that was not finished is no data folder.
 pub fn restore(backup: &Path, target: &Path) -> Result<Findings, DataDirError> {
     dir::require_marked(backup)?;
-    let findings = inspect::look_at(backup);
-    require_whole(&findings, backup)?;
-    prepare(target)?;
-    for name in [folder::LOG, folder::VOTES, dir::KEYS] {
-        copy(backup, target, name)?;
-    }
+    require_whole(&inspect::look_at(backup), backup)?;
+    // It may be a folder that a server runs on, whose last votes are not in the main files yet.
+    let findings = copy_whole(backup, target)?;
     dir::mark(target)?;
-    sync_parent(target)?;
     Ok(findings)
 }
 
@@ -100,13 +101,12 @@ fn copy_database(source: &Path, target: &Path, name: &str) -> Result<(), DataDir
     sync(&to)
 }
 
-/// Copies a file that no database has open.
-fn copy(source: &Path, target: &Path, name: &str) -> Result<(), DataDirError> {
-    let (from, to) = (source.join(name), target.join(name));
+fn copy_keys(source: &Path, target: &Path) -> Result<(), DataDirError> {
+    let (from, to) = (source.join(dir::KEYS), target.join(dir::KEYS));
     match fs::copy(&from, &to) {
         Ok(_) => sync(&to),
         // A folder that was never served has no keys yet.
-        Err(error) if error.kind() == io::ErrorKind::NotFound && name == dir::KEYS => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(DataDirError::of(&error, "copying to", &to)),
     }
 }
@@ -114,15 +114,6 @@ fn copy(source: &Path, target: &Path, name: &str) -> Result<(), DataDirError> {
 fn sync(path: &Path) -> Result<(), DataDirError> {
     let synced = File::open(path).and_then(|file| file.sync_all());
     synced.map_err(|error| DataDirError::of(&error, "syncing", path))
-}
-
-/// Syncs the name of the folder.
-fn sync_parent(folder: &Path) -> Result<(), DataDirError> {
-    let parent: PathBuf = match folder.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.into(),
-        _ => ".".into(),
-    };
-    sync(&parent)
 }
 
 fn require_whole(findings: &Findings, folder: &Path) -> Result<(), DataDirError> {

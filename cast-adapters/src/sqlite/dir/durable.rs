@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     io::{self, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown},
     path::Path,
 };
 
@@ -21,9 +21,25 @@ pub(super) fn write(path: &Path, content: &[u8]) -> io::Result<()> {
         .write(true)
         .mode(0o600)
         .open(&new)?;
+    let owner = fs::metadata(parent(path))?;
+    if file.metadata()?.uid() != owner.uid() {
+        // Root writes in a folder of the server's user, who has to read it.
+        fchown(&file, Some(owner.uid()), Some(owner.gid()))?;
+    }
     file.write_all(content)?;
     file.sync_all()?;
     fs::rename(&new, path)?;
-    let folder = path.parent().unwrap_or_else(|| Path::new("."));
-    File::open(folder)?.sync_all()
+    sync_name(path)
+}
+
+/// Syncs the folder that has this name in it, so that the name survives a power cut.
+pub(super) fn sync_name(path: &Path) -> io::Result<()> {
+    File::open(parent(path))?.sync_all()
+}
+
+fn parent(path: &Path) -> &Path {
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    parent.unwrap_or_else(|| Path::new("."))
 }

@@ -21,13 +21,13 @@ mod lock;
 
 use std::{
     fs, io,
-    os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
-use cast_core::domain::{Clock, Entropy, KeyRing, Partitions};
+use cast_core::domain::{Clock, Entropy, KeyRing, Offset, Partition, Partitions};
 use tokio::sync::oneshot;
 
 pub(super) use backed_up::{read as backed_up, write as note_backup};
@@ -37,6 +37,7 @@ pub(super) use keys::NAME as KEYS;
 pub use ledger::MoveLedger;
 
 use super::{folder::Folder, log::SqliteBus, retention::Retention, store::SqliteStore};
+use crate::groups::Span;
 
 /// How a folder is opened.
 #[derive(Clone, Debug)]
@@ -100,8 +101,10 @@ impl DataDir {
         let (folder, closed) = Folder::new(path.clone(), options.vfs.clone(), Some(lock));
         let folder = Arc::new(folder);
         let partitions = options.partitions;
-        let bus = SqliteBus::open(Arc::clone(&folder), is_new, partitions, Arc::clone(&clock))?;
-        let store = SqliteStore::open(folder, clock)?;
+        let (bus, spans) =
+            SqliteBus::open(Arc::clone(&folder), is_new, partitions, Arc::clone(&clock))?;
+        let (store, progress) = SqliteStore::open(folder, clock)?;
+        check_log_has(&spans, &progress, &path)?;
         if is_new {
             format::mark(&path)?;
         }
@@ -216,10 +219,19 @@ pub(super) fn mark(path: &Path) -> Result<(), DataDirError> {
 
 /// Makes a folder that only its owner can read, if there is none.
 pub(super) fn make(path: &Path) -> Result<(), DataDirError> {
+    let missing = path.ancestors().take_while(|folder| {
+        // The empty path is the directory of the process.
+        !folder.as_os_str().is_empty() && !folder.exists()
+    });
+    let missing: Vec<_> = missing.collect();
     let mut builder = fs::DirBuilder::new();
     let made = builder.recursive(true).mode(0o700).create(path);
     match made {
-        Ok(()) => Ok(()),
+        Ok(()) => {
+            let mut synced = missing.iter().map(|folder| durable::sync_name(folder));
+            let synced = synced.try_for_each(|one| one);
+            synced.map_err(|error| DataDirError::of(&error, "syncing the name of", path))
+        }
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(DataDirError::because(
             format!("{} is a file: give --data-dir a folder", path.display()),
         )),
@@ -227,10 +239,43 @@ pub(super) fn make(path: &Path) -> Result<(), DataDirError> {
     }
 }
 
-/// Refuses a folder in which other users may replace files.
+/// Refuses a log that lacks what the store has: its next votes would be acknowledged, and not be counted.
+fn check_log_has(
+    spans: &[Span],
+    progress: &[(Partition, Offset)],
+    path: &Path,
+) -> Result<(), DataDirError> {
+    for (partition, folded) in progress {
+        let span = spans.iter().find(|span| span.partition == *partition);
+        let end = span.map_or(0, |span| span.end);
+        if folded.get() > end {
+            return Err(DataDirError::because(format!(
+                "log.db in {} ends at offset {end} of partition {}, and votes.db has folded it up to {}: \
+                 the log has lost its end, or belongs to another store: restore the newest backup",
+                path.display(),
+                partition.get(),
+                folded.get()
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a folder that belongs to another user, or in which others may replace files.
 fn check_owner(path: &Path) -> Result<(), DataDirError> {
     let found = fs::metadata(path);
     let found = found.map_err(|error| DataDirError::of(&error, "reading", path))?;
+    // The process's own entry belongs to the user whom it runs as. Without it, the system's permissions
+    // have to do.
+    let user = fs::metadata("/proc/self").map_or(found.uid(), |own| own.uid());
+    if found.uid() != user {
+        return Err(DataDirError::because(format!(
+            "{} belongs to another user ({}, and this process runs as {user}), who could not read what \
+             is written there: run the server as that user, or take another folder with --data-dir",
+            path.display(),
+            found.uid()
+        )));
+    }
     if found.permissions().mode() & 0o022 == 0 {
         return Ok(());
     }

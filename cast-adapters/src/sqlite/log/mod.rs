@@ -34,7 +34,10 @@ use super::{
     folder::{self, Folder},
     writer::End,
 };
-use crate::{groups::GroupSubscription, record};
+use crate::{
+    groups::{GroupSubscription, Span},
+    record,
+};
 
 const PUBLISHING: &str = "appending to the log";
 
@@ -68,13 +71,13 @@ pub struct SqliteBus {
 }
 
 impl SqliteBus {
-    /// Opens the log of a folder; a new one gets so many partitions. It blocks.
+    /// Opens the log of a folder; a new one gets so many partitions. With what each of them has. It blocks.
     pub(super) fn open(
         folder: Arc<Folder>,
         is_new: bool,
         partitions: Partitions,
         clock: Arc<dyn Clock>,
-    ) -> Result<Self, Error> {
+    ) -> Result<(Self, Vec<Span>), Error> {
         let file = File {
             folder,
             purpose: &LOG,
@@ -86,11 +89,12 @@ impl SqliteBus {
             Ok(logs.iter().map(|log| log.span).collect::<Vec<_>>())
         });
         let (database, spans) = database?;
-        Ok(Self {
+        let bus = Self {
             scrub: Some(Arc::new(Scrub::start(database.clone())?)),
             log: Arc::new(SharedLog::new(database, &spans, Arc::clone(&clock))),
             clock,
-        })
+        };
+        Ok((bus, spans))
     }
 
     /// Opens the log of a folder to read it, beside a process that may be writing it. It blocks.

@@ -13,7 +13,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use cast_core::{
-    domain::{BallotId, Candidate, Clock, Fate, FoldStep, Partition, Progress, StoredTally, Tally},
+    domain::{
+        BallotId, Candidate, Clock, Fate, FoldStep, Offset, Partition, Progress, StoredTally, Tally,
+    },
     ports::{Applied, PortError, Recount, StoredBallot, VoteStore},
 };
 use diesel::SqliteConnection;
@@ -53,15 +55,19 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens the store of a folder, and makes it if there is none. It blocks.
-    pub(super) fn open(folder: Arc<Folder>, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+    /// Opens the store of a folder, and makes it if there is none; with the offset up to which it has
+    /// folded each partition. It blocks.
+    pub(super) fn open(
+        folder: Arc<Folder>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<(Self, Vec<(Partition, Offset)>), Error> {
         let file = File {
             folder,
             purpose: &VOTES,
             must_exist: false,
         };
-        let (database, ()) = Database::open(file, |_| Ok(()))?;
-        Ok(Self { database, clock })
+        let (database, progress) = Database::open(file, read::all_progress)?;
+        Ok((Self { database, clock }, progress))
     }
 
     /// Opens the store of a folder to read it, beside a process that may be writing it. It blocks.

@@ -51,7 +51,9 @@ pub(super) fn progress(
 }
 
 /// The progress of all partitions that were ever folded, in their order.
-fn all_progress(connection: &mut SqliteConnection) -> Result<Vec<(Partition, Offset)>, Error> {
+pub(super) fn all_progress(
+    connection: &mut SqliteConnection,
+) -> Result<Vec<(Partition, Offset)>, Error> {
     let rows: Vec<(i64, i64)> = progress::table
         .select((progress::partition, progress::next))
         .order(progress::partition)
