@@ -15,6 +15,16 @@ const README: &str = include_str!("../../README.md");
 /// A server that ends with the test.
 struct Server(Child);
 
+impl Server {
+    /// Ctrl-C, and waits for the graceful shutdown.
+    fn interrupt(mut self) {
+        let id = self.0.id().to_string();
+        let sent = Command::new("kill").args(["-INT", &id]).status();
+        assert!(sent.expect("kill is there").success());
+        assert!(self.0.wait().expect("it ends").success());
+    }
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.0.kill();
@@ -42,8 +52,8 @@ fn the_vote_that_is_cast_with_curl_is_in_the_tally() {
         .find(|printed| !printed.contains("Ticketexpired"));
     assert_eq!(printed.as_ref(), Some(&shown));
 
-    // "Start it again with the same command, and the last query still answers 1."
-    drop(server);
+    // "Ctrl-C […] Start it again with the same command, and the last query still answers 1."
+    server.interrupt();
     let (_server, again) = started(&serve);
     let function = script
         .lines()
@@ -54,7 +64,11 @@ fn the_vote_that_is_cast_with_curl_is_in_the_tally() {
     let answer = shown.lines().last().map_or_else(String::new, |all| {
         all[all.rfind("{\"data\"").expect("an answer")..].to_owned()
     });
-    assert_eq!(run(&format!("{function}\n{query}")), answer);
+    // A vote of the last moment before Ctrl-C is folded in the first moments after the start.
+    let last = (0..500)
+        .map(|_| run(&format!("{function}\n{query}")))
+        .find(|last| *last == answer);
+    assert_eq!(last, Some(answer));
 }
 
 #[test]
