@@ -7,7 +7,7 @@ use cast_adapters::{
     system::SystemClock,
 };
 use cast_core::{
-    domain::{FoldStep, Partitions},
+    domain::{FoldStep, Partition, Partitions},
     ports::VoteStore as _,
 };
 use cast_testkit::properties;
@@ -20,6 +20,9 @@ use super::{
     model::{Model, Step},
 };
 use crate::small;
+
+/// Records of each partition.
+const RECORDS: usize = 64;
 
 /// SQLite's largest number.
 type Reference = Model<{ i64::MAX.unsigned_abs() }>;
@@ -44,8 +47,20 @@ impl StoringInFile {
             data: None,
         };
         kept.open();
+        kept.fill_log();
         kept.back_up();
         kept
+    }
+
+    /// A folder whose log is behind its store is refused, so the log has more records than any step.
+    fn fill_log(&self) {
+        let bus = self.data.as_ref().expect("it is open").bus();
+        for partition in (0..small::PARTITIONS).map(Partition::new) {
+            for _ in 0..RECORDS {
+                let appended = bus.append_unreadable(partition, *b"no record");
+                self.runtime.block_on(appended).expect("appended");
+            }
+        }
     }
 
     fn path(&self, name: &str) -> PathBuf {
