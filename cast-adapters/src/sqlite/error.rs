@@ -36,7 +36,11 @@ pub(super) enum Error {
     /// A value does not fit its column.
     #[error("{0}")]
     Unholdable(String),
-    /// What is in the file is not what was written.
+    /// A row that was never written like this. [`File::explained`](super::file::File::explained) names the
+    /// file.
+    #[error("{0}")]
+    Row(String),
+    /// What is in the file is not what was written; the sentence says what to do.
     #[error("{0}")]
     Damaged(String),
 }
@@ -49,7 +53,7 @@ impl Error {
 
     fn kind(&self) -> PortErrorKind {
         match self {
-            Self::Refused(_) | Self::Migration { .. } | Self::Damaged(_) => {
+            Self::Refused(_) | Self::Migration { .. } | Self::Row(_) | Self::Damaged(_) => {
                 PortErrorKind::Misconfigured
             }
             Self::Statement(error) => kind_of_statement(error),

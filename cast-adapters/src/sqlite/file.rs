@@ -176,15 +176,17 @@ impl File {
         }
     }
 
-    /// The error, with what to do about it if SQLite cannot read the file.
+    /// The error, with what to do about it if the file is damaged.
     pub(super) fn explained(&self, error: Error) -> Error {
-        match error {
-            Error::Statement(error) if error::is_damage(&error) => Error::Damaged(format!(
-                "{} is damaged ({error}): stop the server and run `cast-server check`",
-                self.path().display()
-            )),
-            error => error,
-        }
+        let what = match error {
+            Error::Statement(error) if error::is_damage(&error) => error.to_string(),
+            Error::Row(what) => what,
+            error => return error,
+        };
+        Error::Damaged(format!(
+            "{} is damaged ({what}): stop the server and run `cast-server check`",
+            self.path().display()
+        ))
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) fn number(partition: Partition, offset: Offset) -> Result<i64, Error>
 pub(super) fn position(number: i64) -> Result<LogPosition, Error> {
     let number = unsigned("a position", number)?;
     let partition = u32::try_from(number / MAX_OFFSET);
-    let partition = partition.map_err(|_| Error::Damaged(format!("a position {number}")))?;
+    let partition = partition.map_err(|_| Error::Row(format!("it has a position of {number}")))?;
     Ok(LogPosition {
         partition: Partition::new(partition),
         offset: Offset::new(number % MAX_OFFSET),
@@ -35,7 +35,7 @@ pub(super) fn position(number: i64) -> Result<LogPosition, Error> {
 
 /// A number that is stored and never negative.
 pub(super) fn unsigned(what: &str, value: i64) -> Result<u64, Error> {
-    u64::try_from(value).map_err(|_| Error::Damaged(format!("the file has {what} of {value}")))
+    u64::try_from(value).map_err(|_| Error::Row(format!("it has {what} of {value}")))
 }
 
 /// A number, to be stored.
@@ -73,7 +73,7 @@ mod tests {
             let refused = number(place.partition, place.offset);
             assert!(matches!(refused, Err(Error::Unholdable(_))));
         }
-        assert!(matches!(position(-1), Err(Error::Damaged(_))));
+        assert!(matches!(position(-1), Err(Error::Row(_))));
         assert!(matches!(
             whole("votes", u64::MAX),
             Err(Error::Unholdable(_))

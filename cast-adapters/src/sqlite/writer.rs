@@ -151,6 +151,9 @@ impl Writer {
         };
         match run_all(connection, &mut jobs) {
             Ok(failures) => {
+                let explained = |error| self.file.explained(error);
+                let failures = failures.into_iter().map(|failure| failure.map(explained));
+                let failures = failures.collect();
                 let committed = commit(connection);
                 if let Err(Error::Commit(reason)) = &committed {
                     self.doubt(reason);

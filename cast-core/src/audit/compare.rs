@@ -31,7 +31,7 @@ impl Comparison {
         self.report.note(self.max_findings, finding);
     }
 
-    /// Compares each total of the store with the votes of its ballots.
+    /// Compares each total of the store with the votes of its ballots, and its sums with its totals.
     pub(super) fn totals(&mut self) {
         let counts = self.recount.counts.iter();
         let differing = counts.filter(|count| count.votes != count.total);
@@ -41,7 +41,13 @@ impl Comparison {
             total: count.total,
             ballots: count.votes,
         });
-        for finding in findings.collect::<Vec<_>>() {
+        let wrong_sums = self.recount.wrong_sums.iter();
+        let sums = wrong_sums.map(|wrong| Finding::SumDiffers {
+            candidate: wrong.candidate.clone(),
+            sum: wrong.sum,
+            totals: wrong.totals,
+        });
+        for finding in findings.chain(sums).collect::<Vec<_>>() {
             self.note(finding);
         }
     }

@@ -78,6 +78,16 @@ pub enum Finding {
         /// The votes of its ballots.
         ballots: u64,
     },
+    /// A candidate's sum of all partitions, which the leaderboard shows, differs from the store's totals: it
+    /// was changed.
+    SumDiffers {
+        /// The candidate.
+        candidate: Candidate,
+        /// The store's sum.
+        sum: u64,
+        /// The store's totals, added up.
+        totals: u64,
+    },
     /// An applied total of the counter differs from the log: it was changed.
     ///
     /// The counter is disposable: delete the candidate's key, and the tally is loaded from the store.
@@ -172,6 +182,15 @@ impl fmt::Display for Finding {
                 "candidate {candidate:?}, partition {}: the store's total is {total} votes, and \
                  its ballots have {ballots}",
                 partition.get()
+            ),
+            Self::SumDiffers {
+                candidate,
+                sum,
+                totals,
+            } => write!(
+                f,
+                "candidate {candidate:?}: the store's sum of all partitions is {sum} votes, and its \
+                 totals have {totals}"
             ),
             Self::AppliedTotalDiffers {
                 candidate,
@@ -281,6 +300,14 @@ mod tests {
                     ballots: 2,
                 },
                 "candidate \"alice\", partition 3: the store's total is 1 votes, and its ballots have 2",
+            ),
+            (
+                Finding::SumDiffers {
+                    candidate: candidate(),
+                    sum: 1,
+                    totals: 2,
+                },
+                "candidate \"alice\": the store's sum of all partitions is 1 votes, and its totals have 2",
             ),
             (
                 Finding::AppliedTotalDiffers {

@@ -2,7 +2,8 @@
 //!
 //! The log is the truth. An audit folds it again, independently, and compares:
 //!
-//! 1. **The store with itself.** In one consistent snapshot, each total is the sum of the ballots.
+//! 1. **The store with itself.** In one consistent snapshot, each total is the sum of the ballots, and each sum
+//!    of totals that the store keeps is that.
 //! 2. **The store with the log.** Each ballot before the store's progress is in the store as it is in the
 //!    log, and the store has no other votes.
 //! 3. **The counter with the log.** Each applied total is the fold of the log up to its offset, and no tally

@@ -43,4 +43,4 @@ pub use operation::Operation;
 pub use set::Ports;
 pub use ticket_source::TicketSource;
 pub use vote_counter::{Checkpoint, PendingVotes, Reading, VoteCounter};
-pub use vote_store::{Applied, Recount, Recounted, StoredBallot, VoteStore};
+pub use vote_store::{Applied, Recount, Recounted, StoredBallot, VoteStore, WrongSum};

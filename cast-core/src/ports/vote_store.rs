@@ -128,6 +128,20 @@ pub struct Recount {
     /// The counts by candidate, then by partition. A candidate with neither ballots nor a total in a
     /// partition is missing there.
     pub counts: Vec<Recounted>,
+    /// The sums of all partitions that are not those of the totals, by candidate. Always empty if the store
+    /// keeps no sums beside its totals.
+    pub wrong_sums: Vec<WrongSum>,
+}
+
+/// A sum of all partitions, as the leaders have it, that is not the sum of the candidate's totals.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WrongSum {
+    /// The candidate.
+    pub candidate: Candidate,
+    /// The sum that the store has.
+    pub sum: u64,
+    /// The totals of the candidate, added up.
+    pub totals: u64,
 }
 
 /// The counts of a candidate in a partition.
@@ -207,6 +221,7 @@ mod tests {
         };
         let recount = Recount {
             progress: Vec::new(),
+            wrong_sums: Vec::new(),
             counts: vec![
                 recounted("alice", 0, 2),
                 recounted("alice", 1, 3),

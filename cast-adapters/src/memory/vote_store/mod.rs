@@ -120,6 +120,8 @@ impl VoteStore for MemoryStore {
         Ok(Recount {
             progress,
             counts: counts.map(recounted).collect(),
+            // Leaders are summed from the totals.
+            wrong_sums: Vec::new(),
         })
     }
 

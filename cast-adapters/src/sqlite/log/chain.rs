@@ -28,7 +28,7 @@ pub(super) fn crc(before: u32, row: &Row) -> u32 {
 
 /// A checksum, as it is stored.
 pub(super) fn stored(crc: i64) -> Result<u32, Error> {
-    u32::try_from(crc).map_err(|_| Error::Damaged(format!("log.db has a checksum of {crc}")))
+    u32::try_from(crc).map_err(|_| Error::Row(format!("it has a checksum of {crc}")))
 }
 
 #[cfg(test)]

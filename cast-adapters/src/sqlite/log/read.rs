@@ -75,8 +75,7 @@ const COLUMNS: (
 
 fn chained((partition, start, start_crc, next, crc): PartitionRow) -> Result<Chained, Error> {
     let number = u32::try_from(unsigned("a partition", partition)?);
-    let number =
-        number.map_err(|_| Error::Damaged(format!("log.db has a partition {partition}")))?;
+    let number = number.map_err(|_| Error::Row(format!("it has a partition {partition}")))?;
     Ok(Chained {
         span: Span {
             partition: Partition::new(number),

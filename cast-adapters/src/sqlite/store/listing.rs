@@ -70,9 +70,8 @@ fn list_ballots(
     let page = page.into_iter().map(|(number, id, at, content)| {
         let id = read::ballot_id(&id)?;
         let ballot = decoder.decode(id, &content).map_err(|why| {
-            Error::Damaged(format!(
-                "votes.db has a ballot {id} that cannot be decoded ({why}): delete votes.db, and it \
-                 is folded again from the log"
+            Error::Row(format!(
+                "it has a ballot {id} that cannot be decoded: {why}"
             ))
         });
         Ok(NumberedBallot {
@@ -137,8 +136,8 @@ fn rejection(row: RejectedRow, decoder: &mut BallotDecoder) -> Result<NumberedRe
         (Some(id), Some(content), _) => {
             let ballot = decoder.decode(read::ballot_id(&id)?, &content);
             let ballot = ballot.map_err(|why| {
-                Error::Damaged(format!(
-                    "votes.db has a rejected ballot that cannot be decoded: {why}"
+                Error::Row(format!(
+                    "it has a rejected ballot that cannot be decoded: {why}"
                 ))
             })?;
             let positioned = PositionedBallot {

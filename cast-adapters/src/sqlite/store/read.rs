@@ -7,7 +7,7 @@ use cast_core::{
         AppliedTotal, BallotId, Candidate, Fate, LogFingerprint, LogPosition, Offset, Partition,
         Progress, StoredTally, Tally, Version,
     },
-    ports::{Recount, Recounted, StoredBallot},
+    ports::{Recount, Recounted, StoredBallot, WrongSum},
 };
 use diesel::{
     ExpressionMethods as _, JoinOnDsl as _, OptionalExtension as _, QueryDsl as _,
@@ -190,6 +190,7 @@ pub(super) fn recount(connection: &mut SqliteConnection) -> Result<Recount, Erro
         let key = (candidate(&name)?, partition_of(partition)?);
         counts.entry(key).or_default().total = unsigned("a total", votes)?;
     }
+    let wrong_sums = wrong_sums(connection, &counts)?;
     let counts = counts
         .into_iter()
         .map(|((candidate, partition), counts)| Recounted {
@@ -201,7 +202,38 @@ pub(super) fn recount(connection: &mut SqliteConnection) -> Result<Recount, Erro
     Ok(Recount {
         progress,
         counts: counts.collect(),
+        wrong_sums,
     })
+}
+
+/// The sums that are not those of the totals. One beyond the largest number stays at it.
+fn wrong_sums(
+    connection: &mut SqliteConnection,
+    counts: &BTreeMap<(Candidate, Partition), Counts>,
+) -> Result<Vec<WrongSum>, Error> {
+    let mut totals: HashMap<&str, u64> = HashMap::new();
+    for ((candidate, _), counts) in counts {
+        let sum = totals.entry(candidate.as_str()).or_default();
+        *sum = sum.saturating_add(counts.total);
+    }
+    let mut wrong = Vec::new();
+    let rows = candidates::table
+        .select((candidates::username, candidates::votes))
+        .order(candidates::username)
+        .load_iter::<(String, i64), _>(connection)?;
+    for row in rows {
+        let (name, sum) = row?;
+        let sum = unsigned("a sum", sum)?;
+        let totals = totals.get(name.as_str()).copied().unwrap_or_default();
+        if sum != totals.min(i64::MAX.unsigned_abs()) {
+            wrong.push(WrongSum {
+                candidate: candidate(&name)?,
+                sum,
+                totals,
+            });
+        }
+    }
+    Ok(wrong)
 }
 
 #[derive(Default)]
@@ -243,21 +275,18 @@ pub(super) fn counted(connection: &mut SqliteConnection) -> Result<u64, Error> {
 }
 
 pub(super) fn partition_of(number: i64) -> Result<Partition, Error> {
-    let number = u32::try_from(number);
-    let number = number.map_err(|_| Error::Damaged("votes.db has an invalid partition".into()))?;
-    Ok(Partition::new(number))
+    let partition = u32::try_from(number);
+    let partition = partition.map_err(|_| Error::Row(format!("it has a partition {number}")))?;
+    Ok(Partition::new(partition))
 }
 
 pub(super) fn ballot_id(bytes: &[u8]) -> Result<BallotId, Error> {
     let id = Uuid::from_slice(bytes).ok();
     let id = id.and_then(|id| BallotId::new(id).ok());
-    id.ok_or_else(|| Error::Damaged(format!("votes.db has a ballot id {bytes:02x?}")))
+    id.ok_or_else(|| Error::Row(format!("it has a ballot id {bytes:02x?}")))
 }
 
 pub(super) fn candidate(name: &str) -> Result<Candidate, Error> {
-    Candidate::new(name).map_err(|why| {
-        Error::Damaged(format!(
-            "votes.db has a candidate {name:?} whose name {why}"
-        ))
-    })
+    Candidate::new(name)
+        .map_err(|why| Error::Row(format!("it has a candidate {name:?} whose name {why}")))
 }

@@ -1,9 +1,9 @@
 //! Checks the store against itself.
 
 use cast_core::domain::{Offset, Partition};
-use diesel::{QueryDsl as _, RunQueryDsl as _, SqliteConnection};
+use diesel::SqliteConnection;
 
-use super::{read, schema::candidates};
+use super::read;
 use crate::sqlite::{damage::Damage, error::Error};
 
 /// What a store holds.
@@ -33,19 +33,13 @@ pub(in crate::sqlite) fn verify(
         }
     }
     let votes = recount.votes();
-    let sums: Vec<(String, i64)> = candidates::table
-        .select((candidates::username, candidates::votes))
-        .load(connection)?;
-    for (name, sum) in sums {
-        let counted = votes
-            .iter()
-            .find(|(candidate, _)| candidate.as_str() == name);
-        let counted = counted.map_or(0, |(_, votes)| *votes);
-        if i64::try_from(counted).unwrap_or(i64::MAX) != sum {
-            damage.note(format!(
-                "votes.db: the sum of candidate {name:?} is {sum}, and its ballots have {counted}"
-            ));
-        }
+    for wrong in &recount.wrong_sums {
+        damage.note(format!(
+            "votes.db: the sum of candidate {:?} is {}, and its totals have {}",
+            wrong.candidate.as_str(),
+            wrong.sum,
+            wrong.totals
+        ));
     }
     Ok(StoreContents {
         ballots: read::counted(connection)?,

@@ -50,6 +50,7 @@ pub(super) async fn recounting_gives_the_totals(scenario: Scenario<'_>) {
         [of(alice, P0, 11), of(alice, P1, 100), of(bob, P0, 7)],
         "by candidate, then by partition"
     );
+    assert_eq!(recounted.wrong_sums, []);
     let progress = [
         (P0, scenario.progress(P0).await),
         (P1, scenario.progress(P1).await),
@@ -65,7 +66,12 @@ pub(super) async fn a_recount_is_one_consistent_view(scenario: Scenario<'_>) {
     let read = move || {
         let store = Arc::clone(&store);
         async move {
-            let Recount { progress, counts } = recount(&*store).await;
+            let Recount {
+                progress,
+                counts,
+                wrong_sums,
+            } = recount(&*store).await;
+            assert_eq!(wrong_sums, []);
             // Each step gives one vote, and there is one step an offset.
             for (partition, next) in progress {
                 let there = counts.iter().filter(|count| count.partition == partition);
