@@ -7,8 +7,8 @@
 //! ```
 //!
 //! The store is filled twice: with ids that the server minted (UUID version 7) and with ids that clients
-//! chose (version 4). Rates are of each quarter, so that a rate that falls is seen. Bounded: a million
-//! ballots take about a minute.
+//! chose (version 4). Rates are of each quarter, so that a rate that falls is seen. Then it is filled with
+//! votes for a million candidates. Bounded: a million ballots take about a minute.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its results")]
 #![expect(
     clippy::disallowed_methods,
@@ -25,13 +25,13 @@ use std::{
 };
 
 use cast_adapters::{
-    sqlite::{DataDir, DataDirOptions, SqliteStore},
+    sqlite::{DataDir, DataDirOptions, SqliteStore, inspect},
     system::{SystemClock, SystemEntropy},
 };
 use cast_core::{
     domain::{
-        BallotId, Candidate, Clock as _, FoldStep, Offset, Partition, Partitions, PositionedBallot,
-        Record,
+        BallotId, Candidate, Clock as _, FoldStep, LoggedBallot, MAX_SELECTIONS, Offset, Partition,
+        Partitions, PositionedBallot, Record,
     },
     ports::{Applied, EventBus as _, VoteStore as _},
 };
@@ -44,8 +44,6 @@ const P0: Partition = Partition::new(0);
 const CANDIDATES: usize = 100;
 /// As a consumer reads them.
 const STEP: u64 = 2_000;
-/// Ballots of a record.
-const FLUSH: u64 = 64;
 /// As the vote service has it by default.
 const FLUSHES_IN_FLIGHT: usize = 4;
 
@@ -63,6 +61,7 @@ fn main() {
         ] {
             fill(name, ballots, id).await;
         }
+        crowd(1_000_000).await;
     });
 }
 
@@ -141,7 +140,7 @@ async fn fill(name: &str, ballots: u64, id: fn() -> BallotId) {
     let mut since = Duration::ZERO;
     let quarter = (ballots / 4).max(STEP);
     let mut rates = Vec::new();
-    let mut next = 0;
+    let mut next = Offset::START;
     for done in (0..ballots).step_by(usize::try_from(STEP).unwrap()) {
         let step = step(&mut next, &who, id);
         let begun = Instant::now();
@@ -159,6 +158,7 @@ async fn fill(name: &str, ballots: u64, id: fn() -> BallotId) {
     println!("store, {name}: {} ballots/s by quarter", rates.join(", "));
     measure(&store, &who).await;
     drop(store);
+    fill_log(&data, next.get()).await;
     data.close().await;
     let bytes = fs::metadata(folder.path().join("votes.db")).unwrap().len();
     let begun = Instant::now();
@@ -169,6 +169,39 @@ async fn fill(name: &str, ballots: u64, id: fn() -> BallotId) {
         bytes as f64 / ballots as f64,
         begun.elapsed(),
         memory_mb()
+    );
+}
+
+/// Votes for so many candidates, as many in a ballot as it can have.
+async fn crowd(candidates: usize) {
+    let folder = TempDir::new().unwrap();
+    let data = open(folder.path());
+    let store = data.store();
+    let begun = Instant::now();
+    let names: Vec<_> = (0..candidates)
+        .map(|number| Candidate::new(&format!("candidate-{number}")).unwrap())
+        .collect();
+    let mut next = Offset::START;
+    for of_step in names.chunks(2_000) {
+        let ballots = of_step.chunks(MAX_SELECTIONS).map(|of_ballot| {
+            let votes: Vec<_> = of_ballot.iter().map(|who| (who, 1)).collect();
+            fixtures::ballot(minted(), &votes)
+        });
+        let step = one_record(&mut next, ballots.collect());
+        store.apply(&step).await.unwrap();
+    }
+    let folded = begun.elapsed();
+    println!("{candidates} candidates, folded in {folded:.1?}");
+    measure(&store, &names[..CANDIDATES]).await;
+    drop(store);
+    fill_log(&data, next.get()).await;
+    data.close().await;
+    let begun = Instant::now();
+    let looked = tokio::task::block_in_place(|| inspect(folder.path()).unwrap());
+    println!(
+        "  {} votes checked in {:.1?}",
+        looked.votes,
+        begun.elapsed()
     );
 }
 
@@ -184,22 +217,39 @@ async fn measure(store: &SqliteStore, who: &[Candidate]) {
     );
 }
 
-fn step(next: &mut u64, who: &[Candidate], id: fn() -> BallotId) -> FoldStep {
-    let start = *next;
-    *next += STEP / FLUSH;
-    let ballots = (0..STEP).map(|at| PositionedBallot {
-        offset: Offset::new(start + at * (STEP / FLUSH) / STEP),
-        ballot: fixtures::ballot(
-            id(),
-            &[(&who[usize::try_from(at).unwrap() % CANDIDATES], 1)],
-        ),
+fn step(next: &mut Offset, who: &[Candidate], id: fn() -> BallotId) -> FoldStep {
+    let ballots = (0..STEP).map(|at| {
+        let who = &who[usize::try_from(at).unwrap() % CANDIDATES];
+        fixtures::ballot(id(), &[(who, 1)])
     });
+    one_record(next, ballots.collect())
+}
+
+/// A step of one record, and the offset after it.
+fn one_record(next: &mut Offset, ballots: Vec<LoggedBallot>) -> FoldStep {
+    let offset = *next;
+    *next = offset.next();
+    let ballots = ballots
+        .into_iter()
+        .map(|ballot| PositionedBallot { offset, ballot });
     FoldStep {
         partition: P0,
-        start: Offset::new(start),
-        next: Offset::new(*next),
+        start: offset,
+        next: *next,
         ballots: ballots.collect(),
         rejections: vec![],
+    }
+}
+
+/// Appends so many records: a log that lacks what its store has folded is refused.
+async fn fill_log(data: &DataDir, records: u64) {
+    let who = &candidates()[..1];
+    let record = |_| Record::new(P0, vec![fixtures::ballot(minted(), &[(&who[0], 1)])]);
+    for first in (0..records).step_by(500) {
+        let some: Vec<_> = (first..records.min(first + 500)).map(record).collect();
+        for published in data.bus().publish(&some).await {
+            published.unwrap();
+        }
     }
 }
 
