@@ -13,7 +13,9 @@ use cast_testkit::eventually;
 use diesel::connection::SimpleConnection as _;
 use sqlite::{
     connect,
-    votes::{DEADLINE, cast_on, close, counted, new_folder, open, read, vote, voted, votes},
+    votes::{
+        DEADLINE, cast_on, close, counted, new_folder, open, read, refusal, vote, voted, votes,
+    },
 };
 
 /// Changes one byte in the middle of the first place in a file that has `text`.
@@ -22,11 +24,6 @@ fn flip(path: &Path, text: &[u8]) {
     let at = bytes.windows(text.len()).position(|window| window == text);
     bytes[at.expect("the file has the text") + text.len() / 2] ^= 1;
     fs::write(path, bytes).expect("written");
-}
-
-fn refusal(path: &Path) -> String {
-    let opened = DataDir::open(path, &DataDirOptions::default(), Arc::new(SystemClock));
-    opened.err().expect("the folder is refused").to_string()
 }
 
 #[tokio::test]

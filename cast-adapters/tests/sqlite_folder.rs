@@ -10,7 +10,7 @@ use std::{
 };
 
 use cast_adapters::{
-    sqlite::{DataDir, DataDirOptions, backup},
+    sqlite::{DataDir, backup},
     system::{SystemClock, SystemEntropy},
 };
 use cast_core::{
@@ -24,13 +24,10 @@ use cast_testkit::{
 use diesel::connection::SimpleConnection as _;
 use sqlite::{
     connect,
-    votes::{DEADLINE, P0, cast_on, close, counted, new_folder, open, read, vote, voted, votes},
+    votes::{
+        DEADLINE, P0, cast_on, close, counted, new_folder, open, read, refusal, vote, voted, votes,
+    },
 };
-
-fn refusal(path: &Path) -> String {
-    let opened = DataDir::open(path, &DataDirOptions::default(), Arc::new(SystemClock));
-    opened.err().expect("the folder is refused").to_string()
-}
 
 #[tokio::test]
 async fn what_was_voted_is_there_again() {

@@ -1,6 +1,6 @@
 //! Votes on a data folder with one partition.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use cast_adapters::{
     sqlite::{self as adapter, DataDir, DataDirOptions},
@@ -21,6 +21,12 @@ pub(crate) fn open(folder: &TempDir) -> DataDir {
     let options = DataDirOptions::default();
     let opened = DataDir::open(folder.path(), &options, Arc::new(SystemClock));
     opened.expect("the folder is opened")
+}
+
+/// Why a folder is refused.
+pub(crate) fn refusal(path: &Path) -> String {
+    let opened = DataDir::open(path, &DataDirOptions::default(), Arc::new(SystemClock));
+    opened.err().expect("the folder is refused").to_string()
 }
 
 pub(crate) fn new_folder() -> TempDir {

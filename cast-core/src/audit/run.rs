@@ -68,8 +68,6 @@ pub struct Audit {
 impl Audit {
     /// An audit of these ports. It does not call the ticket source.
     pub fn new(ports: &Ports, settings: AuditSettings) -> Self {
-        let mut random = [0; 8];
-        ports.entropy.fill(&mut random);
         Self {
             clock: Arc::clone(&ports.clock),
             bus: Arc::clone(&ports.bus),
@@ -77,7 +75,7 @@ impl Audit {
             store: Arc::clone(&ports.store),
             settings,
             // A group of its own, so that the consumers keep their partitions.
-            group: GroupName::new(format!("cast-audit-{}", hex::encode(random))),
+            group: GroupName::unique("cast-audit", &*ports.entropy),
         }
     }
 

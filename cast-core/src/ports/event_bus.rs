@@ -5,7 +5,9 @@ use std::{fmt, sync::Arc};
 use async_trait::async_trait;
 
 use super::error::PortError;
-use crate::domain::{LogBatch, LogPosition, Offset, Partition, Partitions, Progress, Record};
+use crate::domain::{
+    Entropy, LogBatch, LogPosition, Offset, Partition, Partitions, Progress, Record,
+};
 
 /// The log of ballots: partitions to which records are only ever appended. A ballot counts once its
 /// record is in the log.
@@ -160,6 +162,13 @@ impl GroupName {
     /// The group with this name.
     pub fn new(name: impl Into<Arc<str>>) -> Self {
         Self(name.into())
+    }
+
+    /// A group that no other reader is in, named after its purpose.
+    pub fn unique(purpose: &str, entropy: &dyn Entropy) -> Self {
+        let mut random = [0; 8];
+        entropy.fill(&mut random);
+        Self::new(format!("{purpose}-{}", hex::encode(random)))
     }
 
     /// The name as text.

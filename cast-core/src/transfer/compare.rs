@@ -18,10 +18,8 @@ impl Transfer {
         &self,
         watch: &(dyn Fn(Stage) + Sync),
     ) -> Result<u64, TransferError> {
-        let mut random = [0; 8];
-        self.target.entropy.fill(&mut random);
         // A group of its own, so that consumers keep their partitions.
-        let group = GroupName::new(format!("cast-move-{}", hex::encode(random)));
+        let group = GroupName::unique("cast-move", &*self.target.entropy);
         let lag = self.lag(&group).await?;
         let ends: Ends = lag.iter().map(|lag| (lag.partition, lag.end)).collect();
         self.compare_progress(&ends).await?;

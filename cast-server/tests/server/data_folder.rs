@@ -14,8 +14,8 @@ use tokio::{process::Command, task::JoinSet};
 use uuid::Uuid;
 
 use crate::{
-    program::{Client, VOTE},
-    support::{Process, one_vote, program, run, timed},
+    program::{Client, VOTE, process::on_folder},
+    support::{Process, one_vote, run, timed},
 };
 
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -24,15 +24,6 @@ fn new_folder() -> (TempDir, PathBuf) {
     let parent = TempDir::new().unwrap();
     let path = parent.path().join("cast-data");
     (parent, path)
-}
-
-fn on_folder(command: &[&str], folder: &Path) -> Command {
-    let mut command = program(command);
-    command
-        .env_remove("CAST_IN_MEMORY")
-        .arg("--data-dir")
-        .arg(folder);
-    command
 }
 
 fn serve(folder: &Path) -> Command {

@@ -1,7 +1,7 @@
 //! One machine under random kills: `serve` on a folder, which is killed, stopped, frozen and backed up
 //! while voters vote.
 
-use std::{path::Path, process::ExitCode, sync::Mutex, time::Duration};
+use std::{process::ExitCode, sync::Mutex, time::Duration};
 
 use cast_adapters::system::SystemClock;
 use cast_core::{domain::Clock as _, ledger::CountedBallot};
@@ -12,7 +12,7 @@ use tokio::process::Command;
 
 use crate::{
     options::Options,
-    program::{Process, program, run},
+    program::{Process, process::on_folder, run},
     voters::Voters,
     workload::Workload,
 };
@@ -205,15 +205,6 @@ impl std::fmt::Display for Left {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "the end of {}", self.0.lock().unwrap())
     }
-}
-
-fn on_folder(args: &[&str], folder: &Path) -> Command {
-    let mut command = program(args);
-    command
-        .env_remove("CAST_IN_MEMORY")
-        .arg("--data-dir")
-        .arg(folder);
-    command
 }
 
 fn counted_ballot(line: &str) -> CountedBallot<String, String> {

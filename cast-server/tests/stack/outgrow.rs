@@ -5,7 +5,7 @@ use tempfile::TempDir;
 
 use crate::{
     check::audited,
-    program::{Client, Process, VOTE, program, run},
+    program::{Client, Process, VOTE, process::on_folder, run},
     stack::{Deployment, Stack, drain, until},
 };
 
@@ -31,12 +31,7 @@ async fn the_votes_of_a_folder_are_moved_once_and_nothing_else() {
     };
     let parent = TempDir::new().unwrap();
     let folder = parent.path().join("cast-data");
-    let folder = folder.to_str().unwrap();
-    let serve = || {
-        let mut command = program(&["serve", "--listen", "127.0.0.1:0", "--data-dir", folder]);
-        command.env_remove("CAST_IN_MEMORY");
-        command
-    };
+    let serve = || on_folder(&["serve", "--listen", "127.0.0.1:0"], &folder);
     let process = Process::start(serve()).await;
     for name in ["ada", "grace", "ada"] {
         vote(&process.client(), name).await;
@@ -48,15 +43,7 @@ async fn the_votes_of_a_folder_are_moved_once_and_nothing_else() {
             stack.setting("CAST_BUS_URL"),
             stack.setting("CAST_STORE_URL"),
         );
-        program(&[
-            "move",
-            "--to-bus",
-            &bus,
-            "--to-store",
-            &store,
-            "--data-dir",
-            folder,
-        ])
+        on_folder(&["move", "--to-bus", &bus, "--to-store", &store], &folder)
     };
     for _ in 0..2 {
         let (code, report, stderr) = run(transfer()).await;

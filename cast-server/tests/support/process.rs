@@ -1,6 +1,13 @@
 //! The real program.
 
-use std::{fs, io::Write as _, path::PathBuf, process::Stdio, sync::OnceLock, time::Duration};
+use std::{
+    fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::OnceLock,
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncBufReadExt, BufReader, Lines},
@@ -46,6 +53,16 @@ pub(crate) fn program(args: &[&str]) -> Command {
     }
     // Tests of the data folder name one.
     command.env("CAST_IN_MEMORY", "true");
+    command
+}
+
+/// The program, on a data folder.
+pub(crate) fn on_folder(args: &[&str], folder: &Path) -> Command {
+    let mut command = program(args);
+    command
+        .env_remove("CAST_IN_MEMORY")
+        .arg("--data-dir")
+        .arg(folder);
     command
 }
 

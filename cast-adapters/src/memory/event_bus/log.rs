@@ -12,7 +12,7 @@ use super::{
     options::BusOptions,
     partition::{self, Content, PartitionLog},
 };
-use crate::groups::Group;
+use crate::groups::{Group, index_of};
 
 pub(super) struct Log {
     options: BusOptions,
@@ -142,16 +142,6 @@ impl Log {
 
     /// The index of a partition in `partitions`.
     fn index_of(&self, partition: Partition, operation: &'static str) -> Result<usize, PortError> {
-        let (number, count) = (partition.get(), self.partitions.len());
-        let known = usize::try_from(number).ok().filter(|index| *index < count);
-        known.ok_or_else(|| {
-            PortError::misconfigured(
-                operation,
-                format!(
-                    "there is no partition {number}: this log has {count} partitions, counted from \
-                     0. All servers must use the same number of partitions"
-                ),
-            )
-        })
+        index_of(partition, self.partitions.len(), operation)
     }
 }

@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 
 use super::{latest::LatestRecords, read};
 use crate::{
-    groups::{Assignment, Group, GroupedLog, Span},
+    groups::{Assignment, Group, GroupedLog, Span, index_of},
     sqlite::{database::Database, error::Error},
 };
 
@@ -51,27 +51,23 @@ pub(super) struct SharedLog {
 
 impl SharedLog {
     pub(super) fn new(database: Database, spans: &[Span], clock: Arc<dyn Clock>) -> Self {
-        let count = u32::try_from(spans.len()).ok().and_then(Partitions::new);
-        Self {
-            database,
-            partitions: count.unwrap_or(Partitions::ONE),
-            ends: spans.iter().map(|span| AtomicU64::new(span.end)).collect(),
-            latest: spans.iter().map(|_| Mutex::default()).collect(),
-            read_at: Mutex::new(vec![Duration::ZERO; spans.len()]),
-            clock,
-            groups: Mutex::default(),
-        }
+        let ends = spans.iter().map(|span| span.end).collect();
+        Self::ending_at(ends, database, clock)
     }
 
     /// A log that another process appends to.
     pub(super) fn inspected(database: Database, partitions: usize, clock: Arc<dyn Clock>) -> Self {
-        let count = u32::try_from(partitions).ok().and_then(Partitions::new);
+        Self::ending_at(vec![UNKNOWN; partitions], database, clock)
+    }
+
+    fn ending_at(ends: Vec<u64>, database: Database, clock: Arc<dyn Clock>) -> Self {
+        let count = u32::try_from(ends.len()).ok().and_then(Partitions::new);
         Self {
             database,
             partitions: count.unwrap_or(Partitions::ONE),
-            ends: (0..partitions).map(|_| AtomicU64::new(UNKNOWN)).collect(),
-            latest: (0..partitions).map(|_| Mutex::default()).collect(),
-            read_at: Mutex::new(vec![Duration::ZERO; partitions]),
+            latest: ends.iter().map(|_| Mutex::default()).collect(),
+            read_at: Mutex::new(vec![Duration::ZERO; ends.len()]),
+            ends: ends.into_iter().map(AtomicU64::new).collect(),
             clock,
             groups: Mutex::default(),
         }
@@ -128,17 +124,7 @@ impl SharedLog {
         partition: Partition,
         operation: &'static str,
     ) -> Result<(), PortError> {
-        let (number, count) = (partition.get(), self.partitions.count());
-        if number < count {
-            return Ok(());
-        }
-        Err(PortError::misconfigured(
-            operation,
-            format!(
-                "there is no partition {number}: this log has {count} partitions, counted from 0. \
-                 All servers must use the same number of partitions"
-            ),
-        ))
+        index_of(partition, self.ends.len(), operation).map(drop)
     }
 
     /// Waits for more records after the last read, if there are only so few.

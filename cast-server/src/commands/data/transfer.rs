@@ -80,10 +80,8 @@ async fn run(moving: Moving, place: &str) -> Result<TransferReport, Failure> {
 /// With a consumer group of its own, so that the deployment's keeps its partitions: of two that fold the
 /// same records, the store takes each once.
 fn settings_of(target: &Ports) -> TransferSettings {
-    let mut random = [0; 8];
-    target.entropy.fill(&mut random);
     let mut settings = TransferSettings::default();
-    settings.fold.group = GroupName::new(format!("cast-move-{}", hex::encode(random)));
+    settings.fold.group = GroupName::unique("cast-move", &*target.entropy);
     settings
 }
 
